@@ -1,0 +1,41 @@
+"""The base of every configuration section: frozen, and a typo is an error that names the allowed keys."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from turnabout.errors import ConfigError
+
+
+class Section(BaseModel):
+    """A frozen section of `params.yaml`; unknown keys are refused by name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown_keys(cls, entry: Any) -> Any:
+        if isinstance(entry, Mapping) and (unknown := sorted(set(entry) - set(cls.model_fields))):
+            raise ValueError(f"{unknown} not among the allowed keys {sorted(cls.model_fields)}")
+        return entry
+
+
+def resolve(table: Mapping[str, type[Section]], key: str, entry: Any) -> Section:
+    """The method `entry[key]` of a literal table, validated with that method's own class."""
+    if isinstance(entry, Section):
+        return entry
+    if not isinstance(entry, Mapping) or key not in entry:
+        raise ValueError(f"needs the key '{key}', one of {sorted(table)}; came {entry!r}")
+    if entry[key] not in table:
+        raise ValueError(f"{key}: '{entry[key]}' is not one of {sorted(table)}")
+    return table[entry[key]].model_validate(entry)
+
+
+def config_error(origin: str, error: Exception) -> ConfigError:
+    """A pydantic error as one `ConfigError`, a line for each mistake with the path to it."""
+    details = getattr(error, "errors", None)
+    if details is None:
+        return ConfigError(f"{origin}: {error}")
+    lines = [f"{'.'.join(map(str, d['loc'])) or 'top level'}: {d['msg'].removeprefix('Value error, ')}" for d in details()]
+    return ConfigError(f"{origin}: " + "\n  ".join(lines))

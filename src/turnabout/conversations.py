@@ -1,0 +1,59 @@
+"""Pure views of the flat message table: exchanges (a reply and what the user said next) and message histories."""
+
+import polars as pl
+
+#: One assistant reply with the user turns round it; null where the conversation has none.
+EXCHANGES = pl.Schema(
+    {
+        "conversation_id": pl.String,
+        "user_key": pl.String,
+        "previous_user": pl.String,
+        "reply_index": pl.Int32,
+        "reply": pl.String,
+        "evidence_index": pl.Int32,
+        "follow_up": pl.String,
+        "rating": pl.Float64,
+        "reaction": pl.String,
+        "edited_text": pl.String,
+        "alternatives": pl.List(pl.String),
+    }
+)
+
+
+def exchanges(messages: pl.DataFrame) -> pl.DataFrame:
+    """One row per assistant reply (`EXCHANGES`), sorted: the user turn before it, the reply, the user turn after it.
+
+    `previous_user` is the nearest user message before the reply. `follow_up` is the user message straight after it:
+    where an assistant or tool message comes in between, that later one is what the user reacts to.
+    """
+    over = {"partition_by": "conversation_id", "order_by": "message_index"}
+    is_user = pl.col("role") == "user"
+    talk = messages.filter(pl.col("role") != "system").with_columns(
+        previous_user=pl.when(is_user).then("text").forward_fill().over(**over),
+        user_key=pl.when(is_user).then("user_key").forward_fill().backward_fill().over(**over),
+        follow_up=pl.when(is_user).then("text").shift(-1).over(**over),
+        evidence_index=pl.when(is_user).then("message_index").shift(-1).over(**over),
+    )
+    return (
+        talk.filter(pl.col("role") == "assistant")
+        .rename({"message_index": "reply_index", "text": "reply"})
+        .select(list(EXCHANGES))
+        .sort("conversation_id", "reply_index")
+    )
+
+
+def histories(messages: pl.DataFrame, wanted: pl.DataFrame) -> pl.DataFrame:
+    """`wanted` (with `conversation_id`, `before`) plus `prompt`: the messages with an index below `before`, in order.
+
+    The history of each wanted row is looked up in the flat table, never copied per turn.
+    """
+    keyed = wanted.with_row_index("wanted_row")
+    history = (
+        keyed.select("wanted_row", "conversation_id", "before")
+        .join(messages.select("conversation_id", "message_index", "role", "text"), on="conversation_id")
+        .filter(pl.col("message_index") < pl.col("before"))
+        .sort("wanted_row", "message_index")
+        .group_by("wanted_row", maintain_order=True)
+        .agg(prompt=pl.struct("role", content="text"))
+    )
+    return keyed.join(history, on="wanted_row", how="left", maintain_order="left").drop("wanted_row")
