@@ -37,5 +37,7 @@ def config_error(origin: str, error: Exception) -> ConfigError:
     details = getattr(error, "errors", None)
     if details is None:
         return ConfigError(f"{origin}: {error}")
-    lines = [f"{'.'.join(map(str, d['loc'])) or 'top level'}: {d['msg'].removeprefix('Value error, ')}" for d in details()]
+    lines = [
+        f"{'.'.join(map(str, d['loc'])) or 'top level'}: {d['msg'].removeprefix('Value error, ')}" for d in details()
+    ]
     return ConfigError(f"{origin}: " + "\n  ".join(lines))

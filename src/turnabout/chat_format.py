@@ -1,0 +1,154 @@
+"""The only chat templating: messages to tokens, with the exact spans a model is trained on or asked to write.
+
+A tokenizer's chat template is read once, as the text it puts before and after each role's words. Conversations are then
+encoded message by message, which is linear in their length, works for any role order, and says for every token whose it is.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from turnabout.errors import ModelError
+from turnabout.generation.base import Message
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+#: Added to a user model's vocabulary; written instead of a message when the person leaves (Naous et al. 2025, §2.3).
+END_OF_CONVERSATION = "<|endconversation|>"
+
+
+class Encoded(NamedTuple):
+    """One sequence of T tokens and whether each is a target (trained on, or scored)."""
+
+    input_ids: list[int]
+    is_target: list[bool]
+
+
+class Frame(NamedTuple):
+    """What a template writes round the messages of a conversation."""
+
+    opening: str
+    headers: dict[str, str]
+    footer: str
+
+
+@dataclass(frozen=True)
+class ChatFormat:
+    """The chat template of one tokenizer as headers and a footer; made by `from_tokenizer`."""
+
+    tokenizer: "PreTrainedTokenizerBase"
+    frame: Frame
+    _cache: dict[str, list[int]] = field(default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def from_tokenizer(cls, tokenizer: "PreTrainedTokenizerBase") -> "ChatFormat":
+        """Read the template. Raises `ModelError` where there is none, or where it does not render messages one by one."""
+        if not getattr(tokenizer, "chat_template", None):
+            raise ModelError(
+                f"{tokenizer.name_or_path}: the tokenizer has no chat template; use an instruction-tuned checkpoint, or "
+                "set tokenizer.chat_template and save it beside the model"
+            )
+        form = cls(tokenizer, _read_frame(tokenizer))
+        probe: list[Message] = [
+            {"role": "system", "content": "s"},
+            *({"role": role, "content": f"word {i}"} for i, role in enumerate(["user", "assistant"] * 2)),
+        ]
+        rendered = tokenizer.apply_chat_template(probe, tokenize=False)
+        if form.render(probe) != rendered:
+            raise ModelError(
+                f"{tokenizer.name_or_path}: the chat template is not prefix-stable: {rendered!r} is not its messages one "
+                "after another; give the tokenizer a template that renders every message the same wherever it stands"
+            )
+        return form
+
+    @cached_property
+    def end_of_turn_id(self) -> int:
+        """The token that ends every turn; always inside the loss."""
+        return self._ids(self.frame.footer)[0]
+
+    @cached_property
+    def end_of_conversation_id(self) -> int | None:
+        """The token with which a user model leaves, or None where the vocabulary has none."""
+        return self.tokenizer.get_vocab().get(END_OF_CONVERSATION)
+
+    def render(self, messages: Sequence[Message]) -> str:
+        """The conversation as the template would write it, without an open header."""
+        turns = (self._header(m["role"]) + m["content"] + self.frame.footer for m in messages)
+        return self.frame.opening + "".join(turns)
+
+    def prompt_ids(self, messages: Sequence[Message], speaks: str) -> list[int]:
+        """Token ids of the history followed by the open header of the role that speaks next."""
+        return self.encode(messages).input_ids + self._ids(self._header(speaks))
+
+    def completion_ids(self, text: str) -> list[int]:
+        """Token ids of one turn as its speaker writes it: the words and the end-of-turn token."""
+        return [*self.tokenizer(text, add_special_tokens=False).input_ids, self.end_of_turn_id]
+
+    def encode(self, messages: Sequence[Message], targets: Collection[int] = (), ends: bool = False) -> Encoded:
+        """The conversation as tokens; the words and end-of-turn token of each message in `targets` are targets.
+
+        With `ends`, a last user turn follows that holds the end-of-conversation token, also a target.
+        """
+        ids, is_target = list(self._ids(self.frame.opening)), [False] * len(self._ids(self.frame.opening))
+        last_user: list[Message] = [{"role": "user", "content": END_OF_CONVERSATION}] if ends else []
+        for index, message in enumerate([*messages, *last_user]):
+            header, words = self._ids(self._header(message["role"])), self.completion_ids(message["content"])
+            rest = self._ids(self.frame.footer)[1:]
+            ids += [*header, *words, *rest]
+            learn = index in targets or index >= len(messages)
+            is_target += [False] * len(header) + [learn] * len(words) + [False] * len(rest)
+        return Encoded(ids, is_target)
+
+    def length(self, message: Message) -> int:
+        """Tokens one message takes up in a conversation, template included."""
+        return len(self.encode([message]).input_ids) - len(self._ids(self.frame.opening))
+
+    def fit(self, messages: Sequence[Message], max_tokens: int) -> list[Message]:
+        """The newest messages that fit into `max_tokens`, cut at a message boundary; a leading system message stays.
+
+        At least the newest message is kept, whatever its length.
+        """
+        head = [m for m in messages[:1] if m["role"] == "system"]
+        room = max_tokens - sum(map(self.length, head))
+        kept: list[Message] = []
+        for message in reversed(messages[len(head) :]):
+            room -= self.length(message)
+            if room < 0 and kept:
+                break
+            kept.insert(0, message)
+        return [*head, *kept]
+
+    def _header(self, role: str) -> str:
+        if role not in self.frame.headers:
+            raise ModelError(f"role '{role}' has no header in this chat template; known: {sorted(self.frame.headers)}")
+        return self.frame.headers[role]
+
+    def _ids(self, text: str) -> list[int]:
+        if text not in self._cache:
+            self._cache[text] = list(self.tokenizer(text, add_special_tokens=False).input_ids)
+        return self._cache[text]
+
+
+def _read_frame(tokenizer: "PreTrainedTokenizerBase") -> Frame:
+    """The template's text round marked messages: opening, one header per role, and the footer all of them share."""
+    roles = ["system", "user", "assistant", "user"]
+    marks = [f"\x02{i}\x03" for i in range(len(roles))]
+    probe = [{"role": role, "content": mark} for role, mark in zip(roles, marks, strict=True)]
+    try:
+        rest = tokenizer.apply_chat_template(probe, tokenize=False)
+    except Exception as error:
+        raise ModelError(f"{tokenizer.name_or_path}: the chat template refuses a system message: {error}") from error
+    between = []
+    for mark in marks:
+        before, found, rest = rest.partition(mark)
+        if not found:
+            raise ModelError(f"{tokenizer.name_or_path}: the chat template changes or drops message contents")
+        between.append(before)
+    footer = rest
+    headers = {role: before.removeprefix(footer) for role, before in zip(roles[1:], between[1:], strict=True)}
+    bos = tokenizer.bos_token or ""
+    # Some templates open every header with the BOS token; elsewhere it stands once, before the first header.
+    opening = bos if bos and between[0].startswith(bos) and not headers["user"].startswith(bos) else ""
+    return Frame(opening, {"system": between[0].removeprefix(opening), **headers}, footer)

@@ -1,0 +1,83 @@
+"""Shared by all tests: message frames in one line, and a tiny random chat model made on the spot."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+os.environ.update(HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false", DVC_NO_ANALYTICS="1", DO_NOT_TRACK="1")
+
+CHAT_TEMPLATE = (
+    "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+
+
+@pytest.fixture
+def messages() -> Callable[..., pl.DataFrame]:
+    """`messages("c1", "hi", "hello", …)` → a `schemas.MESSAGES` frame, user first, roles in turn."""
+    from turnabout.schemas import MESSAGES
+
+    def build(conversation_id: str, *texts: str, user: str = "ann", **columns: Any) -> pl.DataFrame:
+        roles = ["user" if i % 2 == 0 else "assistant" for i in range(len(texts))]
+        rows = [
+            {
+                "conversation_id": conversation_id,
+                "message_index": i,
+                "role": role,
+                "text": text,
+                "user_key": user if role == "user" else None,
+                "source": "test",
+                "extras": "{}",
+                **columns,
+            }
+            for i, (role, text) in enumerate(zip(roles, texts, strict=True))
+        ]
+        return pl.DataFrame(rows, schema_overrides=MESSAGES).pipe(_complete, MESSAGES)
+
+    return build
+
+
+def _complete(frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
+    """The frame with every column of the schema, absent ones null."""
+    absent = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in schema.items() if name not in frame.columns]
+    return frame.with_columns(absent).select(list(schema)).cast(dict(schema))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a random Llama of two layers (hidden 32) and a byte-level tokenizer with a ChatML template."""
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    core = Tokenizer(models.BPE(vocab={char: i for i, char in enumerate(alphabet)}, merges=[]))
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.decoder = decoders.ByteLevel()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=core, eos_token="<|im_end|>", pad_token="<|im_end|>")
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<|im_start|>", "<|im_end|>"]})
+    tokenizer.chat_template = CHAT_TEMPLATE
+    torch.manual_seed(0)
+    model = LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=32,
+            intermediate_size=64,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            max_position_embeddings=1024,
+            tie_word_embeddings=True,
+            bos_token_id=None,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+    folder = tmp_path_factory.mktemp("tiny")
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
