@@ -41,6 +41,29 @@ def messages() -> Callable[..., pl.DataFrame]:
     return build
 
 
+@pytest.fixture
+def signal() -> Callable[..., dict[str, Any]]:
+    """`signal("c1", 3)` → one row of `schemas.FEEDBACK`: a complaint about reply 3 of conversation c1."""
+
+    def build(
+        conversation: str, reply: int, label: str = "dsat", category: str = "complaint", confidence: float = 0.8
+    ) -> dict[str, Any]:
+        return {
+            "conversation_id": conversation,
+            "reply_index": reply,
+            "evidence_index": reply + 1,
+            "label": label,
+            "category": category,
+            "span": "no",
+            "score": confidence if label == "sat" else -confidence,
+            "confidence": confidence,
+            "miner": "rules",
+            "version": "1",
+        }
+
+    return build
+
+
 def _complete(frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
     """The frame with every column of the schema, absent ones null."""
     absent = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in schema.items() if name not in frame.columns]

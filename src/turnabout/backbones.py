@@ -72,7 +72,7 @@ def pin(name: str) -> dict[str, Any]:
 
 
 def load(folder: Path, dtype: str = "bfloat16") -> Checkpoint:
-    """The model in a pipeline folder, in evaluation mode, adapters merged. Raises `ModelError` saying what is missing."""
+    """The model in a pipeline folder, ready to infer, adapters merged. Raises `ModelError` saying what is missing."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
@@ -158,7 +158,7 @@ def _hub_revision(name: str) -> str:
     except (HfHubHTTPError, HFValidationError, OfflineModeIsEnabled, OSError) as error:
         known = sorted(EMBEDDED)
         raise ModelError(
-            f"backbone.name: '{name}' is not an embedded name {known}, not a folder, and the Hub did not answer for it: "
+            f"backbone.name: '{name}' is no embedded name {known}, no folder, and the Hub did not answer for it: "
             f"{type(error).__name__}"
         ) from error
     if revision is None:
@@ -171,3 +171,11 @@ def write_manifest(manifest: dict[str, Any], folder: Path) -> None:
     with replacing(folder) as part:
         part.mkdir()
         (part / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+
+
+def fingerprint(folder: Path) -> str:
+    """A hash of what decides a model's answers: its manifest or weights, and those of the folder it builds on."""
+    parts = [_sha256(path) for path in sorted(folder.iterdir()) if path.is_file()]
+    if (folder / "base.json").exists():
+        parts.append(fingerprint(Path(read_json(folder / "base.json")["base"])))
+    return hashlib.sha256("".join(parts).encode()).hexdigest()

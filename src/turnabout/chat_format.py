@@ -1,7 +1,7 @@
 """The only chat templating: messages to tokens, with the exact spans a model is trained on or asked to write.
 
 A tokenizer's chat template is read once, as the text it puts before and after each role's words. Conversations are then
-encoded message by message, which is linear in their length, works for any role order, and says for every token whose it is.
+encoded message by message: linear in their length, for any role order, and every token is known to be someone's.
 """
 
 from collections.abc import Collection, Sequence
@@ -44,10 +44,10 @@ class ChatFormat:
 
     @classmethod
     def from_tokenizer(cls, tokenizer: "PreTrainedTokenizerBase") -> "ChatFormat":
-        """Read the template. Raises `ModelError` where there is none, or where it does not render messages one by one."""
+        """Read the template. Raises `ModelError` where there is none, or where it is not message after message."""
         if not getattr(tokenizer, "chat_template", None):
             raise ModelError(
-                f"{tokenizer.name_or_path}: the tokenizer has no chat template; use an instruction-tuned checkpoint, or "
+                f"{tokenizer.name_or_path}: the tokenizer has no chat template; use an instruction-tuned model, or "
                 "set tokenizer.chat_template and save it beside the model"
             )
         form = cls(tokenizer, _read_frame(tokenizer))
@@ -58,8 +58,8 @@ class ChatFormat:
         rendered = tokenizer.apply_chat_template(probe, tokenize=False)
         if form.render(probe) != rendered:
             raise ModelError(
-                f"{tokenizer.name_or_path}: the chat template is not prefix-stable: {rendered!r} is not its messages one "
-                "after another; give the tokenizer a template that renders every message the same wherever it stands"
+                f"{tokenizer.name_or_path}: the chat template is not prefix-stable: {rendered!r} is not its messages "
+                "one after another; give the tokenizer a template that renders every message the same wherever it stands"
             )
         return form
 

@@ -1,5 +1,7 @@
 """Pure views of the flat message table: exchanges (a reply and what the user said next) and message histories."""
 
+import hashlib
+
 import polars as pl
 
 #: One assistant reply with the user turns round it; null where the conversation has none.
@@ -57,3 +59,19 @@ def histories(messages: pl.DataFrame, wanted: pl.DataFrame) -> pl.DataFrame:
         .agg(prompt=pl.struct("role", content="text"))
     )
     return keyed.join(history, on="wanted_row", how="left", maintain_order="left").drop("wanted_row")
+
+
+def sample_conversations(splits: pl.DataFrame, per_split: dict[str, int | None], seed: int) -> pl.DataFrame:
+    """At most `per_split[split]` conversations of each split named, sorted; None takes all. Stable as logs grow."""
+    ranked = splits.filter(pl.col("split").is_in(list(per_split))).sort(hash_rank(seed, "conversation_id"))
+    parts = [
+        part if (most := per_split[split]) is None else part.head(most)
+        for (split,), part in ranked.partition_by("split", as_dict=True).items()
+    ]
+    return pl.concat(parts or [ranked]).sort("conversation_id")
+
+
+def hash_rank(seed: int, *columns: str) -> pl.Expr:
+    """A key that shuffles rows by their content: SHA-256 of the seed and the columns, the same in every version."""
+    text = pl.concat_str(pl.lit(str(seed)), *columns, separator=":")
+    return text.map_elements(lambda value: hashlib.sha256(value.encode()).hexdigest(), pl.String)

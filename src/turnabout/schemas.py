@@ -116,7 +116,7 @@ PAIRS = pl.Schema(
     }
 )
 
-#: One message of a simulated conversation. `ended_by` is end_token | max_turns | context on the last message, else null.
+#: One message of a simulated conversation. `ended_by` is end_token | max_turns on the last message, else null.
 ROLLOUTS = pl.Schema(
     {
         "conversation_id": pl.String,

@@ -1,7 +1,7 @@
-"""The seam of every language model that writes or scores text, and the small nouns it speaks in."""
+"""The seam of every language model that writes text, and the small nouns it speaks in."""
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, Protocol, TypedDict
+from typing import NamedTuple, Protocol, TypedDict
 
 
 class Message(TypedDict):
@@ -12,18 +12,20 @@ class Message(TypedDict):
 
 
 class Sampling(NamedTuple):
-    """How to draw a completion. `temperature` 0 is greedy; `seed` makes the draw repeatable."""
+    """How to draw a completion. `temperature` 0 is greedy; the same `seed` repeats the same draw."""
 
     max_new_tokens: int
     temperature: float = 0.0
     top_p: float = 1.0
     seed: int = 0
-    no_end: bool = False
-    """Forbid the end-of-conversation token (user models only)."""
+    prefill: str = ""
+    """Words every completion begins with; part of the text that comes back."""
+    may_end: bool = True
+    """Whether a user model may leave the conversation instead of answering."""
 
 
 class Completion(NamedTuple):
-    """What a model wrote. `ended` is true where a user model chose to leave; `truncated` where it ran out of tokens."""
+    """What a model wrote. `ended`: a user model chose to leave; `truncated`: it ran out of tokens."""
 
     text: str
     ended: bool = False
@@ -31,18 +33,13 @@ class Completion(NamedTuple):
 
 
 class Generator(Protocol):
-    """A language model that speaks as one role.
+    """A language model that speaks as one role of a conversation.
 
-    Implementations: `local.LocalGenerator` (transformers), `scripted.ScriptedGenerator` (the fake that ships).
+    Implementations: `local.LocalGenerator` (transformers) and `scripted.ScriptedGenerator` (the fake that ships).
     """
 
     name: str
-    speaks: Literal["user", "assistant"]
 
     def generate(self, prompts: Sequence[Sequence[Message]], sampling: Sampling) -> list[Completion]:
         """One completion per prompt, in order."""
-        ...
-
-    def score(self, prompts: Sequence[Sequence[Message]], completions: Sequence[Sequence[str]]) -> list[list[float]]:
-        """Mean log-probability per token, in nats, of each completion as the next turn after its prompt."""
         ...

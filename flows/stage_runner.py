@@ -1,0 +1,79 @@
+"""One run of the pipeline as its stages share it: processes, view, bookkeeping."""
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from flows.console import BAR, View
+from turnabout import tracking
+from turnabout.errors import StageFailed
+from turnabout.last_run import StageRun
+from turnabout.processes import ProcessGroups
+from turnabout.repro import reproduce, stale_reasons
+
+Logger = logging.Logger | logging.LoggerAdapter[logging.Logger]
+
+
+class StageRunner:
+    """Makes stages current for one pipeline run, from any thread, and remembers what each took."""
+
+    def __init__(self, root: Path, parent: str, view: View, force: bool) -> None:
+        self.groups = ProcessGroups()
+        self.runs: list[StageRun] = []
+        self._root = root
+        self._parent = parent
+        self._view = view
+        self._force = force
+
+    def run(self, name: str, log: Logger) -> StageRun:
+        """Make one stage current and record it. Raises `StageFailed` with the end of its log."""
+        self._view.begin(name)
+        run_id = tracking.start_stage(name, self._parent)
+        began = time.monotonic()
+        try:
+            run = self._current(name, log) or self._reproduced(name, log, run_id)
+        except BaseException as error:
+            self._end(StageRun(name, "failed", time.monotonic() - began, 0.0))
+            tracking.fail_stage(run_id, str(error))
+            raise
+        usage = {"seconds": run.seconds, "peak_memory_mb": run.peak_memory_mb} if run.status == "ran" else None
+        tracking.record_stage(name, self._root, run_id, run.status, usage)
+        self._end(run)
+        return run
+
+    def _current(self, name: str, log: Logger) -> StageRun | None:
+        """The stage as it stands where it is up to date: asking DVC in this process is cheaper than starting one."""
+        if self._force:
+            return None
+        began = time.monotonic()
+        reasons = stale_reasons(self._root, [name]).get(name)
+        if reasons is None:
+            return StageRun(name, "up-to-date", time.monotonic() - began, 0.0)
+        log.info("runs because: %s", ", ".join(reasons))
+        return None
+
+    def _reproduced(self, name: str, log: Logger, run_id: str) -> StageRun:
+        env = {"TURNABOUT_FLOW": "1", "MLFLOW_RUN_ID": run_id, "MLFLOW_TRACKING_URI": tracking.store_uri(self._root)}
+        status, finished = reproduce(
+            self._root,
+            name,
+            self.groups,
+            self._listener(name, log),
+            force=self._force,
+            terminal=self._view.wants_bars,
+            env=env,
+        )
+        return StageRun(name, status, finished.seconds, finished.peak_memory_mb)
+
+    def _listener(self, name: str, log: Logger) -> Callable[[str], None]:
+        def listen(line: str) -> None:
+            self._view.line(name, line)
+            if not BAR.search(line):
+                log.info("%s", line)
+
+        return listen
+
+    def _end(self, run: StageRun) -> None:
+        self.runs.append(run)
+        self._view.end(run)

@@ -1,0 +1,76 @@
+"""The seam of every augmenter: criticised replies in, a model's checked words about each of them out."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import polars as pl
+
+from turnabout.config import Section
+from turnabout.generation import Completion, Generator, Message, Sampling
+from turnabout.intents import shares_words
+
+#: Longest run of words an answer may copy from the exchange it is about.
+COPIED_WORDS = 6
+MIN_WORDS = 5
+
+
+class Augmenter(Section):
+    """One kind of annotation. `writes` is the table it fills and its key in `params.yaml`."""
+
+    writes: str
+    column: ClassVar[str]
+    """The table's column that holds the words."""
+    prompt_version: ClassVar[str]
+    prefill: ClassVar[str]
+    """How every answer begins, which keeps a small model on the task."""
+
+    @abstractmethod
+    def question(self, row: dict[str, Any]) -> str:
+        """The question about one criticised reply: a `criticised.CRITICISED` row plus `history`, a transcript."""
+
+    def annotate(
+        self, criticised: pl.DataFrame, author: Generator, max_prompt_tokens: int, max_new_tokens: int, seed: int
+    ) -> pl.DataFrame:
+        """One annotation per criticised reply, kept or not with the reason, in the order of `criticised`."""
+        rows = criticised.to_dicts()
+        prompts = [self._prompt(row, max_prompt_tokens) for row in rows]
+        answers = author.generate(prompts, Sampling(max_new_tokens, seed=seed, prefill=self.prefill))
+        reasons = [self.fault(answer, row) for answer, row in zip(answers, rows, strict=True)]
+        return criticised.select("conversation_id", "reply_index").with_columns(
+            pl.Series(self.column, [first_sentence(answer.text) for answer in answers], pl.String),
+            author=pl.lit(author.name),
+            prompt_version=pl.lit(self.prompt_version),
+            kept=pl.Series([reason is None for reason in reasons], dtype=pl.Boolean),
+            reason=pl.Series(reasons, dtype=pl.String),
+        )
+
+    def fault(self, answer: Completion, row: dict[str, Any]) -> str | None:
+        """Why an annotation is not kept, or None: too short, cut off, copied, or answering the user."""
+        text = first_sentence(answer.text)
+        added = text.removeprefix(self.prefill.strip())
+        if len(added.split()) < MIN_WORDS:
+            return "too short"
+        if answer.truncated and not text.endswith((".", "!", "?")):
+            return "cut off"
+        if shares_words(added, [row["reply"], row["follow_up"]], COPIED_WORDS):
+            return "copies the exchange"
+        if any(word in added.lower() for word in (" i'm ", " i am ", "sorry", " my ")):
+            return "talks to the user"
+        return None
+
+    def _prompt(self, row: dict[str, Any], max_tokens: int) -> list[Message]:
+        return [{"role": "user", "content": self.question({**row, "history": transcript(row["prompt"], max_tokens)})}]
+
+
+def first_sentence(text: str) -> str:
+    """The first sentence of an answer's first line."""
+    line = text.strip().split("\n")[0]
+    head, stop, _ = line.partition(". ")
+    return head + stop.strip()
+
+
+def transcript(messages: Sequence[Message], max_tokens: int) -> str:
+    """The newest messages as lines "Role: words", at most about `max_tokens` long (four characters a token)."""
+    lines = [f"{message['role'].capitalize()}: {message['content']}" for message in messages]
+    return "\n".join(lines)[-4 * max_tokens :]

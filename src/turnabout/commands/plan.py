@@ -1,0 +1,86 @@
+"""Show what would run and why, and the model calls, tokens and seconds to expect."""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+    from turnabout.last_run import StageRun
+    from turnabout.params import Params
+
+
+def add_arguments(options: argparse.ArgumentParser) -> None:
+    """Targets."""
+    options.add_argument("targets", nargs="*", metavar="TARGET", help="stages (construct@drift) or groups (construct)")
+
+
+def execute(targets: Sequence[str]) -> int:
+    """Print the plan; status 0."""
+    from turnabout.last_run import read_last_run
+    from turnabout.params import load_params
+    from turnabout.project import find_root
+    from turnabout.repro import mend_lock, stage_graph, stale_reasons, wanted_stages
+
+    root = find_root(Path.cwd())
+    params = load_params(root / "params.yaml")
+    mend_lock(root)
+    graph = stage_graph(root)
+    names = wanted_stages(graph, targets)
+    reasons = planned(graph, names, stale_reasons(root, names))
+    if not reasons:
+        print(f"Everything is up to date ({len(names)} stages), nothing would run.")
+        return 0
+    _print(reasons, params, read_last_run(root), len(names) - len(reasons))
+    return 0
+
+
+def planned(graph: "nx.DiGraph", names: Sequence[str], stale: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Why each stage would run, in order: its own reasons, or the planned stages right before it.
+
+    A stage that only follows others may still turn out current, where those write the same bytes again.
+    """
+    reasons: dict[str, list[str]] = {}
+    for name in names:
+        before = [other for other in graph.predecessors(name) if other in reasons]
+        if name in stale or before:
+            reasons[name] = [*stale.get(name, []), *(f"after {other}" for other in before)]
+    return reasons
+
+
+def _print(
+    reasons: Mapping[str, Sequence[str]], params: "Params", last: Mapping[str, "StageRun"], n_current: int
+) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from turnabout.effort import Effort, effort
+
+    table = Table("stage", "why", box=None, pad_edge=False)
+    for column in ("calls ≤", "tokens ≤", "seconds last time"):
+        table.add_column(column, justify="right")
+    efforts = {name: effort(params, name) for name in reasons}
+    for name, why in reasons.items():
+        seconds = f"{last[name].seconds:.0f}" if name in last else "unknown"
+        table.add_row(name, _shortened(why), *(_counted(number) for number in efforts[name]), seconds)
+    total = Effort(*(_summed(numbers) for numbers in zip(*efforts.values(), strict=True)))
+    known = sum(last[name].seconds for name in reasons if name in last)
+    n_unknown = sum(name not in last for name in reasons)
+    told = f"{known:.0f}" + (f" + {n_unknown} unknown" if n_unknown else "")
+    table.add_row(f"{len(reasons)} to run, {n_current} current", "", *(_counted(number) for number in total), told)
+    Console().print(table)
+
+
+def _shortened(why: Sequence[str], shown: int = 3) -> str:
+    more = f" and {len(why) - shown} more" if len(why) > shown else ""
+    return ", ".join(why[:shown]) + more
+
+
+def _counted(number: int | None) -> str:
+    return "unknown" if number is None else f"{number:,}" if number else "–"
+
+
+def _summed(numbers: Sequence[int | None]) -> int | None:
+    return None if None in numbers else sum(number for number in numbers if number is not None)

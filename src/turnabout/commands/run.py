@@ -1,0 +1,86 @@
+"""Bring stages and all they need up to date, with Prefect and MLflow watching.
+
+Says so and does nothing where everything is current already.
+"""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def add_arguments(options: argparse.ArgumentParser) -> None:
+    """Targets and `--force`."""
+    options.add_argument("targets", nargs="*", metavar="TARGET", help="stages (construct@drift) or groups (construct)")
+    options.add_argument("--force", action="store_true", help="run stages that are up to date, too")
+
+
+def execute(targets: Sequence[str], force: bool) -> int:
+    """Run what is stale among the targets and their ancestors; the flow's exit status."""
+    from turnabout.params import load_params
+    from turnabout.project import REPORT, find_root
+    from turnabout.repro import mend_lock, stage_graph, stale_reasons, wanted_stages
+
+    root = find_root(Path.cwd())
+    load_params(root / "params.yaml")
+    mend_lock(root)
+    names = wanted_stages(stage_graph(root), targets)
+    if not force and not stale_reasons(root, names):
+        print(f"Everything is up to date ({len(names)} stages), nothing to do.")
+        _tell_where(root / REPORT)
+        return 0
+    status = _run_flow(root, targets, force)
+    if status == 0:
+        _tell_result(root)
+        _tell_where(root / REPORT)
+    return status
+
+
+def flow_environment(root: Path) -> dict[str, str]:
+    """The environment of the flow: this Python first, the project importable, Prefect's records inside the project."""
+    ours = {
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+        "DO_NOT_TRACK": "1",
+    }
+    if "PREFECT_API_URL" not in os.environ:
+        ours["PREFECT_HOME"] = str(root / ".turnabout" / "prefect")
+    environment = {**ours, **os.environ}
+    if home := environment.get("PREFECT_HOME"):
+        Path(home).mkdir(parents=True, exist_ok=True)
+    return environment
+
+
+def _run_flow(root: Path, targets: Sequence[str], force: bool) -> int:
+    """Run the flow in a session of its own and hand every request to stop on to it; its exit status.
+
+    Afterwards nothing of its session is left: a cancelled flow sometimes leaves Prefect's temporary server behind.
+    """
+    command = [sys.executable, "-m", "flows.pipeline", *targets, *["--force"] * force]
+    flow = subprocess.Popen(command, cwd=root, env=flow_environment(root), start_new_session=True)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: flow.send_signal(signal.SIGINT))
+    try:
+        return flow.wait()
+    finally:
+        try:
+            os.killpg(flow.pid, signal.SIGTERM)
+        except ProcessLookupError:
+            pass
+
+
+def _tell_result(root: Path) -> None:
+    from turnabout.headline import headline
+
+    print()
+    for line in headline(root / "metrics"):
+        print(line)
+
+
+def _tell_where(report: Path) -> None:
+    print(f"\nreport: {report}" if report.exists() else "\nreport: none yet (`turnabout run report` makes it)")
+    print("`turnabout ui` starts MLflow and Prefect and says where.")

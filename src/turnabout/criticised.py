@@ -1,0 +1,60 @@
+"""Replies that drew dissatisfaction, with what was said before and after: the start of every critique and DSAT pair."""
+
+import polars as pl
+
+from turnabout.conversations import exchanges, histories
+from turnabout.schemas import MESSAGE
+
+#: One criticised reply: the history before it, its words, the user's reaction, and the mined signal behind it.
+CRITICISED = pl.Schema(
+    {
+        "conversation_id": pl.String,
+        "reply_index": pl.Int32,
+        "user_key": pl.String,
+        "split": pl.String,
+        "category": pl.String,
+        "confidence": pl.Float64,
+        "prompt": pl.List(MESSAGE),
+        "reply": pl.String,
+        "follow_up": pl.String,
+    }
+)
+
+#: Asking back is too weak a sign to call a reply bad (feedback taxonomy UR4, Don-Yehiya et al. 2024).
+TOO_WEAK = ["clarification"]
+
+
+def criticised_replies(messages: pl.DataFrame, splits: pl.DataFrame, feedback: pl.DataFrame) -> pl.DataFrame:
+    """One row per dissatisfying reply of the train and validation splits (`CRITICISED`), sorted.
+
+    Where several signals speak of one reply, the most confident stands. A test conversation never gets here.
+    """
+    signals = (
+        feedback.filter(pl.col("label") == "dsat", ~pl.col("category").is_in(TOO_WEAK))
+        .sort("confidence", "category", "miner", descending=[True, False, False])
+        .unique(["conversation_id", "reply_index"], keep="first", maintain_order=True)
+        .select("conversation_id", "reply_index", "category", "confidence")
+    )
+    held = splits.filter(pl.col("split").is_in(["train", "validation"])).select("conversation_id", "split", "user_key")
+    found = (
+        exchanges(messages)
+        .drop("user_key")
+        .join(signals, on=["conversation_id", "reply_index"])
+        .join(held, on="conversation_id")
+        .with_columns(before="reply_index", follow_up=pl.col("follow_up").fill_null(""))
+        .sort("conversation_id", "reply_index")
+    )
+    return histories(messages, found).drop_nulls("prompt").select(list(CRITICISED))
+
+
+def first_per_split(criticised: pl.DataFrame, most: int | None) -> pl.DataFrame:
+    """At most `most` replies per split, the most confident signals first; None takes all. Sorted like the input."""
+    if most is None:
+        return criticised
+    return (
+        criticised.sort("confidence", "conversation_id", "reply_index", descending=[True, False, False])
+        .group_by("split", maintain_order=True)
+        .head(most)
+        .sort("conversation_id", "reply_index")
+        .select(list(CRITICISED))
+    )

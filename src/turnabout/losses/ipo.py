@@ -1,0 +1,38 @@
+"""Identity preference optimisation: a bounded target for the gap, so that certain labels cannot drive it to infinity."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from turnabout.losses.base import Loss, PairLogps
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class IPO(Loss):
+    """(ρ̄_w − ρ̄_l − 1/(2τ))² (Azar et al. 2023, arXiv 2310.12036, eq. 17), each log-ratio ρ averaged over its tokens.
+
+    The paper sums over tokens; the average is TRL's form (agreed with the authors), without which long pairs dominate.
+    """
+
+    loss: Literal["ipo"] = "ipo"
+    tau: float = Field(default=0.1, gt=0)
+    """Regularisation; the gap aimed at is 1/(2τ). 0.1 is the smallest of the paper's grid and TRL's default."""
+
+    def __call__(self, policy: PairLogps, reference: PairLogps) -> Tensor:
+        chosen, rejected = _mean_log_ratios(policy, reference)
+        return (chosen - rejected - 1 / (2 * self.tau)) ** 2
+
+    def rewards(self, policy: PairLogps, reference: PairLogps) -> tuple[Tensor, Tensor]:
+        """τ times each completion's mean log-ratio, so that a learnt pair has a margin of 1/2."""
+        chosen, rejected = _mean_log_ratios(policy, reference)
+        return self.tau * chosen, self.tau * rejected
+
+
+def _mean_log_ratios(policy: PairLogps, reference: PairLogps) -> tuple[Tensor, Tensor]:
+    """ρ̄ of chosen and rejected: the log-ratio to the reference per token, in nats."""
+    chosen = (policy.chosen - reference.chosen) / policy.chosen_tokens
+    return chosen, (policy.rejected - reference.rejected) / policy.rejected_tokens

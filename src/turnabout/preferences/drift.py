@@ -1,0 +1,68 @@
+"""DRIFT: the criticised reply is rejected, a fresh reply of the policy that knows the criticism is chosen.
+
+Dissatisfaction-Refined Iterative preFerence Training: the rejected side stays a genuine failure while the chosen side
+moves with the policy, so the margin does not collapse. One iteration is one arm; a further round names it as `policy`.
+"""
+
+from typing import Any, ClassVar, Literal
+
+import polars as pl
+
+from turnabout import schemas
+from turnabout.criticised import criticised_replies, first_per_split
+from turnabout.generation import Message, Sampling
+from turnabout.preferences.base import Material, Rule, as_pairs, fault, fitted
+
+
+class Drift(Rule):
+    """One pair per reply that drew dissatisfaction, most confident signals first."""
+
+    rule: Literal["drift"] = "drift"
+    reads: ClassVar[str] = "data/critiques.parquet"
+    max_pairs: int | None = None
+    """Most pairs per split; null takes every criticised reply."""
+    temperature: float = 0.7
+    top_p: float = 0.9
+
+    def pairs(self, material: Material) -> pl.DataFrame:
+        criticised = criticised_replies(material.messages, material.splits, material.feedback)
+        critiques = _kept(material.reads)
+        rows = first_per_split(criticised, self.max_pairs).join(
+            critiques, on=["conversation_id", "reply_index"], how="left", maintain_order="left"
+        )
+        if rows.is_empty():
+            return schemas.PAIRS.to_frame()
+        prompts = fitted(rows["prompt"], material.chat, material.max_prompt_tokens)
+        guided = [guide(prompt, row) for prompt, row in zip(prompts, rows.to_dicts(), strict=True)]
+        sampling = Sampling(material.max_new_tokens, self.temperature, self.top_p, material.seed)
+        answers = material.policy.generate(guided, sampling)
+        return as_pairs(
+            self.rule,
+            [
+                {
+                    **{key: row[key] for key in ("conversation_id", "reply_index", "user_key", "split")},
+                    "prompt": prompt,
+                    "chosen": answer.text,
+                    "rejected": row["reply"],
+                    "weight": row["confidence"],
+                    "evidence": row["follow_up"],
+                    "reason": fault(answer.text, row["reply"]),
+                }
+                for prompt, row, answer in zip(prompts, rows.to_dicts(), answers, strict=True)
+            ],
+        )
+
+
+def guide(prompt: list[Message], row: dict[str, Any]) -> list[Message]:
+    """The prompt with an instruction in front to improve on the criticised reply (shown, with what the user said)."""
+    flaw = f" {row['flaw']}" if row["flaw"] else ""
+    told = (
+        f'A first reply to the last message was: "{row["reply"]}" The user reacted: "{row["follow_up"]}"{flaw} '
+        "Write a better reply to the last message. Do not mention the first reply."
+    )
+    return [{"role": "system", "content": told}, *prompt]
+
+
+def _kept(critiques: pl.DataFrame) -> pl.DataFrame:
+    """The critiques that passed their checks, one per reply."""
+    return critiques.filter("kept").select("conversation_id", "reply_index", "flaw")

@@ -1,0 +1,6 @@
+"""The report: everything a run wrote, as one self-contained HTML page."""
+
+from turnabout.report.inputs import Inputs
+from turnabout.report.page import render
+
+__all__ = ["Inputs", "render"]

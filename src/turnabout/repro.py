@@ -1,0 +1,197 @@
+"""The only caller of DVC: the graph, what is stale and why, and one stage made current."""
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import networkx as nx
+
+from turnabout.errors import ConfigError, StageFailed
+from turnabout.processes import Finished, ProcessGroups
+
+Status = Literal["ran", "run-cache", "up-to-date"]
+
+#: Only what cannot change a stage's output: `dvc repro` alone has to write the same bytes.
+ENVIRONMENT = {"DVC_NO_ANALYTICS": "1", "PYTHONUNBUFFERED": "1"}
+
+
+@dataclass(frozen=True)
+class Plot:
+    """One plot of a stage: a CSV file and the columns of its axes."""
+
+    path: str
+    x: str
+    y: str
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage as `dvc.yaml` describes it, templates filled in; paths are relative to the project's root."""
+
+    name: str
+    command: str
+    desc: str
+    deps: tuple[str, ...]
+    params: tuple[str, ...]
+    """Dotted keys of `params.yaml`."""
+    outs: tuple[str, ...]
+    """Every file or folder it writes, metrics and plots included."""
+    metrics: tuple[str, ...]
+    plots: tuple[Plot, ...]
+
+    @property
+    def arm(self) -> str | None:
+        """The `foreach` entry this stage was made for, or None."""
+        return self.name.partition("@")[2] or None
+
+
+def stage_graph(root: Path) -> nx.DiGraph:
+    """The stages by name (attribute `stage`), edges from a dependency to its dependents."""
+    with _opened(root) as repo:
+        graph: nx.DiGraph = nx.DiGraph()
+        for node in repo.index.stages:
+            graph.add_node(node.name, stage=_stage(node))
+        graph.add_edges_from((dependency.name, node.name) for node, dependency in repo.index.graph.edges)
+        return graph
+
+
+def wanted_stages(graph: nx.DiGraph, targets: Sequence[str] = ()) -> list[str]:
+    """The targets and all their ancestors in an order that can run; no target means every stage.
+
+    A target is a stage (`construct@drift`) or a group of them (`construct`).
+    """
+    position = {name: index for index, name in enumerate(graph)}
+    ordered = list(nx.lexicographical_topological_sort(graph, key=position.__getitem__))
+    if not targets:
+        return ordered
+    chosen: set[str] = set()
+    for target in targets:
+        members = {name for name in graph if target in (name, name.partition("@")[0])}
+        if not members:
+            raise ConfigError(f"target '{target}' is not a stage; the stages are {ordered}")
+        chosen |= members.union(*(nx.ancestors(graph, member) for member in members))
+    return [name for name in ordered if name in chosen]
+
+
+def stale_reasons(root: Path, names: Sequence[str]) -> dict[str, list[str]]:
+    """Why each of these stages has to run; stages that are up to date are left out."""
+    with _opened(root) as repo, repo.lock:
+        nodes = {node.name: node for node in repo.index.stages}
+        told = {name: _reasons(nodes[name].status()) for name in names}
+    return {name: reasons for name, reasons in told.items() if reasons}
+
+
+def content_hashes(root: Path, name: str) -> dict[str, str]:
+    """DVC's MD5 of each dependency and output of a stage as it lies on disk, by path (folders end in `.dir`)."""
+    with _opened(root) as repo:
+        node = next(node for node in repo.index.stages if node.name == name)
+        files = [entry for entry in (*node.deps, *node.outs) if not hasattr(entry, "params") and entry.exists]
+        return {entry.def_path: str(entry.get_hash().value) for entry in files}
+
+
+def reproduce(
+    root: Path,
+    name: str,
+    groups: ProcessGroups,
+    on_line: Callable[[str], None],
+    *,
+    force: bool = False,
+    terminal: bool = False,
+    env: Mapping[str, str] | None = None,
+) -> tuple[Status, Finished]:
+    """Make one stage current whose ancestors are current, and say how. Raises `StageFailed` with the end of its log."""
+    seen: set[Status] = set()
+
+    def watch(line: str) -> None:
+        if "is cached - skipping run" in line:
+            seen.add("run-cache")
+        elif "didn't change, skipping" in line:
+            seen.add("up-to-date")
+        on_line(line)
+
+    command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", name]
+    environment = {**os.environ, **ENVIRONMENT, **(env or {})}
+    environment["PATH"] = f"{Path(sys.prefix) / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
+    finished = groups.stream(command + ["--force"] * force, root, environment, watch, terminal)
+    if finished.status:
+        raise StageFailed(f"stage {name} ended with status {finished.status}; the end of its log:\n{finished.tail}")
+    return (seen.pop() if seen else "ran"), finished
+
+
+def mend_lock(root: Path) -> bool:
+    """Remove a lock file that a killed DVC left unreadable (every later command would refuse); true if one was removed.
+
+    Left alone while any DVC process works in this project.
+    """
+    path = root / ".dvc" / "tmp" / "rwlock"
+    if not lock_is_broken(root) or _dvc_runs(root):
+        return False
+    path.unlink(missing_ok=True)
+    return True
+
+
+def lock_is_broken(root: Path) -> bool:
+    """Whether `.dvc/tmp/rwlock` exists and cannot be read."""
+    path = root / ".dvc" / "tmp" / "rwlock"
+    if not path.exists():
+        return False
+    try:
+        return not isinstance(json.loads(path.read_text(encoding="utf-8")), dict)
+    except ValueError:
+        return True
+
+
+@contextlib.contextmanager
+def _opened(root: Path) -> Iterator[Any]:
+    """DVC's view of the project; its complaints about the project's files become `ConfigError`."""
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    try:
+        with Repo(str(root), _wait_for_lock=True) as repo:
+            yield repo
+    except DvcException as error:
+        cause = f": {error.__cause__}" if error.__cause__ else ""
+        raise ConfigError(f"DVC cannot use the project in {root}: {error}{cause}") from error
+
+
+def _stage(node: Any) -> Stage:
+    return Stage(
+        name=node.name,
+        command=str(node.cmd),
+        desc=node.desc or "",
+        deps=tuple(dep.def_path for dep in node.deps if not hasattr(dep, "params")),
+        params=tuple(key for dep in node.deps if hasattr(dep, "params") for key in dep.params),
+        outs=tuple(out.def_path for out in node.outs),
+        metrics=tuple(out.def_path for out in node.outs if out.metric),
+        plots=tuple(Plot(out.def_path, out.plot["x"], out.plot["y"]) for out in node.outs if out.plot),
+    )
+
+
+def _reasons(status: Mapping[str, Sequence[Any]]) -> list[str]:
+    """DVC's nested status as plain lines: `{"changed deps": {"params.yaml": {"seed": "modified"}}}` → `seed modified`."""
+    reasons: list[str] = []
+    for entry in (entry for entries in status.values() for entry in entries):
+        if isinstance(entry, str):
+            reasons.append("command changed" if entry == "changed checksum" else entry)
+            continue
+        for path, change in (pair for changes in entry.values() for pair in changes.items()):
+            keyed = change.items() if isinstance(change, dict) else [(path, change)]
+            reasons += [f"{key} {what}" for key, what in keyed]
+    return reasons
+
+
+def _dvc_runs(root: Path) -> bool:
+    import psutil
+
+    for process in psutil.process_iter(["cmdline", "cwd"]):
+        words = process.info["cmdline"] or []
+        in_project = process.info["cwd"] is not None and Path(process.info["cwd"]).is_relative_to(root.resolve())
+        if in_project and any(Path(word).name == "dvc" for word in words):
+            return True
+    return False

@@ -1,0 +1,1 @@
+"""Simulated conversations between a user model and an assistant."""

@@ -1,0 +1,18 @@
+"""Stage: a backbone's name in, a manifest that pins its weights out."""
+
+from pathlib import Path
+
+from stages.command import command
+from turnabout import backbones
+from turnabout.io import write_json
+from turnabout.params import load_params
+
+
+def main(model: Path, metrics: Path, params: Path = Path("params.yaml")) -> None:
+    manifest = backbones.pin(load_params(params).backbone.name)
+    backbones.write_manifest(manifest, model)
+    write_json({"n_parameters": backbones.load(model).model.num_parameters()}, metrics)
+
+
+if __name__ == "__main__":
+    command(main)

@@ -1,0 +1,58 @@
+"""Stage: a user model, an assistant and held-out intents in; simulated conversations out."""
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from stages.command import command
+from stages.models import open_generator
+from turnabout import schemas
+from turnabout.io import read_frame, write_frame, write_json
+from turnabout.params import load_params
+from turnabout.simulation.rollouts import simulate
+from turnabout.simulation.users import PromptedUser, TrainedUser, User
+
+
+def main(
+    samples: Path,
+    backbone: Path,
+    user: Path,
+    assistant: Path,
+    name: str,
+    rollouts: Path,
+    metrics: Path,
+    params: Path = Path("params.yaml"),
+) -> None:
+    loaded = load_params(params)
+    settings, dtype = loaded.simulate, loaded.backbone.dtype
+    batch = settings.conversations
+    speaker: User = (
+        TrainedUser(open_generator(user, dtype, "user", batch))
+        if settings.user == "trained"
+        else PromptedUser(open_generator(backbone, dtype, "assistant", batch))
+    )
+    policy = open_generator(assistant, dtype, "assistant", batch)
+    tasks = read_frame(samples, schemas.USER_SAMPLES).filter(split="test").head(settings.conversations)
+    table = simulate(speaker, policy, policy.checkpoint.chat, tasks, settings, name, loaded.seed)
+    write_frame(table, rollouts, schemas.ROLLOUTS)
+    write_json(counts(table), metrics)
+
+
+def counts(table: pl.DataFrame) -> dict[str, Any]:
+    """Conversations, their mean number of exchanges, how they ended, and the simulator's faults by kind."""
+    n = table["conversation_id"].n_unique()
+    ended = table.drop_nulls("ended_by").group_by("ended_by").len().sort("ended_by")
+    faults = table.explode("faults").drop_nulls("faults").group_by("faults").len().sort("faults")
+    return {
+        "simulator": table["simulator"].first(),
+        "n_conversations": n,
+        "mean_exchanges": table.filter(role="assistant").height / n if n else None,
+        "ended_by": dict(ended.iter_rows()),
+        "faults": dict(faults.iter_rows()),
+        "resamples": int(table["resamples"].sum()),
+    }
+
+
+if __name__ == "__main__":
+    command(main)

@@ -1,0 +1,36 @@
+"""Stage: messages in, one split for each conversation out, by person."""
+
+import sys
+from pathlib import Path
+
+import polars as pl
+
+from stages.command import command
+from turnabout import schemas
+from turnabout.io import read_frame, write_frame, write_json
+from turnabout.params import load_params
+from turnabout.splitting import assign, refuse_leaks, warnings
+
+
+def main(messages: Path, splits: Path, metrics: Path, params: Path = Path("params.yaml")) -> None:
+    """Split as the section `split` says; an empty split is reported, on stderr and in the metrics, not an error."""
+    settings = load_params(params)
+    assigned = assign(read_frame(messages, schemas.MESSAGES), settings.split, settings.seed)
+    refuse_leaks(assigned)
+    warned = warnings(assigned)
+    for warning in warned:
+        print(f"warning: {warning}", file=sys.stderr)
+    write_frame(assigned, splits, schemas.SPLITS)
+    by_split = assigned.group_by("split").agg(conversations=pl.len(), users=pl.col("user_key").n_unique()).sort("split")
+    write_json(
+        {
+            "conversations_by_split": dict(by_split.select("split", "conversations").iter_rows()),
+            "users_by_split": dict(by_split.select("split", "users").iter_rows()),
+            "warnings": warned,
+        },
+        metrics,
+    )
+
+
+if __name__ == "__main__":
+    command(main)

@@ -1,0 +1,100 @@
+"""Rollouts between scripted speakers: order, endings, guards."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from turnabout import schemas
+from turnabout.backbones import load
+from turnabout.chat_format import ChatFormat
+from turnabout.generation import Completion, Message, Sampling
+from turnabout.generation.scripted import ScriptedGenerator
+from turnabout.params import Simulate
+from turnabout.simulation.guards import UserGuard
+from turnabout.simulation.rollouts import simulate
+from turnabout.simulation.users import PromptedUser, ScriptedUser, Situation, TrainedUser, User
+
+TASKS = pl.DataFrame({"conversation_id": ["t1", "t2"], "intent": ["talk about trains", "talk about tea"]})
+
+
+@pytest.fixture
+def chat(tiny_checkpoint: Path) -> ChatFormat:
+    return load(tiny_checkpoint, "float32").chat
+
+
+def settings(**changes: object) -> Simulate:
+    base = {"user": "trained", "conversations": 2, "max_exchanges": 3, "user_tokens": 9, "assistant_tokens": 9}
+    window = {"max_prompt_tokens": 500, "temperature": 1.0, "top_p": 0.9, "min_words": 1, "max_words": 5}
+    return Simulate.model_validate({**base, **window, "max_resamples": 1, **changes})
+
+
+def run(user: User, chat: ChatFormat, **changes: object) -> pl.DataFrame:
+    echo = ScriptedGenerator(lambda prompt: f"you said {prompt[-1]['content']}")
+    return simulate(user, echo, chat, TASKS, settings(**changes), policy="echo", seed=5)
+
+
+def test_both_sides_speak_in_turn_until_the_user_leaves(chat: ChatFormat) -> None:
+    table = run(ScriptedUser(["hi", "bye"]), chat).filter(task_id="t1")
+    assert table.schema == schemas.ROLLOUTS
+    assert table.select("role", "text").rows() == [
+        ("user", "hi"),
+        ("assistant", "you said hi"),
+        ("user", "bye"),
+        ("assistant", "you said bye"),
+        ("user", ""),
+    ]
+    assert table["ended_by"].to_list() == [None] * 4 + ["end_token"]
+
+
+def test_the_turn_limit_ends_a_conversation_after_a_reply(chat: ChatFormat) -> None:
+    table = run(ScriptedUser(["a", "b", "c"]), chat, max_exchanges=2)
+    assert table.filter(task_id="t2").height == 4
+    assert table.drop_nulls("ended_by").select("role", "ended_by").rows() == [("assistant", "max_turns")] * 2
+
+
+def test_the_user_sees_intent_and_history_in_its_own_roles(chat: ChatFormat) -> None:
+    model = ScriptedGenerator(lambda prompt: f"turn {len(prompt)}")
+    run(TrainedUser(model), chat, max_exchanges=2)
+    assert model.asked[0] == [{"role": "system", "content": "talk about trains"}]
+    assert [m["role"] for m in model.asked[2]] == ["system", "user", "assistant"]
+
+
+def test_a_prompted_user_sees_the_roles_exchanged_and_leaves_in_words() -> None:
+    model = ScriptedGenerator(lambda _: "ok then <|endconversation|> junk")
+    history: list[Message] = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]
+    said = PromptedUser(model).speak([Situation("talk", history)], sampling=Sampling(5))
+    assert said == [Completion("ok then", ended=True)]
+    assert [m["role"] for m in model.asked[0]] == ["system", "user", "assistant", "user"]
+
+
+def test_a_turn_at_fault_is_drawn_again_and_counted(chat: ChatFormat) -> None:
+    class Stutters:
+        name = "stutters"
+        calls = 0
+
+        def speak(self, situations: Sequence[Situation], sampling: object) -> list[Completion]:
+            self.calls += 1
+            text = "one two three four five six" if self.calls == 1 else "fine"
+            return [Completion(text) for _ in situations]
+
+    first = UserGuard(1, 5, 2).speak(Stutters(), [Situation("x", [])], sampling=Sampling(5))[0]
+    assert (first.turn.text, first.resamples, first.faults) == ("fine", 1, ["too long"])
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("", "too short"),
+        ("one two three four five six", "too long"),
+        ("HI  there", "repeats itself"),
+        ("talk all about old trains", "copies the intent"),
+        ("what about tea", None),
+    ],
+)
+def test_what_a_person_would_not_write(text: str, fault: str | None) -> None:
+    history: list[Message] = [{"role": "user", "content": "hi there"}, {"role": "assistant", "content": "hello"}]
+    situation = Situation("You want to talk all about old trains.", history)
+    assert UserGuard(1, 5, 0).fault(Completion(text), situation) == fault
+    assert UserGuard(1, 5, 0).fault(Completion("", ended=True), situation) is None

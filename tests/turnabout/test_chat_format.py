@@ -1,0 +1,75 @@
+"""The chat format against the tokenizer's own template, and its spans counted by hand."""
+
+from pathlib import Path
+
+import pytest
+
+from turnabout.backbones import load
+from turnabout.chat_format import END_OF_CONVERSATION, ChatFormat
+from turnabout.errors import ModelError
+from turnabout.generation import Message
+
+TALK: list[Message] = [
+    {"role": "system", "content": "Be brief."},
+    {"role": "user", "content": "hi"},
+    {"role": "user", "content": "there?"},
+    {"role": "assistant", "content": "yes"},
+]
+
+
+@pytest.fixture
+def chat(tiny_checkpoint: Path) -> ChatFormat:
+    return load(tiny_checkpoint, "float32").chat
+
+
+def test_encoding_equals_the_template_for_any_role_order(chat: ChatFormat) -> None:
+    expected = chat.tokenizer.apply_chat_template(TALK, tokenize=True, return_dict=True)["input_ids"]
+    assert chat.encode(TALK).input_ids == expected
+
+
+def test_targets_are_the_words_and_the_end_of_turn_token_only(chat: ChatFormat) -> None:
+    row = chat.encode(TALK, targets={1, 3})
+    learnt = chat.tokenizer.decode([i for i, t in zip(row.input_ids, row.is_target, strict=True) if t])
+    assert learnt == "hi<|im_end|>yes<|im_end|>"
+
+
+def test_leaving_is_a_last_user_turn_that_is_a_target(chat: ChatFormat) -> None:
+    chat.tokenizer.add_tokens([END_OF_CONVERSATION])
+    row = chat.encode(TALK, ends=True)
+    text = chat.tokenizer.decode(row.input_ids)
+    assert text.endswith(f"<|im_start|>user\n{END_OF_CONVERSATION}<|im_end|>\n")
+    assert sum(row.is_target) == 2  # the end-of-conversation token and the end of its turn
+    assert chat.end_of_conversation_id == row.input_ids[row.is_target.index(True)]
+
+
+def test_prompt_ends_with_the_open_header_of_whoever_speaks(chat: ChatFormat) -> None:
+    assert chat.tokenizer.decode(chat.prompt_ids(TALK, "user")).endswith("yes<|im_end|>\n<|im_start|>user\n")
+
+
+def test_fit_drops_the_oldest_messages_and_keeps_the_system_message(chat: ChatFormat) -> None:
+    # Byte tokens: a message costs len("<|im_start|>" as 1) + role + "\n" + words + "<|im_end|>" as 1 + "\n".
+    # system 1+6+1+9+1+1 = 19, "there?" 1+4+1+6+1+1 = 14, "yes" 1+9+1+3+1+1 = 16: together 49; "hi" would add 10.
+    assert [chat.length(m) for m in TALK] == [19, 10, 14, 16]
+    assert chat.fit(TALK, 49) == [TALK[0], TALK[2], TALK[3]]
+    assert chat.fit(TALK, 59) == TALK
+    assert chat.fit(TALK, 1) == [TALK[0], TALK[3]]
+
+
+def test_a_tokenizer_without_template_is_refused_with_what_to_do(chat: ChatFormat) -> None:
+    chat.tokenizer.chat_template = None
+    with pytest.raises(ModelError, match=r"no chat template; use an instruction-tuned model"):
+        ChatFormat.from_tokenizer(chat.tokenizer)
+
+
+def test_a_template_that_is_not_prefix_stable_is_refused(chat: ChatFormat) -> None:
+    chat.tokenizer.chat_template = (
+        "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}"
+        "{% if loop.last %}!{% endif %}{% endfor %}"
+    )
+    with pytest.raises(ModelError, match="not prefix-stable"):
+        ChatFormat.from_tokenizer(chat.tokenizer)
+
+
+def test_an_unknown_role_is_named_with_the_known_ones(chat: ChatFormat) -> None:
+    with pytest.raises(ModelError, match=r"role 'tool' .*\['assistant', 'system', 'user'\]"):
+        chat.encode([{"role": "tool", "content": "x"}])
