@@ -6,13 +6,14 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import networkx as nx
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture
-from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.console import print_summary, view
 from flows.stage_runner import StageRunner
@@ -23,7 +24,7 @@ from turnabout.processes import PeakMemory
 from turnabout.repro import mend_lock, stage_graph, wanted_stages
 
 #: Independent branches run side by side; every stage uses all cores, and waiting threads sleep.
-BRANCHES = 2
+BRANCHES: TaskRunner[PrefectFuture[Any]] = ThreadPoolTaskRunner(max_workers=2)  # type: ignore[assignment]
 
 
 @task(cache_policy=NO_CACHE)
@@ -32,7 +33,7 @@ def run_stage(name: str, runner: StageRunner) -> str:
     return runner.run(name, get_run_logger()).status
 
 
-@flow(name="turnabout", task_runner=ThreadPoolTaskRunner(max_workers=BRANCHES))
+@flow(name="turnabout", task_runner=BRANCHES)
 def turnabout_pipeline(targets: list[str] | None = None, force: bool = False, root: Path = Path(".")) -> dict[str, str]:
     """Bring the targets (default: everything) up to date, and return each stage's status.
 
@@ -67,15 +68,14 @@ def _submitted(graph: nx.DiGraph, names: Sequence[str], runner: StageRunner) -> 
     """One future per stage; each waits for the stages it depends on."""
     futures: dict[str, PrefectFuture[str]] = {}
     for name in names:
+        earlier = [futures[before] for before in graph.predecessors(name)]
         stage_task = run_stage.with_options(name=name.partition("@")[0], task_run_name=name)
-        futures[name] = stage_task.submit(
-            name, runner, wait_for=[futures[before] for before in graph.predecessors(name)]
-        )
+        futures[name] = stage_task.submit(name, runner, wait_for=earlier, return_state=False)
     return futures
 
 
 def _results(futures: dict[str, PrefectFuture[str]]) -> dict[str, str]:
-    """Every stage's status once all have ended. Raises `StageFailed` naming what failed and what therefore did not run."""
+    """Every stage's status once all have ended. Raises `StageFailed` with the log of each that failed."""
     for future in futures.values():
         future.wait()
     failed = {

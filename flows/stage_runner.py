@@ -7,7 +7,6 @@ from pathlib import Path
 
 from flows.console import BAR, View
 from turnabout import tracking
-from turnabout.errors import StageFailed
 from turnabout.last_run import StageRun
 from turnabout.processes import ProcessGroups
 from turnabout.repro import reproduce, stale_reasons

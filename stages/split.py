@@ -9,7 +9,7 @@ from stages.command import command
 from turnabout import schemas
 from turnabout.io import read_frame, write_frame, write_json
 from turnabout.params import load_params
-from turnabout.splitting import assign, refuse_leaks, warnings
+from turnabout.splitting import assign, empty_split_warnings, refuse_leaks
 
 
 def main(messages: Path, splits: Path, metrics: Path, params: Path = Path("params.yaml")) -> None:
@@ -17,7 +17,7 @@ def main(messages: Path, splits: Path, metrics: Path, params: Path = Path("param
     settings = load_params(params)
     assigned = assign(read_frame(messages, schemas.MESSAGES), settings.split, settings.seed)
     refuse_leaks(assigned)
-    warned = warnings(assigned)
+    warned = empty_split_warnings(assigned)
     for warning in warned:
         print(f"warning: {warning}", file=sys.stderr)
     write_frame(assigned, splits, schemas.SPLITS)

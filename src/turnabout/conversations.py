@@ -28,13 +28,15 @@ def exchanges(messages: pl.DataFrame) -> pl.DataFrame:
     `previous_user` is the nearest user message before the reply. `follow_up` is the user message straight after it:
     where an assistant or tool message comes in between, that later one is what the user reacts to.
     """
-    over = {"partition_by": "conversation_id", "order_by": "message_index"}
-    is_user = pl.col("role") == "user"
+    of_user = pl.when(pl.col("role") == "user")
+    around = {
+        "previous_user": of_user.then("text").forward_fill(),
+        "user_key": of_user.then("user_key").forward_fill().backward_fill(),
+        "follow_up": of_user.then("text").shift(-1),
+        "evidence_index": of_user.then("message_index").shift(-1),
+    }
     talk = messages.filter(pl.col("role") != "system").with_columns(
-        previous_user=pl.when(is_user).then("text").forward_fill().over(**over),
-        user_key=pl.when(is_user).then("user_key").forward_fill().backward_fill().over(**over),
-        follow_up=pl.when(is_user).then("text").shift(-1).over(**over),
-        evidence_index=pl.when(is_user).then("message_index").shift(-1).over(**over),
+        view.over("conversation_id", order_by="message_index").alias(name) for name, view in around.items()
     )
     return (
         talk.filter(pl.col("role") == "assistant")
@@ -45,9 +47,10 @@ def exchanges(messages: pl.DataFrame) -> pl.DataFrame:
 
 
 def histories(messages: pl.DataFrame, wanted: pl.DataFrame) -> pl.DataFrame:
-    """`wanted` (with `conversation_id`, `before`) plus `prompt`: the messages with an index below `before`, in order.
+    """`wanted` (with `conversation_id`, `before`) plus `prompt`: the messages with an index below `before`.
 
-    The history of each wanted row is looked up in the flat table, never copied per turn.
+    They are in order; `prompt` is null where there is none. The history of each wanted row is looked up in the flat
+    table, never copied per turn.
     """
     keyed = wanted.with_row_index("wanted_row")
     history = (

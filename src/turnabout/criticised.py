@@ -20,17 +20,18 @@ CRITICISED = pl.Schema(
     }
 )
 
-#: Asking back is too weak a sign to call a reply bad (feedback taxonomy UR4, Don-Yehiya et al. 2024).
-TOO_WEAK = ["clarification"]
 
-
-def criticised_replies(messages: pl.DataFrame, splits: pl.DataFrame, feedback: pl.DataFrame) -> pl.DataFrame:
+def criticised_replies(
+    messages: pl.DataFrame, splits: pl.DataFrame, feedback: pl.DataFrame, clarifications: bool
+) -> pl.DataFrame:
     """One row per dissatisfying reply of the train and validation splits (`CRITICISED`), sorted.
 
-    Where several signals speak of one reply, the most confident stands. A test conversation never gets here.
+    Where several signals speak of one reply, the most confident stands. A test conversation never gets here. Asking
+    back is a weak sign (UR4 of Don-Yehiya et al. 2024) and counts only with `clarifications`.
     """
+    weak = pl.col("category") == "clarification"
     signals = (
-        feedback.filter(pl.col("label") == "dsat", ~pl.col("category").is_in(TOO_WEAK))
+        feedback.filter(pl.col("label") == "dsat", ~weak | clarifications)
         .sort("confidence", "category", "miner", descending=[True, False, False])
         .unique(["conversation_id", "reply_index"], keep="first", maintain_order=True)
         .select("conversation_id", "reply_index", "category", "confidence")

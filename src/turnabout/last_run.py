@@ -1,4 +1,4 @@
-"""`.turnabout/last_run.json`: what each stage took the last time it really ran, for `plan` and for the closing table."""
+"""`.turnabout/last_run.json`: what each stage took the last time it really ran, for `plan`."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass

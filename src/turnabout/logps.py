@@ -1,13 +1,15 @@
 """Log-probabilities of chosen tokens under a causal language model: the one forward pass of training and scoring."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from turnabout.chat_format import Encoded
+from turnabout.chat_format import ChatFormat, Encoded
+from turnabout.generation.base import Message
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
+    from transformers import PreTrainedModel
 
 
 class TokenBatch(NamedTuple):
@@ -29,23 +31,38 @@ def pad(rows: Sequence[Encoded], device: "torch.device | str" = "cpu") -> TokenB
     return TokenBatch(ids.to(device), attention.to(device), targets.to(device))
 
 
-def token_logps(model: "torch.nn.Module", batch: TokenBatch) -> "Tensor":
+def answers(chat: ChatFormat, prompt: Sequence[Message], completions: Sequence[str], max_length: int) -> list[Encoded]:
+    """Each completion after the same prompt, as the assistant's turn; its words and end-of-turn token are the targets.
+
+    The prompt is cut from the left, at a message boundary, so that its longest completion fits into `max_length`
+    tokens. Its newest message always stays, so a row may still be longer: what then becomes of it is the caller's.
+    """
+    encoded = [chat.completion_ids(completion) for completion in completions]
+    room = max_length - max(map(len, encoded)) - len(chat.prompt_ids([], "assistant"))
+    prompt_ids = chat.prompt_ids(chat.fit(prompt, room), "assistant")
+    return [Encoded(prompt_ids + ids, [False] * len(prompt_ids) + [True] * len(ids)) for ids in encoded]
+
+
+def token_logps(model: "PreTrainedModel", batch: TokenBatch) -> "Tensor":
     """log P(token t | tokens before t) in nats, shape (B, T), float32; zero where a token is not a target.
 
-    The vocabulary projection runs only at positions whose next token is a target, so context costs no logits.
+    The vocabulary projection runs only at positions whose next token is a target, so context costs no logits. That is
+    done in front of the model's own projection, so what an architecture does to its logits afterwards (scaling,
+    soft-capping) is kept.
     """
-    import torch
-
-    inner = model.get_base_model() if hasattr(model, "peft_config") else model
-    hidden = inner.base_model(
-        input_ids=batch.input_ids, attention_mask=batch.attention_mask, use_cache=False
-    ).last_hidden_state[:, :-1]
     wanted = batch.is_target[:, 1:]
-    logits = inner.get_output_embeddings()(hidden[wanted]).float()
-    if softcap := getattr(inner.config, "final_logit_softcapping", None):
-        logits = torch.tanh(logits / softcap) * softcap
+
+    def keep_wanted(_: "torch.nn.Module", hidden: tuple[Any, ...]) -> "tuple[Tensor]":
+        return (hidden[0][:, :-1][wanted],)
+
+    hook = model.get_output_embeddings().register_forward_pre_hook(keep_wanted)
+    try:
+        out = model(input_ids=batch.input_ids, attention_mask=batch.attention_mask, use_cache=False)
+    finally:
+        hook.remove()
+    logits = out.logits.float()
     labels = batch.input_ids[:, 1:][wanted]
-    logps = logits.gather(1, labels[:, None]).squeeze(1) - logits.logsumexp(dim=1)
-    out = logps.new_zeros(batch.input_ids.shape)
-    out[:, 1:] = out[:, 1:].masked_scatter(wanted, logps)
-    return out
+    chosen = logits.gather(1, labels[:, None]).squeeze(1) - logits.logsumexp(dim=1)
+    logps = chosen.new_zeros(batch.input_ids.shape)
+    logps[:, 1:] = logps[:, 1:].masked_scatter(wanted, chosen)
+    return logps

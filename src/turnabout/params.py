@@ -3,6 +3,7 @@
 Stage knobs have no default here (the YAML is the truth); a method's knobs default to its paper's values.
 """
 
+import warnings
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,6 +18,9 @@ from turnabout.feedback import MINERS, Miner
 from turnabout.losses import LOSSES, Loss
 from turnabout.preferences import RULES, Rule
 from turnabout.sources import SOURCES, Source
+
+# Sections are named after their stages; pydantic warns because of its own deprecated `BaseModel.construct`.
+warnings.filterwarnings("ignore", message='Field name "construct"', category=UserWarning)
 
 AnySource = Annotated[SerializeAsAny[Source], BeforeValidator(partial(resolve, SOURCES, "format"))]
 AnyMiner = Annotated[SerializeAsAny[Miner], BeforeValidator(partial(resolve, MINERS, "miner"))]
@@ -92,6 +96,8 @@ class TrainUser(Section):
 
 class Augment(Section):
     augmenters: list[AnyAugmenter]
+    clarifications: bool
+    """Whether replies that users only asked back about are worked on too."""
     max_replies: Count | None
     """Most criticised replies worked on, per split; null means all."""
     max_prompt_tokens: Count

@@ -1,4 +1,4 @@
-"""Commands in process groups of their own: output line by line, time and memory measured, and all of them ended at once."""
+"""Commands in process groups of their own: output line by line, time and memory measured, all ended at once."""
 
 import contextlib
 import os

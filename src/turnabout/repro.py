@@ -174,7 +174,7 @@ def _stage(node: Any) -> Stage:
 
 
 def _reasons(status: Mapping[str, Sequence[Any]]) -> list[str]:
-    """DVC's nested status as plain lines: `{"changed deps": {"params.yaml": {"seed": "modified"}}}` → `seed modified`."""
+    """DVC's nested status as lines: `{"changed deps": {"params.yaml": {"seed": "modified"}}}` → `seed modified`."""
     reasons: list[str] = []
     for entry in (entry for entries in status.values() for entry in entries):
         if isinstance(entry, str):

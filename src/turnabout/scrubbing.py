@@ -2,7 +2,7 @@
 
 `write to Ann@x.com or ann@x.com, or @ann` becomes `write to <email_1> or <email_1>, or <handle_1>`: numbered by first
 appearance in the conversation, the same value always the same number. What is looked for has a shape; names,
-street addresses and numbers without one stay.
+street addresses and what `extras` hold as a number stay.
 """
 
 import json
@@ -38,7 +38,7 @@ SUSPECT = r"(?i)@|://|www\.|\d(?:\D{0,2}\d){6}"
 
 
 class Scrubbed(NamedTuple):
-    """Messages without personal data, and how many values were replaced, by kind."""
+    """Messages with placeholders, and how many values they replace, by kind."""
 
     messages: pl.DataFrame
     n_by_kind: dict[str, int]

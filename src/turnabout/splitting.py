@@ -1,4 +1,4 @@
-"""Train, validation and test by person: where somebody falls never depends on who else is in the log."""
+"""Train, validation and test by person: a hash of the person decides, so nobody moves as the log grows."""
 
 import hashlib
 from datetime import UTC, datetime
@@ -47,12 +47,12 @@ def refuse_leaks(splits: pl.DataFrame) -> None:
     if leaks.height:
         person, found = leaks.sort("user_key").row(0)
         raise DataError(
-            f"splits: {leaks.height} people are in more than one split, such as '{person}' in {found}; "
+            f"splits: more than one split holds {leaks.height} of the people, such as '{person}' in {found}; "
             "each must be in one of train, validation, test; run the split stage again on the whole table of messages"
         )
 
 
-def warnings(splits: pl.DataFrame) -> list[str]:
+def empty_split_warnings(splits: pl.DataFrame) -> list[str]:
     """What a reader of the results must know: each empty split, and what to do about it."""
     remedies = {
         "train": "lower split.validation and split.test, set split.test_from later, or add logs of more people",
@@ -60,9 +60,10 @@ def warnings(splits: pl.DataFrame) -> list[str]:
         "test": "raise split.test, set split.test_from to a day before new people come, or add logs of more people",
     }
     n_people = splits["user_key"].n_unique()
+    people = f"{n_people} person" if n_people == 1 else f"{n_people} people"
     found = splits["split"].unique().to_list()
     return [
-        f"{split} split is empty (all {splits.height} conversations are of {n_people} people): {remedy}"
+        f"{split} split is empty ({splits.height} conversations of {people} in all): {remedy}"
         for split, remedy in remedies.items()
         if split not in found
     ]

@@ -12,12 +12,12 @@ Build = Callable[..., pl.DataFrame]
 Signal = Callable[..., dict[str, Any]]
 
 
-def found(messages: Build, *signals: Any, split: str = "train") -> pl.DataFrame:
+def found(messages: Build, *signals: Any, split: str = "train", clarifications: bool = False) -> pl.DataFrame:
     said = pl.concat([messages(c, "q1", "bad reply", "no!", "second", "bye", "end") for c in ("a", "b")])
     splits = [{"conversation_id": "a", "user_key": "ann", "split": split}]
     splits.append({"conversation_id": "b", "user_key": "bea", "split": "train"})
     feedback = pl.DataFrame(list(signals), schema=schemas.FEEDBACK)
-    return criticised_replies(said, pl.DataFrame(splits, schema=schemas.SPLITS), feedback)
+    return criticised_replies(said, pl.DataFrame(splits, schema=schemas.SPLITS), feedback, clarifications)
 
 
 def test_a_dissatisfying_reply_comes_with_its_history_and_reaction(messages: Build, signal: Signal) -> None:
@@ -27,7 +27,9 @@ def test_a_dissatisfying_reply_comes_with_its_history_and_reaction(messages: Bui
 
 
 def test_satisfaction_and_asking_back_do_not_criticise(messages: Build, signal: Signal) -> None:
-    assert found(messages, signal("a", 1, label="sat"), signal("a", 3, category="clarification")).is_empty()
+    signals = signal("a", 1, label="sat"), signal("a", 3, category="clarification")
+    assert found(messages, *signals).is_empty()
+    assert found(messages, *signals, clarifications=True)["reply_index"].to_list() == [3]
 
 
 def test_one_row_per_reply_with_the_most_confident_signal(messages: Build, signal: Signal) -> None:

@@ -4,6 +4,7 @@ Says so and does nothing where everything is current already.
 """
 
 import argparse
+import contextlib
 import os
 import signal
 import subprocess
@@ -67,10 +68,8 @@ def _run_flow(root: Path, targets: Sequence[str], force: bool) -> int:
     try:
         return flow.wait()
     finally:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(flow.pid, signal.SIGTERM)
-        except ProcessLookupError:
-            pass
 
 
 def _tell_result(root: Path) -> None:

@@ -11,9 +11,24 @@ from turnabout.errors import DataError
 from turnabout.feedback.base import Miner
 from turnabout.feedback.signals import WHERE, signals
 
-#: Reactions in lower case, without colons, blanks, `_`, `-` and skin tones. One that is not here says nothing.
-SAT_REACTIONS = ["👍", "❤", "🎉", "👏", "😍", "🙏", "+1", "up", "thumbsup", "thumbup", "like", "love", "positive", "good"]
-DSAT_REACTIONS = ["👎", "😡", "😠", "-1", "1", "down", "thumbsdown", "thumbdown", "dislike", "hate", "negative", "bad"]
+#: Reactions in lower case, without colons, blanks, `_` and skin tones. One that is not here says nothing.
+SAT_REACTIONS = [
+    "👍",
+    "❤",
+    "🎉",
+    "👏",
+    "😍",
+    "🙏",
+    "+1",
+    "up",
+    "thumbsup",
+    "thumbs-up",
+    "like",
+    "love",
+    "positive",
+    "good",
+]
+DSAT_REACTIONS = ["👎", "😡", "😠", "-1", "down", "thumbsdown", "thumbs-down", "dislike", "hate", "negative", "bad"]
 
 DECORATION = r"[\s:_\x{FE0F}\x{1F3FB}-\x{1F3FF}]"
 
@@ -53,7 +68,7 @@ class Explicit(Miner):
         rated = replies.filter(pl.col("rating").is_not_nan())
         if not rated["rating"].is_between(low, high).all():
             raise DataError(
-                f"ratings from {rated['rating'].min()} to {rated['rating'].max()} do not fit the scale {[low, high]}; "
+                f"ratings {rated['rating'].min()!r} to {rated['rating'].max()!r} do not fit the scale {[low, high]}; "
                 "give miner 'explicit' the log's lowest and highest rating in params.yaml, e.g. scale: [1, 5]"
             )
         score = 2 * (pl.col("rating") - low) / (high - low) - 1
@@ -74,9 +89,14 @@ def _edits(replies: pl.DataFrame) -> pl.DataFrame:
     edited = replies.drop_nulls("edited_text").filter(
         pl.col("edited_text").str.strip_chars() != pl.col("reply").str.strip_chars()
     )
-    rewritten = cpdist(edited["reply"].to_list(), edited["edited_text"].to_list(), scorer=Levenshtein.normalized_distance)
+    rewritten = cpdist(
+        edited["reply"].to_list(), edited["edited_text"].to_list(), scorer=Levenshtein.normalized_distance
+    )
     return edited.with_columns(
-        score=-pl.Series(rewritten, dtype=pl.Float64), confidence=0.8, category=pl.lit("edit"), span=pl.col("edited_text")
+        score=-pl.Series(rewritten, dtype=pl.Float64),
+        confidence=0.8,
+        category=pl.lit("edit"),
+        span=pl.col("edited_text"),
     )
 
 

@@ -1,5 +1,6 @@
 """The user asks again: a follow-up that says what the user's previous turn said, in nearly the same words."""
 
+from importlib.resources import files
 from typing import Annotated, ClassVar, Literal
 
 import polars as pl
@@ -10,15 +11,8 @@ from rapidfuzz.process import cpdist
 from turnabout.feedback.base import Miner
 from turnabout.feedback.signals import signals
 
-#: Words that two unrelated turns share: grammar, and what small talk is made of. Compared without apostrophes.
-COMMON_WORDS = """
-a about am an and any are as at be been but by can could did do does doing for from get go good got had has have he her
-here him his how i if im in is isnt it its ive just like me my no not of off oh ok okay on one or our out really she so
-some sure than that thats the their them then there they this to too up us very was we well were what whats when where
-which who why will with would yeah yep yes you your youre
-bye cool evening fine goodbye goodnight great haha hahaha hello hey hi hmm lol morning nice night nope pretty right
-see thank thanks today u ur wow
-""".split()
+#: Words that two unrelated turns share, in lower case without apostrophes: grammar, and what small talk is made of.
+COMMON_WORDS = (files(__package__) / "common_words.txt").read_text(encoding="utf-8").split()
 
 
 class Rephrase(Miner):
@@ -38,9 +32,9 @@ class Rephrase(Miner):
 
     def mine(self, exchanges: pl.DataFrame) -> pl.DataFrame:
         """One dsat signal, category `rephrase`, per follow-up that repeats the user turn before the reply."""
-        asked = exchanges.with_columns(
-            before=content_words("previous_user"), after=content_words("follow_up")
-        ).filter(pl.min_horizontal(pl.col("before", "after").list.len()) >= self.min_words)
+        asked = exchanges.with_columns(before=content_words("previous_user"), after=content_words("follow_up")).filter(
+            pl.min_horizontal(pl.col("before", "after").list.len()) >= self.min_words
+        )
         before, after = (asked[column].list.join(" ").to_list() for column in ("before", "after"))
         similarity = pl.Series(cpdist(before, after, scorer=token_sort_ratio), dtype=pl.Float64)
         certainty = 0.5 + 0.4 * (pl.col("similarity") - self.threshold) / (100 - self.threshold)

@@ -1,5 +1,6 @@
 """Words by which people judge the reply before: UR1 to UR5 of Don-Yehiya et al. (2024), as regular expressions."""
 
+from collections.abc import Iterable
 from importlib.resources import files
 from typing import Annotated, ClassVar, Literal
 
@@ -25,11 +26,11 @@ class Pattern(Section):
     category: Literal["rephrase", "correction", "complaint", "clarification", "positive"]
     score: Annotated[float, Field(ge=-1, le=1)]
     confidence: Annotated[float, Field(gt=0, le=1)]
-    message: list[str] = []
-    opening: list[str] = []
-    clause: list[str] = []
-    anywhere: list[str] = []
-    unless_reply: list[str] = []
+    message: tuple[str, ...] = ()
+    opening: tuple[str, ...] = ()
+    clause: tuple[str, ...] = ()
+    anywhere: tuple[str, ...] = ()
+    unless_reply: tuple[str, ...] = ()
 
 
 class PatternBook(Section):
@@ -45,11 +46,11 @@ BOOK = PatternBook.model_validate(yaml.safe_load((files(__package__) / "patterns
 
 
 class Rules(Miner):
-    """Signals by the patterns of `patterns.yaml`, at most one per follow-up and category: the first entry that matches.
+    """Signals by the patterns of `patterns.yaml`: the first entry that matches, per follow-up and category.
 
-    `positive` (UR5) is sat; `rephrase`, `correction`, `complaint` (UR1 to UR3) are dsat. `clarification` (UR4) is a weak
-    dsat, score -0.3 and confidence 0.5: a question may be mere interest, so the pair rules leave it out by default.
-    A follow-up with any dsat signal gets no sat signal ("thanks, but that's wrong" is a polite complaint).
+    `positive` (UR5) is sat; `rephrase`, `correction` and `complaint` (UR1 to UR3) are dsat. `clarification` (UR4) is a
+    weak dsat, score -0.3 and confidence 0.5: a question may be mere interest, so what trains should leave it out.
+    A follow-up with any dsat signal gets no sat signal: "thanks, but that's wrong" is a polite complaint.
     """
 
     miner: Literal["rules"] = "rules"
@@ -64,7 +65,9 @@ class Rules(Miner):
         )
         found = pl.concat(matches(heard, pattern) for pattern in BOOK.patterns)
         first = found.unique(["conversation_id", "reply_index", "category"], keep="first", maintain_order=True)
-        judged = first.filter((pl.col("score") < 0) | (pl.col("score").min().over("conversation_id", "reply_index") > 0))
+        judged = first.filter(
+            (pl.col("score") < 0) | (pl.col("score").min().over("conversation_id", "reply_index") > 0)
+        )
         return signals(judged, self.miner, self.version)
 
 
@@ -73,9 +76,10 @@ def matches(heard: pl.DataFrame, pattern: Pattern) -> pl.DataFrame:
     if pattern.unless_reply:
         heard = heard.filter(~pl.col("reply").str.contains(anywhere(pattern.unless_reply)))
     spans = pl.coalesce(pl.col("heard").str.extract(regex, 1) for regex in regexes(pattern))
-    return heard.select(
-        *WHERE, category=pl.lit(pattern.category), span=spans, score=pattern.score, confidence=pattern.confidence
-    ).drop_nulls("span")
+    matched = heard.with_columns(span=spans).filter(pl.col("follow_up").str.contains(pl.col("span"), literal=True))
+    return matched.select(
+        *WHERE, "span", category=pl.lit(pattern.category), score=pattern.score, confidence=pattern.confidence
+    )
 
 
 def regexes(pattern: Pattern) -> list[str]:
@@ -90,11 +94,11 @@ def regexes(pattern: Pattern) -> list[str]:
     return [regex for phrases, regex in places if phrases]
 
 
-def anywhere(phrases: list[str]) -> str:
+def anywhere(phrases: Iterable[str]) -> str:
     """An expression that finds any of the phrases at word borders, in either case; group 1 is the phrase."""
-    return rf"(?i)\b({joined(phrases)})\b"
+    return rf"(?i)\b({joined(phrases)})(?:\b|$)"
 
 
-def joined(phrases: list[str]) -> str:
+def joined(phrases: Iterable[str]) -> str:
     """The phrases as alternatives, with the file's shorthand for groups, blanks and apostrophes spelled out."""
     return "|".join(phrases).replace("(", "(?:").replace(" ", r"\s+").replace("'", "['’`´]?")

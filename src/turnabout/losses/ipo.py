@@ -1,4 +1,4 @@
-"""Identity preference optimisation: a bounded target for the gap, so that certain labels cannot drive it to infinity."""
+"""Identity preference optimisation: a bounded target for the gap, so that clean labels cannot drive it to infinity."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 class IPO(Loss):
     """(ρ̄_w − ρ̄_l − 1/(2τ))² (Azar et al. 2023, arXiv 2310.12036, eq. 17), each log-ratio ρ averaged over its tokens.
 
-    The paper sums over tokens; the average is TRL's form (agreed with the authors), without which long pairs dominate.
+    The paper writes sums over tokens; TRL averages, having asked its authors, for a square of sums grows with length.
     """
 
     loss: Literal["ipo"] = "ipo"
     tau: float = Field(default=0.1, gt=0)
-    """Regularisation; the gap aimed at is 1/(2τ). 0.1 is the smallest of the paper's grid and TRL's default."""
+    """Regularisation; the gap aimed at is 1/(2τ) nats per token. 0.1 is TRL's default."""
 
     def __call__(self, policy: PairLogps, reference: PairLogps) -> Tensor:
         chosen, rejected = _mean_log_ratios(policy, reference)

@@ -21,11 +21,13 @@ class Drift(Rule):
     reads: ClassVar[str] = "data/critiques.parquet"
     max_pairs: int | None = None
     """Most pairs per split; null takes every criticised reply."""
+    clarifications: bool = False
+    """Whether a reply that users only asked back about is rejected too: more pairs, weaker evidence."""
     temperature: float = 0.7
     top_p: float = 0.9
 
     def pairs(self, material: Material) -> pl.DataFrame:
-        criticised = criticised_replies(material.messages, material.splits, material.feedback)
+        criticised = criticised_replies(material.messages, material.splits, material.feedback, self.clarifications)
         critiques = _kept(material.reads)
         rows = first_per_split(criticised, self.max_pairs).join(
             critiques, on=["conversation_id", "reply_index"], how="left", maintain_order="left"

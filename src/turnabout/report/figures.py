@@ -13,10 +13,11 @@ class Figure(NamedTuple):
     low: float | None = None
     high: float | None = None
     n: int | None = None
-    reason: str = "no stage wrote it"
+    reason: str = "no figure was written"
 
     @property
     def has_interval(self) -> bool:
+        """Whether resampling gave it both ends."""
         return self.low is not None and self.high is not None
 
     @property
@@ -33,7 +34,7 @@ class Figure(NamedTuple):
 
 
 def figure(tree: Mapping[str, Any] | None, *path: str) -> Figure:
-    """The figure at `path` of a metrics file: `{value, low, high, n}`, a bare number, or null with its reason beside it.
+    """The figure at `path` of a metrics file: `{value, low, high, n}`, a bare number, or null and its reason.
 
     The reason of a null is looked for as `reason` in it, or as `<key>_reason` or `reason` next to it.
     """
@@ -54,7 +55,7 @@ def reason_beside(tree: Mapping[str, Any], key: str) -> str:
 
 
 def number(value: float | None, scale: float | None = None, signed: bool = False) -> str:
-    """A number for people: counts with thousands separators, measurements with about three digits.
+    """A number for people: counts with thousands separators, measurements with two or three digits.
 
     `scale` is the size that decides the decimals, so that a value and its interval agree.
     """
@@ -62,12 +63,18 @@ def number(value: float | None, scale: float | None = None, signed: bool = False
         return "not measured"
     digits = 0 if isinstance(value, int) else decimals(abs(value) if scale is None else scale)
     text = f"{value:{'+' if signed else ''},.{digits}f}"
-    return text.replace("-", MINUS) if float(text.replace(",", "")) or not signed else text.lstrip("+-")
+    is_zero = float(text.replace(",", "")) == 0
+    return text.lstrip("+-") if is_zero else text.replace("-", MINUS)
+
+
+def counted(n: int, one: str, many: str) -> str:
+    """A count with its noun, such as `1 person` or `1,200 people`."""
+    return f"{number(n)} {one if n == 1 else many}"
 
 
 def decimals(scale: float) -> int:
-    """Decimals that show about three digits of a number of this size."""
-    return 0 if scale >= 100 else 1 if scale >= 10 else 2 if scale >= 1 else 3
+    """Decimals that show two or three digits of a number of this size."""
+    return 0 if scale >= 100 else 1 if scale >= 10 else 2 if scale >= 0.1 else 3
 
 
 def scale_of(figure: Figure) -> float:

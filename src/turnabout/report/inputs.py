@@ -29,7 +29,8 @@ class Inputs(NamedTuple):
     Metrics that no stage has written are empty mappings: what depends on them is shown as not measured.
     """
 
-    arms: list[str]
+    arms: Mapping[str, str]
+    """What each arm's pairs were built with, as `reads` in `params.yaml`: a table, or the model that scored."""
     examples: int
     ingest_quarantine: pl.DataFrame
     clean_quarantine: pl.DataFrame

@@ -42,7 +42,7 @@ from turnabout import schemas
 from turnabout.errors import DataError
 from turnabout.sources.base import Batch, Source
 
-#: A batch is handed on once it holds this many messages.
+#: A batch is handed on once it holds this many messages and rejects.
 BATCH_MESSAGES = 20_000
 
 
@@ -140,7 +140,7 @@ def _batches(paths: list[Path]) -> Iterator[Batch]:
                         "excerpt": line.decode("utf-8", "replace").strip()[:200],
                     }
                 )
-            if len(messages) >= BATCH_MESSAGES:
+            if len(messages) + len(rejected) >= BATCH_MESSAGES:
                 yield _batch(messages, rejected)
                 messages, rejected = [], []
     yield _batch(messages, rejected)

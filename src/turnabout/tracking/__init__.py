@@ -1,4 +1,4 @@
-"""The only user of MLflow: one parent run per pipeline run, one child per stage, read from the files the stages wrote."""
+"""The only user of MLflow: one parent run per pipeline run, one child per stage, read from files."""
 
 from turnabout.tracking.curve import live_curve
 from turnabout.tracking.pipeline_runs import finish_pipeline, start_pipeline

@@ -19,11 +19,12 @@ def live_curve() -> "TrainerCallback":
         return TrainerCallback()
     from mlflow import MlflowClient
 
-    client = MlflowClient()
+    client, run = MlflowClient(), run_id
 
     class LiveCurve(TrainerCallback):
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+            """Log this step's loss, where the step has one."""
             if logs and "loss" in logs:
-                client.log_metric(run_id, "loss", float(logs["loss"]), step=state.global_step)
+                client.log_metric(run, "loss", float(logs["loss"]), step=state.global_step)
 
     return LiveCurve()

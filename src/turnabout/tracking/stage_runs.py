@@ -53,13 +53,13 @@ def record_stage(
         stage: Stage = stage_graph(root).nodes[name]["stage"]
         with mlflow.start_run(run_id=run_id, experiment_id=experiment, run_name=None if run_id else name) as run:
             mlflow.set_tags({**_tags(name), "status": status, "mlflow.note.content": stage.desc})
-            mlflow.log_params(stage_params(root, stage.params) | ({"arm": stage.arm} if stage.arm else {}))
-            mlflow.log_metrics(stage_metrics(root, stage.metrics) | dict(usage or {}))
-            _log_files(root, stage)
             if status != "up-to-date":
                 _log_curves(root, stage, run.info.run_id)
                 for path in (out for out in stage.outs if out.startswith("data/rollouts/")):
                     log_chats(root / path, run.info.run_id, name)
+            mlflow.log_params(stage_params(root, stage.params) | ({"arm": stage.arm} if stage.arm else {}))
+            mlflow.log_metrics(stage_metrics(root, stage.metrics) | dict(usage or {}))
+            _log_files(root, stage)
 
 
 def _tags(name: str) -> dict[str, str]:
@@ -71,9 +71,11 @@ def _log_files(root: Path, stage: Stage) -> None:
     """Tables read as dataset inputs, outputs by hash, models as external models, small results as artifacts."""
     import mlflow
 
+    from turnabout.tracking.tables import log_table
+
     hashes = content_hashes(root, stage.name)
     for path in (dep for dep in stage.deps if dep.endswith(".parquet") and dep in hashes):
-        _log_table(root / path, path, hashes[path])
+        log_table(root / path, path, hashes[path])
     mlflow.set_tags({f"dvc.{path}": hashes[path] for path in stage.outs if path in hashes})
     for path in (out for out in stage.outs if out in hashes):
         if path.startswith("models/"):
@@ -82,19 +84,6 @@ def _log_files(root: Path, stage: Stage) -> None:
             mlflow.create_external_model(name=model_name, model_type=stage.name.partition("@")[0], tags=tags)
         elif path.endswith((".json", ".csv", ".html")):
             mlflow.log_artifact(str(root / path), artifact_path=os.path.dirname(path))
-
-
-def _log_table(file: Path, path: str, md5: str) -> None:
-    """Log a table as a dataset by its description alone: DVC's hash is the digest, the rows are not read."""
-    import mlflow
-    import polars as pl
-    from mlflow.data.dataset_source_registry import resolve_dataset_source
-    from mlflow.data.meta_dataset import MetaDataset
-
-    rows = pl.scan_parquet(file).select(pl.len()).collect().item()
-    source = resolve_dataset_source(str(file.resolve()))
-    dataset = MetaDataset(source, name=path, digest=md5)
-    mlflow.log_input(dataset, context="input", tags={"dvc_md5": md5, "rows": str(rows)})
 
 
 def _log_curves(root: Path, stage: Stage, run_id: str) -> None:

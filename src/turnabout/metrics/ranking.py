@@ -1,0 +1,35 @@
+"""Ranking accuracy: how often a model itself finds the chosen reply likelier than the rejected one.
+
+Chen et al. 2024 (arXiv 2405.19534), length-normalised: the mean over pairs of 1[log π(y_w)/|y_w| ≥ log π(y_l)/|y_l|].
+"""
+
+import numpy as np
+import polars as pl
+
+from turnabout.backbones import Checkpoint
+from turnabout.metrics.estimate import Estimate, mean, nothing
+from turnabout.token_tree import TokenTree, node_logps
+
+
+def ranking_accuracy(
+    checkpoint: Checkpoint, pairs: pl.DataFrame, batch_size: int, resamples: int, seed: int
+) -> Estimate:
+    """The share of kept validation pairs (`schemas.PAIRS`) that the model ranks right."""
+    held_out = pairs.filter("keep", split="validation").sort("pair_id")
+    if held_out.is_empty():
+        return nothing("no kept pair of validation users")
+    chat = checkpoint.chat
+    trees, sides = [], []
+    for prompt, chosen, rejected in held_out.select("prompt", "chosen", "rejected").iter_rows():
+        tree = TokenTree()
+        end = tree.grow(chat.prompt_ids(prompt, "assistant"))[-1]
+        sides.append([tree.grow(chat.completion_ids(text), end) for text in (chosen, rejected)])
+        trees.append(tree)
+    wanted = [[*chosen, *rejected] for chosen, rejected in sides]
+    found = node_logps(checkpoint.model, trees, wanted, batch_size, f"{checkpoint.name} ranks")
+    right = [
+        np.mean(logps[: len(chosen)]) >= np.mean(logps[len(chosen) :])
+        for logps, (chosen, _) in zip(found, sides, strict=True)
+    ]
+    users = held_out["user_key"].fill_null(held_out["conversation_id"]).to_list()
+    return mean(right, users, resamples, seed)

@@ -1,0 +1,158 @@
+"""What a model thinks of held-out people, in one pass: the likelihood of their words, and of their leaving."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import polars as pl
+
+from turnabout.backbones import Checkpoint
+from turnabout.chat_format import ChatFormat
+from turnabout.generation.base import Message
+from turnabout.token_tree import TokenTree, node_logps
+
+#: The system message where the intent is withheld, the same for every model: what each intent begins with.
+NO_INTENT = "You are a user chatting with an assistant language model."
+
+#: One user message. `nats` is −log P of its tokens (words and end of turn); `characters` counts the end of turn as one.
+TURNS = pl.Schema(
+    {
+        "conversation_id": pl.String,
+        "user_key": pl.String,
+        "turn": pl.Int64,
+        "nats": pl.Float64,
+        "tokens": pl.Int64,
+        "characters": pl.Int64,
+    }
+)
+
+#: One place after an assistant message where the person left (`left`) or went on; `p_end` is the model's P(leave).
+DECISIONS = pl.Schema(
+    {
+        "conversation_id": pl.String,
+        "user_key": pl.String,
+        "turn": pl.Int64,
+        "p_end": pl.Float64,
+        "left": pl.Boolean,
+    }
+)
+
+
+class Excerpt(NamedTuple):
+    """A part of one conversation behind a system message; `first_turn` numbers its first user message, from 1."""
+
+    conversation_id: str
+    user_key: str
+    messages: list[Message]
+    first_turn: int
+    ends: bool
+    """Whether the person left after its last message."""
+
+
+class Scored(NamedTuple):
+    """Rows of `TURNS` and of `DECISIONS`, sorted."""
+
+    turns: pl.DataFrame
+    decisions: pl.DataFrame
+
+
+def openings(samples: pl.DataFrame, chat: ChatFormat, max_length: int, with_intent: bool) -> list[Excerpt]:
+    """The first messages of each conversation (`schemas.USER_SAMPLES`) within `max_length` tokens, the intent included.
+
+    The room is that of the intent whether it is shown or not: with and without it, the same messages are scored.
+    """
+    found = []
+    for sample in samples.iter_rows(named=True):
+        room = max_length - len(chat.encode([_system(sample["intent"])]).input_ids)
+        kept: list[Message] = []
+        for message in sample["messages"]:
+            room -= chat.length(message)
+            if room < 0:
+                break
+            kept.append(message)
+        system = _system(sample["intent"] if with_intent else NO_INTENT)
+        ends = sample["ends"] and len(kept) == len(sample["messages"])
+        found.append(Excerpt(sample["conversation_id"], sample["user_key"], [system, *kept], 1, ends))
+    return found
+
+
+def endings(samples: pl.DataFrame, chat: ChatFormat, max_length: int) -> list[Excerpt]:
+    """The last messages of each conversation within `max_length` tokens, behind its intent."""
+    found = []
+    for sample in samples.iter_rows(named=True):
+        kept = chat.fit([_system(sample["intent"]), *sample["messages"]], max_length)
+        unseen = sample["messages"][: len(sample["messages"]) - len(kept) + 1]
+        first_turn = 1 + sum(m["role"] == "user" for m in unseen)
+        found.append(Excerpt(sample["conversation_id"], sample["user_key"], kept, first_turn, sample["ends"]))
+    return found
+
+
+def score(checkpoint: Checkpoint, excerpts: Sequence[Excerpt], batch_size: int) -> Scored:
+    """What the model gives each user message, and P(leave) at every place after an assistant message.
+
+    A user model leaves by the end-of-conversation token. A model that has none is read as leaving where it ends its
+    turn before saying a word.
+    """
+    planted = [_plant(checkpoint.chat, excerpt) for excerpt in excerpts]
+    wanted = [[n for nodes in each.words for n in nodes] + each.leaves for each in planted]
+    found = node_logps(checkpoint.model, [p.tree for p in planted], wanted, batch_size, f"{checkpoint.name} reads")
+    turns, decisions = [], []
+    for excerpt, each, nodes, logps in zip(excerpts, planted, wanted, found, strict=True):
+        logp = dict(zip(nodes, map(float, logps), strict=True))
+        keys = {"conversation_id": excerpt.conversation_id, "user_key": excerpt.user_key}
+        said = [m["content"] for m in excerpt.messages if m["role"] == "user"]
+        for turn, (text, words) in enumerate(zip(said, each.words, strict=True), start=excerpt.first_turn):
+            nats = -sum(logp[node] for node in words)
+            turns.append({**keys, "turn": turn, "nats": nats, "tokens": len(words), "characters": len(text) + 1})
+        for place, leave in zip(each.places, each.leaves, strict=True):
+            left = place == len(said)
+            decisions.append(
+                {**keys, "turn": excerpt.first_turn + place, "p_end": math.exp(logp[leave]), "left": left}
+            )
+    return Scored(
+        pl.DataFrame(turns, schema=TURNS).sort("conversation_id", "turn"),
+        pl.DataFrame(decisions, schema=DECISIONS).sort("conversation_id", "turn"),
+    )
+
+
+class _Planted(NamedTuple):
+    """An excerpt as a tree: the nodes of each user message, and the leaving nodes beside some of them.
+
+    `places[i]` is the number of user messages before `leaves[i]`.
+    """
+
+    tree: TokenTree
+    words: list[list[int]]
+    places: list[int]
+    leaves: list[int]
+
+
+def _plant(chat: ChatFormat, excerpt: Excerpt) -> _Planted:
+    """The excerpt with a branch that leaves at every open user header after an assistant message."""
+    messages = excerpt.messages
+    leave = chat.end_of_turn_id if chat.end_of_conversation_id is None else chat.end_of_conversation_id
+    tree = TokenTree()
+    words: list[list[int]] = []
+    headers: list[int] = []
+    said = [i for i, message in enumerate(messages) if message["role"] == "user"]
+    row = chat.encode(messages, targets=said)
+    nodes = tree.grow(row.input_ids)
+    for before, node, is_target, was_target in zip(
+        nodes, nodes[1:], row.is_target[1:], row.is_target, strict=False
+    ):
+        if is_target and not was_target:
+            words.append([])
+            headers.append(before)
+        if is_target:
+            words[-1].append(node)
+    places = [place for place, i in enumerate(said) if messages[i - 1]["role"] == "assistant"]
+    leaves = [tree.grow([leave], headers[place])[0] for place in places]
+    if excerpt.ends and messages[-1]["role"] == "assistant":
+        open_header = chat.prompt_ids(messages, "user")[len(row.input_ids) :]
+        places.append(len(said))
+        leaves.append(tree.grow([*open_header, leave], nodes[-1])[-1])
+    return _Planted(tree, words, places, leaves)
+
+
+def _system(content: str) -> Message:
+    return {"role": "system", "content": content}

@@ -1,0 +1,99 @@
+"""The kinds of chart on the page: bars, dots with intervals, curves."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import polars as pl
+from markupsafe import Markup
+
+from turnabout.report.figures import Figure, number
+from turnabout.report.svg import DSAT, INK, LINE, NOISE, SAT, SERIES, drawing
+
+#: Height of one row of a chart, and of what stands below the rows, in inches.
+ROW, FOOT = 0.42, 0.75
+
+
+class Dot(NamedTuple):
+    """One row of an interval chart. Rows of the same `series` share a colour; -1 is the grey of noise."""
+
+    label: str
+    figure: Figure
+    series: int = 0
+
+
+def bars(name: str, alt: str, counts: Sequence[tuple[str, str, int]], unit: str) -> Markup:
+    """Horizontal bars of (category, label sat or dsat, count), the first on top, each with its count at the end."""
+
+    def draw(axes: Any) -> None:
+        places = range(len(counts))
+        lengths = [count for _, _, count in counts]
+        axes.barh(places, lengths, height=0.58, color=[{"sat": SAT, "dsat": DSAT}[label] for _, label, _ in counts])
+        for place, count in zip(places, lengths, strict=True):
+            axes.annotate(number(count), (count, place), xytext=(6, 0), textcoords="offset points", va="center")
+        axes.set_yticks(places, [category for category, _, _ in counts], color=INK)
+        axes.invert_yaxis()
+        axes.set_xticks([])
+        axes.set_xlabel(unit)
+        axes.spines["bottom"].set_visible(False)
+        axes.margins(x=0.1)
+
+    return drawing(name, alt, FOOT + ROW * len(counts), draw)
+
+
+def intervals(name: str, alt: str, dots: Sequence[Dot], unit: str, zero: bool = False) -> Markup:
+    """A dot with its 95 % interval per row, the first on top; `zero` draws the line of no difference."""
+
+    def draw(axes: Any) -> None:
+        for place, dot in enumerate(dots):
+            color = NOISE if dot.series < 0 else SERIES[dot.series % len(SERIES)]
+            if dot.figure.has_interval:
+                axes.plot([dot.figure.low, dot.figure.high], [place, place], color=color, linewidth=2.2, alpha=0.55)
+            axes.plot([dot.figure.value], [place], "o", color=color, markersize=8)
+        if zero:
+            axes.axvline(0, color=INK, linewidth=1)
+        axes.set_yticks(range(len(dots)), [dot.label for dot in dots], color=INK)
+        axes.set_ylim(len(dots) - 0.4, -0.6)
+        axes.grid(axis="x")
+        axes.set_xlabel(unit)
+        axes.margins(x=0.08)
+
+    return drawing(name, alt, FOOT + ROW * len(dots), draw)
+
+
+def bands(name: str, alt: str, lines: Mapping[str, pl.DataFrame], x: str, y: str, labels: tuple[str, str]) -> Markup:
+    """One line with dots per frame, its `low` to `high` shaded; `labels` name the axes."""
+
+    def draw(axes: Any) -> None:
+        for color, (label, points) in zip(_colors(lines), lines.items(), strict=True):
+            axes.fill_between(points[x], points["low"], points["high"], color=color, alpha=0.13, linewidth=0)
+            axes.plot(points[x], points[y], "o-", color=color, label=label, markersize=4.5, linewidth=1.8)
+        _finish(axes, labels)
+
+    return drawing(name, alt, 3.6, draw)
+
+
+def curves(name: str, alt: str, lines: Mapping[str, pl.DataFrame], y: str, labels: tuple[str, str]) -> Markup:
+    """Per frame its `y` by `step`, faint, and a running mean over a tenth of the steps, strong."""
+
+    def draw(axes: Any) -> None:
+        for color, (label, points) in zip(_colors(lines), lines.items(), strict=True):
+            smooth = points[y].rolling_mean(max(1, points.height // 10), min_samples=1, center=True)
+            axes.plot(points["step"], points[y], color=color, linewidth=1, alpha=0.3)
+            axes.plot(points["step"], smooth, color=color, linewidth=2.2, label=label)
+        _finish(axes, labels)
+
+    return drawing(name, alt, 3.0, draw)
+
+
+def _colors(lines: Mapping[str, pl.DataFrame]) -> list[str]:
+    return [SERIES[i % len(SERIES)] for i in range(len(lines))]
+
+
+def _finish(axes: Any, labels: tuple[str, str]) -> None:
+    """What every line chart has: a quiet grid, whole steps, a legend when there is something to tell apart."""
+    axes.set_xlabel(labels[0])
+    axes.set_ylabel(labels[1])
+    axes.grid(axis="y", color=LINE)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    if len(axes.get_legend_handles_labels()[0]) > 1:
+        axes.legend(ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))

@@ -1,0 +1,26 @@
+"""What to keep in mind: the limits of this run that its own data show."""
+
+from typing import Any
+
+import polars as pl
+
+from turnabout.report.inputs import Inputs
+
+#: The embedded log of people talking to people.
+PEOPLE_ONLY = "chitchat"
+
+#: What an arm reads whose pairs were chosen by the model that also scores the assistants.
+USER_MODEL = "models/user"
+
+
+def context(inputs: Inputs) -> dict[str, Any]:
+    """What the data say about themselves: who talks, how many were tested, whether pairs and scores share a model."""
+    sources = inputs.messages["source"].unique().sort().to_list()
+    return {
+        "people_only": PEOPLE_ONLY in sources,
+        "self_scored": [arm for arm, reads in inputs.arms.items() if reads == USER_MODEL],
+        "n_test_people": inputs.splits.filter(pl.col("split") == "test")["user_key"].n_unique(),
+        "user": inputs.metrics.get("user", {}),
+        "fallback": inputs.intents.filter(pl.col("author") == "fallback").height,
+        "n_intents": inputs.intents.height,
+    }

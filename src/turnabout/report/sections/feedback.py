@@ -1,0 +1,69 @@
+"""Feedback found: how much of each kind, and exchanges in which it can be read."""
+
+from typing import Any
+
+import polars as pl
+
+from turnabout.conversations import exchanges
+from turnabout.report.charts import bars
+from turnabout.report.evidence import located
+from turnabout.report.inputs import Inputs
+
+LABELS = {"sat": "Satisfied", "dsat": "Dissatisfied"}
+CATEGORIES = {
+    "rephrase": "asks again in other words",
+    "correction": "says what is wrong and what is right",
+    "complaint": "says that it is wrong",
+    "clarification": "asks for clarification",
+    "positive": "thanks or praises",
+    "rating": "rates the reply",
+    "reaction": "reacts with a symbol",
+    "edit": "rewrites the reply",
+    "regeneration": "asks for another reply",
+}
+
+
+def context(inputs: Inputs) -> dict[str, Any]:
+    """The counts, their chart (None without a signal), and example exchanges by label."""
+    shown = {label: examples(inputs.messages, inputs.feedback, label, inputs.examples) for label in LABELS}
+    return {
+        "mine": inputs.metrics.get("mine", {}),
+        "n_signals": inputs.feedback.height,
+        "chart": chart(inputs.feedback),
+        "labels": LABELS,
+        "categories": CATEGORIES,
+        "examples": shown,
+    }
+
+
+def chart(feedback: pl.DataFrame) -> Any:
+    """Bars of signals by category, satisfaction on top; None without a signal."""
+    if feedback.is_empty():
+        return None
+    counts = (
+        feedback.group_by("label", "category")
+        .len()
+        .sort("label", "len", "category", descending=[True, True, False])
+        .select("category", "label", "len")
+        .rows()
+    )
+    told = ", ".join(f"{category} ({label}) {n}" for category, label, n in counts)
+    named = [(CATEGORIES.get(category, category), label, n) for category, label, n in counts]
+    return bars("signals", f"Signals by kind: {told}", named, "signals")
+
+
+def examples(messages: pl.DataFrame, feedback: pl.DataFrame, label: str, most: int) -> list[dict[str, Any]]:
+    """At most `most` exchanges with a signal of this label: categories in turn, the most confident of each first."""
+    ranked = (
+        feedback.filter(pl.col("label") == label)
+        .sort("confidence", "conversation_id", "reply_index", "miner", descending=[True, False, False, False])
+        .unique(["conversation_id", "reply_index"], keep="first", maintain_order=True)
+        .with_columns(rank=pl.int_range(pl.len()).over("category"))
+        .sort("rank", "category")
+        .head(most)
+    )
+    talk = messages.join(ranked, on="conversation_id", how="semi")
+    found = ranked.join(
+        exchanges(talk).drop("evidence_index"), on=["conversation_id", "reply_index"], maintain_order="left"
+    )
+    return [{**row, "evidence": located(row["span"], row["follow_up"])} for row in found.to_dicts()]

@@ -1,0 +1,1 @@
+"""Everything that trains: the user model, the assistants and the reward heads."""

@@ -1,0 +1,59 @@
+"""Stage: everything a run wrote in, one self-contained HTML page out."""
+
+from pathlib import Path
+
+import polars as pl
+
+from stages.command import command
+from turnabout import schemas
+from turnabout.io import read_frame, read_json, write_text
+from turnabout.params import load_params
+from turnabout.report import Inputs, render
+from turnabout.report.inputs import ASSISTANT_CURVE, BY_TURN, USER_CURVE, Metrics
+
+STAGES = ["ingest", "clean", "split", "mine", "intend", "flip", "train_user", "augment", "user", "assistants"]
+ARM_STAGES = ["construct", "train_assistant", "train_reward", "simulate"]
+
+
+def main(data: Path, metrics: Path, plots: Path, report: Path, params: Path = Path("params.yaml")) -> None:
+    loaded = load_params(params)
+    arms = {name: arm.reads for name, arm in loaded.arms.items()}
+    inputs = Inputs(
+        arms=arms,
+        examples=loaded.report.examples,
+        ingest_quarantine=read_frame(data / "ingest_quarantine.parquet", schemas.QUARANTINE),
+        clean_quarantine=read_frame(data / "clean_quarantine.parquet", schemas.QUARANTINE),
+        messages=read_frame(data / "messages.parquet", schemas.MESSAGES),
+        splits=read_frame(data / "splits.parquet", schemas.SPLITS),
+        feedback=read_frame(data / "feedback.parquet", schemas.FEEDBACK),
+        intents=read_frame(data / "intents.parquet", schemas.INTENTS),
+        user_samples=read_frame(data / "user_samples.parquet", schemas.USER_SAMPLES),
+        critiques=read_frame(data / "critiques.parquet", schemas.CRITIQUES),
+        rationales=read_frame(data / "rationales.parquet", schemas.RATIONALES),
+        pairs={arm: read_frame(data / "pairs" / f"{arm}.parquet", schemas.PAIRS) for arm in arms},
+        rollouts={
+            name: read_frame(data / "rollouts" / f"{name}.parquet", schemas.ROLLOUTS) for name in ["untrained", *arms]
+        },
+        metrics=stage_metrics(metrics, list(arms)),
+        user_curve=plot_data(plots / "train_user.csv", USER_CURVE),
+        assistant_curves={arm: plot_data(plots / "train_assistant" / f"{arm}.csv", ASSISTANT_CURVE) for arm in arms},
+        by_turn=plot_data(plots / "user_by_turn.csv", BY_TURN),
+    )
+    write_text(render(inputs), report)
+
+
+def stage_metrics(folder: Path, arms: list[str]) -> dict[str, Metrics]:
+    """Every metrics file by its name without `.json`; the page says of one that is absent that it was not measured."""
+    names = [*STAGES, "simulate/untrained", *(f"{stage}/{arm}" for stage in ARM_STAGES for arm in arms)]
+    return {name: read_json(path) for name in names if (path := folder / f"{name}.json").exists()}
+
+
+def plot_data(path: Path, schema: pl.Schema) -> pl.DataFrame:
+    """The points of one plot; none where training took no step and wrote no file."""
+    if not path.exists():
+        return schema.to_frame()
+    return pl.read_csv(path, schema_overrides=schema)
+
+
+if __name__ == "__main__":
+    command(main)

@@ -1,0 +1,68 @@
+"""Stage: one arm's preference pairs in; the assistant trained on them, as an adapter on its policy, out."""
+
+import sys
+from pathlib import Path
+
+from stages.command import command
+from turnabout import backbones, schemas
+from turnabout.errors import ConfigError
+from turnabout.io import read_frame, write_csv, write_json
+from turnabout.params import Params, load_params
+from turnabout.training.loop import WORK, Settings
+from turnabout.training.preference import save_adapter, train_assistant
+
+
+def main(
+    arm: str,
+    pairs: Path,
+    policy: Path,
+    assistant: Path,
+    metrics: Path,
+    curve: Path,
+    params: Path = Path("params.yaml"),
+) -> None:
+    from turnabout.tracking import live_curve
+
+    loaded = load_params(params)
+    if arm not in loaded.arms:
+        raise ConfigError(f"--arm: '{arm}' is not one of {sorted(loaded.arms)}")
+    knobs = loaded.train_assistant
+    settings, gate = training_settings(loaded, arm, backbones.fingerprint(policy))
+    trained = train_assistant(
+        backbones.load(policy, loaded.backbone.dtype),
+        read_frame(pairs, schemas.PAIRS),
+        loaded.arms[arm].train.loss,
+        knobs.max_length,
+        knobs.lora_rank,
+        settings,
+        gate,
+        knobs.gate_pairs,
+        WORK / "train_assistant" / arm,
+        [live_curve()],
+    )
+    if "reason" in trained.metrics:
+        print(f"train_assistant@{arm}: {trained.metrics['reason']}", file=sys.stderr)
+    save_adapter(trained.model, policy, assistant)
+    write_csv(trained.history, curve)
+    write_json(trained.metrics, metrics)
+
+
+def training_settings(params: Params, arm: str, policy: str) -> tuple[Settings, Settings]:
+    """The settings of an arm's training and of its gate; `policy` is the fingerprint of the model it starts from."""
+    knobs, training = params.train_assistant, params.arms[arm].train
+    settings = Settings(
+        learning_rate=training.learning_rate,
+        epochs=training.epochs,
+        batch_size=knobs.batch_size,
+        seed=params.seed,
+        bf16=params.backbone.dtype == "bfloat16",
+        start=f"{policy} rank {knobs.lora_rank} {training.loss.model_dump_json()}",
+    )
+    gate = settings._replace(
+        learning_rate=knobs.gate_learning_rate, schedule="constant", epochs=knobs.gate_steps, max_steps=knobs.gate_steps
+    )
+    return settings, gate
+
+
+if __name__ == "__main__":
+    command(main)

@@ -1,0 +1,30 @@
+"""Stage: one arm's preference pairs in; a reward head on the frozen backbone out."""
+
+import sys
+from pathlib import Path
+
+from stages.command import command
+from turnabout import backbones, schemas
+from turnabout.io import read_frame, write_json
+from turnabout.params import load_params
+from turnabout.training.reward import save_head, train_reward
+
+
+def main(pairs: Path, model: Path, reward: Path, metrics: Path, params: Path = Path("params.yaml")) -> None:
+    loaded = load_params(params)
+    knobs = loaded.train_reward
+    head, measured = train_reward(
+        backbones.load(model, loaded.backbone.dtype),
+        read_frame(pairs, schemas.PAIRS),
+        knobs.max_length,
+        knobs.batch_size,
+        knobs.l2,
+    )
+    if reason := measured["train_accuracy"].get("reason"):
+        print(f"train_reward: {reason}", file=sys.stderr)
+    save_head(head, reward)
+    write_json(measured, metrics)
+
+
+if __name__ == "__main__":
+    command(main)

@@ -1,0 +1,45 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+import yaml
+
+from stages.split import main
+from turnabout import schemas
+from turnabout.io import read_frame, read_json, write_frame
+
+SHIPPED = Path(__file__).parents[2] / "params.yaml"
+
+
+def run(folder: Path, log: pl.DataFrame) -> dict[str, object]:
+    """Run the stage with seed 7, a fifth for validation, a fifth for test; its metrics."""
+    changes = {"seed": 7, "split": {"validation": 0.2, "test": 0.2, "test_from": None}}
+    (folder / "params.yaml").write_text(yaml.safe_dump(yaml.safe_load(SHIPPED.read_text()) | changes))
+    write_frame(log, folder / "in.parquet", schemas.MESSAGES)
+    main(folder / "in.parquet", folder / "out.parquet", folder / "metrics.json", params=folder / "params.yaml")
+    return read_json(folder / "metrics.json")
+
+
+def test_conversations_and_people_are_counted_by_split(tmp_path: Path, messages: Callable[..., pl.DataFrame]) -> None:
+    """For seed 7 cyd is test, bob and fay are validation, ann is train (see test_splitting)."""
+    people = ["ann", "ann", "ann", "bob", "fay", "cyd"]
+    log = pl.concat([messages(str(i), "hi", "yo", user=name) for i, name in enumerate(people)])
+    assert run(tmp_path, log) == {
+        "conversations_by_split": {"test": 1, "train": 3, "validation": 2},
+        "users_by_split": {"test": 1, "train": 1, "validation": 2},
+        "warnings": [],
+    }
+    splits = read_frame(tmp_path / "out.parquet", schemas.SPLITS)
+    assert splits["split"].to_list() == ["train", "train", "train", "validation", "validation", "test"]
+
+
+def test_one_person_alone_is_a_warning_not_a_crash(
+    tmp_path: Path, messages: Callable[..., pl.DataFrame], capsys: pytest.CaptureFixture[str]
+) -> None:
+    metrics = run(tmp_path, messages("a", "hi", "yo", user="ann"))
+    assert metrics["conversations_by_split"] == {"train": 1}
+    warned = metrics["warnings"]
+    assert isinstance(warned, list)
+    assert [warning.split(" split ")[0] for warning in warned] == ["validation", "test"]
+    assert capsys.readouterr().err.splitlines() == [f"warning: {warning}" for warning in warned]

@@ -1,0 +1,125 @@
+"""A small DVC project in the shape of the real one: a table, two arms side by side, a simulation, an evaluation."""
+
+import subprocess
+from pathlib import Path
+
+import yaml
+
+REPOSITORY = Path(__file__).parents[1]
+
+DVC_YAML = """
+stages:
+  ingest:
+    desc: A table of five rows
+    cmd: python work.py ingest
+    deps: [work.py]
+    params: [seed]
+    outs: [data/messages.parquet]
+  train_assistant:
+    foreach: ${arms}
+    do:
+      desc: One assistant
+      cmd: python work.py train_assistant ${key}
+      deps:
+        - data/messages.parquet
+      params:
+        - arms.${key}.train
+      outs:
+        - models/assistants/${key}
+      metrics:
+        - metrics/train_assistant/${key}.json:
+            cache: false
+      plots:
+        - plots/train_assistant/${key}.csv:
+            cache: false
+            x: step
+            y: loss
+  simulate_untrained:
+    desc: Two conversations
+    cmd: python work.py simulate_untrained
+    deps: [data/messages.parquet]
+    outs: [data/rollouts/untrained.parquet]
+  evaluate:
+    desc: What the assistants are worth
+    cmd: python work.py evaluate
+    deps: [models/assistants, data/rollouts]
+    metrics: [{metrics/user.json: {cache: false}}, {metrics/assistants.json: {cache: false}}]
+  report:
+    desc: The page
+    cmd: python work.py report
+    deps: [metrics]
+    outs: [report/index.html]
+"""
+
+#: Learning rates that make an arm's training stage fail, or sleep until it is killed.
+FAILS, SLEEPS = 9.0, 99.0
+
+WORK = '''
+"""Every stage of the toy project."""
+import json, sys, time
+from pathlib import Path
+import yaml
+
+def write(path, text):
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text(text)
+
+params = yaml.safe_load(Path("params.yaml").read_text())
+stage, arm = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else ""
+if stage == "ingest":
+    import polars as pl
+    Path("data").mkdir(exist_ok=True)
+    pl.DataFrame({"conversation_id": list("abcde"), "message_index": [params["seed"] % 100] * 5}).write_parquet("data/messages.parquet")
+elif stage == "train_assistant":
+    rate = params["arms"][arm]["train"]["learning_rate"]
+    if rate == 99:
+        print("asleep", flush=True)
+        time.sleep(60)
+    if rate == 9:
+        for number in range(40):
+            print("line", number)
+        sys.exit("no such luck")
+    write(f"models/assistants/{arm}/weights", str(rate))
+    write(f"metrics/train_assistant/{arm}.json", json.dumps({"rate": rate, "gate": {"reached": True}}))
+    write(f"plots/train_assistant/{arm}.csv", "step,loss\\n1,0.9\\n2,0.5\\n")
+elif stage == "simulate_untrained":
+    import polars as pl
+    said = [("user", "hi"), ("assistant", "hello"), ("user", "bye"), ("assistant", "see you")]
+    rows = [
+        dict(conversation_id=name, task_id=name, turn=turn, role=role, text=text, intent="greet",
+             ended_by="end_token" if turn == 3 else None, resamples=0, faults=[], simulator="user", policy="untrained", seed=1)
+        for name in ("s1", "s2") for turn, (role, text) in enumerate(said)
+    ]
+    types = {"turn": pl.Int32, "resamples": pl.Int32, "faults": pl.List(pl.String), "ended_by": pl.String}
+    Path("data/rollouts").mkdir(exist_ok=True, parents=True)
+    pl.DataFrame(rows, schema_overrides=types).write_parquet("data/rollouts/untrained.parquet")
+elif stage == "evaluate":
+    gain = {"value": 0.2, "low": -0.1, "high": 0.5}
+    write("metrics/user.json", json.dumps({"bits_per_character": {"trained": {"with_intent": {"value": 1.5, "low": 1.4, "high": 1.6}}}}))
+    write("metrics/assistants.json", json.dumps({"drift": {"versus_untrained": {"follow_up_likelihood": gain}}}))
+elif stage == "report":
+    write("report/index.html", "<p>done</p>")
+'''
+
+
+def make_project(root: Path) -> Path:
+    """The toy project at `root`, a git repository with DVC set up and nothing run yet."""
+    files = {
+        "dvc.yaml": DVC_YAML,
+        "params.yaml": (REPOSITORY / "params.yaml").read_text(encoding="utf-8"),
+        "work.py": WORK,
+        ".gitignore": "/data/\n/models/\n/metrics/\n/plots/\n/report/\n/.turnabout/\n/.dvc/\n",
+        ".dvc/config": "[core]\n    analytics = false\n    check_update = false\n",
+    }
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
+    subprocess.run(["git", "init", "--quiet", str(root)], check=True)
+    return root
+
+
+def set_rate(root: Path, arm: str, rate: float) -> None:
+    """Change the learning rate of one arm in `params.yaml`."""
+    params = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))
+    params["arms"][arm]["train"]["learning_rate"] = rate
+    (root / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")

@@ -1,0 +1,327 @@
+"""A small run, made by hand: three conversations, two arms, figures on both sides of the noise."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+import pytest
+
+from turnabout import schemas
+from turnabout.report import Inputs
+from turnabout.report.inputs import ASSISTANT_CURVE, BY_TURN, USER_CURVE
+
+
+ARMS = {"drift": "data/critiques.parquet", "follow_up": "models/user"}
+
+
+def table(schema: pl.Schema, rows: Sequence[dict[str, Any]] = ()) -> pl.DataFrame:
+    """Rows of a table, whatever they leave out null."""
+    return pl.DataFrame([{**dict.fromkeys(schema), **row} for row in rows], schema=schema)
+
+
+def estimate(value: float, low: float, high: float, n: int = 40) -> dict[str, float]:
+    return {"value": value, "low": low, "high": high, "n": n}
+
+
+def talk(conversation_id: str, user: str, *texts: str) -> list[dict[str, Any]]:
+    """Messages of one conversation, user first."""
+    return [
+        {
+            "conversation_id": conversation_id,
+            "message_index": index,
+            "role": "assistant" if index % 2 else "user",
+            "text": text,
+            "user_key": None if index % 2 else user,
+            "source": "chitchat",
+            "extras": "{}",
+        }
+        for index, text in enumerate(texts)
+    ]
+
+
+MESSAGES = [
+    *talk(
+        "c1",
+        "ann",
+        "hey, do you know any good films?",
+        "I like cooking pasta.",
+        "No, I asked about films, not cooking.",
+        "Sorry! Try Paterson, it is a calm one about a bus driver who writes poems.",
+        "thanks, that's great",
+    ),
+    *talk("c2", "ben", "hi", "hello there", "what do you mean by <script>alert('x')</script>?", "oh nothing", "ok bye"),
+    *talk("c3", "cat", "where did you grow up?", "In Riga, by the sea.", "lovely! is it cold?", "Only in winter."),
+]
+
+
+def signal(conversation_id: str, reply: int, label: str, category: str, span: str, **row: Any) -> dict[str, Any]:
+    return {
+        "conversation_id": conversation_id,
+        "reply_index": reply,
+        "evidence_index": reply + 1,
+        "label": label,
+        "category": category,
+        "span": span,
+        "score": 0.9 if label == "sat" else -0.9,
+        "confidence": 0.8,
+        "miner": "rules",
+        "version": "1",
+        **row,
+    }
+
+
+FEEDBACK = [
+    signal("c1", 1, "dsat", "correction", "I asked about films, not cooking"),
+    signal("c1", 3, "sat", "positive", "that's great"),
+    signal("c2", 1, "dsat", "clarification", "what do you mean", confidence=0.5),
+    signal("c3", 1, "sat", "rating", "1.0", evidence_index=1, miner="explicit", confidence=1.0),
+]
+
+
+def said(role: str, content: str) -> dict[str, str]:
+    return {"role": role, "content": content}
+
+
+def pair(rule: str, conversation_id: str, keep: bool = True, **row: Any) -> dict[str, Any]:
+    return {
+        "pair_id": f"{rule}:{conversation_id}:1",
+        "conversation_id": conversation_id,
+        "reply_index": 1,
+        "split": "train",
+        "prompt": [said("user", "hey, do you know any good films?")],
+        "chosen": "What kind of films do you like?",
+        "rejected": "I like cooking pasta.",
+        "weight": 0.8,
+        "keep": keep,
+        "reason": None if keep else "near-identical",
+        **row,
+    }
+
+
+def rollout(policy: str, task: str, texts: Sequence[str], **last: Any) -> list[dict[str, Any]]:
+    rows = [
+        {
+            "conversation_id": f"{policy}:{task}",
+            "task_id": task,
+            "turn": turn,
+            "role": "assistant" if turn % 2 else "user",
+            "text": text,
+            "intent": "You are a user chatting with an assistant language model to talk about your day.",
+            "resamples": 0,
+            "faults": [],
+            "simulator": "trained:user",
+            "policy": policy,
+            "seed": 1,
+        }
+        for turn, text in enumerate(texts)
+    ]
+    return [*rows[:-1], {**rows[-1], **last}]
+
+
+def assistant(shift: float, width: float) -> dict[str, Any]:
+    """The figures of one assistant whose follow-up likelihood is `shift` above the untrained one's, give or take."""
+    return {
+        "follow_up_likelihood": {
+            "user": estimate(0.8 + shift, 0.5, 1.1),
+            "backbone": estimate(0.6 + shift, 0.4, 0.9),
+        },
+        "reply_characters": estimate(84 + 10 * shift, 70, 99),
+        "reward": {arm: estimate(shift, shift - 0.2, shift + 0.2) for arm in ("drift", "follow_up")},
+        "ranking_accuracy": {
+            "drift": estimate(0.5 + shift, 0.35, 0.8),
+            "follow_up": None,
+            "reason": "no held-out pair",
+        },
+        "versus_untrained": {
+            "follow_up_likelihood": estimate(shift, shift - width, shift + width),
+            "follow_up_likelihood_backbone": estimate(shift / 2, shift / 2 - width, shift / 2 + width),
+            "reply_characters": estimate(10 * shift, 10 * shift - 8, 10 * shift + 8),
+            "reward": {"drift": estimate(shift, shift - width, shift + width), "follow_up": None},
+        },
+    }
+
+
+def by_intent(with_intent: float, without: float, spread: float) -> dict[str, Any]:
+    figures = {"with_intent": with_intent, "without_intent": without}
+    return {name: estimate(value, value - spread, value + spread) for name, value in figures.items()}
+
+
+METRICS: dict[str, Any] = {
+    "ingest": {"n_conversations": 5, "n_messages": 40, "n_rejected": 2, "conversations_by_source": {"chitchat": 5}},
+    "clean": {"n_conversations_in": 5, "n_conversations": 3, "scrubbed": {"email": 2, "url": 0}},
+    "split": {
+        "conversations": {"train": 1, "validation": 1, "test": 1, "excluded": 0},
+        "users": {"train": 1, "validation": 1, "test": 1},
+        "warnings": ["only 1 person in validation"],
+    },
+    "mine": {"n_exchanges": 6, "n_signals": 4, "n_below_confidence": 1, "share_of_exchanges_with_signal": 0.6667},
+    "intend": {"n_intents": 3, "n_fallback": 1},
+    "train_user": {"n_samples": 160, "n_tokens": 29813, "n_target_tokens": 11204, "steps": 40},
+    "user": {
+        "perplexity": {"trained": by_intent(24.1, 25.3, 2.2), "untrained": by_intent(61.7, 66.2, 7.4)},
+        "bits_per_character": {"trained": by_intent(1.42, 1.46, 0.07), "untrained": by_intent(1.85, 1.91, 0.09)},
+        "bits_per_character_saved": by_intent(0.43, 0.45, 0.04),
+        "termination": {
+            "trained": {
+                "precision": estimate(0.41, 0.3, 0.5),
+                "recall": estimate(0.55, 0.4, 0.7),
+                "f1": estimate(0.47, 0.36, 0.57),
+            },
+            "untrained": {"precision": None, "recall": None, "f1": None, "reason": "it never ends a conversation"},
+        },
+        "first_turn_diversity": {
+            "human": estimate(0.91, 0.88, 0.93),
+            "trained": estimate(0.78, 0.7, 0.84),
+            "untrained": estimate(0.44, 0.36, 0.52),
+        },
+        "n_conversations": 72,
+        "n_users": 58,
+    },
+    "assistants": {
+        "untrained": {key: value for key, value in assistant(0, 0.1).items() if key != "versus_untrained"},
+        "drift": assistant(0.02, 0.09),
+        "follow_up": assistant(0.21, 0.12),
+    },
+    "train_assistant/drift": {"gate": {"accuracy": 1.0, "steps": 5, "passed": True}, "accuracy": 0.83},
+    "train_reward/drift": {"validation_accuracy": 0.61},
+    "simulate/untrained": {
+        "n_conversations": 1,
+        "mean_exchanges": 2.0,
+        "ended_by": {"max_turns": 1},
+        "faults": {"repeats itself": 1},
+    },
+}
+
+
+def by_turn_points() -> list[dict[str, Any]]:
+    return [
+        {"model": m, "intent": i, "turn": t, "bits_per_character": b, "low": b - 0.08, "high": b + 0.08, "n": 60 - t}
+        for m, start in (("trained", 1.6), ("untrained", 2.1))
+        for i in ("with_intent", "without_intent")
+        for t in range(1, 9)
+        for b in [start - 0.3 * (1 - 1 / t)]
+    ]
+
+
+def example_inputs() -> Inputs:
+    """The whole run."""
+    wrote = {"conversation_id": "c1", "reply_index": 1, "author": "tiny", "prompt_version": "1"}
+    steps = range(1, 41)
+    user_curve = [
+        {"step": s, "loss": 3.1 - s / 40 + (s % 5) / 12, "learning_rate": 1e-4, "tokens": 700 * s} for s in steps
+    ]
+    arm_curves = {
+        arm: [{"step": s, "loss": 0.69 - s / slowness + (s % 3) / 30, "accuracy": 0.5} for s in steps]
+        for arm, slowness in (("drift", 120), ("follow_up", 90))
+    }
+    return Inputs(
+        arms=ARMS,
+        examples=4,
+        ingest_quarantine=table(
+            schemas.QUARANTINE,
+            [
+                {"source": "chitchat", "record": f"r{i}", "reason": "one person talking to nobody", "excerpt": "hello?"}
+                for i in range(2)
+            ],
+        ),
+        clean_quarantine=table(
+            schemas.QUARANTINE,
+            [
+                {"source": "chitchat", "record": "r3", "reason": "duplicate: same as r1", "excerpt": "hi"},
+                {"source": "chitchat", "record": "r4", "reason": "duplicate: same as r2", "excerpt": "ho"},
+            ],
+        ),
+        messages=table(schemas.MESSAGES, MESSAGES),
+        splits=table(
+            schemas.SPLITS,
+            [
+                {"conversation_id": "c1", "user_key": "ann", "split": "train"},
+                {"conversation_id": "c2", "user_key": "ben", "split": "validation"},
+                {"conversation_id": "c3", "user_key": "cat", "split": "test"},
+            ],
+        ),
+        feedback=table(schemas.FEEDBACK, FEEDBACK),
+        intents=table(
+            schemas.INTENTS,
+            [
+                {"conversation_id": "c1", "intent": "You want to find a film.", "author": "tiny", "leaks": False},
+                {"conversation_id": "c2", "intent": "You want to talk.", "author": "fallback", "leaks": True},
+            ],
+        ),
+        user_samples=table(schemas.USER_SAMPLES),
+        critiques=table(
+            schemas.CRITIQUES,
+            [
+                {**wrote, "flaw": "The problem with the reply is that it talks about food.", "kept": True},
+                {**wrote, "conversation_id": "c2", "flaw": "It is.", "kept": False, "reason": "too short"},
+            ],
+        ),
+        rationales=table(
+            schemas.RATIONALES,
+            [{**wrote, "rationale": "A better reply would be preferred because it stays on films.", "kept": True}],
+        ),
+        pairs={
+            "drift": table(
+                schemas.PAIRS,
+                [
+                    pair("drift", "c1", evidence="No, I asked about films, not cooking."),
+                    pair("drift", "c2", keep=False),
+                ],
+            ),
+            "follow_up": table(schemas.PAIRS, [pair("follow_up", "c3", margin=1.234)]),
+        },
+        rollouts={
+            "untrained": table(
+                schemas.ROLLOUTS,
+                rollout("untrained", "c3", ["hi", "Hello! How can I help?", "hi", "Hello!"], ended_by="max_turns"),
+            ),
+            "drift": table(
+                schemas.ROLLOUTS,
+                rollout("drift", "c3", ["hey", "Hey, how was your day?", "long, and yours?"], ended_by="end_token"),
+            ),
+            "follow_up": table(
+                schemas.ROLLOUTS,
+                rollout(
+                    "follow_up",
+                    "c3",
+                    ["hey", "Hi! Anything nice planned?", "just sleep"],
+                    ended_by="end_token",
+                    resamples=1,
+                    faults=["too long"],
+                ),
+            ),
+        },
+        metrics=METRICS,
+        user_curve=table(USER_CURVE, user_curve),
+        assistant_curves={arm: table(ASSISTANT_CURVE, points) for arm, points in arm_curves.items()},
+        by_turn=table(BY_TURN, by_turn_points()),
+    )
+
+
+@pytest.fixture
+def run() -> Inputs:
+    return example_inputs()
+
+
+@pytest.fixture
+def empty_run() -> Inputs:
+    """Two arms, nobody who said anything, and no metrics at all."""
+    return Inputs(
+        arms=ARMS,
+        examples=4,
+        ingest_quarantine=table(schemas.QUARANTINE),
+        clean_quarantine=table(schemas.QUARANTINE),
+        messages=table(schemas.MESSAGES),
+        splits=table(schemas.SPLITS),
+        feedback=table(schemas.FEEDBACK),
+        intents=table(schemas.INTENTS),
+        user_samples=table(schemas.USER_SAMPLES),
+        critiques=table(schemas.CRITIQUES),
+        rationales=table(schemas.RATIONALES),
+        pairs={arm: table(schemas.PAIRS) for arm in ARMS},
+        rollouts={name: table(schemas.ROLLOUTS) for name in ["untrained", *ARMS]},
+        metrics={},
+        user_curve=table(USER_CURVE),
+        assistant_curves={arm: table(ASSISTANT_CURVE) for arm in ARMS},
+        by_turn=table(BY_TURN),
+    )

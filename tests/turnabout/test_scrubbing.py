@@ -1,0 +1,108 @@
+import json
+from collections.abc import Callable
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from turnabout.scrubbing import scrub
+
+KINDS = ["email", "url", "phone", "handle"]
+Build = Callable[..., pl.DataFrame]
+
+
+@pytest.mark.parametrize(
+    ("text", "scrubbed"),
+    [
+        ("mail ann.b+x@mail.example.co.uk.", "mail <email_1>."),
+        ("see https://example.com/a?b=c#d, ok", "see <url_1>, ok"),
+        ("(www.example.com)", "(<url_1>)"),
+        ("WWW.EXAMPLE.COM is it", "<url_1> is it"),
+        ("http://ann@example.com/x", "<url_1>"),
+        ("call +44 20 7946 0958 now", "call <phone_1> now"),
+        ("call +41 (0)44 668 18 00", "call <phone_1>"),
+        ("0041 44 668 18 00", "<phone_1>"),
+        ("it is (555) 234-5678!", "it is <phone_1>!"),
+        ("1-800-555-2345 or 555.234.5679", "<phone_1> or <phone_2>"),
+        ("text me 5552345678", "text me <phone_1>"),
+        ("at 555-1234.", "at <phone_1>."),
+        ("06 12 34 56 78", "<phone_1>"),
+        ("030/1234567", "<phone_1>"),
+        ("insta @some.name_1.", "insta <handle_1>."),
+        ("toot @ann@example.social", "toot <handle_1>"),
+    ],
+)
+def test_personal_data_becomes_a_typed_placeholder(messages: Build, text: str, scrubbed: str) -> None:
+    assert scrub(messages("c", text), KINDS).messages["text"].item() == scrubbed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "in 2018, 2018-2019, on 2018-05-02, 01.02.2018 14:30 or 01/02/2018 25 people",
+        "2018-05-02T19:38:15Z",
+        "we won 3-2, then 21-19 21-17",
+        "10 000 of 1,000,000 or 10 000 000",
+        "$5552345678 or $1,234,567.00",
+        "pi is 3.14159265358979 and 555.2345678",
+        "between 500-1000 people from 09:00-17:00, 0900-1700",
+        "1525289895 and 1714550400123",
+        "720840be-e522-47ba-9e9f-143f66372673",
+        "192.168.100.200 and 255.255.255.0",
+        "ISBN 978-0-306-40615-7, 90210-1234",
+        "1 2 3 4 5 6 7 8 9 10",
+        "a @ home, r u @ byu, thanks@ @5pm !@#$%",
+        "npm i @types/node",
+        "bob@home",
+        "http:// and www... or www...lol",
+    ],
+)
+def test_what_only_looks_like_personal_data_stays(messages: Build, text: str) -> None:
+    assert scrub(messages("c", text), KINDS).messages["text"].item() == text
+
+
+def test_numbers_count_first_appearances_within_a_conversation(messages: Build) -> None:
+    log = pl.concat(
+        [messages("a", "x@y.com, z@y.com", "Z@Y.com @zed", "(555) 234-5678", "555-234-5678"), messages("b", "z@y.com")]
+    )
+    scrubbed = scrub(log, KINDS)
+    assert scrubbed.messages["text"].to_list() == [
+        "<email_1>, <email_2>",
+        "<email_2> <handle_1>",
+        "<phone_1>",
+        "<phone_1>",
+        "<email_1>",
+    ]
+    assert scrubbed.n_by_kind == {"email": 4, "url": 0, "phone": 2, "handle": 1}
+
+
+def test_numbers_follow_the_order_of_messages_not_of_rows(messages: Build) -> None:
+    log = messages("a", "x@y.com", "z@y.com").reverse()
+    assert scrub(log, KINDS).messages["text"].to_list() == ["<email_2>", "<email_1>"]
+
+
+def test_every_text_of_a_message_is_scrubbed_and_extras_stay_json(messages: Build) -> None:
+    extras = {"q": 'a "b" http://x.org\nbye', "n": 15552345678, "by": {"x@y.com": ["@ann", None]}}
+    log = messages("a", "hi", "ok", edited_text="x@y.com", alternatives=["no", "@ann"], extras=json.dumps(extras))
+    row = scrub(log.tail(1), KINDS).messages.row(0, named=True)
+    assert (row["text"], row["edited_text"], row["alternatives"]) == ("ok", "<email_1>", ["no", "<handle_1>"])
+    alone = log.tail(1).with_columns(edited_text=pl.lit("ok"), extras=pl.lit("{}"))
+    assert scrub(alone, KINDS).n_by_kind["handle"] == 1
+    assert json.loads(row["extras"]) == {
+        "q": 'a "b" <url_1>\nbye',
+        "n": 15552345678,
+        "by": {"<email_1>": ["<handle_1>", None]},
+    }
+
+
+def test_only_the_wanted_kinds_are_replaced(messages: Build) -> None:
+    log = messages("a", "x@y.com @ann www.y.com 555-234-5678")
+    assert scrub(log, ["handle"]).messages["text"].item() == "x@y.com <handle_1> www.y.com 555-234-5678"
+    assert_frame_equal(scrub(log, []).messages, log)
+
+
+def test_scrubbing_twice_changes_nothing_more(messages: Build) -> None:
+    once = scrub(messages("a", "x@y.com @ann www.y.com 555-234-5678 null", "plain"), KINDS)
+    twice = scrub(once.messages, KINDS)
+    assert_frame_equal(twice.messages, once.messages)
+    assert sum(twice.n_by_kind.values()) == 0

@@ -1,0 +1,47 @@
+"""Shared by the training tests: the tiny model in float32, settings, and preference pairs in one line each."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from turnabout import backbones, schemas
+from turnabout.backbones import Checkpoint
+from turnabout.training.loop import Settings
+
+
+@pytest.fixture
+def tiny(tiny_checkpoint: Path) -> Checkpoint:
+    return backbones.load(tiny_checkpoint, "float32")
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(learning_rate=1e-2, epochs=1, batch_size=2, seed=7, bf16=False, start="tiny")
+
+
+@pytest.fixture
+def pairs() -> Callable[..., pl.DataFrame]:
+    """`pairs(("hi", "good", "bad"), …)` → a kept `schemas.PAIRS` frame of the train split; columns by keyword."""
+
+    def build(*rows: tuple[str, str, str], **columns: object) -> pl.DataFrame:
+        return pl.DataFrame(
+            [
+                {
+                    **dict.fromkeys(schemas.PAIRS),
+                    "pair_id": f"p{index:02d}",
+                    "split": "train",
+                    "prompt": [{"role": "user", "content": prompt}],
+                    "chosen": chosen,
+                    "rejected": rejected,
+                    "weight": 1.0,
+                    "keep": True,
+                    **columns,
+                }
+                for index, (prompt, chosen, rejected) in enumerate(rows)
+            ],
+            schema=schemas.PAIRS,
+        )
+
+    return build

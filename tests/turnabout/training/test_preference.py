@@ -1,0 +1,131 @@
+"""Preference training on the tiny model: rows, reference, adapter, and the empty case."""
+
+import json
+
+import polars as pl
+import pytest
+import torch
+
+from turnabout import backbones, schemas
+from turnabout.io import read_json
+from turnabout.logps import pad, token_logps
+from turnabout.losses.dpo import DPO
+from turnabout.losses.simpo import SimPO
+from turnabout.training.preference import (
+    CURVE,
+    encode_pairs,
+    new_adapter,
+    pair_objective,
+    save_adapter,
+    train_assistant,
+    with_reference,
+)
+
+TWO = [("hi", "good", "bad"), ("yo", "fine", "ugly")]
+
+
+@pytest.fixture
+def trained(tiny, settings, pairs, tmp_path):
+    gate = settings._replace(schedule="constant", epochs=40, max_steps=40)
+
+    def run(frame=None, loss=None, epochs=1):
+        frame = pairs(*TWO) if frame is None else frame
+        longer = settings._replace(epochs=epochs)
+        return train_assistant(tiny, frame, loss or DPO(), 100, 4, longer, gate, 2, tmp_path / "work")
+
+    return run
+
+
+def logits(model):
+    with torch.no_grad():
+        return model(torch.tensor([[3, 1, 4, 1, 5]])).logits
+
+
+def test_rows_hold_both_answers_after_one_prompt_with_the_answer_as_target(tiny, pairs):
+    (row,), dropped = encode_pairs(tiny.chat, pairs(("hi", "good", "bad"), weight=0.5), 100)
+    head = "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n"
+    assert tiny.tokenizer.decode(row.chosen.input_ids) == head + "good<|im_end|>"
+    assert tiny.tokenizer.decode(row.rejected.input_ids) == head + "bad<|im_end|>"
+    assert (sum(row.chosen.is_target), sum(row.rejected.is_target), row.weight) == (5, 4, 0.5)
+    assert not dropped
+
+
+def test_pairs_that_cannot_teach_leave_with_a_reason(tiny, pairs):
+    frame = pairs(("hi", "same", "same"), ("hi", " ", "bad"), ("hi", "good", "x" * 80), ("hi", "good", "bad"))
+    rows, dropped = encode_pairs(tiny.chat, frame, 100)
+    assert len(rows) == 1
+    assert dropped == {"chosen equals rejected": 1, "empty completion": 1, "longer than max_length": 1}
+
+
+def test_only_kept_training_pairs_are_rows(tiny, pairs):
+    frame = pl.concat([pairs(*TWO), pairs(*TWO, keep=False), pairs(*TWO, split="validation")])
+    assert len(encode_pairs(tiny.chat, frame, 100)[0]) == 2
+
+
+def test_reference_is_the_models_own_sum_over_the_answer(tiny, pairs, settings):
+    (row,) = with_reference(tiny.model, encode_pairs(tiny.chat, pairs(TWO[0]), 100)[0], settings)
+    assert row.reference_chosen == pytest.approx(token_logps(tiny.model, pad([row.chosen])).sum().item(), abs=1e-4)
+    assert row.reference_rejected == pytest.approx(token_logps(tiny.model, pad([row.rejected])).sum().item(), abs=1e-4)
+
+
+def test_an_untrained_adapter_has_margin_zero_and_the_loss_of_a_coin(tiny, pairs, settings):
+    rows = with_reference(tiny.model, encode_pairs(tiny.chat, pairs(*TWO), 100)[0], settings)
+    loss, metrics = pair_objective(DPO())(new_adapter(tiny, 4, 7), rows)
+    assert loss.item() == pytest.approx(0.693147, abs=1e-5)  # log 2
+    assert metrics["margin"] == pytest.approx(0, abs=1e-5)
+
+
+def test_a_pairs_weight_multiplies_its_loss(tiny, pairs, settings):
+    rows = with_reference(tiny.model, encode_pairs(tiny.chat, pairs(*TWO), 100)[0], settings)
+    # log 2 each at the start: (3·log 2 + 0·log 2) / 2
+    weighted = [rows[0]._replace(weight=3.0), rows[1]._replace(weight=0.0)]
+    loss, _ = pair_objective(DPO())(new_adapter(tiny, 4, 7), weighted)
+    assert loss.item() == pytest.approx(1.5 * 0.693147, abs=1e-5)
+
+
+def test_training_moves_the_margin_up_and_says_what_it_did(trained):
+    assistant = trained(epochs=10)
+    assert assistant.history.columns == CURVE
+    assert assistant.history["margin"][-1] > assistant.history["margin"][0]
+    assert assistant.metrics["n_pairs"] == 2
+    assert assistant.metrics["steps"] == 10
+    assert assistant.metrics["accuracy"] == 1.0
+    assert assistant.metrics["last_loss"] < assistant.metrics["first_loss"]
+    assert assistant.metrics["gate"]["passed"]
+
+
+def test_a_loss_without_a_reference_trains_too(trained):
+    assert trained(loss=SimPO(), epochs=10).metrics["margin"] is not None
+
+
+def test_one_pair_is_enough(trained, pairs):
+    assert trained(pairs(TWO[0])).metrics["n_pairs"] == 1
+
+
+def test_saved_adapter_gives_the_trained_model_back(trained, tiny_checkpoint, tmp_path):
+    assistant = trained(epochs=5)
+    save_adapter(assistant.model, tiny_checkpoint, tmp_path / "arm")
+    loaded = backbones.load(tmp_path / "arm", "float32")
+    torch.testing.assert_close(logits(loaded.model), logits(assistant.model), rtol=1e-4, atol=1e-5)
+    untrained = logits(backbones.load(tiny_checkpoint, "float32").model)
+    assert (logits(loaded.model) - untrained).abs().max() > 1e-3
+
+
+def test_saved_adapter_holds_no_place_of_this_machine_but_its_base(trained, tiny_checkpoint, tmp_path):
+    save_adapter(trained().model, tiny_checkpoint, tmp_path / "arm")
+    names = sorted(path.name for path in (tmp_path / "arm").iterdir())
+    assert names == ["adapter_config.json", "adapter_model.safetensors", "base.json"]
+    config = json.loads((tmp_path / "arm" / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == ""
+    assert config["target_modules"] == ["down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj"]
+    assert read_json(tmp_path / "arm" / "base.json") == {"base": tiny_checkpoint.as_posix()}
+
+
+def test_without_pairs_the_assistant_is_the_policy_and_the_metrics_say_so(trained, tiny_checkpoint, tmp_path):
+    assistant = trained(pl.DataFrame(schema=schemas.PAIRS))
+    assert assistant.metrics["n_pairs"] == 0
+    assert "no usable preference pair" in assistant.metrics["reason"]
+    assert assistant.history.is_empty()
+    save_adapter(assistant.model, tiny_checkpoint, tmp_path / "arm")
+    loaded, policy = (backbones.load(path, "float32").model for path in (tmp_path / "arm", tiny_checkpoint))
+    assert torch.equal(logits(loaded), logits(policy))
