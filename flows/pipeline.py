@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +26,9 @@ from turnabout.repro import mend_lock, stage_graph, wanted_stages
 
 #: Independent branches run side by side; every stage uses all cores, and waiting threads sleep.
 BRANCHES: TaskRunner[PrefectFuture[Any]] = ThreadPoolTaskRunner(max_workers=2)  # type: ignore[assignment]
+
+#: Longest time before Ctrl-C is noticed.
+NOTICE_SECONDS = 0.5
 
 
 @task(cache_policy=NO_CACHE)
@@ -76,8 +80,7 @@ def _submitted(graph: nx.DiGraph, names: Sequence[str], runner: StageRunner) -> 
 
 def _results(futures: dict[str, PrefectFuture[str]]) -> dict[str, str]:
     """Every stage's status once all have ended. Raises `StageFailed` with the log of each that failed."""
-    for future in futures.values():
-        future.wait()
+    _wait_for_all(list(futures.values()))
     failed = {
         name: future.result(raise_on_failure=False) for name, future in futures.items() if future.state.is_failed()
     }
@@ -86,6 +89,16 @@ def _results(futures: dict[str, PrefectFuture[str]]) -> dict[str, str]:
         logs = "\n\n".join(str(error) for error in failed.values())
         raise StageFailed(f"{logs}\n\nnot run because of it: {', '.join(skipped) or 'nothing'}")
     return {name: future.result() for name, future in futures.items()}
+
+
+def _wait_for_all(futures: Sequence[PrefectFuture[str]]) -> None:
+    """Return when every future has ended; waits in short steps, because a signal is only noticed between them."""
+    ended = threading.Semaphore(0)
+    for future in futures:
+        future.add_done_callback(lambda _: ended.release())
+    for _ in futures:
+        while not ended.acquire(timeout=NOTICE_SECONDS):
+            pass
 
 
 def _markdown(runs: Sequence[StageRun]) -> str:
@@ -104,6 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except TurnaboutError as error:
         sys.exit(f"{type(error).__name__}: {error}")
     except KeyboardInterrupt:
+        print("cancelled; no stage is left running", file=sys.stderr)
         sys.exit(130)
 
 

@@ -11,8 +11,8 @@ from turnabout.params import load_params
 from turnabout.report import Inputs, render
 from turnabout.report.inputs import ASSISTANT_CURVE, BY_TURN, USER_CURVE, Metrics
 
-STAGES = ["ingest", "clean", "split", "mine", "intend", "flip", "train_user", "augment", "user", "assistants"]
-ARM_STAGES = ["construct", "train_assistant", "train_reward", "simulate"]
+STAGES = ["ingest", "clean", "split", "mine", "intend", "train_user", "user", "assistants"]
+ARM_STAGES = ["train_assistant", "train_reward", "simulate"]
 
 
 def main(data: Path, metrics: Path, plots: Path, report: Path, params: Path = Path("params.yaml")) -> None:
@@ -27,7 +27,6 @@ def main(data: Path, metrics: Path, plots: Path, report: Path, params: Path = Pa
         splits=read_frame(data / "splits.parquet", schemas.SPLITS),
         feedback=read_frame(data / "feedback.parquet", schemas.FEEDBACK),
         intents=read_frame(data / "intents.parquet", schemas.INTENTS),
-        user_samples=read_frame(data / "user_samples.parquet", schemas.USER_SAMPLES),
         critiques=read_frame(data / "critiques.parquet", schemas.CRITIQUES),
         rationales=read_frame(data / "rationales.parquet", schemas.RATIONALES),
         pairs={arm: read_frame(data / "pairs" / f"{arm}.parquet", schemas.PAIRS) for arm in arms},

@@ -39,6 +39,8 @@ def said(measured: Figure, signed: bool = False) -> str:
 
 
 def _mined(mined: Mapping[str, Any]) -> str:
+    if not mined:
+        return said(Figure(None))
     n_sat, n_dsat, n_exchanges = (figure(mined, name) for name in ("n_sat", "n_dsat", "n_exchanges"))
     return f"{said(n_sat)} sat and {said(n_dsat)} dsat signals in {said(n_exchanges)} exchanges"
 

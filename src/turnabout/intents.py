@@ -10,21 +10,14 @@ import polars as pl
 from turnabout import schemas
 from turnabout.generation import Completion, Generator, Message, Sampling
 
-PREFIX = "You are a user chatting with an assistant language model to "
-FALLBACK = PREFIX + "talk about something on your mind."
+PREFIX = "You are a user chatting with an assistant language model to talk about "
+FALLBACK = PREFIX + "something on your mind."
+
+#: How the author's answer begins: completing a sentence keeps even a small model on the task.
+ABOUT = "The conversation is about"
 
 #: Longest run of words an intent may share with one of the user's messages.
 LEAK_WORDS = 8
-MAX_WORDS = 45
-
-_TASK = (
-    "You read what one person wrote in a conversation and say in one short sentence, in general words, what they want."
-)
-_SHOTS = [
-    ("- my landlord keeps my deposit\n- can I do anything about it?", "find out how to get a rental deposit back."),
-    ("- hey! how are you\n- just got home from work, so tired", "make small talk about your day."),
-    ("- write a haiku on rain\n- shorter lines please", "get a short poem written and improved."),
-]
 
 
 def intents(
@@ -32,49 +25,46 @@ def intents(
 ) -> pl.DataFrame:
     """One intent per conversation of `messages` (`schemas.INTENTS`, sorted), written by `author` and checked.
 
-    An answer that is empty, too long or shares eight words in a row with the user is replaced by a fallback that says so.
+    An answer that is empty, cut off or shares eight words in a row with the user is replaced by a fallback that says so.
     """
-    said = (
-        messages.filter(pl.col("role") == "user")
+    talks = (
+        messages.filter(pl.col("role").is_in(["user", "assistant"]))
         .sort("conversation_id", "message_index")
         .group_by("conversation_id", maintain_order=True)
-        .agg("text")
+        .agg(lines=pl.col("role").replace(SPEAKERS) + ": " + pl.col("text"), said=pl.col("text").filter(role="user"))
     )
-    prompts = [prompt(turns, max_prompt_tokens) for turns in said["text"]]
-    answers = author.generate(prompts, Sampling(max_new_tokens, seed=seed, prefill=PREFIX))
+    prompts = [prompt(lines, max_prompt_tokens) for lines in talks["lines"]]
+    answers = author.generate(prompts, Sampling(max_new_tokens, seed=seed, prefill=ABOUT))
     rows = [
-        {"conversation_id": conversation, **judged(answer, turns, author.name)}
-        for conversation, turns, answer in zip(said["conversation_id"], said["text"], answers, strict=True)
+        {"conversation_id": conversation, **judged(answer, said, author.name)}
+        for conversation, said, answer in zip(talks["conversation_id"], talks["said"], answers, strict=True)
     ]
     return pl.DataFrame(rows, schema=schemas.INTENTS)
 
 
-def prompt(turns: Sequence[str], max_tokens: int) -> list[Message]:
-    """The question put to the author: three worked examples, then the user's first messages.
+#: Neutral names: told that an assistant is talking, a small model writes about assistants.
+SPEAKERS = {"user": "A", "assistant": "B"}
+
+
+def prompt(lines: Sequence[str], max_tokens: int) -> list[Message]:
+    """The question put to the author, under the beginning of the conversation.
 
     Four characters are counted as one token, which is close enough for an excerpt.
     """
-    excerpt = "\n".join(f"- {turn}" for turn in turns)[: 4 * max_tokens]
-    shown: list[Message] = [{"role": "system", "content": _TASK}]
-    for question, answer in _SHOTS:
-        shown += [{"role": "user", "content": question}, {"role": "assistant", "content": PREFIX + answer}]
-    return [*shown, {"role": "user", "content": excerpt}]
+    excerpt = "\n".join(lines)[: 4 * max_tokens]
+    return [
+        {"role": "user", "content": f"{excerpt}\n\nWhat is this conversation about? Answer in one short sentence."}
+    ]
 
 
-def judged(answer: Completion, turns: Sequence[str], author: str) -> dict[str, str | bool | None]:
-    """The checked columns of one intent: its first sentence, or the fallback with the reason."""
-    sentence = answer.text.split("\n")[0].split(". ")[0].rstrip(". ") + "."
-    leaks = shares_words(sentence.removeprefix(PREFIX), turns, LEAK_WORDS)
-    reason = None
-    if not sentence.startswith(PREFIX) or len(sentence) < len(PREFIX) + 8:
-        reason = "empty"
-    elif leaks:
-        reason = "leak"
-    elif answer.truncated or len(sentence.split()) > MAX_WORDS:
-        reason = "too long"
+def judged(answer: Completion, said: Sequence[str], author: str) -> dict[str, str | bool | None]:
+    """The checked columns of one intent: what the first sentence names, or the fallback with the reason."""
+    topic = answer.text.removeprefix(ABOUT).strip().split("\n")[0].split(". ")[0].rstrip(". ")
+    leaks = shares_words(topic, said, LEAK_WORDS)
+    reason = "empty" if not topic else "leak" if leaks else "cut off" if answer.truncated else None
     if reason:
         return {"intent": FALLBACK, "author": "fallback", "leaks": leaks, "reason": reason}
-    return {"intent": sentence, "author": author, "leaks": False, "reason": None}
+    return {"intent": f"{PREFIX}{topic}.", "author": author, "leaks": False, "reason": None}
 
 
 def shares_words(text: str, others: Sequence[str], n: int) -> bool:

@@ -82,7 +82,7 @@ def stale_reasons(root: Path, names: Sequence[str]) -> dict[str, list[str]]:
     """Why each of these stages has to run; stages that are up to date are left out."""
     with _opened(root) as repo, repo.lock:
         nodes = {node.name: node for node in repo.index.stages}
-        told = {name: _reasons(nodes[name].status()) for name in names}
+        told = {name: _reasons(nodes[name]) for name in names}
     return {name: reasons for name, reasons in told.items() if reasons}
 
 
@@ -173,10 +173,12 @@ def _stage(node: Any) -> Stage:
     )
 
 
-def _reasons(status: Mapping[str, Sequence[Any]]) -> list[str]:
+def _reasons(node: Any) -> list[str]:
     """DVC's nested status as lines: `{"changed deps": {"params.yaml": {"seed": "modified"}}}` → `seed modified`."""
+    if not any(entry.hash_info for entry in (*node.deps, *node.outs)):
+        return ["never ran"]
     reasons: list[str] = []
-    for entry in (entry for entries in status.values() for entry in entries):
+    for entry in (entry for entries in node.status().values() for entry in entries):
         if isinstance(entry, str):
             reasons.append("command changed" if entry == "changed checksum" else entry)
             continue

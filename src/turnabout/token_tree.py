@@ -81,7 +81,7 @@ def node_logps(
 
 
 def _batches(trees: Sequence[TokenTree], wanted: Sequence[Sequence[int]], batch_size: int) -> Iterator[list[int]]:
-    """Indexes of trees of like size, at most `batch_size` and, beyond the first, `MAX_WANTED` wanted nodes at a time."""
+    """Indexes of trees of like size, at most `batch_size` together and, from the second on, `MAX_WANTED` nodes."""
     batch: list[int] = []
     for i in sorted(range(len(trees)), key=lambda i: (len(trees[i]), i)):
         if batch and (len(batch) == batch_size or sum(len(wanted[j]) for j in [*batch, i]) > MAX_WANTED):
@@ -106,9 +106,7 @@ def _batch_logps(model: "PreTrainedModel", trees: Sequence[TokenTree], wanted: S
     for row, tree in enumerate(trees):
         ids[row, : len(tree)], depths[row, : len(tree)] = tree.tokens, tree.depths
         sees[row, : len(tree), : len(tree)] = tree.ancestry()
-    mask = torch.zeros(sees.shape, dtype=model.dtype).masked_fill(
-        ~torch.from_numpy(sees), torch.finfo(model.dtype).min
-    )
+    mask = torch.zeros(sees.shape, dtype=model.dtype).masked_fill(~torch.from_numpy(sees), torch.finfo(model.dtype).min)
     nodes = [(row, tree.parents[node], tree.tokens[node]) for row, tree in enumerate(trees) for node in wanted[row]]
     rows, parents, labels = torch.tensor(nodes, dtype=torch.long).reshape(-1, 3).to(model.device).T
 

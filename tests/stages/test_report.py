@@ -1,0 +1,63 @@
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from stages.report import main
+from turnabout import schemas
+from turnabout.errors import DataError
+from turnabout.io import write_frame, write_json
+
+ARMS = ["drift", "follow_up"]  # as in params.yaml
+
+TABLES = {
+    "ingest_quarantine": schemas.QUARANTINE,
+    "clean_quarantine": schemas.QUARANTINE,
+    "messages": schemas.MESSAGES,
+    "splits": schemas.SPLITS,
+    "feedback": schemas.FEEDBACK,
+    "intents": schemas.INTENTS,
+    "critiques": schemas.CRITIQUES,
+    "rationales": schemas.RATIONALES,
+    **{f"pairs/{arm}": schemas.PAIRS for arm in ARMS},
+    **{f"rollouts/{name}": schemas.ROLLOUTS for name in ["untrained", *ARMS]},
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """What a log in which nobody says anything leaves behind: empty tables, few metrics, a plot of no points."""
+    for name, schema in TABLES.items():
+        write_frame(schema.to_frame(), tmp_path / "data" / f"{name}.parquet", schema)
+    write_json({"n_conversations": 12, "n_rejected": 4}, tmp_path / "metrics" / "ingest.json")
+    plots = tmp_path / "plots"
+    plots.mkdir()
+    (plots / "train_user.csv").write_text("step,loss,learning_rate,tokens\n")
+    return tmp_path
+
+
+def run(folder: Path) -> str:
+    main(folder / "data", folder / "metrics", folder / "plots", folder / "report" / "index.html")
+    return (folder / "report" / "index.html").read_text(encoding="utf-8")
+
+
+def test_a_run_with_nothing_in_it_still_gets_its_page(folder: Path) -> None:
+    page = run(folder)
+
+    assert '<td class="n">16</td>' in page  # 12 conversations and 4 rejected records were read
+    assert all(f"Pairs of arm {arm}: examples" in page for arm in ARMS)
+
+
+def test_a_curve_is_drawn_from_its_file(folder: Path) -> None:
+    pl.DataFrame({"step": [1, 2], "loss": [3.0, 2.5], "learning_rate": [1e-4, 1e-4], "tokens": [90, 180]}).write_csv(
+        folder / "plots" / "train_user.csv"
+    )
+
+    assert "Training loss from 3.00 to 2.50 in 2 steps" in run(folder)
+
+
+def test_a_missing_table_is_named(folder: Path) -> None:
+    (folder / "data" / "pairs" / "drift.parquet").unlink()
+
+    with pytest.raises(DataError, match=r"drift\.parquet: no such table"):
+        run(folder)

@@ -8,25 +8,25 @@ import pytest
 from turnabout import schemas
 from turnabout.generation import Completion
 from turnabout.generation.scripted import ScriptedGenerator
-from turnabout.intents import FALLBACK, PREFIX, intents, judged, prompt, shares_words
+from turnabout.intents import ABOUT, FALLBACK, PREFIX, intents, judged, prompt, shares_words
 
 
 def test_one_sentence_per_conversation_is_kept(messages: Callable[..., pl.DataFrame]) -> None:
     said = pl.concat([messages("b", "hello", "hi"), messages("a", "my tap drips", "turn it off", "thanks", "ok")])
-    author = ScriptedGenerator(lambda _: "fix a leaking tap. Then more.\nAnd more")
+    author = ScriptedGenerator(lambda _: " a leaking tap. Then more.\nAnd more")
     written = intents(said, author, max_prompt_tokens=50, max_new_tokens=20, seed=1)
     assert written.schema == schemas.INTENTS
     assert written["conversation_id"].to_list() == ["a", "b"]
-    assert written["intent"].unique().to_list() == [PREFIX + "fix a leaking tap."]
-    assert author.asked[0][-1]["content"] == "- my tap drips\n- thanks"
+    assert written["intent"].unique().to_list() == [PREFIX + "a leaking tap."]
+    assert author.asked[0][-1]["content"].startswith("A: my tap drips\nB: turn it off\nA: thanks\nB: ok\n\nWhat is")
 
 
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        (Completion(PREFIX), "empty"),
-        (Completion(PREFIX + "say one two three four five six seven eight now."), "leak"),
-        (Completion(PREFIX + "go on and", truncated=True), "too long"),
+        (Completion(ABOUT), "empty"),
+        (Completion(ABOUT + " one two three four five six seven eight now."), "leak"),
+        (Completion(ABOUT + " going on and", truncated=True), "cut off"),
     ],
 )
 def test_an_answer_that_fails_a_check_becomes_a_fallback_with_the_reason(answer: Completion, reason: str) -> None:
@@ -42,4 +42,4 @@ def test_a_shared_run_must_be_as_long_as_said_and_unbroken() -> None:
 
 
 def test_the_excerpt_is_cut_to_the_tokens_allowed() -> None:
-    assert prompt(["x" * 100], max_tokens=5)[-1]["content"] == "- " + "x" * 18
+    assert prompt(["x" * 100], max_tokens=5)[-1]["content"].startswith("x" * 20 + "\n\n")

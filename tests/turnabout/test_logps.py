@@ -13,14 +13,14 @@ def tiny(tiny_checkpoint):
     return backbones.load(tiny_checkpoint, "float32")
 
 
-def test_padding_is_on_the_right_and_never_a_target():
+def test_padding_is_on_the_right_and_never_a_target() -> None:
     batch = pad([Encoded([5, 6, 7], [False, True, True]), Encoded([8], [True])])
     assert batch.input_ids.tolist() == [[5, 6, 7], [8, 0, 0]]
     assert batch.attention_mask.tolist() == [[1, 1, 1], [1, 0, 0]]
     assert batch.is_target.tolist() == [[False, True, True], [True, False, False]]
 
 
-def test_targets_get_their_log_softmax_and_context_gets_zero(tiny):
+def test_targets_get_their_log_softmax_and_context_gets_zero(tiny) -> None:
     rows = [Encoded([5, 6, 7, 8], [False, False, True, True]), Encoded([9, 10, 11], [False, True, False])]
     logps = token_logps(tiny.model, pad(rows))
     for row, found in zip(rows, logps, strict=True):
@@ -31,7 +31,7 @@ def test_targets_get_their_log_softmax_and_context_gets_zero(tiny):
     assert logps[1, 3] == 0
 
 
-def test_what_an_architecture_does_to_its_logits_is_kept(tiny):
+def test_what_an_architecture_does_to_its_logits_is_kept(tiny) -> None:
     class Capped(torch.nn.Module):
         def __init__(self, inner):
             super().__init__()
@@ -51,7 +51,7 @@ def test_what_an_architecture_does_to_its_logits_is_kept(tiny):
     torch.testing.assert_close(token_logps(Capped(tiny.model), pad([row]))[0, 1], expected)
 
 
-def test_only_targets_have_a_gradient(tiny):
+def test_only_targets_have_a_gradient(tiny) -> None:
     # The embedding of token 42, read only after the last target, cannot matter; that of the first token can.
     batch = pad([Encoded([5, 6, 42], [False, True, False])])
     embeddings = tiny.model.get_input_embeddings()(batch.input_ids).detach().requires_grad_()
@@ -61,7 +61,7 @@ def test_only_targets_have_a_gradient(tiny):
     assert embeddings.grad[0, 1:].abs().sum() == 0
 
 
-def test_both_answers_follow_the_same_prompt_cut_at_a_message_boundary(tiny):
+def test_both_answers_follow_the_same_prompt_cut_at_a_message_boundary(tiny) -> None:
     # A message costs len("<|im_start|>user\n") = 1 + 5 tokens, its words, "<|im_end|>\n" = 2: "aa" 10, "bb" 10.
     # The open assistant header is 1 + 10 tokens, the longest answer "yes" 3 + 1: with 25 tokens in all 10 are left.
     prompt = [{"role": "user", "content": "aa"}, {"role": "user", "content": "bb"}]

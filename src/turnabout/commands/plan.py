@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from turnabout.params import Params
 
 
+#: Columns that keep stage names whole where output is not a terminal.
+LEAST_WIDTH = 120
+
+
 def add_arguments(options: argparse.ArgumentParser) -> None:
     """Targets."""
     options.add_argument("targets", nargs="*", metavar="TARGET", help="stages (construct@drift) or groups (construct)")
@@ -38,15 +42,15 @@ def execute(targets: Sequence[str]) -> int:
 
 
 def planned(graph: "nx.DiGraph", names: Sequence[str], stale: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    """Why each stage would run, in order: its own reasons, or the planned stages right before it.
+    """Why each stage would run, in order: its own reasons, else the planned stages right before it.
 
     A stage that only follows others may still turn out current, where those write the same bytes again.
     """
     reasons: dict[str, list[str]] = {}
     for name in names:
         before = [other for other in graph.predecessors(name) if other in reasons]
-        if name in stale or before:
-            reasons[name] = [*stale.get(name, []), *(f"after {other}" for other in before)]
+        if why := list(stale.get(name, [])) or [f"after {other}" for other in before]:
+            reasons[name] = why
     return reasons
 
 
@@ -54,11 +58,11 @@ def _print(
     reasons: Mapping[str, Sequence[str]], params: "Params", last: Mapping[str, "StageRun"], n_current: int
 ) -> None:
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from turnabout.effort import Effort, effort
 
-    table = Table("stage", "why", box=None, pad_edge=False)
+    table = Table(Column("stage", no_wrap=True), "why", box=None, pad_edge=False)
     for column in ("calls ≤", "tokens ≤", "seconds last time"):
         table.add_column(column, justify="right")
     efforts = {name: effort(params, name) for name in reasons}
@@ -70,7 +74,9 @@ def _print(
     n_unknown = sum(name not in last for name in reasons)
     told = f"{known:.0f}" + (f" + {n_unknown} unknown" if n_unknown else "")
     table.add_row(f"{len(reasons)} to run, {n_current} current", "", *(_counted(number) for number in total), told)
-    Console().print(table)
+    console = Console()
+    console.width = max(console.width, LEAST_WIDTH)
+    console.print(table)
 
 
 def _shortened(why: Sequence[str], shown: int = 3) -> str:

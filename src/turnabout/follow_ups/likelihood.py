@@ -48,7 +48,9 @@ def follow_up_likelihood(
     wanted = [sorted({n for b in branches if b.tree == i for p in b.phrases for n in p}) for i in range(len(trees))]
     found = node_logps(checkpoint.model, trees, wanted, batch_size, f"{checkpoint.name} judges")
     logps = [dict(zip(nodes, values, strict=True)) for nodes, values in zip(wanted, found, strict=True)]
-    return [_reward([[logps[b.tree][n] for n in nodes] for nodes in b.phrases], len(phrases.positive)) for b in branches]
+    return [
+        _reward([[logps[b.tree][n] for n in nodes] for nodes in b.phrases], len(phrases.positive)) for b in branches
+    ]
 
 
 def _reward(logps: Sequence[Sequence[float]], n_positive: int) -> float:

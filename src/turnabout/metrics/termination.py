@@ -24,9 +24,7 @@ def best_threshold(decisions: pl.DataFrame) -> float | None:
     return float(thresholds[best])
 
 
-def termination(
-    decisions: pl.DataFrame, threshold: float | None, resamples: int, seed: int
-) -> dict[str, Estimate]:
+def termination(decisions: pl.DataFrame, threshold: float | None, resamples: int, seed: int) -> dict[str, Estimate]:
     """Precision, recall and F1 on `user_turns.DECISIONS`, with leaving predicted from `threshold` on."""
     names = ("precision", "recall", "f1")
     if threshold is None:

@@ -106,9 +106,7 @@ def score(checkpoint: Checkpoint, excerpts: Sequence[Excerpt], batch_size: int) 
             turns.append({**keys, "turn": turn, "nats": nats, "tokens": len(words), "characters": len(text) + 1})
         for place, leave in zip(each.places, each.leaves, strict=True):
             left = place == len(said)
-            decisions.append(
-                {**keys, "turn": excerpt.first_turn + place, "p_end": math.exp(logp[leave]), "left": left}
-            )
+            decisions.append({**keys, "turn": excerpt.first_turn + place, "p_end": math.exp(logp[leave]), "left": left})
     return Scored(
         pl.DataFrame(turns, schema=TURNS).sort("conversation_id", "turn"),
         pl.DataFrame(decisions, schema=DECISIONS).sort("conversation_id", "turn"),
@@ -137,13 +135,11 @@ def _plant(chat: ChatFormat, excerpt: Excerpt) -> _Planted:
     said = [i for i, message in enumerate(messages) if message["role"] == "user"]
     row = chat.encode(messages, targets=said)
     nodes = tree.grow(row.input_ids)
-    for before, node, is_target, was_target in zip(
-        nodes, nodes[1:], row.is_target[1:], row.is_target, strict=False
-    ):
-        if is_target and not was_target:
-            words.append([])
-            headers.append(before)
-        if is_target:
+    for i, node in enumerate(nodes):
+        if row.is_target[i]:
+            if not row.is_target[i - 1]:
+                words.append([])
+                headers.append(nodes[i - 1])
             words[-1].append(node)
     places = [place for place, i in enumerate(said) if messages[i - 1]["role"] == "assistant"]
     leaves = [tree.grow([leave], headers[place])[0] for place in places]

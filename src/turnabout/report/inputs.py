@@ -38,7 +38,6 @@ class Inputs(NamedTuple):
     splits: pl.DataFrame
     feedback: pl.DataFrame
     intents: pl.DataFrame
-    user_samples: pl.DataFrame
     critiques: pl.DataFrame
     rationales: pl.DataFrame
     pairs: Mapping[str, pl.DataFrame]

@@ -23,9 +23,7 @@ def render(inputs: Inputs) -> str:
         }
         for section in SECTIONS
     ]
-    loader = pages.loader
-    assert loader is not None
-    style = Markup(loader.get_source(pages, "style.css")[0])
+    style = Markup(pages.loader.get_source(pages, "style.css")[0])
     return pages.get_template("page.jinja").render(sections=sections, style=style)
 
 

@@ -32,7 +32,7 @@ def prepare_store(root: Path) -> str:
         os.environ.setdefault(name, value)
     import mlflow
 
-    for chatty in ("alembic", "mlflow.store.db.utils", "mlflow.tracking.fluent"):
+    for chatty in ("alembic", "mlflow"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     uri = store_uri(root)
     if uri.startswith("sqlite:///"):

@@ -10,7 +10,6 @@ from mlflow.data.dataset_source_registry import resolve_dataset_source
 from mlflow.data.meta_dataset import MetaDataset
 from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 
-
 # MLflow registers its one source for local files under two schemes and warns that it has to choose.
 warnings.filterwarnings("ignore", message="The specified dataset source can be interpreted", category=UserWarning)
 
@@ -21,7 +20,9 @@ class Table(MetaDataset):
     def __init__(self, file: Path, path: str, md5: str) -> None:
         scan = pl.scan_parquet(file)
         self._rows = int(scan.select(pl.len()).collect().item())
-        columns: list[ColSpec | TensorSpec] = [ColSpec(_type(dtype), name) for name, dtype in scan.collect_schema().items()]
+        columns: list[ColSpec | TensorSpec] = [
+            ColSpec(_type(dtype), name) for name, dtype in scan.collect_schema().items()
+        ]
         super().__init__(resolve_dataset_source(path), name=path, digest=md5, schema=Schema(columns))
 
     @property

@@ -66,11 +66,13 @@ def train_assistant(
     if not rows:
         reason = "no usable preference pair in the train split: the assistant is the policy, unchanged"
         return Assistant(new_adapter(policy, lora_rank, settings.seed), _no_history(), {**told, "reason": reason})
+    few = random.Random(settings.seed).sample(rows, min(gate_pairs, len(rows)))
     if loss.needs_reference:
         rows = with_reference(policy.model, rows, settings)
+        # In bfloat16 a row's score depends a little on its batch: scored in the gate's own, an untrained margin is 0.
+        few = with_reference(policy.model, few, settings)
     objective = pair_objective(loss)
     trial = new_adapter(policy, lora_rank, settings.seed)
-    few = random.Random(settings.seed).sample(rows, min(gate_pairs, len(rows)))
     passed = must_learn(trial, few, objective, gate, work / "gate")
     trial.unload()
     model = new_adapter(policy, lora_rank, settings.seed)

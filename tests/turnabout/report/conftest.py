@@ -10,7 +10,6 @@ from turnabout import schemas
 from turnabout.report import Inputs
 from turnabout.report.inputs import ASSISTANT_CURVE, BY_TURN, USER_CURVE
 
-
 ARMS = {"drift": "data/critiques.parquet", "follow_up": "models/user"}
 
 
@@ -170,9 +169,9 @@ METRICS: dict[str, Any] = {
             "untrained": {"precision": None, "recall": None, "f1": None, "reason": "it never ends a conversation"},
         },
         "first_turn_diversity": {
-            "human": estimate(0.91, 0.88, 0.93),
-            "trained": estimate(0.78, 0.7, 0.84),
-            "untrained": estimate(0.44, 0.36, 0.52),
+            "human": estimate(91.0, 88.2, 93.1),
+            "trained": estimate(78.4, 70.1, 84.0),
+            "untrained": estimate(44.2, 36.3, 52.8),
         },
         "n_conversations": 72,
         "n_users": 58,
@@ -248,7 +247,6 @@ def example_inputs() -> Inputs:
                 {"conversation_id": "c2", "intent": "You want to talk.", "author": "fallback", "leaks": True},
             ],
         ),
-        user_samples=table(schemas.USER_SAMPLES),
         critiques=table(
             schemas.CRITIQUES,
             [
@@ -315,7 +313,6 @@ def empty_run() -> Inputs:
         splits=table(schemas.SPLITS),
         feedback=table(schemas.FEEDBACK),
         intents=table(schemas.INTENTS),
-        user_samples=table(schemas.USER_SAMPLES),
         critiques=table(schemas.CRITIQUES),
         rationales=table(schemas.RATIONALES),
         pairs={arm: table(schemas.PAIRS) for arm in ARMS},

@@ -18,14 +18,14 @@ def attempt(tiny, settings, tmp_path):
     return run
 
 
-def test_learnable_pairs_pass_and_training_stops_as_soon_as_they_do(attempt, pairs):
+def test_learnable_pairs_pass_and_training_stops_as_soon_as_they_do(attempt, pairs) -> None:
     passed = attempt(pairs(("hi", "good", "bad"), ("yo", "fine", "ugly")), 40)
     assert passed.passed
     assert passed.accuracy == 1.0
     assert 1 <= passed.steps < 40
 
 
-def test_pairs_that_contradict_each_other_fail_with_what_was_reached_and_what_to_check(attempt, pairs):
+def test_pairs_that_contradict_each_other_fail_with_what_was_reached_and_what_to_check(attempt, pairs) -> None:
     # Whatever the model, the two margins are each other's negative: at most half can be right.
     with pytest.raises(ModelError, match=r"after 6 steps .*(50|0)% of 2 .*contradict each other.*gate_learning_rate"):
         attempt(pairs(("hi", "good", "bad"), ("hi", "bad", "good")), 6)

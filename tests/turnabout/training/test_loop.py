@@ -28,7 +28,7 @@ def squared_error(model, rows):
 ROWS = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
 
 
-def test_history_has_one_row_per_step_with_the_rate_used_and_tokens_added_up(settings, tmp_path):
+def test_history_has_one_row_per_step_with_the_rate_used_and_tokens_added_up(settings, tmp_path) -> None:
     history = train(Line(), ROWS, squared_error, settings._replace(epochs=2, warmup=0.5), tmp_path / "work")
     assert history.columns == ["step", "loss", "learning_rate", "tokens"]
     assert history["step"].to_list() == [1, 2, 3, 4, 5, 6]
@@ -38,14 +38,14 @@ def test_history_has_one_row_per_step_with_the_rate_used_and_tokens_added_up(set
     assert history["learning_rate"].to_list() == pytest.approx([0.01 * rate for rate in rates])
 
 
-def test_the_same_seed_takes_the_same_path_and_another_seed_another(settings, tmp_path):
+def test_the_same_seed_takes_the_same_path_and_another_seed_another(settings, tmp_path) -> None:
     def losses(seed):
         return train(Line(), ROWS, squared_error, settings._replace(seed=seed), tmp_path / "work")["loss"].to_list()
 
     assert losses(7) == losses(7) != losses(8)
 
 
-def test_a_killed_training_goes_on_as_if_nothing_had_happened(settings, tmp_path, monkeypatch):
+def test_a_killed_training_goes_on_as_if_nothing_had_happened(settings, tmp_path, monkeypatch) -> None:
     class Killed(Exception):
         pass
 
@@ -76,19 +76,19 @@ def test_a_killed_training_goes_on_as_if_nothing_had_happened(settings, tmp_path
     assert not (tmp_path / "work").exists()
 
 
-def test_checkpoints_of_other_rows_or_settings_are_not_resumed_but_removed(settings, tmp_path):
+def test_checkpoints_of_other_rows_or_settings_are_not_resumed_but_removed(settings, tmp_path) -> None:
     stale = tmp_path / "work" / "0123456789abcdef" / "checkpoint-1"
     stale.mkdir(parents=True)
     train(Line(), ROWS, squared_error, settings, tmp_path / "work")
     assert not stale.exists()
 
 
-def test_a_loss_that_is_not_finite_stops_the_training(settings, tmp_path):
+def test_a_loss_that_is_not_finite_stops_the_training(settings, tmp_path) -> None:
     with pytest.raises(ModelError, match="the loss is nan at step 1; lower the learning rate"):
         train(Line(), [math.nan] * 2, squared_error, settings, tmp_path / "work")
 
 
-def test_summary_averages_the_first_and_the_last_tenth(settings, tmp_path):
+def test_summary_averages_the_first_and_the_last_tenth(settings, tmp_path) -> None:
     # 11 steps: a tenth is rounded up to 2
     history = train(Line(), ROWS[:2] * 11, squared_error, settings, tmp_path / "work")
     losses = history["loss"].to_list()

@@ -5,12 +5,15 @@ import json
 import polars as pl
 import pytest
 import torch
+from transformers import TrainerCallback
 
 from turnabout import backbones, schemas
 from turnabout.io import read_json
 from turnabout.logps import pad, token_logps
 from turnabout.losses.dpo import DPO
 from turnabout.losses.simpo import SimPO
+from turnabout.training import loop
+from turnabout.training.loop import train
 from turnabout.training.preference import (
     CURVE,
     encode_pairs,
@@ -41,7 +44,7 @@ def logits(model):
         return model(torch.tensor([[3, 1, 4, 1, 5]])).logits
 
 
-def test_rows_hold_both_answers_after_one_prompt_with_the_answer_as_target(tiny, pairs):
+def test_rows_hold_both_answers_after_one_prompt_with_the_answer_as_target(tiny, pairs) -> None:
     (row,), dropped = encode_pairs(tiny.chat, pairs(("hi", "good", "bad"), weight=0.5), 100)
     head = "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n"
     assert tiny.tokenizer.decode(row.chosen.input_ids) == head + "good<|im_end|>"
@@ -50,32 +53,32 @@ def test_rows_hold_both_answers_after_one_prompt_with_the_answer_as_target(tiny,
     assert not dropped
 
 
-def test_pairs_that_cannot_teach_leave_with_a_reason(tiny, pairs):
+def test_pairs_that_cannot_teach_leave_with_a_reason(tiny, pairs) -> None:
     frame = pairs(("hi", "same", "same"), ("hi", " ", "bad"), ("hi", "good", "x" * 80), ("hi", "good", "bad"))
     rows, dropped = encode_pairs(tiny.chat, frame, 100)
     assert len(rows) == 1
     assert dropped == {"chosen equals rejected": 1, "empty completion": 1, "longer than max_length": 1}
 
 
-def test_only_kept_training_pairs_are_rows(tiny, pairs):
+def test_only_kept_training_pairs_are_rows(tiny, pairs) -> None:
     frame = pl.concat([pairs(*TWO), pairs(*TWO, keep=False), pairs(*TWO, split="validation")])
     assert len(encode_pairs(tiny.chat, frame, 100)[0]) == 2
 
 
-def test_reference_is_the_models_own_sum_over_the_answer(tiny, pairs, settings):
+def test_reference_is_the_models_own_sum_over_the_answer(tiny, pairs, settings) -> None:
     (row,) = with_reference(tiny.model, encode_pairs(tiny.chat, pairs(TWO[0]), 100)[0], settings)
     assert row.reference_chosen == pytest.approx(token_logps(tiny.model, pad([row.chosen])).sum().item(), abs=1e-4)
     assert row.reference_rejected == pytest.approx(token_logps(tiny.model, pad([row.rejected])).sum().item(), abs=1e-4)
 
 
-def test_an_untrained_adapter_has_margin_zero_and_the_loss_of_a_coin(tiny, pairs, settings):
+def test_an_untrained_adapter_has_margin_zero_and_the_loss_of_a_coin(tiny, pairs, settings) -> None:
     rows = with_reference(tiny.model, encode_pairs(tiny.chat, pairs(*TWO), 100)[0], settings)
     loss, metrics = pair_objective(DPO())(new_adapter(tiny, 4, 7), rows)
     assert loss.item() == pytest.approx(0.693147, abs=1e-5)  # log 2
     assert metrics["margin"] == pytest.approx(0, abs=1e-5)
 
 
-def test_a_pairs_weight_multiplies_its_loss(tiny, pairs, settings):
+def test_a_pairs_weight_multiplies_its_loss(tiny, pairs, settings) -> None:
     rows = with_reference(tiny.model, encode_pairs(tiny.chat, pairs(*TWO), 100)[0], settings)
     # log 2 each at the start: (3·log 2 + 0·log 2) / 2
     weighted = [rows[0]._replace(weight=3.0), rows[1]._replace(weight=0.0)]
@@ -83,7 +86,7 @@ def test_a_pairs_weight_multiplies_its_loss(tiny, pairs, settings):
     assert loss.item() == pytest.approx(1.5 * 0.693147, abs=1e-5)
 
 
-def test_training_moves_the_margin_up_and_says_what_it_did(trained):
+def test_training_moves_the_margin_up_and_says_what_it_did(trained) -> None:
     assistant = trained(epochs=10)
     assert assistant.history.columns == CURVE
     assert assistant.history["margin"][-1] > assistant.history["margin"][0]
@@ -94,15 +97,15 @@ def test_training_moves_the_margin_up_and_says_what_it_did(trained):
     assert assistant.metrics["gate"]["passed"]
 
 
-def test_a_loss_without_a_reference_trains_too(trained):
+def test_a_loss_without_a_reference_trains_too(trained) -> None:
     assert trained(loss=SimPO(), epochs=10).metrics["margin"] is not None
 
 
-def test_one_pair_is_enough(trained, pairs):
+def test_one_pair_is_enough(trained, pairs) -> None:
     assert trained(pairs(TWO[0])).metrics["n_pairs"] == 1
 
 
-def test_saved_adapter_gives_the_trained_model_back(trained, tiny_checkpoint, tmp_path):
+def test_saved_adapter_gives_the_trained_model_back(trained, tiny_checkpoint, tmp_path) -> None:
     assistant = trained(epochs=5)
     save_adapter(assistant.model, tiny_checkpoint, tmp_path / "arm")
     loaded = backbones.load(tmp_path / "arm", "float32")
@@ -111,17 +114,45 @@ def test_saved_adapter_gives_the_trained_model_back(trained, tiny_checkpoint, tm
     assert (logits(loaded.model) - untrained).abs().max() > 1e-3
 
 
-def test_saved_adapter_holds_no_place_of_this_machine_but_its_base(trained, tiny_checkpoint, tmp_path):
+def test_saved_adapter_holds_no_place_of_this_machine_but_its_base(trained, tiny_checkpoint, tmp_path) -> None:
     save_adapter(trained().model, tiny_checkpoint, tmp_path / "arm")
     names = sorted(path.name for path in (tmp_path / "arm").iterdir())
     assert names == ["adapter_config.json", "adapter_model.safetensors", "base.json"]
     config = json.loads((tmp_path / "arm" / "adapter_config.json").read_text())
     assert config["base_model_name_or_path"] == ""
-    assert config["target_modules"] == ["down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj"]
+    assert config["target_modules"] == sorted(config["target_modules"])
+    kinds = {name.rpartition(".")[2] for name in config["target_modules"]}
+    assert kinds == {"down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj"}
     assert read_json(tmp_path / "arm" / "base.json") == {"base": tiny_checkpoint.as_posix()}
 
 
-def test_without_pairs_the_assistant_is_the_policy_and_the_metrics_say_so(trained, tiny_checkpoint, tmp_path):
+def test_a_killed_training_goes_on_with_the_same_adapter(tiny, settings, pairs, tmp_path, monkeypatch) -> None:
+    class Killed(Exception):
+        pass
+
+    class Kill(TrainerCallback):
+        def on_step_end(self, args, state, control, **_):
+            if state.global_step == 3:
+                raise Killed
+
+    monkeypatch.setattr(loop, "CHECKPOINT_STEPS", 2)
+    rows = with_reference(tiny.model, encode_pairs(tiny.chat, pairs(*TWO), 100)[0], settings)
+
+    def run(work, *callbacks):
+        adapter = new_adapter(tiny, 4, 7)
+        try:
+            train(adapter, rows, pair_objective(DPO()), settings._replace(epochs=5), tmp_path / work, callbacks)
+            return {name: value.clone() for name, value in adapter.state_dict().items() if "lora" in name}
+        finally:
+            adapter.unload()
+
+    with pytest.raises(Killed):
+        run("work", Kill())
+    assert list(tmp_path.glob("work/*/checkpoint-2"))
+    torch.testing.assert_close(run("work"), run("whole"), rtol=0, atol=0)
+
+
+def test_without_pairs_the_assistant_is_the_policy_and_the_metrics_say_so(trained, tiny_checkpoint, tmp_path) -> None:
     assistant = trained(pl.DataFrame(schema=schemas.PAIRS))
     assert assistant.metrics["n_pairs"] == 0
     assert "no usable preference pair" in assistant.metrics["reason"]

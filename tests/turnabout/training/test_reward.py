@@ -11,7 +11,7 @@ from turnabout.training.reward import _fit, accuracy, load_head, save_head, scor
 PAIRS = [(word, f"{word} yes", f"{word} never") for word in ("one", "two", "three", "four", "five", "six")]
 
 
-def test_head_prefers_what_the_pairs_prefer_also_on_held_out_prompts(tiny, pairs):
+def test_head_prefers_what_the_pairs_prefer_also_on_held_out_prompts(tiny, pairs) -> None:
     frame = pl.concat([pairs(*PAIRS), pairs(("seven", "seven yes", "seven never"), split="validation")])
     head, measured = train_reward(tiny, frame, 100, 4, 1.0)
     assert (measured["n_train"], measured["n_validation"]) == (6, 1)
@@ -22,7 +22,7 @@ def test_head_prefers_what_the_pairs_prefer_also_on_held_out_prompts(tiny, pairs
     assert better > worse
 
 
-def test_a_score_is_the_head_on_the_last_hidden_state_of_the_end_of_turn(tiny, pairs):
+def test_a_score_is_the_head_on_the_last_hidden_state_of_the_end_of_turn(tiny, pairs) -> None:
     head, _ = train_reward(tiny, pairs(*PAIRS), 100, 4, 1.0)
     prompt = [{"role": "user", "content": "hi"}]
     ids = tiny.chat.prompt_ids(prompt, "assistant") + tiny.chat.completion_ids("you")
@@ -32,7 +32,7 @@ def test_a_score_is_the_head_on_the_last_hidden_state_of_the_end_of_turn(tiny, p
     assert found[0] == pytest.approx(float(hidden @ head.weight), rel=1e-4)
 
 
-def test_head_is_the_maximum_of_the_weighted_bradley_terry_likelihood():
+def test_head_is_the_maximum_of_the_weighted_bradley_terry_likelihood() -> None:
     rng = np.random.default_rng(0)
     differences = rng.normal(size=(40, 3)).astype(np.float32) + np.float32(0.3)
     weight = rng.uniform(0.5, 1.5, 40)
@@ -44,7 +44,7 @@ def test_head_is_the_maximum_of_the_weighted_bradley_terry_likelihood():
     assert np.abs(gradient).max() < 1e-2
 
 
-def test_accuracy_carries_its_wilson_interval():
+def test_accuracy_carries_its_wilson_interval() -> None:
     # 3 of 4 right, z = 1.959964: centre (3 + z²/2)/(4 + z²) = 0.627526,
     # half-width z·√(3·1/4 + z²/4)/(4 + z²) = 0.326885
     found = accuracy(np.array([1.0, 2.0, 0.5, -1.0]))
@@ -53,19 +53,19 @@ def test_accuracy_carries_its_wilson_interval():
     assert found["high"] == pytest.approx(0.627526 + 0.326885, abs=1e-4)
 
 
-def test_an_equal_reward_is_not_a_right_one_and_no_pair_is_no_accuracy():
+def test_an_equal_reward_is_not_a_right_one_and_no_pair_is_no_accuracy() -> None:
     assert accuracy(np.array([0.0, 1.0]))["value"] == 0.5
     assert accuracy(np.array([])) == {"value": None, "low": None, "high": None, "reason": "no pair in this split"}
 
 
-def test_too_few_pairs_give_a_zero_head_and_the_reason(tiny, pairs):
+def test_too_few_pairs_give_a_zero_head_and_the_reason(tiny, pairs) -> None:
     head, measured = train_reward(tiny, pairs(PAIRS[0]), 100, 4, 1.0)
     assert head.weight.tolist() == [0.0] * 32
     assert measured["train_accuracy"]["reason"].startswith("1 training pairs, 2 are needed")
     assert measured["validation_accuracy"]["value"] is None
 
 
-def test_saved_head_comes_back_and_an_empty_folder_is_told(tiny, pairs, tmp_path):
+def test_saved_head_comes_back_and_an_empty_folder_is_told(tiny, pairs, tmp_path) -> None:
     head, _ = train_reward(tiny, pairs(*PAIRS), 100, 4, 1.0)
     save_head(head, tmp_path / "reward")
     again = load_head(tmp_path / "reward")

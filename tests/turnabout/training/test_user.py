@@ -28,7 +28,7 @@ def samples(n, **columns):
     return pl.DataFrame([{"conversation_id": f"c{i}", **row} for i in range(n)], schema=schemas.USER_SAMPLES)
 
 
-def test_the_new_token_is_not_special_and_begins_as_a_copy_of_the_end_of_turn(tiny):
+def test_the_new_token_is_not_special_and_begins_as_a_copy_of_the_end_of_turn(tiny) -> None:
     before = tiny.model.get_input_embeddings().weight.detach().clone()
     grown = with_end_token(tiny)
     weight = grown.model.get_input_embeddings().weight
@@ -41,7 +41,7 @@ def test_the_new_token_is_not_special_and_begins_as_a_copy_of_the_end_of_turn(ti
     assert with_end_token(grown) is grown
 
 
-def test_one_sequence_per_conversation_has_the_gradient_of_one_sample_per_turn(tiny):
+def test_one_sequence_per_conversation_has_the_gradient_of_one_sample_per_turn(tiny) -> None:
     checkpoint = with_end_token(tiny)
 
     def gradient(rows):
@@ -64,7 +64,7 @@ def test_one_sequence_per_conversation_has_the_gradient_of_one_sample_per_turn(t
     torch.testing.assert_close(together, apart, rtol=0, atol=1e-5)
 
 
-def test_loss_is_the_mean_over_target_tokens_not_over_conversations(tiny):
+def test_loss_is_the_mean_over_target_tokens_not_over_conversations(tiny) -> None:
     checkpoint = with_end_token(tiny)
     short = checkpoint.chat.encode([{"role": "user", "content": "a"}], [0])  # 2 targets
     long = checkpoint.chat.encode([{"role": "user", "content": "abcdefg"}], [0])  # 8 targets
@@ -74,7 +74,7 @@ def test_loss_is_the_mean_over_target_tokens_not_over_conversations(tiny):
     assert metrics == {"tokens": 9 + 15}
 
 
-def test_training_lowers_the_loss_and_counts_what_it_read(tiny, settings, tmp_path):
+def test_training_lowers_the_loss_and_counts_what_it_read(tiny, settings, tmp_path) -> None:
     trained = train_user(tiny, samples(8), 200, None, settings._replace(epochs=3), tmp_path / "work")
     figures = trained.metrics
     # per row: system 4 + 10, "hi" 2 + 8, "hello" 5 + 13, "bye" 3 + 8, "see you" 7 + 13, end 9 = 82 tokens;
@@ -88,23 +88,23 @@ def test_training_lowers_the_loss_and_counts_what_it_read(tiny, settings, tmp_pa
     assert trained.history["tokens"][-1] == 3 * 8 * 82
 
 
-def test_only_the_train_split_is_read(tiny, settings, tmp_path):
+def test_only_the_train_split_is_read(tiny, settings, tmp_path) -> None:
     both = pl.concat([samples(2), samples(3, split="test")])
     assert train_user(tiny, both, 200, None, settings, tmp_path / "work").metrics["n_samples"] == 2
 
 
-def test_a_token_budget_takes_whole_windows_and_counts_the_rest(tiny, settings, tmp_path):
+def test_a_token_budget_takes_whole_windows_and_counts_the_rest(tiny, settings, tmp_path) -> None:
     figures = train_user(tiny, samples(8), 200, 3 * 82 + 81, settings, tmp_path / "work").metrics
     assert figures["n_windows"] == 3
     assert figures["dropped_by_reason"] == {"window beyond max_tokens": 5}
 
 
-def test_nothing_to_learn_is_an_error_that_says_why(tiny, settings, tmp_path):
+def test_nothing_to_learn_is_an_error_that_says_why(tiny, settings, tmp_path) -> None:
     with pytest.raises(DataError, match=r"none of 2 training conversations .*'turn longer than max_length': 6"):
         train_user(tiny, samples(2), 20, None, settings, tmp_path / "work")
 
 
-def test_saved_model_is_a_plain_folder_that_knows_the_token_and_the_standard_template(tiny, tmp_path):
+def test_saved_model_is_a_plain_folder_that_knows_the_token_and_the_standard_template(tiny, tmp_path) -> None:
     template = tiny.tokenizer.chat_template
     save_user(with_end_token(tiny), tmp_path / "user")
     names = {path.name for path in (tmp_path / "user").iterdir()}

@@ -40,7 +40,7 @@ def learnt(chat, row):
     return chat.tokenizer.decode([token for token, is_target in zip(*row, strict=True) if is_target])
 
 
-def test_a_conversation_that_fits_is_one_row_with_the_users_words_as_targets(chat):
+def test_a_conversation_that_fits_is_one_row_with_the_users_words_as_targets(chat) -> None:
     # 11 + 12 + 17 + 12 + 17 + 9 = 78
     (row,), reasons = windows(chat, TALK, 78)
     assert text(chat, row) == HEAD + A + B + C + D + END
@@ -49,7 +49,7 @@ def test_a_conversation_that_fits_is_one_row_with_the_users_words_as_targets(cha
     assert reasons == []
 
 
-def test_a_longer_one_is_cut_in_front_of_a_reply_and_only_the_last_row_ends(chat):
+def test_a_longer_one_is_cut_in_front_of_a_reply_and_only_the_last_row_ends(chat) -> None:
     # one token short: [intent, A, B, C] = 52, then [intent, D, end] = 37
     first, last = windows(chat, TALK, 77)[0]
     assert text(chat, first) == HEAD + A + B + C
@@ -59,24 +59,24 @@ def test_a_longer_one_is_cut_in_front_of_a_reply_and_only_the_last_row_ends(chat
     assert learnt(chat, last) == "<|endconversation|><|im_end|>"
 
 
-def test_every_turn_alone_still_follows_the_reply_it_answers(chat):
+def test_every_turn_alone_still_follows_the_reply_it_answers(chat) -> None:
     # [intent, A] = 23, [intent, B, C] = 40, [intent, D, end] = 37
     rows, reasons = windows(chat, TALK, 40)
     assert [text(chat, row) for row in rows] == [HEAD + A, HEAD + B + C, HEAD + D + END]
     assert reasons == []
 
 
-def test_a_turn_that_never_fits_is_left_out_with_a_reason_and_cuts_the_conversation(chat):
+def test_a_turn_that_never_fits_is_left_out_with_a_reason_and_cuts_the_conversation(chat) -> None:
     # at 39 tokens B + C (29 after an intent of 11) does not fit
     rows, reasons = windows(chat, TALK, 39)
     assert [text(chat, row) for row in rows] == [HEAD + A, HEAD + D + END]
     assert reasons == ["turn longer than max_length"]
 
 
-def test_what_follows_the_last_user_turn_is_no_row_where_nobody_left(chat):
+def test_what_follows_the_last_user_turn_is_no_row_where_nobody_left(chat) -> None:
     (row,), _ = windows(chat, {**TALK, "ends": False}, 78)
     assert text(chat, row) == HEAD + A + B + C
 
 
-def test_a_conversation_without_a_target_is_counted(chat):
+def test_a_conversation_without_a_target_is_counted(chat) -> None:
     assert windows(chat, {**TALK, "target_indexes": []}, 78) == ([], ["conversation without a user turn"])

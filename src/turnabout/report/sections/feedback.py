@@ -6,7 +6,7 @@ import polars as pl
 
 from turnabout.conversations import exchanges
 from turnabout.report.charts import bars
-from turnabout.report.evidence import located
+from turnabout.report.evidence import Evidence, located
 from turnabout.report.inputs import Inputs
 
 LABELS = {"sat": "Satisfied", "dsat": "Dissatisfied"}
@@ -53,11 +53,16 @@ def chart(feedback: pl.DataFrame) -> Any:
 
 
 def examples(messages: pl.DataFrame, feedback: pl.DataFrame, label: str, most: int) -> list[dict[str, Any]]:
-    """At most `most` exchanges with a signal of this label: categories in turn, the most confident of each first."""
+    """At most `most` exchanges with a signal of this label: categories in turn, the most confident of each first.
+
+    Within a category, a span that was shown before comes after all that were not: "Exactly!" six times teaches little.
+    """
     ranked = (
         feedback.filter(pl.col("label") == label)
         .sort("confidence", "conversation_id", "reply_index", "miner", descending=[True, False, False, False])
         .unique(["conversation_id", "reply_index"], keep="first", maintain_order=True)
+        .with_columns(repeat=pl.int_range(pl.len()).over("category", pl.col("span").str.to_lowercase()))
+        .sort("repeat", maintain_order=True)
         .with_columns(rank=pl.int_range(pl.len()).over("category"))
         .sort("rank", "category")
         .head(most)
@@ -66,4 +71,9 @@ def examples(messages: pl.DataFrame, feedback: pl.DataFrame, label: str, most: i
     found = ranked.join(
         exchanges(talk).drop("evidence_index"), on=["conversation_id", "reply_index"], maintain_order="left"
     )
-    return [{**row, "evidence": located(row["span"], row["follow_up"])} for row in found.to_dicts()]
+    return [{**row, "evidence": evidence(row)} for row in found.to_dicts()]
+
+
+def evidence(row: dict[str, Any]) -> Evidence | None:
+    """Where the follow-up gives it away; None where the signal sits on the reply itself (a rating, an edit)."""
+    return None if row["evidence_index"] == row["reply_index"] else located(row["span"], row["follow_up"])

@@ -12,20 +12,24 @@ SCORES = ("follow_up_likelihood", "follow_up_likelihood_backbone")
 
 
 def context(inputs: Inputs) -> dict[str, Any]:
-    """The opening paragraph as sentences, and the tiles."""
-    arms = [assistant_sentence(inputs, arm) for arm in inputs.arms] or ["No arm is set, so no assistant was trained."]
-    told = [log_sentence(inputs), user_sentence(inputs), *arms, simulator_sentence(inputs)]
-    return {"sentences": told, "tiles": tiles(inputs)}
+    """The opening paragraph as sentences, what became of each arm, and the tiles."""
+    return {
+        "sentences": [log_sentence(inputs), user_sentence(inputs), simulator_sentence(inputs)],
+        "arms": [assistant_sentence(inputs, arm) for arm in inputs.arms],
+        "tiles": tiles(inputs),
+    }
 
 
 def log_sentence(inputs: Inputs) -> str:
     """How much was kept of the log, and how much feedback stood in it."""
     kept, people = inputs.splits.height, inputs.splits["user_key"].n_unique()
     share = inputs.metrics.get("mine", {}).get("share_of_exchanges_with_signal")
-    start = f"Kept of the log: {counted(kept, 'conversation', 'conversations')} of {counted(people, 'person', 'people')}"
+    start = (
+        f"Kept of the log: {counted(kept, 'conversation', 'conversations')} of {counted(people, 'person', 'people')}"
+    )
     if inputs.feedback.is_empty():
         return f"{start}; nobody in them reacted to a reply in a way that the miners recognise."
-    reach = f", on {number(100 * share)} % of the replies that could have one" if share is not None else ""
+    reach = f", on {number(100 * share)}\N{NO-BREAK SPACE}% of the replies" if share is not None else ""
     return f"{start}; found in them: {counted(inputs.feedback.height, 'signal', 'signals')} of feedback{reach}."
 
 
@@ -70,7 +74,8 @@ def simulator_sentence(inputs: Inputs) -> str:
     n = sum(table["conversation_id"].n_unique() for table in inputs.rollouts.values())
     if n == 0:
         return "Nothing was simulated."
-    return f"In {counted(n, 'simulated conversation', 'simulated conversations')} the person was played by {' and '.join(simulators(inputs))}."
+    talks = counted(n, "simulated conversation", "simulated conversations")
+    return f"In {talks} the person was played by {' and '.join(simulators(inputs))}."
 
 
 def tiles(inputs: Inputs) -> list[dict[str, Any]]:

@@ -45,11 +45,14 @@ def funnel(inputs: Inputs) -> list[dict[str, Any]]:
 
 
 def reasons(quarantine: pl.DataFrame) -> list[dict[str, Any]]:
-    """One row per kind of reason, most frequent first: how many records, and the excerpt of the first as an example."""
+    """One row per kind of reason, most frequent first: how many records, and where the first of them is.
+
+    Not what it says: a rejected record was never scrubbed.
+    """
     return (
         quarantine.sort("record")
         .group_by(reason=pl.col("reason").str.split(": ").list.first(), maintain_order=True)
-        .agg(n=pl.len(), excerpt=pl.col("excerpt").drop_nulls().first())
+        .agg(n=pl.len(), first=pl.col("record").first())
         .sort("n", "reason", descending=[True, False])
         .to_dicts()
     )

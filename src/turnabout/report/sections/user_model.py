@@ -19,7 +19,6 @@ def context(inputs: Inputs) -> dict[str, Any]:
         "user": user,
         "training": inputs.metrics.get("train_user", {}),
         "intend": inputs.metrics.get("intend", {}),
-        "flip": inputs.metrics.get("flip", {}),
         "intents": intents(inputs),
         "saved": {intent: figure(user, "bits_per_character_saved", intent) for intent in INTENTS},
         "bits_chart": bits_chart(user),

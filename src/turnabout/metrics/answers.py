@@ -1,0 +1,82 @@
+"""What every assistant answers to the same held-out people, and what each scorer makes of it."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import polars as pl
+
+from turnabout import schemas
+from turnabout.backbones import Checkpoint
+from turnabout.chat_format import ChatFormat
+from turnabout.conversations import hash_rank
+from turnabout.follow_ups import Phrases, follow_up_likelihood
+from turnabout.generation import Generator, Message, Sampling
+from turnabout.training.reward import Head, score
+
+#: One answer of one assistant. `prompt` is the history up to a user message.
+ANSWERS = pl.Schema(
+    {
+        "conversation_id": pl.String,
+        "user_key": pl.String,
+        "assistant": pl.String,
+        "prompt": pl.List(schemas.MESSAGE),
+        "answer": pl.String,
+        "follow_up_likelihood_user": pl.Float64,
+        "follow_up_likelihood_backbone": pl.Float64,
+    }
+)
+
+
+def prompts(samples: pl.DataFrame, chat: ChatFormat, max_length: int, seed: int) -> pl.DataFrame:
+    """One prompt per conversation of `schemas.USER_SAMPLES`: conversation_id, user_key, intent, prompt; sorted.
+
+    It ends with a user message chosen by hash, and begins with the oldest message that fits `max_length` tokens.
+    """
+    chosen = (
+        samples.explode("target_indexes")
+        .sort(hash_rank(seed, "conversation_id", "target_indexes"))
+        .unique("conversation_id", keep="first", maintain_order=True)
+        .sort("conversation_id")
+        .with_columns(prompt=pl.col("messages").list.head(pl.col("target_indexes") + 1))
+    )
+    fitted = [chat.fit(prompt, max_length) for prompt in chosen["prompt"].to_list()]
+    return chosen.select("conversation_id", "user_key", "intent").with_columns(
+        prompt=pl.Series(fitted, dtype=pl.List(schemas.MESSAGE))
+    )
+
+
+def answered(asked: pl.DataFrame, name: str, assistant: Generator, max_new_tokens: int) -> pl.DataFrame:
+    """The prompts with `assistant` and its greedy `answer`: the same on every run."""
+    written = assistant.generate(asked["prompt"].to_list(), Sampling(max_new_tokens))
+    return asked.with_columns(
+        assistant=pl.lit(name, pl.String), answer=pl.Series([turn.text for turn in written], dtype=pl.String)
+    )
+
+
+class Scorers(NamedTuple):
+    """Who judges the answers: the user model, the model it was made from, and the reward head of every arm on it."""
+
+    user: Checkpoint
+    backbone: Checkpoint
+    heads: Mapping[str, Head]
+    phrases: Phrases
+
+
+def judged(answers: pl.DataFrame, scorers: Scorers, batch_size: int) -> pl.DataFrame:
+    """The answers with a column per scorer: two follow-up likelihoods, and `reward_<arm>` of each head ever trained."""
+    history, replies = answers["prompt"].to_list(), answers["answer"].to_list()
+    contexts: list[list[Message]] = [
+        [*prompt, {"role": "assistant", "content": reply}] for prompt, reply in zip(history, replies, strict=True)
+    ]
+    scores = {
+        f"follow_up_likelihood_{name}": follow_up_likelihood(
+            checkpoint, contexts, scorers.phrases, batch_size, answers["intent"].to_list()
+        )
+        for name, checkpoint in (("user", scorers.user), ("backbone", scorers.backbone))
+    }
+    scores |= {
+        f"reward_{arm}": score(scorers.backbone, head, history, replies, batch_size)
+        for arm, head in scorers.heads.items()
+        if head.weight.any()
+    }
+    return answers.with_columns(pl.Series(name, values, dtype=pl.Float64) for name, values in scores.items())

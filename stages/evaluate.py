@@ -1,0 +1,86 @@
+"""Stage: the user model and every assistant on held-out people; figures with intervals out."""
+
+from pathlib import Path
+
+import polars as pl
+
+from stages.command import command
+from stages.models import open_generator
+from turnabout import schemas
+from turnabout.conversations import sample_conversations
+from turnabout.follow_ups import load_phrases
+from turnabout.generation.local import LocalGenerator
+from turnabout.io import read_frame, write_csv, write_frame, write_json
+from turnabout.metrics import comparison, user_model
+from turnabout.metrics.answers import ANSWERS, Scorers
+from turnabout.metrics.comparison import UNTRAINED
+from turnabout.metrics.simulated import simulated
+from turnabout.params import load_params
+from turnabout.training.reward import load_head
+
+#: Follow-ups of each sign and dimension behind a follow-up likelihood.
+PHRASES_PER_DIMENSION = 2
+
+
+def main(
+    samples: Path,
+    backbone: Path,
+    user: Path,
+    assistants: Path,
+    rewards: Path,
+    pairs: Path,
+    rollouts: Path,
+    user_metrics: Path,
+    assistant_metrics: Path,
+    by_turn: Path,
+    answers: Path,
+    params: Path = Path("params.yaml"),
+) -> None:
+    loaded = load_params(params)
+    settings, dtype = loaded.evaluate, loaded.backbone.dtype
+    test, validation = held_out(read_frame(samples, schemas.USER_SAMPLES), settings.conversations, loaded.seed)
+    untrained = open_generator(backbone, dtype, "assistant", settings.batch_size)
+    trained = open_generator(user, dtype, "user", settings.batch_size)
+    users = {
+        "trained": trained,
+        UNTRAINED: LocalGenerator(untrained.checkpoint, "user", settings.batch_size, untrained.store),
+    }
+    people = user_model.evaluate(users, test, validation, settings, loaded.seed)
+
+    def open_assistant(name: str) -> LocalGenerator:
+        if name == UNTRAINED:
+            return untrained
+        return open_generator(assistants / name, dtype, "assistant", settings.batch_size)
+
+    compared = comparison.compare(
+        list(loaded.arms),
+        open_assistant,
+        Scorers(
+            trained.checkpoint,
+            untrained.checkpoint,
+            {arm: load_head(rewards / arm) for arm in loaded.arms},
+            load_phrases(PHRASES_PER_DIMENSION),
+        ),
+        {arm: read_frame(pairs / f"{arm}.parquet", schemas.PAIRS) for arm in loaded.arms},
+        sample_conversations(test, {"test": settings.contexts}, loaded.seed),
+        settings,
+        loaded.seed,
+    )
+    talks = {
+        name: simulated(read_frame(rollouts / f"{name}.parquet", schemas.ROLLOUTS), settings.resamples, loaded.seed)
+        for name in (UNTRAINED, *loaded.arms)
+    }
+    write_json(people.metrics, user_metrics)
+    write_csv(people.by_turn, by_turn)
+    write_frame(compared.answers, answers, ANSWERS)
+    write_json({**compared.metrics, "simulated": talks}, assistant_metrics)
+
+
+def held_out(samples: pl.DataFrame, most: int, seed: int) -> list[pl.DataFrame]:
+    """At most `most` conversations of test and of validation; without a user key, each is a person of its own."""
+    known = samples.with_columns(user_key=pl.coalesce("user_key", "conversation_id"))
+    return [sample_conversations(known, {split: most}, seed) for split in ("test", "validation")]
+
+
+if __name__ == "__main__":
+    command(main)

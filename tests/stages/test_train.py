@@ -1,0 +1,153 @@
+"""The three training stages on the tiny model: files, figures, and the same bytes twice."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import yaml
+
+from stages import train_assistant, train_reward, train_user
+from turnabout import backbones, schemas
+from turnabout.errors import ConfigError
+from turnabout.io import read_json, write_frame
+from turnabout.training.reward import load_head
+
+SHIPPED = Path(__file__).parents[2] / "params.yaml"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project with the shipped parameters, in float32 and with a gate that a tiny model can pass."""
+    params = yaml.safe_load(SHIPPED.read_text())
+    params["backbone"]["dtype"] = "float32"
+    params["train_assistant"] |= {"gate_steps": 40, "gate_learning_rate": 1.0e-2, "lora_rank": 4}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def samples() -> pl.DataFrame:
+    talk = [("user", "hi"), ("assistant", "hello"), ("user", "bye"), ("assistant", "see you")]
+    row = {
+        "split": "train",
+        "intent": "chat",
+        "messages": [{"role": role, "content": content} for role, content in talk],
+        "target_indexes": [0, 2],
+        "ends": True,
+    }
+    return pl.DataFrame([{"conversation_id": f"c{i}", **row} for i in range(8)]).with_columns(
+        pl.lit("ann").alias("user_key"), pl.col("target_indexes").cast(pl.List(pl.Int32))
+    )
+
+
+def pairs(**columns: Any) -> pl.DataFrame:
+    rows = [
+        {
+            **dict.fromkeys(schemas.PAIRS),
+            "pair_id": f"p{i}",
+            "split": "train",
+            "prompt": [{"role": "user", "content": "hi"}],
+            "chosen": f"good {i}",
+            "rejected": f"bad {i}",
+            "weight": 1.0,
+            "keep": True,
+            **columns,
+        }
+        for i in range(4)
+    ]
+    return pl.DataFrame(rows, schema=schemas.PAIRS)
+
+
+def run_user(model: Path) -> None:
+    write_frame(samples(), Path("samples.parquet"), schemas.USER_SAMPLES)
+    train_user.main(Path("samples.parquet"), model, Path("user"), Path("metrics.json"), Path("curve.csv"))
+
+
+def run_assistant(model: Path, frame: pl.DataFrame) -> None:
+    write_frame(frame, Path("pairs.parquet"), schemas.PAIRS)
+    paths = [Path(name) for name in ("pairs.parquet", str(model), "assistant", "metrics.json", "curve.csv")]
+    train_assistant.main("follow_up", *paths)
+
+
+def run_reward(model: Path, frame: pl.DataFrame) -> None:
+    write_frame(frame, Path("pairs.parquet"), schemas.PAIRS)
+    train_reward.main(Path("pairs.parquet"), model, Path("reward"), Path("metrics.json"))
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file that a stage wrote."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_train_user_writes_a_model_its_curve_and_its_figures(folder: Path, tiny_checkpoint: Path) -> None:
+    run_user(tiny_checkpoint)
+    assert backbones.load(folder / "user").chat.end_of_conversation_id is not None
+    curve = pl.read_csv("curve.csv")
+    assert curve.columns == ["step", "loss", "learning_rate", "tokens"]
+    assert list(read_json(folder / "metrics.json")) == [
+        *("n_samples", "n_windows", "n_tokens", "n_target_tokens"),
+        *("steps", "first_loss", "last_loss", "dropped_by_reason"),
+    ]
+    assert not list((folder / ".turnabout" / "work").iterdir())
+
+
+def test_train_assistant_writes_an_adapter_its_curve_and_its_figures(folder: Path, tiny_checkpoint: Path) -> None:
+    run_assistant(tiny_checkpoint, pairs())
+    assert backbones.load(folder / "assistant").name == "assistant"
+    assert pl.read_csv("curve.csv").columns == [
+        *("step", "loss", "accuracy", "margin", "chosen_reward", "rejected_reward", "learning_rate")
+    ]
+    metrics = read_json(folder / "metrics.json")
+    assert metrics["gate"]["passed"] is True
+    assert (metrics["n_pairs"], metrics["steps"]) == (4, 1)
+
+
+def test_train_assistant_without_pairs_says_so_and_still_writes_everything(
+    folder: Path, tiny_checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_assistant(tiny_checkpoint, pairs(keep=False))
+    assert read_json(folder / "metrics.json")["n_pairs"] == 0
+    assert "train_assistant@follow_up: no usable preference pair" in capsys.readouterr().err
+    assert pl.read_csv("curve.csv").height == 0
+    assert backbones.load(folder / "assistant").name == "assistant"
+
+
+def test_train_assistant_refuses_an_arm_that_is_not_in_the_parameters(folder: Path) -> None:
+    nowhere = [folder] * 5
+    with pytest.raises(ConfigError, match=r"--arm: 'nope' is not one of \['drift', 'follow_up'\]"):
+        train_assistant.main("nope", *nowhere)
+
+
+def test_train_reward_writes_a_head_and_its_accuracies(folder: Path, tiny_checkpoint: Path) -> None:
+    run_reward(tiny_checkpoint, pairs())
+    assert load_head(folder / "reward").weight.shape == (32,)
+    metrics = read_json(folder / "metrics.json")
+    assert metrics["n_train"] == 4
+    assert metrics["validation_accuracy"]["reason"] == "no pair in this split"
+
+
+def test_train_reward_without_pairs_says_so(
+    folder: Path, tiny_checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_reward(tiny_checkpoint, pairs(keep=False))
+    assert "0 training pairs, 2 are needed" in capsys.readouterr().err
+    assert not load_head(folder / "reward").weight.any()
+
+
+@pytest.mark.parametrize(
+    "run",
+    [run_user, lambda model: run_assistant(model, pairs()), lambda model: run_reward(model, pairs())],
+    ids=["train_user", "train_assistant", "train_reward"],
+)
+def test_the_same_inputs_give_the_same_bytes(run: Callable[[Path], None], folder: Path, tiny_checkpoint: Path) -> None:
+    run(tiny_checkpoint)
+    first = digests(folder)
+    run(tiny_checkpoint)
+    assert digests(folder) == first

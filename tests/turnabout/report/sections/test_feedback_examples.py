@@ -1,0 +1,55 @@
+import polars as pl
+
+from turnabout.report import Inputs
+from turnabout.report.sections.feedback import examples
+
+
+def test_kinds_take_turns_and_the_most_confident_of_each_comes_first(run: Inputs) -> None:
+    signals = pl.concat(
+        [
+            run.feedback.filter(category="correction").with_columns(confidence=0.6),
+            run.feedback.filter(category="correction").with_columns(conversation_id=pl.lit("c3"), confidence=0.9),
+            run.feedback.filter(category="clarification"),
+            run.feedback.filter(category="clarification").with_columns(
+                conversation_id=pl.lit("c1"), reply_index=pl.lit(3, pl.Int32), confidence=0.4
+            ),
+        ]
+    )
+    found = examples(run.messages, signals, "dsat", 4)
+
+    assert [(row["category"], row["conversation_id"]) for row in found] == [
+        ("clarification", "c2"),
+        ("correction", "c3"),
+        ("clarification", "c1"),
+        ("correction", "c1"),
+    ]
+    assert len(examples(run.messages, signals, "dsat", 2)) == 2
+
+
+def test_an_example_shows_the_turns_round_the_reply(run: Inputs) -> None:
+    (row,) = (row for row in examples(run.messages, run.feedback, "sat", 9) if row["category"] == "positive")
+
+    assert row["previous_user"] == "No, I asked about films, not cooking."
+    assert row["reply"].startswith("Sorry! Try Paterson")
+    assert row["evidence"] == ("thanks, ", "that's great", "")
+
+
+def test_a_rating_is_not_mistaken_for_words_of_the_follow_up(run: Inputs) -> None:
+    messages = run.messages.with_columns(pl.col("text").str.replace("lovely!", "version 1.0 of you!"))
+    (row,) = (row for row in examples(messages, run.feedback, "sat", 9) if row["category"] == "rating")
+
+    assert row["follow_up"] == "version 1.0 of you! is it cold?"
+    assert row["evidence"] is None
+
+
+def test_words_that_were_shown_before_come_last(run: Inputs) -> None:
+    again = run.feedback.filter(category="correction")
+    signals = pl.concat(
+        [
+            again.with_columns(confidence=0.9),
+            again.with_columns(conversation_id=pl.lit("c2"), span=pl.col("span").str.to_uppercase(), confidence=0.8),
+            again.with_columns(conversation_id=pl.lit("c3"), span=pl.lit("lovely"), confidence=0.7),
+        ]
+    )
+
+    assert [row["conversation_id"] for row in examples(run.messages, signals, "dsat", 3)] == ["c1", "c3", "c2"]

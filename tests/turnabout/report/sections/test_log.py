@@ -1,0 +1,21 @@
+from turnabout.report import Inputs
+from turnabout.report.sections.log import funnel, reasons
+
+
+def test_the_funnel_goes_from_records_read_to_splits(run: Inputs) -> None:
+    # 5 readable and 2 rejected records: 7 read; 3 of them kept; one conversation in each split, none excluded
+    rows = [(row["step"], row["n"], row["people"], round(row["share"], 3)) for row in funnel(run)]
+
+    assert rows == [
+        ("read", 7, None, 1.0),
+        ("readable", 5, None, 0.714),
+        ("kept", 3, 3, 0.429),
+        ("train", 1, 1, 0.143),
+        ("validation", 1, 1, 0.143),
+        ("test", 1, 1, 0.143),
+    ]
+
+
+def test_reasons_are_counted_by_kind_with_the_place_of_the_first(run: Inputs) -> None:
+    # "duplicate: same as r1" and "duplicate: same as r2" are one kind
+    assert reasons(run.clean_quarantine) == [{"reason": "duplicate", "n": 2, "first": "r3"}]

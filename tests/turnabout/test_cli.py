@@ -1,0 +1,81 @@
+"""The command line: quick to start, plain about mistakes, done at once where nothing is stale."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from toy_project import make_project
+
+from turnabout.cli import main
+from turnabout.commands.plan import planned
+from turnabout.processes import ProcessGroups
+from turnabout.repro import reproduce, stage_graph, wanted_stages
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
+    root = make_project(tmp_path / "project")
+    monkeypatch.chdir(root)
+    return root
+
+
+def exit_of(*arguments: str) -> str | int | None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    return ended.value.code
+
+
+def test_help_answers_in_half_a_second_and_loads_nothing_heavy() -> None:
+    heavy = "{'torch', 'mlflow', 'prefect', 'polars', 'dvc', 'pydantic', 'rich'}"
+    script = f"import sys; import turnabout.cli; print(sorted({heavy} & set(sys.modules)))"
+    began = time.monotonic()
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert loaded == "[]\n"
+    assert time.monotonic() - began < 0.5
+
+
+def test_outside_a_project_the_error_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "no dvc.yaml and params.yaml here or above" in str(exit_of("plan"))
+
+
+def test_a_mistake_in_params_is_told_without_a_traceback(project: Path) -> None:
+    (project / "params.yaml").write_text("sead: 1\n")
+    assert str(exit_of("run")).startswith("ConfigError: ")
+    assert "sead" in str(exit_of("plan"))
+
+
+def test_plan_shows_reasons_and_unknown_times(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_of("plan", "train_assistant@drift") == 0
+    shown = capsys.readouterr().out
+    assert "train_assistant@drift" in shown
+    assert "never ran" in shown
+    assert "evaluate" not in shown
+    assert "unknown" in shown
+
+
+def test_a_stage_after_a_stale_one_is_planned_with_that_reason(project: Path) -> None:
+    graph = stage_graph(project)
+    reasons = planned(graph, wanted_stages(graph), {"train_assistant@drift": ["arms.drift.train modified"]})
+    assert reasons == {
+        "train_assistant@drift": ["arms.drift.train modified"],
+        "evaluate": ["after train_assistant@drift"],
+        "report": ["after train_assistant@drift", "after evaluate"],
+    }
+
+
+def test_run_says_that_nothing_is_to_be_done(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    reproduce(project, "ingest", ProcessGroups(), lambda _: None)
+    assert exit_of("run", "ingest") == 0
+    assert "Everything is up to date (1 stages), nothing to do." in capsys.readouterr().out
+
+
+def test_doctor_names_what_must_be_done(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "requirements.lock").write_text("polars==0.0.1\nno-such-package==1.0\n")
+    assert exit_of("doctor") == 1
+    shown = capsys.readouterr().out
+    assert "pinned 0.0.1; no-such-package is missing" in shown
+    assert "ok  DVC: 6 stages" in shown
