@@ -18,7 +18,7 @@ def main(
 ) -> None:
     loaded = load_params(params)
     settings, assigned = loaded.intend, read_frame(splits, schemas.SPLITS)
-    wanted = sample_conversations(assigned, settings.conversations, loaded.seed)
+    wanted = sample_conversations(assigned, settings.conversations.model_dump(), loaded.seed)
     said = read_frame(messages, schemas.MESSAGES).join(wanted, on="conversation_id", how="semi")
     author = open_generator(model, loaded.backbone.dtype, "assistant", settings.batch_size)
     written = write_intents(said, author, settings.max_prompt_tokens, settings.max_new_tokens, loaded.seed)

@@ -29,7 +29,7 @@ def main(
     knobs = loaded.train_assistant
     settings, gate = training_settings(loaded, arm, backbones.fingerprint(policy))
     trained = train_assistant(
-        backbones.load(policy, loaded.backbone.dtype),
+        backbones.load(policy, loaded.backbone.dtype, merged=True),
         read_frame(pairs, schemas.PAIRS),
         loaded.arms[arm].train.loss,
         knobs.max_length,

@@ -8,7 +8,13 @@ from typing import Any
 import polars as pl
 import pytest
 
-os.environ.update(HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false", DVC_NO_ANALYTICS="1", DO_NOT_TRACK="1")
+os.environ.update(
+    OMP_WAIT_POLICY="PASSIVE",
+    HF_HUB_OFFLINE="1",
+    TOKENIZERS_PARALLELISM="false",
+    DVC_NO_ANALYTICS="1",
+    DO_NOT_TRACK="1",
+)
 
 CHAT_TEMPLATE = (
     "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}{% endfor %}"

@@ -69,7 +69,8 @@ stage, arm = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else ""
 if stage == "ingest":
     import polars as pl
     Path("data").mkdir(exist_ok=True)
-    pl.DataFrame({"conversation_id": list("abcde"), "message_index": [params["seed"] % 100] * 5}).write_parquet("data/messages.parquet")
+    rows = {"conversation_id": list("abcde"), "message_index": [params["seed"] % 100] * 5}
+    pl.DataFrame(rows).write_parquet("data/messages.parquet")
 elif stage == "train_assistant":
     rate = params["arms"][arm]["train"]["learning_rate"]
     if rate == 99:
@@ -87,7 +88,8 @@ elif stage == "simulate_untrained":
     said = [("user", "hi"), ("assistant", "hello"), ("user", "bye"), ("assistant", "see you")]
     rows = [
         dict(conversation_id=name, task_id=name, turn=turn, role=role, text=text, intent="greet",
-             ended_by="end_token" if turn == 3 else None, resamples=0, faults=[], simulator="user", policy="untrained", seed=1)
+             ended_by="end_token" if turn == 3 else None, resamples=0, faults=[], simulator="user",
+             policy="untrained", seed=1)
         for name in ("s1", "s2") for turn, (role, text) in enumerate(said)
     ]
     types = {"turn": pl.Int32, "resamples": pl.Int32, "faults": pl.List(pl.String), "ended_by": pl.String}
@@ -95,7 +97,8 @@ elif stage == "simulate_untrained":
     pl.DataFrame(rows, schema_overrides=types).write_parquet("data/rollouts/untrained.parquet")
 elif stage == "evaluate":
     gain = {"value": 0.2, "low": -0.1, "high": 0.5}
-    write("metrics/user.json", json.dumps({"bits_per_character": {"trained": {"with_intent": {"value": 1.5, "low": 1.4, "high": 1.6}}}}))
+    bits = {"value": 1.5, "low": 1.4, "high": 1.6}
+    write("metrics/user.json", json.dumps({"bits_per_character": {"trained": {"with_intent": bits}}}))
     write("metrics/assistants.json", json.dumps({"drift": {"versus_untrained": {"follow_up_likelihood": gain}}}))
 elif stage == "report":
     write("report/index.html", "<p>done</p>")

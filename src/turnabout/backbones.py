@@ -39,7 +39,7 @@ EMBEDDED = {
 
 
 class Checkpoint(NamedTuple):
-    """A model ready for use, with its tokenizer and chat format. LoRA adapters are merged in."""
+    """A model ready for use, with its tokenizer and chat format."""
 
     name: str
     model: "PreTrainedModel"
@@ -71,8 +71,12 @@ def pin(name: str) -> dict[str, Any]:
     return {"name": name, "origin": "hub", "revision": _hub_revision(name)}
 
 
-def load(folder: Path, dtype: str = "bfloat16") -> Checkpoint:
-    """The model in a pipeline folder, ready to infer, adapters merged. Raises `ModelError` saying what is missing."""
+def load(folder: Path, dtype: str = "bfloat16", merged: bool = False) -> Checkpoint:
+    """The model in a pipeline folder, ready to infer. Raises `ModelError` saying what is missing.
+
+    An adapter stays beside its base, because what it learnt is smaller than the rounding of bfloat16 weights; with
+    `merged` it is added to them all the same, so that another adapter can be trained on top.
+    """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
@@ -81,9 +85,9 @@ def load(folder: Path, dtype: str = "bfloat16") -> Checkpoint:
     if (folder / "base.json").exists():
         from peft import PeftModel
 
-        base = load(Path(read_json(folder / "base.json")["base"]), dtype)
-        merged = PeftModel.from_pretrained(base.model, str(folder)).merge_and_unload()
-        return base._replace(name=folder.name, model=merged.eval())
+        base = load(Path(read_json(folder / "base.json")["base"]), dtype, merged=True)
+        adapted = PeftModel.from_pretrained(base.model, str(folder))
+        return base._replace(name=folder.name, model=(adapted.merge_and_unload() if merged else adapted).eval())
     place, revision = weights_of(folder)
     try:
         tokenizer = AutoTokenizer.from_pretrained(place, revision=revision)
@@ -92,7 +96,7 @@ def load(folder: Path, dtype: str = "bfloat16") -> Checkpoint:
         raise ModelError(f"{place}: cannot be loaded as a causal language model: {error}") from error
     device = "cuda" if torch.cuda.is_available() else "cpu"
     name = read_json(folder / "manifest.json")["name"] if (folder / "manifest.json").exists() else folder.name
-    return Checkpoint(name, model.to(device).eval(), tokenizer, ChatFormat.from_tokenizer(tokenizer))
+    return Checkpoint(name, model.eval().to(torch.device(device)), tokenizer, ChatFormat.from_tokenizer(tokenizer))
 
 
 def weights_of(folder: Path) -> tuple[str, str | None]:
@@ -134,7 +138,7 @@ def _convert(source: Path, file: str, target: Path) -> None:
 
     logging.disable_progress_bar()
     tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=file)
-    model = AutoModelForCausalLM.from_pretrained(source, gguf_file=file, dtype=torch.float32).to(torch.bfloat16)
+    model = AutoModelForCausalLM.from_pretrained(source, gguf_file=file, dtype=torch.float32).bfloat16()
     # The quantiser would refuse to save: what it holds is no longer quantised.
     model.hf_quantizer, model.is_quantized = None, False
     del model.config.quantization_config

@@ -51,15 +51,13 @@ class ChatFormat:
                 "set tokenizer.chat_template and save it beside the model"
             )
         form = cls(tokenizer, _read_frame(tokenizer))
-        probe: list[Message] = [
-            {"role": "system", "content": "s"},
-            *({"role": role, "content": f"word {i}"} for i, role in enumerate(["user", "assistant"] * 2)),
-        ]
-        rendered = tokenizer.apply_chat_template(probe, tokenize=False)
+        roles = ["system", "user", "assistant", "user", "assistant"]
+        probe: list[Message] = [{"role": role, "content": f"word {i}"} for i, role in enumerate(roles)]
+        rendered = _rendered(tokenizer, probe)
         if form.render(probe) != rendered:
             raise ModelError(
                 f"{tokenizer.name_or_path}: the chat template is not prefix-stable: {rendered!r} is not its messages "
-                "one after another; give the tokenizer a template that renders every message the same wherever it stands"
+                "one after another; give the tokenizer a template that renders a message the same wherever it stands"
             )
         return form
 
@@ -83,8 +81,13 @@ class ChatFormat:
         return self.encode(messages).input_ids + self._ids(self._header(speaks))
 
     def completion_ids(self, text: str) -> list[int]:
-        """Token ids of one turn as its speaker writes it: the words and the end-of-turn token."""
-        return [*self.tokenizer(text, add_special_tokens=False).input_ids, self.end_of_turn_id]
+        """Token ids of one turn as its speaker writes it: the words and the end-of-turn token.
+
+        Control tokens typed by a person are words like any other, never control.
+        """
+        words = text.replace(END_OF_CONVERSATION, "")
+        ids = self.tokenizer(words, add_special_tokens=False, split_special_tokens=True).input_ids
+        return [*ids, self.end_of_turn_id]
 
     def encode(self, messages: Sequence[Message], targets: Collection[int] = (), ends: bool = False) -> Encoded:
         """The conversation as tokens; the words and end-of-turn token of each message in `targets` are targets.
@@ -92,12 +95,13 @@ class ChatFormat:
         With `ends`, a last user turn follows that holds the end-of-conversation token, also a target.
         """
         ids, is_target = list(self._ids(self.frame.opening)), [False] * len(self._ids(self.frame.opening))
-        last_user: list[Message] = [{"role": "user", "content": END_OF_CONVERSATION}] if ends else []
-        for index, message in enumerate([*messages, *last_user]):
-            header, words = self._ids(self._header(message["role"])), self.completion_ids(message["content"])
-            rest = self._ids(self.frame.footer)[1:]
+        turns = [(m["role"], self.completion_ids(m["content"]), i in targets) for i, m in enumerate(messages)]
+        if ends:
+            turns.append(("user", [*self._ids(END_OF_CONVERSATION), self.end_of_turn_id], True))
+        rest = self._ids(self.frame.footer)[1:]
+        for role, words, learn in turns:
+            header = self._ids(self._header(role))
             ids += [*header, *words, *rest]
-            learn = index in targets or index >= len(messages)
             is_target += [False] * len(header) + [learn] * len(words) + [False] * len(rest)
         return Encoded(ids, is_target)
 
@@ -131,13 +135,20 @@ class ChatFormat:
         return self._cache[text]
 
 
+def _rendered(tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Message]) -> str:
+    """The template's own rendering of a conversation."""
+    return str(
+        tokenizer.apply_chat_template([{"role": m["role"], "content": m["content"]} for m in messages], tokenize=False)
+    )
+
+
 def _read_frame(tokenizer: "PreTrainedTokenizerBase") -> Frame:
     """The template's text round marked messages: opening, one header per role, and the footer all of them share."""
     roles = ["system", "user", "assistant", "user"]
     marks = [f"\x02{i}\x03" for i in range(len(roles))]
-    probe = [{"role": role, "content": mark} for role, mark in zip(roles, marks, strict=True)]
+    probe: list[Message] = [{"role": role, "content": mark} for role, mark in zip(roles, marks, strict=True)]
     try:
-        rest = tokenizer.apply_chat_template(probe, tokenize=False)
+        rest = _rendered(tokenizer, probe)
     except Exception as error:
         raise ModelError(f"{tokenizer.name_or_path}: the chat template refuses a system message: {error}") from error
     between = []

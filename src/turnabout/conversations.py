@@ -1,23 +1,24 @@
 """Pure views of the flat message table: exchanges (a reply and what the user said next) and message histories."""
 
 import hashlib
+from collections.abc import Mapping
 
 import polars as pl
 
 #: One assistant reply with the user turns round it; null where the conversation has none.
 EXCHANGES = pl.Schema(
     {
-        "conversation_id": pl.String,
-        "user_key": pl.String,
-        "previous_user": pl.String,
-        "reply_index": pl.Int32,
-        "reply": pl.String,
-        "evidence_index": pl.Int32,
-        "follow_up": pl.String,
-        "rating": pl.Float64,
-        "reaction": pl.String,
-        "edited_text": pl.String,
-        "alternatives": pl.List(pl.String),
+        "conversation_id": pl.String(),
+        "user_key": pl.String(),
+        "previous_user": pl.String(),
+        "reply_index": pl.Int32(),
+        "reply": pl.String(),
+        "evidence_index": pl.Int32(),
+        "follow_up": pl.String(),
+        "rating": pl.Float64(),
+        "reaction": pl.String(),
+        "edited_text": pl.String(),
+        "alternatives": pl.List(pl.String()),
     }
 )
 
@@ -64,7 +65,7 @@ def histories(messages: pl.DataFrame, wanted: pl.DataFrame) -> pl.DataFrame:
     return keyed.join(history, on="wanted_row", how="left", maintain_order="left").drop("wanted_row")
 
 
-def sample_conversations(splits: pl.DataFrame, per_split: dict[str, int | None], seed: int) -> pl.DataFrame:
+def sample_conversations(splits: pl.DataFrame, per_split: Mapping[str, int | None], seed: int) -> pl.DataFrame:
     """At most `per_split[split]` conversations of each split named, sorted; None takes all. Stable as logs grow."""
     ranked = splits.filter(pl.col("split").is_in(list(per_split))).sort(hash_rank(seed, "conversation_id"))
     parts = [

@@ -8,15 +8,15 @@ from turnabout.schemas import MESSAGE
 #: One criticised reply: the history before it, its words, the user's reaction, and the mined signal behind it.
 CRITICISED = pl.Schema(
     {
-        "conversation_id": pl.String,
-        "reply_index": pl.Int32,
-        "user_key": pl.String,
-        "split": pl.String,
-        "category": pl.String,
-        "confidence": pl.Float64,
+        "conversation_id": pl.String(),
+        "reply_index": pl.Int32(),
+        "user_key": pl.String(),
+        "split": pl.String(),
+        "category": pl.String(),
+        "confidence": pl.Float64(),
         "prompt": pl.List(MESSAGE),
-        "reply": pl.String,
-        "follow_up": pl.String,
+        "reply": pl.String(),
+        "follow_up": pl.String(),
     }
 )
 

@@ -29,7 +29,7 @@ def effort(params: Params, stage: str) -> Effort:
 def _intend(params: Params, _: str) -> Effort:
     """One intent per conversation: conversations × (max_prompt_tokens + max_new_tokens)."""
     section = params.intend
-    limits = list(section.conversations.values())
+    limits = list(section.conversations.model_dump().values())
     conversations = None if None in limits else sum(limit for limit in limits if limit is not None)
     return _times(conversations, section.max_prompt_tokens + section.max_new_tokens)
 

@@ -25,7 +25,7 @@ def intents(
 ) -> pl.DataFrame:
     """One intent per conversation of `messages` (`schemas.INTENTS`, sorted), written by `author` and checked.
 
-    An answer that is empty, cut off or shares eight words in a row with the user is replaced by a fallback that says so.
+    An answer that is empty, cut off or shares eight words in a row with the user becomes a fallback that says so.
     """
     talks = (
         messages.filter(pl.col("role").is_in(["user", "assistant"]))
@@ -52,9 +52,7 @@ def prompt(lines: Sequence[str], max_tokens: int) -> list[Message]:
     Four characters are counted as one token, which is close enough for an excerpt.
     """
     excerpt = "\n".join(lines)[: 4 * max_tokens]
-    return [
-        {"role": "user", "content": f"{excerpt}\n\nWhat is this conversation about? Answer in one short sentence."}
-    ]
+    return [{"role": "user", "content": f"{excerpt}\n\nWhat is this conversation about? Answer in one short sentence."}]
 
 
 def judged(answer: Completion, said: Sequence[str], author: str) -> dict[str, str | bool | None]:

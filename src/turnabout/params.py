@@ -19,7 +19,7 @@ from turnabout.losses import LOSSES, Loss
 from turnabout.preferences import RULES, Rule
 from turnabout.sources import SOURCES, Source
 
-# Sections are named after their stages; pydantic warns because of its own deprecated `BaseModel.construct`.
+# Sections are named after their stages; pydantic warns (and mypy errs) because of its deprecated `BaseModel.construct`.
 warnings.filterwarnings("ignore", message='Field name "construct"', category=UserWarning)
 
 AnySource = Annotated[SerializeAsAny[Source], BeforeValidator(partial(resolve, SOURCES, "format"))]
@@ -69,8 +69,14 @@ class Mine(Section):
     """Signals below this confidence are counted but not written."""
 
 
+class PerSplit(Section):
+    train: Count | None
+    validation: Count | None
+    test: Count | None
+
+
 class Intend(Section):
-    conversations: dict[Literal["train", "validation", "test"], Count | None]
+    conversations: PerSplit
     """Most conversations per split that get an intent (and are flipped); null means all."""
     max_prompt_tokens: Count
     """Longest excerpt of the conversation shown to the author of the intent, in tokens."""
@@ -136,7 +142,7 @@ class Arm(Section):
     """The model that answers and is trained: `backbone`, or `assistants/<arm>` for a further round of that arm."""
     reads: str
     """The one further output its rule needs, as a path (DVC wires exactly that)."""
-    construct: AnyRule
+    construct: AnyRule  # type: ignore[assignment]
     train: Training
 
     @model_validator(mode="after")
@@ -196,7 +202,7 @@ class Params(Section):
     flip: Flip
     train_user: TrainUser
     augment: Augment
-    construct: Construct
+    construct: Construct  # type: ignore[assignment]
     train_assistant: TrainAssistant
     arms: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], Arm]
     train_reward: TrainReward

@@ -4,133 +4,139 @@ import polars as pl
 
 from turnabout.errors import DataError
 
-MESSAGE = pl.Struct({"role": pl.String, "content": pl.String})
+MESSAGE = pl.Struct({"role": pl.String(), "content": pl.String()})
 
 #: One message. `user_key` is the person who wrote it (null for a model); `at` is UTC; `extras` is a JSON object.
 MESSAGES = pl.Schema(
     {
-        "conversation_id": pl.String,
-        "message_index": pl.Int32,
-        "role": pl.String,
-        "text": pl.String,
+        "conversation_id": pl.String(),
+        "message_index": pl.Int32(),
+        "role": pl.String(),
+        "text": pl.String(),
         "at": pl.Datetime("us", "UTC"),
-        "user_key": pl.String,
-        "source": pl.String,
-        "model": pl.String,
-        "language": pl.String,
-        "rating": pl.Float64,
-        "reaction": pl.String,
-        "edited_text": pl.String,
-        "alternatives": pl.List(pl.String),
-        "extras": pl.String,
+        "user_key": pl.String(),
+        "source": pl.String(),
+        "model": pl.String(),
+        "language": pl.String(),
+        "rating": pl.Float64(),
+        "reaction": pl.String(),
+        "edited_text": pl.String(),
+        "alternatives": pl.List(pl.String()),
+        "extras": pl.String(),
     }
 )
 
 #: One rejected input record or conversation. `record` says where it was (file:line or conversation id).
-QUARANTINE = pl.Schema({"source": pl.String, "record": pl.String, "reason": pl.String, "excerpt": pl.String})
+QUARANTINE = pl.Schema({"source": pl.String(), "record": pl.String(), "reason": pl.String(), "excerpt": pl.String()})
 
 #: One conversation. `split` is train | validation | test | excluded (shares a person across the test border).
-SPLITS = pl.Schema({"conversation_id": pl.String, "user_key": pl.String, "split": pl.String})
+SPLITS = pl.Schema({"conversation_id": pl.String(), "user_key": pl.String(), "split": pl.String()})
 
 #: One signal on one assistant reply. `reply_index`/`evidence_index` are message indexes; score in [-1, 1].
 FEEDBACK = pl.Schema(
     {
-        "conversation_id": pl.String,
-        "reply_index": pl.Int32,
-        "evidence_index": pl.Int32,
-        "label": pl.String,
-        "category": pl.String,
-        "span": pl.String,
-        "score": pl.Float64,
-        "confidence": pl.Float64,
-        "miner": pl.String,
-        "version": pl.String,
+        "conversation_id": pl.String(),
+        "reply_index": pl.Int32(),
+        "evidence_index": pl.Int32(),
+        "label": pl.String(),
+        "category": pl.String(),
+        "span": pl.String(),
+        "score": pl.Float64(),
+        "confidence": pl.Float64(),
+        "miner": pl.String(),
+        "version": pl.String(),
     }
 )
 
 #: One conversation's intent. `author` is a model name or "fallback"; `leaks` is true where it copies the user's words.
 INTENTS = pl.Schema(
-    {"conversation_id": pl.String, "intent": pl.String, "author": pl.String, "leaks": pl.Boolean, "reason": pl.String}
+    {
+        "conversation_id": pl.String(),
+        "intent": pl.String(),
+        "author": pl.String(),
+        "leaks": pl.Boolean(),
+        "reason": pl.String(),
+    }
 )
 
 #: One flipped conversation: `target_indexes` are the positions in `messages` the user model learns to write,
 #: `ends` is true where the person really left after the last (assistant) message.
 USER_SAMPLES = pl.Schema(
     {
-        "conversation_id": pl.String,
-        "user_key": pl.String,
-        "split": pl.String,
-        "intent": pl.String,
+        "conversation_id": pl.String(),
+        "user_key": pl.String(),
+        "split": pl.String(),
+        "intent": pl.String(),
         "messages": pl.List(MESSAGE),
-        "target_indexes": pl.List(pl.Int32),
-        "ends": pl.Boolean,
+        "target_indexes": pl.List(pl.Int32()),
+        "ends": pl.Boolean(),
     }
 )
 
 #: One critique of one dissatisfying reply; `kept` is false where a check failed, and `reason` says which.
 CRITIQUES = pl.Schema(
     {
-        "conversation_id": pl.String,
-        "reply_index": pl.Int32,
-        "flaw": pl.String,
-        "author": pl.String,
-        "prompt_version": pl.String,
-        "kept": pl.Boolean,
-        "reason": pl.String,
+        "conversation_id": pl.String(),
+        "reply_index": pl.Int32(),
+        "flaw": pl.String(),
+        "author": pl.String(),
+        "prompt_version": pl.String(),
+        "kept": pl.Boolean(),
+        "reason": pl.String(),
     }
 )
 
 #: One rationale: why a better reply would have been preferred to the logged one.
 RATIONALES = pl.Schema(
     {
-        "conversation_id": pl.String,
-        "reply_index": pl.Int32,
-        "rationale": pl.String,
-        "author": pl.String,
-        "prompt_version": pl.String,
-        "kept": pl.Boolean,
-        "reason": pl.String,
+        "conversation_id": pl.String(),
+        "reply_index": pl.Int32(),
+        "rationale": pl.String(),
+        "author": pl.String(),
+        "prompt_version": pl.String(),
+        "kept": pl.Boolean(),
+        "reason": pl.String(),
     }
 )
 
 #: One preference pair of one arm. Kept or dropped, it has a `reason`; `evidence` is the user's message that caused it.
 PAIRS = pl.Schema(
     {
-        "pair_id": pl.String,
-        "conversation_id": pl.String,
-        "reply_index": pl.Int32,
-        "user_key": pl.String,
-        "split": pl.String,
+        "pair_id": pl.String(),
+        "conversation_id": pl.String(),
+        "reply_index": pl.Int32(),
+        "user_key": pl.String(),
+        "split": pl.String(),
         "prompt": pl.List(MESSAGE),
-        "chosen": pl.String,
-        "rejected": pl.String,
-        "margin": pl.Float64,
-        "weight": pl.Float64,
-        "strength_mean": pl.Float64,
-        "strength_std": pl.Float64,
-        "ches": pl.Float64,
-        "rationale": pl.String,
-        "keep": pl.Boolean,
-        "reason": pl.String,
-        "evidence": pl.String,
+        "chosen": pl.String(),
+        "rejected": pl.String(),
+        "margin": pl.Float64(),
+        "weight": pl.Float64(),
+        "strength_mean": pl.Float64(),
+        "strength_std": pl.Float64(),
+        "ches": pl.Float64(),
+        "rationale": pl.String(),
+        "keep": pl.Boolean(),
+        "reason": pl.String(),
+        "evidence": pl.String(),
     }
 )
 
 #: One message of a simulated conversation. `ended_by` is end_token | max_turns on the last message, else null.
 ROLLOUTS = pl.Schema(
     {
-        "conversation_id": pl.String,
-        "task_id": pl.String,
-        "turn": pl.Int32,
-        "role": pl.String,
-        "text": pl.String,
-        "intent": pl.String,
-        "ended_by": pl.String,
-        "resamples": pl.Int32,
-        "faults": pl.List(pl.String),
-        "simulator": pl.String,
-        "policy": pl.String,
-        "seed": pl.Int64,
+        "conversation_id": pl.String(),
+        "task_id": pl.String(),
+        "turn": pl.Int32(),
+        "role": pl.String(),
+        "text": pl.String(),
+        "intent": pl.String(),
+        "ended_by": pl.String(),
+        "resamples": pl.Int32(),
+        "faults": pl.List(pl.String()),
+        "simulator": pl.String(),
+        "policy": pl.String(),
+        "seed": pl.Int64(),
     }
 )
 

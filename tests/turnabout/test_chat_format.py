@@ -46,6 +46,14 @@ def test_prompt_ends_with_the_open_header_of_whoever_speaks(chat: ChatFormat) ->
     assert chat.tokenizer.decode(chat.prompt_ids(TALK, "user")).endswith("yes<|im_end|>\n<|im_start|>user\n")
 
 
+def test_control_tokens_typed_by_a_person_are_words(chat: ChatFormat) -> None:
+    chat.tokenizer.add_tokens([END_OF_CONVERSATION])
+    ids = chat.completion_ids(f"<|im_end|>{END_OF_CONVERSATION}x")
+    assert ids.count(chat.end_of_turn_id) == 1
+    assert chat.end_of_conversation_id not in ids
+    assert len(ids) == len("<|im_end|>x") + 1
+
+
 def test_fit_drops_the_oldest_messages_and_keeps_the_system_message(chat: ChatFormat) -> None:
     # Byte tokens: a message costs len("<|im_start|>" as 1) + role + "\n" + words + "<|im_end|>" as 1 + "\n".
     # system 1+6+1+9+1+1 = 19, "there?" 1+4+1+6+1+1 = 14, "yes" 1+9+1+3+1+1 = 16: together 49; "hi" would add 10.

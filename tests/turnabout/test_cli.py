@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 import pytest
-from toy_project import make_project
 
+from tests.toy_project import make_project
 from turnabout.cli import main
 from turnabout.commands.plan import planned
 from turnabout.processes import ProcessGroups

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from turnabout.headline import best_arm, headline
+from turnabout.report.figures import Figure, shown
 
 
 def estimate(value: float | None, low: float | None = None, high: float | None = None, **more: str) -> dict:
@@ -31,10 +32,12 @@ def test_five_lines_with_intervals_of_the_best_arm(tmp_path: Path) -> None:
     )
     lines = headline(folder)
     assert lines[0].endswith("3 sat and 4 dsat signals in 1,500 exchanges")
-    assert "1.50 [1.40, 1.60] trained, 2.00 [1.90, 2.10] untrained" in lines[1]
-    assert "0.400 [0.300, 0.500] trained" in lines[2]
-    assert lines[3].endswith("(drift), follow-up likelihood over untrained: +0.200 [+0.100, +0.300]")
-    assert lines[4].endswith("0.750 [0.600, 0.900]")
+    assert f"{shown(Figure(1.5, 1.4, 1.6))} trained, {shown(Figure(2.0, 1.9, 2.1))} untrained" in lines[1]
+    assert f"{shown(Figure(0.4, 0.3, 0.5))} trained" in lines[2]
+    assert lines[3].endswith(
+        f"(drift), follow-up likelihood over untrained: {shown(Figure(0.2, 0.1, 0.3), signed=True)}"
+    )
+    assert lines[4].endswith(shown(Figure(0.75, 0.6, 0.9)))
 
 
 def test_an_interval_that_contains_zero_is_inside_the_noise(tmp_path: Path) -> None:

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from toy_project import FAILS, make_project, set_rate
 
+from tests.toy_project import FAILS, make_project, set_rate
 from turnabout.errors import ConfigError, StageFailed
 from turnabout.processes import ProcessGroups
 from turnabout.repro import Plot, content_hashes, mend_lock, reproduce, stage_graph, stale_reasons, wanted_stages
@@ -55,7 +55,7 @@ def test_a_broken_dvc_yaml_is_a_config_error(project: Path) -> None:
 
 def test_only_the_arm_whose_knob_changed_is_stale(project: Path) -> None:
     arms = ["train_assistant@drift", "train_assistant@follow_up"]
-    assert stale_reasons(project, ["ingest", *arms]) == dict.fromkeys(["ingest", *arms], ["never ran"])
+    assert stale_reasons(project, ["ingest", *arms]) == {name: ["never ran"] for name in ["ingest", *arms]}
     assert run(project, "ingest", *arms) == ["ran", "ran", "ran"]
     assert stale_reasons(project, ["ingest", *arms]) == {}
     set_rate(project, "drift", 0.5)

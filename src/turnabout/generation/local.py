@@ -66,21 +66,18 @@ class LocalGenerator:
         padded = torch.tensor([[chat.end_of_turn_id] * (width - len(row)) + row for row in rows])
         attention = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])
         ends = [token for token in (chat.end_of_turn_id, chat.end_of_conversation_id) if token is not None]
+        drawn = {"temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}
         config = GenerationConfig(
             max_new_tokens=sampling.max_new_tokens,
             do_sample=sampling.temperature > 0,
-            **(
-                {"temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}
-                if sampling.temperature
-                else {}
-            ),
+            **(drawn if sampling.temperature else {}),
             eos_token_id=ends,
             pad_token_id=chat.end_of_turn_id,
             suppress_tokens=None if sampling.may_end or len(ends) == 1 else ends[1:],
         )
         torch.manual_seed(sampling.seed + start)
         with torch.inference_mode():
-            out = model.generate(
+            out = model.generate(  # type: ignore[operator]
                 input_ids=padded.to(model.device), attention_mask=attention.to(model.device), generation_config=config
             )
         return [self._read(row, sampling) for row in out[:, width:]]
@@ -89,6 +86,6 @@ class LocalGenerator:
         """The text up to the first end token. Words before an end-of-conversation token are the last message."""
         chat, ids = self.checkpoint.chat, row.tolist()
         stops = [i for i, token in enumerate(ids) if token in (chat.end_of_turn_id, chat.end_of_conversation_id)]
-        text = chat.tokenizer.decode(ids[: stops[0]] if stops else ids, skip_special_tokens=True)
+        text = str(chat.tokenizer.decode(ids[: stops[0]] if stops else ids, skip_special_tokens=True))
         ended = bool(stops) and ids[stops[0]] == chat.end_of_conversation_id
         return Completion((sampling.prefill + text).strip(), ended, truncated=not stops)

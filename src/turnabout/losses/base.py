@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class PairLogps(NamedTuple):
-    """Summed log-probabilities of the completions of B pairs, in nats, and their lengths in tokens; each of shape (B,)."""
+    """Summed log-probabilities of the completions of B pairs, in nats, and their lengths in tokens; each (B,)."""
 
     chosen: Tensor
     rejected: Tensor

@@ -59,11 +59,12 @@ class PromptedUser:
             f"When you have nothing more to say, write {END_OF_CONVERSATION}"
         )
         exchanged = {"user": "assistant", "assistant": "user"}
+        said: list[Message] = [{"role": exchanged[m["role"]], "content": m["content"]} for m in situation.history]
         start: list[Message] = [
             {"role": "system", "content": told},
             {"role": "user", "content": "(conversation starts)"},
         ]
-        return [*start, *({"role": exchanged[m["role"]], "content": m["content"]} for m in situation.history)]
+        return [*start, *said]
 
 
 class ScriptedUser:

@@ -142,6 +142,6 @@ def _features(checkpoint: Checkpoint, rows: Sequence[Encoded], batch_size: int) 
         last = batch.attention_mask.sum(dim=1) - 1
         with torch.inference_mode():
             out = model.base_model(input_ids=batch.input_ids, attention_mask=batch.attention_mask, use_cache=False)
-        hidden = out.last_hidden_state[torch.arange(len(last)), last]
+        hidden = out.last_hidden_state[torch.arange(len(last), device=last.device), last]
         found.append(hidden.float().cpu().numpy())
     return np.concatenate(found)

@@ -25,7 +25,10 @@ def test_without_clusters_the_interval_is_the_percentile_bootstrap() -> None:
     theirs = bootstrap((values,), np.mean, n_resamples=20_000, method="percentile", rng=1).confidence_interval
     assert ours.value == pytest.approx(values.mean())
     width = theirs.high - theirs.low
-    assert (ours.low, ours.high) == (pytest.approx(theirs.low, abs=width / 50), pytest.approx(theirs.high, abs=width / 50))
+    assert (ours.low, ours.high) == (
+        pytest.approx(theirs.low, abs=width / 50),
+        pytest.approx(theirs.high, abs=width / 50),
+    )
 
 
 def test_a_paired_difference_cancels_what_makes_a_person_hard() -> None:

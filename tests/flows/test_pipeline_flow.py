@@ -1,0 +1,113 @@
+"""The flow on the toy project: order, arms, failure, records. One temporary Prefect server for all."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.toy_project import FAILS, REPOSITORY, SLEEPS, make_project, set_rate
+from turnabout.errors import StageFailed
+
+CURRENT = "up-to-date"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def prefect_server() -> Iterator[None]:
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+    from prefect.testing.utilities import prefect_test_harness
+
+    with (
+        prefect_test_harness(server_startup_timeout=120),
+        temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
+    ):
+        yield
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The toy project; its tests run in order, each on what the one before it left."""
+    folder = tmp_path_factory.mktemp("flow")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.setenv("DVC_SITE_CACHE_DIR", str(folder / "site"))
+        yield make_project(folder / "project")
+
+
+def run(root: Path, *targets: str, force: bool = False) -> dict[str, str]:
+    from flows.pipeline import turnabout_pipeline
+
+    return turnabout_pipeline(list(targets), force, root)
+
+
+def test_a_first_run_makes_every_stage_and_records_it(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from mlflow import MlflowClient
+
+    from turnabout.tracking import store_uri
+
+    assert set(run(project).values()) == {"ran"}
+    assert (project / "report" / "index.html").exists()
+    stored = json.loads((project / ".turnabout" / "last_run.json").read_text())
+    assert len(stored["stages"]) == 6
+    assert all(stage["seconds"] > 0 and stage["peak_memory_mb"] > 10 for stage in stored["stages"])
+    shown = capsys.readouterr().out
+    assert shown.index("ingest: ran") < shown.index("evaluate: started")
+    client = MlflowClient(store_uri(project))
+    experiment = client.get_experiment_by_name("turnabout").experiment_id
+    runs = {run.info.run_name: run for run in client.search_runs([experiment])}
+    assert len(runs) == 7
+    children = [run for name, run in runs.items() if name != "pipeline"]
+    assert {run.data.tags["mlflow.parentRunId"] for run in children} == {runs["pipeline"].info.run_id}
+
+
+def test_one_knob_reruns_its_arm_and_what_follows(project: Path) -> None:
+    set_rate(project, "drift", 0.5)
+    assert run(project) == {
+        "ingest": CURRENT,
+        "train_assistant@drift": "ran",
+        "train_assistant@follow_up": CURRENT,
+        "simulate_untrained": CURRENT,
+        "evaluate": "ran",
+        "report": "ran",
+    }
+
+
+def test_a_target_leaves_other_branches_alone_and_force_runs_what_is_current(project: Path) -> None:
+    assert run(project, "train_assistant@drift", force=True) == {"ingest": "ran", "train_assistant@drift": "ran"}
+
+
+def test_a_failing_stage_fails_the_flow_with_its_log_while_branches_beside_it_go_on(project: Path) -> None:
+    set_rate(project, "drift", FAILS)
+    set_rate(project, "follow_up", 0.7)
+    with pytest.raises(StageFailed) as failure:
+        run(project)
+    assert "no such luck" in str(failure.value)
+    assert "not run because of it: evaluate, report" in str(failure.value)
+    assert (project / "models/assistants/follow_up/weights").read_text() == "0.7"
+
+
+def test_an_interrupt_ends_the_running_stage_too(project: Path) -> None:
+    set_rate(project, "drift", SLEEPS)
+    paths = os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "src")])
+    command = [sys.executable, "-m", "flows.pipeline", "train_assistant@drift"]
+    flow = subprocess.Popen(command, cwd=project, env={**os.environ, "PYTHONPATH": paths}, start_new_session=True)
+    stage = _wait_for_stage(flow.pid)
+    flow.send_signal(signal.SIGINT)
+    assert flow.wait(30) == 130
+    assert not stage.is_running()
+
+
+def _wait_for_stage(pid: int) -> psutil.Process:
+    """The sleeping stage under the flow with this process id."""
+    for _ in range(600):
+        for process in psutil.Process(pid).children(recursive=True):
+            if process.cmdline()[1:] == ["work.py", "train_assistant", "drift"]:
+                return process
+        time.sleep(0.1)
+    raise AssertionError("the stage did not start within a minute")

@@ -1,0 +1,79 @@
+"""The project's Python files and who imports whom, read from the source."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+#: Modules that every stage may use without naming them: plumbing that no result depends on.
+PLUMBING = {
+    "src/turnabout/io.py",
+    "src/turnabout/errors.py",
+    "src/turnabout/config.py",
+    "src/turnabout/params.py",
+    "stages/command.py",
+}
+
+
+def python_files(*folders: str) -> list[Path]:
+    """Every Python file below these folders, relative to the root."""
+    return sorted(path.relative_to(ROOT) for folder in folders for path in (ROOT / folder).rglob("*.py"))
+
+
+def module_name(path: Path) -> str:
+    """`src/turnabout/io.py` → `turnabout.io`; a package's `__init__.py` → the package."""
+    parts = list(path.with_suffix("").parts)
+    return ".".join(part for part in parts[parts[0] == "src" :] if part != "__init__")
+
+
+def imported(path: Path) -> Iterator[tuple[str, str | None]]:
+    """What a file imports when it runs, inside functions too: (module, name or None)."""
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    for block in (node for node in ast.walk(tree) if isinstance(node, ast.If)):
+        if isinstance(block.test, ast.Name) and block.test.id == "TYPE_CHECKING":
+            block.body = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, None) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from ((node.module, alias.name) for alias in node.names)
+
+
+def imported_files(path: Path) -> set[Path]:
+    """The project's own files a file imports; a name that a package re-exports leads to the module that has it."""
+    return {file for module, name in imported(path) if (file := _file_of(module, name)) is not None}
+
+
+def needed_files(starts: set[Path]) -> set[Path]:
+    """Everything these files import, directly or not, without plumbing, tracking and the packages' tables."""
+    reached: set[Path] = set()
+    waiting = list(starts)
+    while waiting:
+        file = waiting.pop()
+        if file in reached or _is_plumbing(file):
+            continue
+        reached.add(file)
+        waiting += imported_files(file)
+    return reached
+
+
+def _is_plumbing(file: Path) -> bool:
+    in_tracking = file.is_relative_to("src/turnabout/tracking")
+    return str(file) in PLUMBING or in_tracking or file.name == "__init__.py"
+
+
+def _file_of(module: str, name: str | None) -> Path | None:
+    if name is not None and (submodule := _module_file(f"{module}.{name}")) is not None:
+        return submodule
+    file = _module_file(module)
+    if file is None or file.name != "__init__.py" or name is None:
+        return file
+    origins = [origin for origin, other in imported(file) if other == name]
+    return _file_of(origins[0], name) if origins else file
+
+
+def _module_file(module: str) -> Path | None:
+    base = Path("src" if module.split(".")[0] == "turnabout" else ".", *module.split("."))
+    candidates = (base.with_suffix(".py"), base / "__init__.py")
+    return next((path for path in candidates if (ROOT / path).exists()), None)

@@ -1,0 +1,130 @@
+"""The stage end to end on tiny models: every figure of its contract, the same bytes twice, and nobody to test on."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+import yaml
+
+from stages.evaluate import main
+from turnabout import schemas
+from turnabout.backbones import load
+from turnabout.metrics.answers import ANSWERS
+from turnabout.training.reward import Head, save_head
+from turnabout.training.user import save_user, with_end_token
+
+ARMS = ("drift", "follow_up")
+
+
+def samples(splits: list[str]) -> pl.DataFrame:
+    talk = [{"role": ("user", "assistant")[i % 2], "content": f"message {i}"} for i in range(4)]
+    row: dict[str, Any] = {"messages": talk, "target_indexes": [0, 2], "ends": True, "intent": "You are a user. Ask."}
+    return pl.DataFrame(
+        [{"conversation_id": f"c{i}", "user_key": f"u{i}", "split": split, **row} for i, split in enumerate(splits)],
+        schema=schemas.USER_SAMPLES,
+    )
+
+
+def pairs() -> pl.DataFrame:
+    known = {"keep": True, "split": "validation", "prompt": [{"role": "user", "content": "hi"}]}
+    texts = [("a", "hello there", "no"), ("b", "yes", "what do you want")]
+    return pl.DataFrame(
+        [
+            dict.fromkeys(schemas.PAIRS)
+            | known
+            | {"pair_id": name, "conversation_id": name, "user_key": name, "chosen": chosen, "rejected": rejected}
+            for name, chosen, rejected in texts
+        ],
+        schema=schemas.PAIRS,
+    )
+
+
+@pytest.fixture
+def project(tmp_path: Path, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with all that the stage reads, but for the samples."""
+    monkeypatch.chdir(tmp_path)
+    params = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text())
+    params["backbone"]["dtype"] = "float32"
+    params["evaluate"] |= {"contexts": 2, "max_length": 200, "max_new_tokens": 4, "batch_size": 3, "resamples": 20}
+    params["arms"] = {arm: params["arms"][arm] for arm in ARMS}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    shutil.copytree(tiny_checkpoint, "backbone")
+    save_user(with_end_token(load(tiny_checkpoint, "float32")), Path("user"))
+    for folder in ("pairs", "rollouts"):
+        (tmp_path / folder).mkdir()
+    schemas.ROLLOUTS.to_frame().write_parquet("rollouts/untrained.parquet")
+    for arm, weight in zip(ARMS, (np.ones, np.zeros), strict=True):
+        shutil.copytree(tiny_checkpoint, f"assistants/{arm}")
+        save_head(Head(weight(32, np.float32), 200), Path("rewards") / arm)
+        pairs().write_parquet(f"pairs/{arm}.parquet")
+        schemas.ROLLOUTS.to_frame().write_parquet(f"rollouts/{arm}.parquet")
+    return tmp_path
+
+
+def run(out: str, table: pl.DataFrame) -> Path:
+    """The stage on these samples; the folder with what it wrote."""
+    table.write_parquet("samples.parquet")
+    read = [
+        Path(name) for name in ("samples.parquet", "backbone", "user", "assistants", "rewards", "pairs", "rollouts")
+    ]
+    main(*read, *(Path(out) / name for name in ("user.json", "assistants.json", "by_turn.csv", "answers.parquet")))
+    return Path(out)
+
+
+def estimates(tree: Any) -> list[dict[str, Any]]:
+    """Every figure of a metrics file, however deep."""
+    if not isinstance(tree, dict):
+        return []
+    return [tree] if "value" in tree else [figure for child in tree.values() for figure in estimates(child)]
+
+
+def test_all_figures_are_written_and_a_rerun_writes_the_same_bytes(project: Path) -> None:
+    table = samples(["test", "test", "test", "validation", "validation", "train"])
+    first, second = run("first", table), run("second", table)
+    for path in first.iterdir():
+        assert path.read_bytes() == (second / path.name).read_bytes(), path.name
+    user = json.loads((first / "user.json").read_text())
+    assert (user["n_conversations"], user["n_users"], user["warnings"]) == (3, 3, [])
+    for measure in ("perplexity", "bits_per_character"):
+        for model in ("trained", "untrained"):
+            for intent in ("with_intent", "without_intent"):
+                figure = user[measure][model][intent]
+                assert figure["low"] <= figure["value"] <= figure["high"]
+                assert figure["n"] == 6  # three conversations of two user messages
+    assert set(user["first_turn_diversity"]) == {"human", "trained", "untrained"}
+    assert 0 < user["termination"]["trained"]["threshold"] < 1
+    # The same weights (the new token aside) under both names.
+    saved = user["bits_per_character_saved"]["with_intent"]
+    assert abs(saved["value"]) < 0.05
+    plot = pl.read_csv(first / "by_turn.csv")
+    assert plot.columns == ["model", "intent", "turn", "bits_per_character", "low", "high", "n"]
+    assert plot.height == 8  # two models, two intents, two turns
+
+    told = json.loads((first / "assistants.json").read_text())
+    assert list(told) == ["untrained", *ARMS, "simulated"]
+    assert "versus_untrained" not in told["untrained"]
+    # The arms' weights are the backbone's: the same answers, and a difference of nothing.
+    gain = told["drift"]["versus_untrained"]["follow_up_likelihood"]
+    assert (gain["value"], gain["low"], gain["high"], gain["n"]) == (0, 0, 0, 2)
+    assert told["untrained"]["reward"]["drift"]["value"] is not None
+    assert "too few pairs" in told["untrained"]["reward"]["follow_up"]["reason"]
+    assert {figure["n"] for figure in estimates(told["drift"]["ranking_accuracy"])} == {2}
+    written = pl.read_parquet(first / "answers.parquet")
+    assert (written.schema, written.height) == (ANSWERS, 6)
+
+
+@pytest.mark.parametrize("splits", [["train", "validation"], []])
+def test_nobody_to_test_on_is_a_warning_and_nulls_with_reasons(project: Path, splits: list[str]) -> None:
+    for arm in ARMS:
+        pairs().clear().write_parquet(f"pairs/{arm}.parquet")
+    out = run("out", samples(splits))
+    user, told = (json.loads((out / name).read_text()) for name in ("user.json", "assistants.json"))
+    assert "no test conversation has an intent" in user["warnings"][0]
+    found = estimates(user) + estimates(told)
+    assert len(found) > 20
+    assert all(figure["value"] is None and figure["reason"] for figure in found)
+    assert pl.read_parquet(out / "answers.parquet").is_empty()

@@ -1,0 +1,119 @@
+"""The contracts: dvc.yaml, stages/, params.yaml and README.md agree, and stages depend on the code they run."""
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.source_tree import ROOT, imported_files, needed_files
+from turnabout.params import Params
+from turnabout.repro import Stage, stage_graph
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+STAGES: list[Stage] = [stage for _, stage in stage_graph(ROOT).nodes(data="stage")]
+NAMES = [stage.name for stage in STAGES]
+
+
+def script_of(stage: Stage) -> Path:
+    found = re.match(r"python -m (stages)\.(\w+) ", stage.command)
+    assert found, f"{stage.name}: '{stage.command}' does not run a script of stages/"
+    return Path(found[1], f"{found[2]}.py")
+
+
+def sections(stage: Stage) -> set[str]:
+    return {key.partition(".")[0] for key in stage.params}
+
+
+def sections_read(script: Path) -> set[str]:
+    """The sections a script takes from all of params, which it may hand to its own functions but to no others."""
+    tree = ast.parse((ROOT / script).read_text(encoding="utf-8"))
+    nodes = list(ast.walk(tree))
+    names = _names_of_params(nodes)
+    taken = [node for node in nodes if isinstance(node, ast.Attribute) and _is_params(node.value, names)]
+    own = {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
+    strange = [call for call in calls if not (isinstance(call.func, ast.Name) and call.func.id in own)]
+    passed = [ast.unparse(call) for call in strange if any(_is_params(argument, names) for argument in call.args)]
+    assert not passed, f"{script}: hand over the sections that are needed, not all of params: {passed}"
+    return {node.attr for node in taken}
+
+
+def _names_of_params(nodes: list[ast.AST]) -> set[str]:
+    """Variables assigned from `load_params(...)` and arguments annotated `Params`."""
+    assigned = [node for node in nodes if isinstance(node, ast.Assign) and _is_params(node.value, set())]
+    arguments = [node for node in nodes if isinstance(node, ast.arg) and node.annotation is not None]
+    targets = {target.id for node in assigned for target in node.targets if isinstance(target, ast.Name)}
+    return targets | {node.arg for node in arguments if node.annotation and ast.unparse(node.annotation) == "Params"}
+
+
+def _is_params(node: ast.expr, names: set[str]) -> bool:
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Name) and node.func.id == "load_params"
+    return isinstance(node, ast.Name) and node.id in names
+
+
+def covered_files(stage: Stage) -> set[Path]:
+    """The Python files among a stage's dependencies, those inside its folders included."""
+    named = [ROOT / path for path in stage.deps if path.startswith(("src/", "stages/"))]
+    assert all(path.exists() for path in named), f"{stage.name}: {[str(path) for path in named if not path.exists()]}"
+    files = [file for path in named for file in (path.rglob("*.py") if path.is_dir() else [path])]
+    return {file.relative_to(ROOT) for file in files}
+
+
+def test_a_stage_runs_the_script_that_bears_its_name() -> None:
+    differing = {stage.name: str(script_of(stage)) for stage in STAGES if not (ROOT / script_of(stage)).exists()}
+    assert differing == {}
+    assert {script_of(stage).stem for stage in STAGES} == {re.split("@|_untrained", name)[0] for name in NAMES}
+
+
+def test_every_script_is_run_by_a_stage_or_serves_those_that_are() -> None:
+    run = {script_of(stage) for stage in STAGES}
+    serving = {file for script in run for file in imported_files(script)}
+    scripts = {path.relative_to(ROOT) for path in (ROOT / "stages").glob("*.py") if path.name != "__init__.py"}
+    assert scripts <= run | serving
+
+
+def test_every_section_of_params_is_used_by_a_stage_and_exists() -> None:
+    used = {section for stage in STAGES for section in sections(stage)}
+    assert used == set(Params.model_fields)
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=NAMES)
+def test_a_script_reads_only_the_sections_its_stage_lists(stage: Stage) -> None:
+    unlisted = sections_read(script_of(stage)) - sections(stage)
+    assert not unlisted, f"add to the params of {stage.name} in dvc.yaml: {sorted(unlisted)}"
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=NAMES)
+def test_dependencies_cover_the_code_a_stage_runs(stage: Stage) -> None:
+    covered = covered_files(stage)
+    missing = needed_files(covered | {script_of(stage)}) - covered
+    assert not missing, f"add to the deps of {stage.name} in dvc.yaml: {sorted(map(str, missing))}"
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=NAMES)
+def test_every_path_of_a_command_is_a_dependency_or_an_output(stage: Stage) -> None:
+    paths = re.findall(r"(?<= )(?:data|models|metrics|plots|report)/?[\w./]*", stage.command)
+    known = {*stage.deps, *stage.outs}
+    assert [path for path in paths if path not in known] == []
+
+
+def test_every_stage_says_what_comes_out_of_it() -> None:
+    assert [stage.name for stage in STAGES if not stage.desc] == []
+
+
+def test_the_readme_names_every_stage() -> None:
+    bases = {name.partition("@")[0] for name in NAMES}
+    assert sorted(base for base in bases if not re.search(rf"`{base}(@|`)", README)) == []
+
+
+def test_the_readme_tree_is_the_repository() -> None:
+    fenced = re.split(r"^\s*```.*$", README, flags=re.MULTILINE)[1::2]
+    trees = [block for block in fenced if "src/turnabout/" in block]
+    assert len(trees) == 1, "README.md needs one fenced tree"
+    told = {line.split("/")[0] for line in trees[0].splitlines() if re.match(r"[\w.]+/", line)}
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    files = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert told == {file.split("/")[0] for file in files if "/" in file and not file.startswith(".")}

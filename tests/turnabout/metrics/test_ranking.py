@@ -1,0 +1,57 @@
+"""Ranking accuracy against log-probabilities of one row per reply."""
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import torch
+
+from turnabout import schemas
+from turnabout.backbones import Checkpoint, load
+from turnabout.metrics.ranking import ranking_accuracy
+
+PROMPT = [{"role": "user", "content": "hi"}]
+
+
+@pytest.fixture
+def checkpoint(tiny_checkpoint: Path) -> Checkpoint:
+    return load(tiny_checkpoint, "float32")
+
+
+def pair(pair_id: str, chosen: str, rejected: str, **columns: Any) -> dict[str, Any]:
+    known = {"pair_id": pair_id, "conversation_id": pair_id, "user_key": pair_id, "split": "validation", "keep": True}
+    return dict.fromkeys(schemas.PAIRS) | known | {"prompt": PROMPT, "chosen": chosen, "rejected": rejected} | columns
+
+
+def frame(*rows: dict[str, Any]) -> pl.DataFrame:
+    return pl.DataFrame(list(rows), schema=schemas.PAIRS)
+
+
+def mean_logp(checkpoint: Checkpoint, text: str) -> float:
+    before, after = checkpoint.chat.prompt_ids(PROMPT, "assistant"), checkpoint.chat.completion_ids(text)
+    with torch.no_grad():
+        logps = checkpoint.model(torch.tensor([before + after])).logits[0].log_softmax(dim=-1)
+    return sum(float(logps[len(before) + i - 1, token]) for i, token in enumerate(after)) / len(after)
+
+
+def test_a_pair_counts_where_the_chosen_reply_is_likelier_per_token(checkpoint: Checkpoint) -> None:
+    worse, better = sorted(["yes of course my friend", "no"], key=lambda text: mean_logp(checkpoint, text))
+    pairs = frame(pair("a", better, worse), pair("b", worse, better), pair("c", better, worse))
+    estimate = ranking_accuracy(checkpoint, pairs, batch_size=2, resamples=200, seed=1)
+    assert (estimate.value, estimate.n) == (pytest.approx(2 / 3), 3)
+
+
+def test_equal_replies_count_as_ranked(checkpoint: Checkpoint) -> None:
+    assert ranking_accuracy(checkpoint, frame(pair("a", "ok", "ok"), pair("b", "ok", "ok")), 2, 10, 1).value == 1
+
+
+def test_training_users_and_dropped_pairs_are_left_out(checkpoint: Checkpoint) -> None:
+    pairs = frame(pair("a", "ok", "no", split="train"), pair("b", "ok", "no", keep=False, reason="empty"))
+    assert ranking_accuracy(checkpoint, pairs, 2, 10, 1).to_dict() == {
+        "value": None,
+        "low": None,
+        "high": None,
+        "n": 0,
+        "reason": "no kept pair of validation users",
+    }
