@@ -4,6 +4,7 @@ import argparse
 import inspect
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +29,7 @@ def command(main: Callable[..., None]) -> None:
     """
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    warnings.filterwarnings("ignore", category=FutureWarning)  # other libraries' future is not the reader's concern
     cli = argparse.ArgumentParser(prog=main.__module__, description=sys.modules[main.__module__].__doc__)
     for name, parameter in inspect.signature(main).parameters.items():
         required = parameter.default is inspect.Parameter.empty

@@ -18,19 +18,15 @@ def changed(params: Params, section: str, **knobs: object) -> Params:
 
 
 def test_one_intent_per_conversation(params: Params) -> None:
-    small = changed(
-        params,
-        "intend",
-        conversations={"train": 5, "validation": 2, "test": 3},
-        max_prompt_tokens=100,
-        max_new_tokens=20,
-    )
+    limits = params.intend.conversations.model_copy(update={"train": 5, "validation": 2, "test": 3})
+    small = changed(params, "intend", conversations=limits, max_prompt_tokens=100, max_new_tokens=20)
     assert effort(small, "intend") == Effort(10, 10 * 120)
 
 
 def test_a_limit_that_is_null_leaves_the_work_unknown(params: Params) -> None:
+    limits = params.intend.conversations.model_copy(update={"train": None})
     assert effort(changed(params, "augment", max_replies=None), "augment") == UNBOUNDED
-    assert effort(changed(params, "intend", conversations={"train": None}), "intend") == UNBOUNDED
+    assert effort(changed(params, "intend", conversations=limits), "intend") == UNBOUNDED
 
 
 def test_a_simulated_exchange_is_one_reply_and_up_to_three_user_messages(params: Params) -> None:

@@ -1,5 +1,6 @@
 """The seam of every augmenter: criticised replies in, a model's checked words about each of them out."""
 
+import re
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -13,6 +14,13 @@ from turnabout.intents import shares_words
 #: Longest run of words an answer may copy from the exchange it is about.
 COPIED_WORDS = 6
 MIN_WORDS = 5
+
+#: Words of an annotation that could stand in any other one.
+ABOUT_REPLIES = frozenset(  # noqa: SIM905
+    "also because been being better clear does doing from have into just like made make more much that their them then "
+    "there these they this user users very what when which with would your answer answers conversation good question "
+    "reply response responses request said something thing".split()
+)
 
 
 class Augmenter(Section):
@@ -55,12 +63,19 @@ class Augmenter(Section):
             return "cut off"
         if shares_words(added, [row["reply"], row["follow_up"]], COPIED_WORDS):
             return "copies the exchange"
+        if not _content(added) & _content(f"{row['reply']} {row['follow_up']}"):
+            return "generic"
         if any(word in added.lower() for word in (" i'm ", " i am ", "sorry", " my ")):
             return "talks to the user"
         return None
 
     def _prompt(self, row: dict[str, Any], max_tokens: int) -> list[Message]:
         return [{"role": "user", "content": self.question({**row, "history": transcript(row["prompt"], max_tokens)})}]
+
+
+def _content(text: str) -> set[str]:
+    """Words of four letters or more that say what an exchange is about, case folded."""
+    return set(re.findall(r"[a-z]{4,}", text.lower())) - ABOUT_REPLIES
 
 
 def first_sentence(text: str) -> str:

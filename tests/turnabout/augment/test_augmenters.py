@@ -25,10 +25,10 @@ ROW = {
 @pytest.mark.parametrize("name", sorted(AUGMENTERS))
 def test_one_row_per_criticised_reply_with_author_and_version(name: str) -> None:
     augmenter = AUGMENTERS[name].model_validate({"writes": name})
-    author = ScriptedGenerator(lambda _: " leaves the opening hours out completely. Second.")
+    author = ScriptedGenerator(lambda _: " leaves out when the shop is open. Second.")
     table = augmenter.annotate(pl.DataFrame([ROW], schema=CRITICISED), author, 100, 20, seed=0)
     row = table.row(0, named=True)
-    assert row[augmenter.column] == augmenter.prefill + " leaves the opening hours out completely."
+    assert row[augmenter.column] == augmenter.prefill + " leaves out when the shop is open."
     assert (row["author"], row["kept"], row["reason"]) == ("scripted", True, None)
     assert row["prompt_version"] == augmenter.prompt_version
     asked = author.asked[0][-1]["content"]
@@ -41,8 +41,9 @@ def test_one_row_per_criticised_reply_with_author_and_version(name: str) -> None
         (" fails.", "too short"),
         (" leaves the opening hours of the shop", "cut off"),
         (" is a very nice place to go to on a whim.", "copies the exchange"),
-        (" was bad and I am ready to help you.", "talks to the user"),
-        (" leaves the opening hours out completely.", None),
+        (" does not give the user a clear answer.", "generic"),
+        (" was about the shop, and I am ready to help you.", "talks to the user"),
+        (" leaves out when the shop is open.", None),
     ],
 )
 def test_an_answer_that_fails_a_check_is_dropped_with_the_reason(said: str, reason: str | None) -> None:
