@@ -24,8 +24,9 @@ from turnabout.last_run import StageRun, write_last_run
 from turnabout.processes import PeakMemory
 from turnabout.repro import mend_lock, stage_graph, wanted_stages
 
-#: Independent branches run side by side; every stage uses all cores, and waiting threads sleep.
-BRANCHES: TaskRunner[PrefectFuture[Any]] = ThreadPoolTaskRunner(max_workers=2)  # type: ignore[assignment]
+#: A thread per task, for a task waits for its ancestors inside its thread; how many stages run at once is the
+#: `StageRunner`'s to say.
+THREADS: TaskRunner[PrefectFuture[Any]] = ThreadPoolTaskRunner()  # type: ignore[assignment]
 
 #: Longest time before Ctrl-C is noticed.
 NOTICE_SECONDS = 0.5
@@ -37,7 +38,7 @@ def run_stage(name: str, runner: StageRunner) -> str:
     return runner.run(name, get_run_logger()).status
 
 
-@flow(name="turnabout", task_runner=BRANCHES)
+@flow(name="turnabout", task_runner=THREADS)
 def turnabout_pipeline(targets: list[str] | None = None, force: bool = False, root: Path = Path(".")) -> dict[str, str]:
     """Bring the targets (default: everything) up to date, and return each stage's status.
 

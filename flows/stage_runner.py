@@ -1,6 +1,7 @@
 """One run of the pipeline as its stages share it: processes, view, bookkeeping."""
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,11 @@ from turnabout.repro import reproduce, stale_reasons
 Logger = logging.Logger | logging.LoggerAdapter[logging.Logger]
 
 
+#: Stages that run side by side. Each uses all cores (its waiting threads sleep), so a second one fills what the first
+#: leaves idle while it loads, and a third would only cost memory.
+SIDE_BY_SIDE = 2
+
+
 class StageRunner:
     """Makes stages current for one pipeline run, from any thread, and remembers what each took."""
 
@@ -24,9 +30,14 @@ class StageRunner:
         self._parent = parent
         self._view = view
         self._force = force
+        self._slots = threading.BoundedSemaphore(SIDE_BY_SIDE)
 
     def run(self, name: str, log: Logger) -> StageRun:
         """Make one stage current and record it. Raises `StageFailed` with the end of its log."""
+        with self._slots:
+            return self._run(name, log)
+
+    def _run(self, name: str, log: Logger) -> StageRun:
         self._view.begin(name)
         run_id = tracking.start_stage(name, self._parent)
         began = time.monotonic()

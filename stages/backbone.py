@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stages.command import command
+from stages._command import command
 from turnabout import backbones
 from turnabout.io import write_json
 from turnabout.params import load_params

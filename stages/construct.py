@@ -5,8 +5,8 @@ from typing import Any
 
 import polars as pl
 
-from stages.command import command
-from stages.models import open_generator
+from stages._command import command
+from stages._models import open_generator
 from turnabout import backbones, schemas
 from turnabout.io import read_frame, write_frame, write_json
 from turnabout.params import load_params
@@ -39,7 +39,7 @@ def main(
         settings.batch_size,
         loaded.seed,
     )
-    built = loaded.arms[arm].construct.pairs(material)
+    built = loaded.arm(arm).construct.pairs(material)
     write_frame(built, pairs, schemas.PAIRS)
     write_json(counts(built), metrics)
 

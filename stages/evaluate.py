@@ -4,22 +4,19 @@ from pathlib import Path
 
 import polars as pl
 
-from stages.command import command
-from stages.models import open_generator
+from stages._command import command
+from stages._models import open_generator
 from turnabout import schemas
 from turnabout.conversations import sample_conversations
 from turnabout.follow_ups import load_phrases
 from turnabout.generation.local import LocalGenerator
 from turnabout.io import read_frame, write_csv, write_frame, write_json
 from turnabout.metrics import comparison, user_model
-from turnabout.metrics.answers import ANSWERS, Scorers
+from turnabout.metrics.answers import Scorers
 from turnabout.metrics.comparison import UNTRAINED
 from turnabout.metrics.simulated import simulated
 from turnabout.params import load_params
 from turnabout.training.reward import load_head
-
-#: Follow-ups of each sign and dimension behind a follow-up likelihood.
-PHRASES_PER_DIMENSION = 2
 
 
 def main(
@@ -59,7 +56,7 @@ def main(
             trained.checkpoint,
             untrained.checkpoint,
             {arm: load_head(rewards / arm) for arm in loaded.arms},
-            load_phrases(PHRASES_PER_DIMENSION),
+            load_phrases(settings.phrases_per_dimension),
         ),
         {arm: read_frame(pairs / f"{arm}.parquet", schemas.PAIRS) for arm in loaded.arms},
         sample_conversations(test, {"test": settings.contexts}, loaded.seed),
@@ -72,7 +69,7 @@ def main(
     }
     write_json(people.metrics, user_metrics)
     write_csv(people.by_turn, by_turn)
-    write_frame(compared.answers, answers, ANSWERS)
+    write_frame(compared.answers, answers, schemas.ANSWERS)
     write_json({**compared.metrics, "simulated": talks}, assistant_metrics)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 from tqdm import tqdm
 
-from stages.command import command
+from stages._command import command
 from turnabout import schemas
 from turnabout.errors import ConfigError, DataError
 from turnabout.io import write_frame, write_json

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import polars as pl
 
-from stages.command import command
-from stages.models import open_generator
+from stages._command import command
+from stages._models import open_generator
 from turnabout import schemas
 from turnabout.conversations import sample_conversations
 from turnabout.intents import intents as write_intents

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from stages.command import command
+from stages._command import command
 from turnabout import schemas
 from turnabout.conversations import exchanges
 from turnabout.feedback.mining import mine, summary

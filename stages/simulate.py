@@ -5,9 +5,10 @@ from typing import Any
 
 import polars as pl
 
-from stages.command import command
-from stages.models import open_generator
+from stages._command import command
+from stages._models import open_generator
 from turnabout import schemas
+from turnabout.conversations import sample_conversations
 from turnabout.io import read_frame, write_frame, write_json
 from turnabout.params import load_params
 from turnabout.simulation.rollouts import simulate
@@ -33,7 +34,9 @@ def main(
         else PromptedUser(open_generator(backbone, dtype, "assistant", batch))
     )
     policy = open_generator(assistant, dtype, "assistant", batch)
-    tasks = read_frame(samples, schemas.USER_SAMPLES).filter(split="test").head(settings.conversations)
+    tasks = sample_conversations(
+        read_frame(samples, schemas.USER_SAMPLES), {"test": settings.conversations}, loaded.seed
+    )
     table = simulate(speaker, policy, policy.checkpoint.chat, tasks, settings, name, loaded.seed)
     write_frame(table, rollouts, schemas.ROLLOUTS)
     write_json(counts(table), metrics)

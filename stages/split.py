@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from stages.command import command
+from stages._command import command
 from turnabout import schemas
 from turnabout.io import read_frame, write_frame, write_json
 from turnabout.params import load_params

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from stages.command import command
+from stages._command import command
 from turnabout import backbones, schemas
 from turnabout.errors import ConfigError
 from turnabout.io import read_frame, write_csv, write_json

@@ -12,7 +12,7 @@ PLUMBING = {
     "src/turnabout/errors.py",
     "src/turnabout/config.py",
     "src/turnabout/params.py",
-    "stages/command.py",
+    "stages/_command.py",
 }
 
 

@@ -63,11 +63,9 @@ def pin(name: str) -> dict[str, Any]:
         _unpack(name)
         return {"name": name, "origin": "embedded", "sha256": embedded.sha256, "licence": embedded.licence}
     if Path(name).is_dir():
-        weights = sorted(Path(name).glob("*.safetensors"))
-        if not weights:
+        if not list(Path(name).glob("*.safetensors")):
             raise ModelError(f"backbone.name: the folder '{name}' holds no *.safetensors weights")
-        digest = hashlib.sha256("".join(map(_sha256, weights)).encode()).hexdigest()
-        return {"name": name, "origin": "folder", "sha256": digest}
+        return {"name": name, "origin": "folder", "sha256": fingerprint(Path(name))}
     return {"name": name, "origin": "hub", "revision": _hub_revision(name)}
 
 
@@ -86,8 +84,9 @@ def load(folder: Path, dtype: str = "bfloat16", merged: bool = False) -> Checkpo
         from peft import PeftModel
 
         base = load(Path(read_json(folder / "base.json")["base"]), dtype, merged=True)
-        adapted = PeftModel.from_pretrained(base.model, str(folder))
-        return base._replace(name=folder.name, model=(adapted.merge_and_unload() if merged else adapted).eval())
+        adapted = PeftModel.from_pretrained(base.model, str(folder), autocast_adapter_dtype=False)
+        whole: Any = adapted.merge_and_unload() if merged else adapted
+        return base._replace(name=folder.name, model=whole.eval())
     place, revision = weights_of(folder)
     try:
         tokenizer = AutoTokenizer.from_pretrained(place, revision=revision)
@@ -99,6 +98,11 @@ def load(folder: Path, dtype: str = "bfloat16", merged: bool = False) -> Checkpo
     return Checkpoint(name, model.eval().to(torch.device(device)), tokenizer, ChatFormat.from_tokenizer(tokenizer))
 
 
+def load_named(name: str, dtype: str = "bfloat16") -> Checkpoint:
+    """An embedded backbone by name, outside any pipeline."""
+    return load(_unpack(name), dtype)
+
+
 def weights_of(folder: Path) -> tuple[str, str | None]:
     """Where the weights of a non-adapter folder are, as `from_pretrained` takes it, and their Hub revision if any."""
     if not (folder / "manifest.json").exists():
@@ -108,6 +112,8 @@ def weights_of(folder: Path) -> tuple[str, str | None]:
     manifest = read_json(folder / "manifest.json")
     if manifest["origin"] == "embedded":
         return str(_unpack(manifest["name"])), None
+    if manifest["origin"] == "folder" and fingerprint(Path(manifest["name"])) != manifest["sha256"]:
+        raise ModelError(f"{manifest['name']} has changed since it was pinned; run `dvc repro --force backbone`")
     return manifest["name"], manifest.get("revision")
 
 
@@ -138,7 +144,7 @@ def _convert(source: Path, file: str, target: Path) -> None:
 
     logging.disable_progress_bar()
     tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=file)
-    model = AutoModelForCausalLM.from_pretrained(source, gguf_file=file, dtype=torch.float32).bfloat16()
+    model: Any = AutoModelForCausalLM.from_pretrained(source, gguf_file=file, dtype=torch.float32).bfloat16()
     # The quantiser would refuse to save: what it holds is no longer quantised.
     model.hf_quantizer, model.is_quantized = None, False
     del model.config.quantization_config
@@ -179,6 +185,8 @@ def write_manifest(manifest: dict[str, Any], folder: Path) -> None:
 
 def fingerprint(folder: Path) -> str:
     """A hash of what decides a model's answers: its manifest or weights, and those of the folder it builds on."""
+    if not folder.is_dir():
+        raise ModelError(f"{folder}: no such model folder; run the stage that writes it")
     parts = [_sha256(path) for path in sorted(folder.iterdir()) if path.is_file()]
     if (folder / "base.json").exists():
         parts.append(fingerprint(Path(read_json(folder / "base.json")["base"])))

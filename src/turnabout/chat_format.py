@@ -27,9 +27,14 @@ class Encoded(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """What a template writes round the messages of a conversation."""
+    """What a template writes round the messages of a conversation.
+
+    `opening` stands once at the start; `preamble` takes its place where no system message comes first, and holds the
+    default one of templates that have such.
+    """
 
     opening: str
+    preamble: str
     headers: dict[str, str]
     footer: str
 
@@ -51,14 +56,15 @@ class ChatFormat:
                 "set tokenizer.chat_template and save it beside the model"
             )
         form = cls(tokenizer, _read_frame(tokenizer))
-        roles = ["system", "user", "assistant", "user", "assistant"]
-        probe: list[Message] = [{"role": role, "content": f"word {i}"} for i, role in enumerate(roles)]
-        rendered = _rendered(tokenizer, probe)
-        if form.render(probe) != rendered:
-            raise ModelError(
-                f"{tokenizer.name_or_path}: the chat template is not prefix-stable: {rendered!r} is not its messages "
-                "one after another; give the tokenizer a template that renders a message the same wherever it stands"
-            )
+        for roles in (["system", "user", "assistant", "user", "assistant"], ["user", "assistant", "user"]):
+            probe: list[Message] = [{"role": role, "content": f"word {i}"} for i, role in enumerate(roles)]
+            rendered = _rendered(tokenizer, probe)
+            if form.render(probe) != rendered:
+                raise ModelError(
+                    f"{tokenizer.name_or_path}: the chat template is not prefix-stable: {rendered!r} is not its "
+                    "messages one after another; give the tokenizer a template that renders a message the same "
+                    "wherever it stands"
+                )
         return form
 
     @cached_property
@@ -74,7 +80,7 @@ class ChatFormat:
     def render(self, messages: Sequence[Message]) -> str:
         """The conversation as the template would write it, without an open header."""
         turns = (self._header(m["role"]) + m["content"] + self.frame.footer for m in messages)
-        return self.frame.opening + "".join(turns)
+        return self._start(messages) + "".join(turns)
 
     def prompt_ids(self, messages: Sequence[Message], speaks: str) -> list[int]:
         """Token ids of the history followed by the open header of the role that speaks next."""
@@ -94,7 +100,8 @@ class ChatFormat:
 
         With `ends`, a last user turn follows that holds the end-of-conversation token, also a target.
         """
-        ids, is_target = list(self._ids(self.frame.opening)), [False] * len(self._ids(self.frame.opening))
+        ids = list(self._ids(self._start(messages)))
+        is_target = [False] * len(ids)
         turns = [(m["role"], self.completion_ids(m["content"]), i in targets) for i, m in enumerate(messages)]
         if ends:
             turns.append(("user", [*self._ids(END_OF_CONVERSATION), self.end_of_turn_id], True))
@@ -107,7 +114,7 @@ class ChatFormat:
 
     def length(self, message: Message) -> int:
         """Tokens one message takes up in a conversation, template included."""
-        return len(self.encode([message]).input_ids) - len(self._ids(self.frame.opening))
+        return len(self.encode([message]).input_ids) - len(self._ids(self._start([message])))
 
     def fit(self, messages: Sequence[Message], max_tokens: int) -> list[Message]:
         """The newest messages that fit into `max_tokens`, cut at a message boundary; a leading system message stays.
@@ -115,7 +122,7 @@ class ChatFormat:
         At least the newest message is kept, whatever its length.
         """
         head = [m for m in messages[:1] if m["role"] == "system"]
-        room = max_tokens - sum(map(self.length, head))
+        room = max_tokens - len(self._ids(self._start(head))) - sum(map(self.length, head))
         kept: list[Message] = []
         for message in reversed(messages[len(head) :]):
             room -= self.length(message)
@@ -123,6 +130,10 @@ class ChatFormat:
                 break
             kept.insert(0, message)
         return [*head, *kept]
+
+    def _start(self, messages: Sequence[Message]) -> str:
+        has_system = bool(messages) and messages[0]["role"] == "system"
+        return self.frame.opening if has_system else self.frame.preamble
 
     def _header(self, role: str) -> str:
         if role not in self.frame.headers:
@@ -162,4 +173,6 @@ def _read_frame(tokenizer: "PreTrainedTokenizerBase") -> Frame:
     bos = tokenizer.bos_token or ""
     # Some templates open every header with the BOS token; elsewhere it stands once, before the first header.
     opening = bos if bos and between[0].startswith(bos) and not headers["user"].startswith(bos) else ""
-    return Frame(opening, {"system": between[0].removeprefix(opening), **headers}, footer)
+    alone = _rendered(tokenizer, [{"role": "user", "content": marks[0]}])
+    preamble = alone.partition(marks[0])[0].removesuffix(headers["user"])
+    return Frame(opening, preamble, {"system": between[0].removeprefix(opening), **headers}, footer)

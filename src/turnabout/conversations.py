@@ -54,9 +54,10 @@ def histories(messages: pl.DataFrame, wanted: pl.DataFrame) -> pl.DataFrame:
     table, never copied per turn.
     """
     keyed = wanted.with_row_index("wanted_row")
+    said = messages.filter(pl.col("role") != "tool")
     history = (
         keyed.select("wanted_row", "conversation_id", "before")
-        .join(messages.select("conversation_id", "message_index", "role", "text"), on="conversation_id")
+        .join(said.select("conversation_id", "message_index", "role", "text"), on="conversation_id")
         .filter(pl.col("message_index") < pl.col("before"))
         .sort("wanted_row", "message_index")
         .group_by("wanted_row", maintain_order=True)

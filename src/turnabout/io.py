@@ -1,4 +1,4 @@
-"""The only file access of the package: atomic writes, schemas checked on the way in and out."""
+"""Tables, metrics and text as files: atomic writes, schemas checked on the way in and out."""
 
 import json
 import os
@@ -19,11 +19,11 @@ from turnabout.errors import DataError
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place when the block ends well, and vanishes when it does not."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    holder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    holder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
     try:
         yield holder / path.name
-        if path.is_dir():
-            shutil.rmtree(path)
+        if path.is_dir():  # a folder cannot be replaced in one step: the old one is whole until it is aside
+            os.replace(path, holder / "old")
         os.replace(holder / path.name, path)
     finally:
         shutil.rmtree(holder, ignore_errors=True)

@@ -180,6 +180,8 @@ class Evaluate(Section):
     max_length: Count
     contexts: Count
     """Held-out prompts every assistant answers."""
+    phrases_per_dimension: Count
+    """Positive and negative follow-ups per dimension behind a follow-up likelihood (at most 10)."""
     max_new_tokens: Count
     batch_size: Count
     resamples: Count
@@ -216,8 +218,10 @@ class Params(Section):
         for name, arm in self.arms.items():
             if arm.policy not in known or arm.policy == f"assistants/{name}":
                 raise ValueError(f"arms.{name}.policy: '{arm.policy}' is not one of {known} (and not itself)")
-        if "untrained" in self.arms:
-            raise ValueError("arms.untrained: the name 'untrained' is kept for the backbone as it comes")
+        if taken := {"untrained", "simulated"} & set(self.arms):
+            raise ValueError(
+                f"arms: the names {sorted(taken)} are kept for other columns of the results; rename the arm"
+            )
         return self
 
 

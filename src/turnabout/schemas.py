@@ -122,7 +122,7 @@ PAIRS = pl.Schema(
     }
 )
 
-#: One message of a simulated conversation. `ended_by` is end_token | max_turns on the last message, else null.
+#: One message of a simulated conversation. `ended_by`: end_token | silence | max_turns on the last message, else null.
 ROLLOUTS = pl.Schema(
     {
         "conversation_id": pl.String(),
@@ -137,6 +137,19 @@ ROLLOUTS = pl.Schema(
         "simulator": pl.String(),
         "policy": pl.String(),
         "seed": pl.Int64(),
+    }
+)
+
+#: One answer of one assistant. `prompt` is the history up to a user message.
+ANSWERS = pl.Schema(
+    {
+        "conversation_id": pl.String(),
+        "user_key": pl.String(),
+        "assistant": pl.String(),
+        "prompt": pl.List(MESSAGE),
+        "answer": pl.String(),
+        "follow_up_likelihood_user": pl.Float64(),
+        "follow_up_likelihood_backbone": pl.Float64(),
     }
 )
 

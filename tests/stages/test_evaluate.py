@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+import torch
 import yaml
 
 from stages.evaluate import main
 from turnabout import schemas
 from turnabout.backbones import load
-from turnabout.metrics.answers import ANSWERS
+from turnabout.schemas import ANSWERS
 from turnabout.training.reward import Head, save_head
 from turnabout.training.user import save_user, with_end_token
 
@@ -53,7 +54,11 @@ def project(tmp_path: Path, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPat
     params["arms"] = {arm: params["arms"][arm] for arm in ARMS}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     shutil.copytree(tiny_checkpoint, "backbone")
-    save_user(with_end_token(load(tiny_checkpoint, "float32")), Path("user"))
+    user = with_end_token(load(tiny_checkpoint, "float32"))
+    torch.manual_seed(1)
+    with torch.no_grad():
+        user.model.get_input_embeddings().weight += 0.01 * torch.randn(len(user.tokenizer), 32)
+    save_user(user, Path("user"))
     for folder in ("pairs", "rollouts"):
         (tmp_path / folder).mkdir()
     schemas.ROLLOUTS.to_frame().write_parquet("rollouts/untrained.parquet")
@@ -97,9 +102,10 @@ def test_all_figures_are_written_and_a_rerun_writes_the_same_bytes(project: Path
                 assert figure["n"] == 6  # three conversations of two user messages
     assert set(user["first_turn_diversity"]) == {"human", "trained", "untrained"}
     assert 0 < user["termination"]["trained"]["threshold"] < 1
-    # The same weights (the new token aside) under both names.
-    saved = user["bits_per_character_saved"]["with_intent"]
-    assert abs(saved["value"]) < 0.05
+    bits = {model: user["bits_per_character"][model]["with_intent"]["value"] for model in ("trained", "untrained")}
+    saved = user["bits_per_character_saved"]["with_intent"]["value"]
+    assert saved == pytest.approx(bits["untrained"] - bits["trained"])
+    assert abs(saved) > 1e-4
     plot = pl.read_csv(first / "by_turn.csv")
     assert plot.columns == ["model", "intent", "turn", "bits_per_character", "low", "high", "n"]
     assert plot.height == 8  # two models, two intents, two turns
@@ -115,6 +121,14 @@ def test_all_figures_are_written_and_a_rerun_writes_the_same_bytes(project: Path
     assert {figure["n"] for figure in estimates(told["drift"]["ranking_accuracy"])} == {2}
     written = pl.read_parquet(first / "answers.parquet")
     assert (written.schema, written.height) == (ANSWERS, 6)
+
+
+def test_without_validation_conversations_there_is_no_threshold_to_leave_at(project: Path) -> None:
+    user = json.loads((run("out", samples(["test", "test", "train"])) / "user.json").read_text())
+    leaving = user["termination"]["trained"]
+    assert leaving["threshold"] is None
+    assert leaving["f1"]["reason"] == "nobody left in the validation conversations: no threshold to choose"
+    assert user["perplexity"]["trained"]["with_intent"]["value"] > 1
 
 
 @pytest.mark.parametrize("splits", [["train", "validation"], []])

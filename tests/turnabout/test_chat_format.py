@@ -27,6 +27,20 @@ def test_encoding_equals_the_template_for_any_role_order(chat: ChatFormat) -> No
     assert chat.encode(TALK).input_ids == expected
 
 
+def test_a_default_system_message_of_the_template_stands_where_none_is_given(chat: ChatFormat) -> None:
+    chat.tokenizer.chat_template = (
+        "{% for m in messages %}{% if loop.first and m['role'] != 'system' %}"
+        "{{ '<|im_start|>system\nBe kind.<|im_end|>\n' }}"
+        "{% endif %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}{% endfor %}"
+    )
+    kind = ChatFormat.from_tokenizer(chat.tokenizer)
+    assert kind.render(TALK[1:]).startswith("<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\nhi")
+    assert kind.render(TALK) == chat.render(TALK)
+    # The default message costs 1 + 6 + 1 + 8 + 1 + 1 = 18 byte tokens beside "there?" (14) and "yes" (16).
+    assert kind.fit(TALK[1:], 48) == TALK[2:]
+    assert kind.fit(TALK[1:], 47) == TALK[3:]
+
+
 def test_targets_are_the_words_and_the_end_of_turn_token_only(chat: ChatFormat) -> None:
     row = chat.encode(TALK, targets={1, 3})
     learnt = chat.tokenizer.decode([i for i, t in zip(row.input_ids, row.is_target, strict=True) if t])

@@ -11,7 +11,7 @@ from turnabout.token_tree import TokenTree, node_logps
 
 def one_by_one(model: torch.nn.Module, sequence: list[int]) -> list[float]:
     """log P of every token but the first, from the full logits of a row of its own."""
-    logps = model(torch.tensor([sequence])).logits[0].log_softmax(dim=-1)
+    logps = model(torch.tensor([sequence])).logits[0].detach().log_softmax(dim=-1)
     return [float(logps[i, token]) for i, token in enumerate(sequence[1:])]
 
 

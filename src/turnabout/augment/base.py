@@ -16,10 +16,12 @@ COPIED_WORDS = 6
 MIN_WORDS = 5
 
 #: Words of an annotation that could stand in any other one.
-ABOUT_REPLIES = frozenset(  # noqa: SIM905
-    "also because been being better clear does doing from have into just like made make more much that their them then "
-    "there these they this user users very what when which with would your answer answers conversation good question "
-    "reply response responses request said something thing".split()
+ABOUT_REPLIES = frozenset(
+    (
+        "also because been being better clear does doing from have into just like made make more much that their them "
+        "then there these they this user users very what when which with would your answer answers conversation good "
+        "question reply response responses request said something thing"
+    ).split()
 )
 
 

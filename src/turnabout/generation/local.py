@@ -1,6 +1,8 @@
 """A local transformers model as a generator: batched, sorted by length, repeatable draw for draw."""
 
+import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from tqdm import tqdm
@@ -11,6 +13,10 @@ from turnabout.generation.store import AnswerStore
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+#: A stored answer is what this file made of a model's tokens: with other code it has to be made again.
+CODE = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
 
 
 class LocalGenerator:
@@ -48,7 +54,8 @@ class LocalGenerator:
         return [answers[i] for i in range(len(ids))]
 
     def _answer(self, rows: list[list[int]], sampling: Sampling, start: int) -> list[Completion]:
-        request = [self.speaks, rows, start, sampling]
+        chat = self.checkpoint.chat
+        request = [CODE, str(self.checkpoint.model.device), chat.end_of_conversation_id, rows, start, sampling]
         if self.store is None:
             return self._draw(rows, sampling, start)
         if (kept := self.store.get(request)) is not None:

@@ -13,19 +13,6 @@ from turnabout.follow_ups import Phrases, follow_up_likelihood
 from turnabout.generation import Generator, Message, Sampling
 from turnabout.training.reward import Head, score
 
-#: One answer of one assistant. `prompt` is the history up to a user message.
-ANSWERS = pl.Schema(
-    {
-        "conversation_id": pl.String,
-        "user_key": pl.String,
-        "assistant": pl.String,
-        "prompt": pl.List(schemas.MESSAGE),
-        "answer": pl.String,
-        "follow_up_likelihood_user": pl.Float64,
-        "follow_up_likelihood_backbone": pl.Float64,
-    }
-)
-
 
 def prompts(samples: pl.DataFrame, chat: ChatFormat, max_length: int, seed: int) -> pl.DataFrame:
     """One prompt per conversation of `schemas.USER_SAMPLES`: conversation_id, user_key, intent, prompt; sorted.
@@ -63,20 +50,23 @@ class Scorers(NamedTuple):
 
 
 def judged(answers: pl.DataFrame, scorers: Scorers, batch_size: int) -> pl.DataFrame:
-    """The answers with a column per scorer: two follow-up likelihoods, and `reward_<arm>` of each head ever trained."""
-    history, replies = answers["prompt"].to_list(), answers["answer"].to_list()
+    """The answers with a column per scorer: two follow-up likelihoods, and `reward_<arm>` of each head ever trained.
+
+    An answer that several assistants gave is judged once: in bfloat16 the same row differs a little between batches.
+    """
+    distinct = answers.unique(["conversation_id", "answer"], keep="first", maintain_order=True)
+    history, replies = distinct["prompt"].to_list(), distinct["answer"].to_list()
     contexts: list[list[Message]] = [
         [*prompt, {"role": "assistant", "content": reply}] for prompt, reply in zip(history, replies, strict=True)
     ]
     scores = {
         f"follow_up_likelihood_{name}": follow_up_likelihood(
-            checkpoint, contexts, scorers.phrases, batch_size, answers["intent"].to_list()
+            checkpoint, contexts, scorers.phrases, batch_size, distinct["intent"].to_list()
         )
         for name, checkpoint in (("user", scorers.user), ("backbone", scorers.backbone))
     }
-    scores |= {
-        f"reward_{arm}": score(scorers.backbone, head, history, replies, batch_size)
-        for arm, head in scorers.heads.items()
-        if head.weight.any()
-    }
-    return answers.with_columns(pl.Series(name, values, dtype=pl.Float64) for name, values in scores.items())
+    trained = {f"reward_{arm}": head for arm, head in scorers.heads.items() if head.weight.any()}
+    scores |= score(scorers.backbone, trained, history, replies, batch_size)
+    columns = [pl.Series(name, values, dtype=pl.Float64) for name, values in scores.items()]
+    judgements = distinct.select("conversation_id", "answer", *columns)
+    return answers.join(judgements, on=["conversation_id", "answer"], how="left", maintain_order="left")

@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from turnabout import schemas
 from turnabout.generation.local import LocalGenerator
-from turnabout.metrics.answers import ANSWERS, Scorers, answered, judged, prompts
+from turnabout.metrics.answers import Scorers, answered, judged, prompts
 from turnabout.metrics.estimate import mean, nothing
 from turnabout.metrics.ranking import ranking_accuracy
 from turnabout.params import Evaluate
@@ -15,7 +16,7 @@ UNTRAINED = "untrained"
 
 
 class Comparison(NamedTuple):
-    """The figures of each assistant by its name, and all their answers (`answers.ANSWERS`, sorted)."""
+    """The figures of each assistant by its name, and all their answers (`schemas.ANSWERS`, sorted)."""
 
     metrics: dict[str, Any]
     answers: pl.DataFrame
@@ -50,7 +51,7 @@ def compare(
         name: {**figures(answers, name, arms, settings.resamples, seed), "ranking_accuracy": ranked}
         for name, ranked in ranking.items()
     }
-    return Comparison(metrics, answers.select(list(ANSWERS)).sort("conversation_id", "assistant"))
+    return Comparison(metrics, answers.select(list(schemas.ANSWERS)).sort("conversation_id", "assistant"))
 
 
 def figures(answers: pl.DataFrame, name: str, arms: Sequence[str], resamples: int, seed: int) -> dict[str, Any]:

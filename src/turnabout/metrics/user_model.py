@@ -34,7 +34,8 @@ def evaluate(
     """All figures of the models `trained` and `untrained`, both speaking as the user, on `schemas.USER_SAMPLES`.
 
     Prediction is measured on the first `max_length` tokens of each test conversation, leaving on the last ones: a cut
-    conversation does not show how it ended. Thresholds come from the validation conversations, one per model.
+    conversation does not show how it ended. (Ends are more frequent there than in whole conversations, so precision is
+    higher than it would be over all of them.) Thresholds come from the validation conversations, one per model.
     """
     boot = (settings.resamples, seed)
     turns = {name: _turns(model, test, settings) for name, model in models.items()}

@@ -13,6 +13,7 @@ from turnabout import schemas
 from turnabout.conversations import exchanges, hash_rank, histories, sample_conversations
 from turnabout.follow_ups import follow_up_likelihood, load_phrases
 from turnabout.generation import Message, Sampling
+from turnabout.intents import FALLBACK
 from turnabout.preferences.base import Material, Rule, as_pairs, fault, fitted
 
 
@@ -49,9 +50,12 @@ class FollowUp(Rule):
         )
 
     def _prompts(self, material: Material) -> pl.DataFrame:
-        """One reply position per sampled conversation, chosen by hash order, with the history before it."""
+        """One reply position per sampled conversation, chosen by hash order, with the history before it.
+
+        Sampled by another hash than the conversations of the user model, so that it does not judge what it learnt.
+        """
         per_split = {"train": self.prompts, "validation": max(1, self.prompts // 4)}
-        sampled = sample_conversations(material.splits, per_split, material.seed)
+        sampled = sample_conversations(material.splits, per_split, material.seed + 1)
         replies = exchanges(material.messages).drop_nulls("previous_user").drop("user_key")
         at = replies.join(sampled, on="conversation_id", maintain_order="left")
         one = at.sort(hash_rank(material.seed, "conversation_id", "reply_index")).unique(
@@ -74,7 +78,9 @@ class FollowUp(Rule):
             for reply in replies
         ]
         phrases = load_phrases(self.phrases_per_dimension)
-        flat = follow_up_likelihood(material.reads, contexts, phrases, material.batch_size)
+        # A user model has never seen a conversation without an intent; most prompts here have none of their own.
+        intents = [FALLBACK] * len(contexts)
+        flat = follow_up_likelihood(material.reads, contexts, phrases, material.batch_size, intents)
         return [flat[i : i + self.k] for i in range(0, len(flat), self.k)]
 
     def _extremes(self, replies: list[str], likelihoods: list[float]) -> dict[str, str | float | None]:

@@ -50,7 +50,7 @@ class UserGuard(NamedTuple):
             return None
         if len(text.split()) < self.min_words:
             return "too short"
-        if len(text.split()) > self.max_words:
+        if turn.truncated or len(text.split()) > self.max_words:
             return "too long"
         earlier = [_folded(m["content"]) for m in situation.history if m["role"] == "user"]
         if text in earlier:

@@ -36,8 +36,9 @@ def simulate(
 ) -> pl.DataFrame:
     """One row per message (`schemas.ROLLOUTS`), sorted, of one conversation per task (`conversation_id`, `intent`).
 
-    A conversation ends when the user leaves (`end_token`) or after `max_exchanges` (`max_turns`). The user never leaves
-    before the first message. Both sides see the newest messages that fit `max_prompt_tokens`, counted by `chat`.
+    A conversation ends when the user leaves (`end_token`), writes nothing at all (`silence`), or after `max_exchanges`
+    (`max_turns`). The user never leaves before the first message. Both sides see the newest messages that fit
+    `max_prompt_tokens`, counted by `chat`.
     """
     guard = UserGuard(settings.min_words, settings.max_words, settings.max_resamples)
     user_sampling = Sampling(settings.user_tokens, settings.temperature, settings.top_p, seed)
@@ -49,7 +50,7 @@ def simulate(
         seen = [Situation(r.intent, chat.fit(r.history, settings.max_prompt_tokens)) for r in speakers]
         for rollout, said in zip(speakers, guard.speak(user, seen, draw) if speakers else [], strict=True):
             rollout.add("user", said.turn.text, said.resamples, said.faults)
-            rollout.ended_by = "end_token" if said.turn.ended else None
+            rollout.ended_by = "end_token" if said.turn.ended else None if said.turn.text else "silence"
         listeners = [rollout for rollout in speakers if rollout.ended_by is None]
         prompts = [chat.fit(r.history, settings.max_prompt_tokens) for r in listeners]
         reply = assistant_sampling._replace(seed=assistant_sampling.seed + exchange)

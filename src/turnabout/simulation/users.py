@@ -49,7 +49,10 @@ class PromptedUser:
     def speak(self, situations: Sequence[Situation], sampling: Sampling) -> list[Completion]:
         answers = self.generator.generate([self._prompt(s) for s in situations], sampling)
         return [
-            Completion(answer.text.split(END_OF_CONVERSATION)[0].strip(), END_OF_CONVERSATION in answer.text)
+            Completion(
+                answer.text.split(END_OF_CONVERSATION)[0].strip(),
+                ended=sampling.may_end and END_OF_CONVERSATION in answer.text,
+            )
             for answer in answers
         ]
 

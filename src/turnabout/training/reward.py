@@ -5,7 +5,7 @@ answers' features, so scikit-learn fits it exactly.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -60,17 +60,23 @@ def train_reward(
 
 def score(
     checkpoint: Checkpoint,
-    head: Head,
+    heads: Mapping[str, Head],
     prompts: Sequence[Sequence[Message]],
     completions: Sequence[str],
     batch_size: int,
-) -> list[float]:
-    """The reward of each completion after its prompt; only differences between answers to one prompt mean anything."""
+) -> dict[str, list[float]]:
+    """Each head's reward of each completion after its prompt, from one reading of the longest length any head knows.
+
+    Only differences between answers to one prompt mean anything.
+    """
+    longest = max((head.max_length for head in heads.values()), default=0)
     rows = [
-        answers(checkpoint.chat, prompt, [completion], head.max_length)[0]
+        answers(checkpoint.chat, prompt, [completion], longest)[0]
         for prompt, completion in zip(prompts, completions, strict=True)
+        if heads
     ]
-    return [float(value) for value in _features(checkpoint, rows, batch_size) @ head.weight]
+    features = _features(checkpoint, rows, batch_size)
+    return {name: (features @ head.weight).tolist() for name, head in heads.items()}
 
 
 def save_head(head: Head, folder: Path) -> None:

@@ -28,7 +28,7 @@ def naive(checkpoint: Checkpoint, context: list[Message]) -> float:
 
     def mean_logp(text: str) -> float:
         before, after = checkpoint.chat.prompt_ids(context, "user"), checkpoint.chat.completion_ids(text)
-        logps = checkpoint.model(torch.tensor([before + after])).logits[0].log_softmax(dim=-1)
+        logps = checkpoint.model(torch.tensor([before + after])).logits[0].detach().log_softmax(dim=-1)
         return float(np.mean([float(logps[len(before) + i - 1, token]) for i, token in enumerate(after)]))
 
     positive, negative = ([mean_logp(text) for text in texts] for texts in (PHRASES.positive, PHRASES.negative))

@@ -70,6 +70,25 @@ def test_answers_are_judged_by_both_models_and_by_trained_heads_only(checkpoint:
     assert "reward_follow_up" not in scored.columns
 
 
+def test_the_same_answer_of_two_assistants_is_judged_once(
+    checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = prompts(samples(3), checkpoint.chat, 500, seed=1)
+    same = ScriptedGenerator(lambda prompt: "yes")
+    given = pl.concat([answered(asked, name, same, 8) for name in ("untrained", "drift")])
+    judging: list[int] = []
+
+    def judge(_: Checkpoint, contexts: list[Any], *__: Any) -> list[float]:
+        judging.append(len(contexts))
+        return [float(i) for i in range(len(contexts))]
+
+    monkeypatch.setattr("turnabout.metrics.answers.follow_up_likelihood", judge)
+    scored = judged(given, Scorers(checkpoint, checkpoint, {}, PHRASES), 2)
+    assert judging == [3, 3]  # by the user model and by the backbone
+    assert scored["assistant"].to_list() == given["assistant"].to_list()
+    assert scored["follow_up_likelihood_user"].to_list() == [0, 1, 2, 0, 1, 2]
+
+
 def answers(**by_assistant: list[tuple[str, str, float, float, float]]) -> pl.DataFrame:
     """Rows of conversation (its person), answer, likelihood by user model and backbone, reward; per assistant."""
     return pl.DataFrame(

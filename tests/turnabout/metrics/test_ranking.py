@@ -36,7 +36,10 @@ def mean_logp(checkpoint: Checkpoint, text: str) -> float:
 
 
 def test_a_pair_counts_where_the_chosen_reply_is_likelier_per_token(checkpoint: Checkpoint) -> None:
-    worse, better = sorted(["yes of course my friend", "no"], key=lambda text: mean_logp(checkpoint, text))
+    # The likeliest per token of the long replies against the least likely short one: by the sum it would lose.
+    better = max(("yes of course", "never in my life", "what a day it was"), key=lambda t: mean_logp(checkpoint, t))
+    worse = min(("no", "hm", "ok", "so", "ah"), key=lambda text: mean_logp(checkpoint, text))
+    assert mean_logp(checkpoint, better) > mean_logp(checkpoint, worse)
     pairs = frame(pair("a", better, worse), pair("b", worse, better), pair("c", better, worse))
     estimate = ranking_accuracy(checkpoint, pairs, batch_size=2, resamples=200, seed=1)
     assert (estimate.value, estimate.n) == (pytest.approx(2 / 3), 3)

@@ -21,15 +21,20 @@ def talk(task: str, *said: tuple[str, str], ended_by: str) -> list[dict[str, obj
     ]
 
 
-def test_exchanges_leaving_and_replies_given_once() -> None:
+def test_exchanges_and_replies_given_once() -> None:
     short = talk("a", ("user", "hi"), ("assistant", "hello"), ("user", ""), ended_by="end_token")
     long = talk(
         "b", *[("user", "hm"), ("assistant", "hello"), ("user", "so"), ("assistant", "well")], ended_by="max_turns"
     )
     told = simulated(pl.DataFrame(short + long, schema=schemas.ROLLOUTS), 200, 1)
     assert [told["exchanges"][k] for k in ("value", "low", "high", "n")] == [1.5, 1.0, 2.0, 2]
-    assert told["left"]["value"] == 0.5
     assert told["distinct_replies"]["value"] == pytest.approx(1 / 3)  # "hello" was given twice, "well" once
+
+
+def test_leaving_is_by_the_users_own_choice() -> None:
+    ends = ("end_token", "max_turns", "max_turns")
+    talks = [row for i, by in enumerate(ends) for row in talk(str(i), ("user", "hi"), ("assistant", "o"), ended_by=by)]
+    assert simulated(pl.DataFrame(talks, schema=schemas.ROLLOUTS), 10, 1)["left"]["value"] == pytest.approx(1 / 3)
 
 
 def test_no_conversation_is_null_with_a_reason() -> None:

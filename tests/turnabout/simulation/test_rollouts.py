@@ -54,6 +54,11 @@ def test_the_turn_limit_ends_a_conversation_after_a_reply(chat: ChatFormat) -> N
     assert table.drop_nulls("ended_by").select("role", "ended_by").rows() == [("assistant", "max_turns")] * 2
 
 
+def test_a_user_who_writes_nothing_ends_the_conversation(chat: ChatFormat) -> None:
+    table = run(ScriptedUser([""]), chat)
+    assert table.select("role", "ended_by").rows() == [("user", "silence")] * 2
+
+
 def test_the_user_sees_intent_and_history_in_its_own_roles(chat: ChatFormat) -> None:
     model = ScriptedGenerator(lambda prompt: f"turn {len(prompt)}")
     run(TrainedUser(model), chat, max_exchanges=2)
@@ -64,8 +69,9 @@ def test_the_user_sees_intent_and_history_in_its_own_roles(chat: ChatFormat) -> 
 def test_a_prompted_user_sees_the_roles_exchanged_and_leaves_in_words() -> None:
     model = ScriptedGenerator(lambda _: "ok then <|endconversation|> junk")
     history: list[Message] = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]
-    said = PromptedUser(model).speak([Situation("talk", history)], sampling=Sampling(5))
-    assert said == [Completion("ok then", ended=True)]
+    user = PromptedUser(model)
+    assert user.speak([Situation("talk", history)], Sampling(5)) == [Completion("ok then", ended=True)]
+    assert user.speak([Situation("talk", history)], Sampling(5, may_end=False)) == [Completion("ok then")]
     assert [m["role"] for m in model.asked[0]] == ["system", "user", "assistant", "user"]
 
 

@@ -18,7 +18,7 @@ def test_head_prefers_what_the_pairs_prefer_also_on_held_out_prompts(tiny, pairs
     assert measured["train_accuracy"]["value"] == 1.0
     assert measured["validation_accuracy"]["value"] == 1.0
     prompt = [{"role": "user", "content": "eight"}]
-    better, worse = score(tiny, head, [prompt, prompt], ["eight yes", "eight never"], 4)
+    better, worse = score(tiny, {"arm": head}, [prompt, prompt], ["eight yes", "eight never"], 4)["arm"]
     assert better > worse
 
 
@@ -28,7 +28,7 @@ def test_a_score_is_the_head_on_the_last_hidden_state_of_the_end_of_turn(tiny, p
     ids = tiny.chat.prompt_ids(prompt, "assistant") + tiny.chat.completion_ids("you")
     with torch.no_grad():
         hidden = tiny.model(torch.tensor([ids]), output_hidden_states=True).hidden_states[-1][0, -1].numpy()
-    found = score(tiny, head, [prompt, [{"role": "user", "content": "a longer one"}]], ["you", "me"], 2)
+    found = score(tiny, {"arm": head}, [prompt, [{"role": "user", "content": "a longer one"}]], ["you", "me"], 2)["arm"]
     assert found[0] == pytest.approx(float(hidden @ head.weight), rel=1e-4)
 
 

@@ -1,0 +1,68 @@
+"""The real graph inside one process: a project folder with a log and shrunk parameters, and its stages run in order."""
+
+import json
+import shlex
+import shutil
+import subprocess
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from stages._command import command
+from turnabout.repro import stage_graph, wanted_stages
+
+ROOT = Path(__file__).parents[2]
+
+
+def tiny_params(model: Path) -> dict[str, Any]:
+    """The shipped parameters, shrunk: byte tokens, few of everything, a log in the openai format."""
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params["backbone"] = {"name": str(model), "dtype": "float32"}
+    params["ingest"]["sources"] = [{"format": "openai", "path": "logs/*.jsonl"}]
+    params["split"] = {"validation": 0.25, "test": 0.25, "test_from": None}
+    params["intend"].update(conversations={"train": None, "validation": None, "test": None}, max_new_tokens=8)
+    params["train_user"].update(max_length=400, max_tokens=4000, learning_rate=1e-3)
+    params["augment"].update(max_replies=4, max_new_tokens=6)
+    params["construct"].update(max_prompt_tokens=200, max_new_tokens=8)
+    params["train_assistant"].update(max_length=300, gate_steps=150, gate_learning_rate=1e-2)
+    params["train_reward"]["max_length"] = 300
+    params["arms"]["drift"]["construct"]["max_pairs"] = 6
+    params["arms"]["follow_up"]["construct"].update(prompts=4, k=2, phrases_per_dimension=1)
+    params["simulate"].update(conversations=2, max_exchanges=2, user_tokens=6, assistant_tokens=6)
+    params["evaluate"].update(conversations=4, contexts=3, max_length=400, max_new_tokens=6, resamples=50)
+    return params
+
+
+def project(place: Path, model: Path, log: Sequence[dict[str, Any]]) -> Path:
+    """A fresh copy of the repository's graph in its own git and DVC repository, with `log` as its only source."""
+    place.mkdir()
+    for part in ("stages", "flows", "src"):
+        shutil.copytree(ROOT / part, place / part, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    for part in ("dvc.yaml", ".dvcignore", ".gitignore"):
+        shutil.copy(ROOT / part, place / part)
+    (place / "logs").mkdir()
+    (place / "logs" / "log.jsonl").write_text("".join(json.dumps(talk) + "\n" for talk in log))
+    (place / "params.yaml").write_text(yaml.safe_dump(tiny_params(model)))
+    subprocess.run(["git", "init", "-q"], cwd=place, check=True)
+    subprocess.run(["dvc", "init", "-q"], cwd=place, check=True)
+    return place
+
+
+def run_in_process(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every stage of the project in order, each with its own command line from `dvc.yaml`, without DVC or MLflow."""
+    monkeypatch.chdir(place)
+    monkeypatch.delenv("DVC_STAGE", raising=False)
+    graph = stage_graph(place)
+    for name in wanted_stages(graph):
+        words = shlex.split(graph.nodes[name]["stage"].command)
+        monkeypatch.setattr("sys.argv", words[2:])
+        command(import_module(words[2]).main)
+
+
+def read(place: Path, metrics: str) -> Any:
+    """One metrics file of a project."""
+    return json.loads((place / "metrics" / f"{metrics}.json").read_text())

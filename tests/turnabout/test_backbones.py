@@ -1,0 +1,71 @@
+"""Backbones: what a name resolves to, what is pinned, and what is said when it cannot be had."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from turnabout import backbones
+from turnabout.backbones import EMBEDDED, Embedded, fingerprint, load, pin, write_manifest
+from turnabout.errors import ModelError
+
+
+def test_a_folder_is_pinned_by_the_hash_of_its_weights_and_loads_through_the_manifest(
+    tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    manifest = pin(str(tiny_checkpoint))
+    assert (manifest["origin"], len(manifest["sha256"])) == ("folder", 64)
+    write_manifest(manifest, tmp_path / "backbone")
+    loaded = load(tmp_path / "backbone", "float32")
+    assert (loaded.name, loaded.model.config.hidden_size) == (str(tiny_checkpoint), 32)
+
+
+def test_a_folder_that_changed_since_it_was_pinned_is_refused(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(tiny_checkpoint, tmp_path / "copy")
+    write_manifest(pin(str(copy)), tmp_path / "backbone")
+    (copy / "generation_config.json").write_text("{}")
+    with pytest.raises(ModelError, match="has changed since it was pinned; run `dvc repro --force backbone`"):
+        load(tmp_path / "backbone", "float32")
+
+
+def test_embedded_weights_of_another_hash_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TURNABOUT_CACHE", str(tmp_path))
+    wrong = Embedded("turnabout", "__init__.py", "0" * 64, "none")
+    monkeypatch.setitem(backbones.EMBEDDED, "wrong", wrong)
+    with pytest.raises(ModelError, match=r"__init__.py: SHA-256 is [0-9a-f]{64}, must be 0{64}"):
+        pin("wrong")
+
+
+def test_embedded_weights_without_their_package_say_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TURNABOUT_CACHE", str(tmp_path))
+    monkeypatch.setitem(backbones.EMBEDDED, "absent", Embedded("no_such_package", "x.gguf", "0" * 64, "none"))
+    with pytest.raises(ModelError, match="'no_such_package' is not installed; run `make install`"):
+        pin("absent")
+
+
+def test_an_unknown_name_lists_the_embedded_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(
+        ModelError, match=rf"'no/such-model' is no embedded name {sorted(EMBEDDED)}".replace("[", r"\[")
+    ):
+        pin("no/such-model")
+
+
+def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"holds no \*.safetensors"):
+        pin(str(tmp_path))
+    with pytest.raises(ModelError, match="neither a manifest, a checkpoint nor an adapter"):
+        load(tmp_path)
+
+
+def test_the_fingerprint_follows_the_weights_and_what_they_build_on(tmp_path: Path) -> None:
+    base, adapter = tmp_path / "base", tmp_path / "adapter"
+    for folder, name in ((base, "manifest.json"), (adapter, "adapter.bin")):
+        folder.mkdir()
+        (folder / name).write_text("{}")
+    (adapter / "base.json").write_text(json.dumps({"base": str(base)}))
+    before = fingerprint(adapter)
+    (base / "manifest.json").write_text('{"sha256": "other"}')
+    assert fingerprint(adapter) != before
