@@ -67,7 +67,10 @@ def histories(messages: pl.DataFrame, wanted: pl.DataFrame) -> pl.DataFrame:
 
 
 def sample_conversations(splits: pl.DataFrame, per_split: Mapping[str, int | None], seed: int) -> pl.DataFrame:
-    """At most `per_split[split]` conversations of each split named, sorted; None takes all. Stable as logs grow."""
+    """At most `per_split[split]` conversations of each split named, sorted; None takes all.
+
+    Chosen by a hash of the id: as logs grow, the sample moves only as far as new conversations come before old ones.
+    """
     ranked = splits.filter(pl.col("split").is_in(list(per_split))).sort(hash_rank(seed, "conversation_id"))
     parts = [
         part if (most := per_split[split]) is None else part.head(most)

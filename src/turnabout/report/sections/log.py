@@ -21,7 +21,7 @@ def context(inputs: Inputs) -> dict[str, Any]:
         "rejected": reasons(inputs.ingest_quarantine),
         "dropped": reasons(inputs.clean_quarantine),
         "sources": inputs.metrics.get("ingest", {}).get("conversations_by_source", {}),
-        "scrubbed": {kind: n for kind, n in inputs.metrics.get("clean", {}).get("scrubbed", {}).items() if n},
+        "scrubbed": {kind: n for kind, n in inputs.metrics.get("clean", {}).get("scrubbed_by_kind", {}).items() if n},
         "warnings": inputs.metrics.get("split", {}).get("warnings", []),
     }
 
@@ -36,7 +36,7 @@ def funnel(inputs: Inputs) -> list[dict[str, Any]]:
         ("readable", "conversations between two sides", readable, None),
         ("kept", "after cleaning", clean.get("n_conversations"), inputs.splits["user_key"].n_unique()),
     ]
-    counted, people = split.get("conversations", {}), split.get("users", {})
+    counted, people = split.get("conversations_by_split", {}), split.get("users_by_split", {})
     steps += [(name, told, counted[name], people.get(name)) for name, told in SPLITS.items() if counted.get(name)]
     return [
         {"step": step, "told": told, "n": n, "people": n_people, "share": n / read if n and read else 0.0}

@@ -5,7 +5,11 @@ from typing import Any
 import polars as pl
 
 from turnabout.report.charts import curves
+from turnabout.report.figures import figure
 from turnabout.report.inputs import Inputs
+
+#: What the reward model was measured on.
+REWARD_ACCURACIES = ("train_accuracy", "validation_accuracy")
 
 
 def context(inputs: Inputs) -> dict[str, Any]:
@@ -25,7 +29,7 @@ def arm(inputs: Inputs, name: str) -> dict[str, Any]:
         "dropped": dict(dropped.iter_rows()),
         "margin": built.filter("keep")["margin"].mean(),
         "training": inputs.metrics.get(f"train_assistant/{name}", {}),
-        "reward": inputs.metrics.get(f"train_reward/{name}", {}),
+        "reward": {part: figure(inputs.metrics, f"train_reward/{name}", part) for part in REWARD_ACCURACIES},
         "examples": examples(built, max(1, inputs.examples // 2)),
     }
 
