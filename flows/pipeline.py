@@ -43,7 +43,8 @@ def turnabout_pipeline(targets: list[str] | None = None, force: bool = False, ro
     """Bring the targets (default: everything) up to date, and return each stage's status.
 
     `force` runs every wanted stage whether stale or not. A stage that fails takes what follows it down with it;
-    branches beside it go on. Raises `StageFailed` with the end of the log of each stage that failed.
+    branches beside it go on. Raises `StageFailed` with the end of the log of each stage that failed, and `ConfigError`
+    before any stage runs where MLflow's store cannot be used.
     """
     root = root.resolve()
     mend_lock(root)
@@ -62,7 +63,8 @@ def turnabout_pipeline(targets: list[str] | None = None, force: bool = False, ro
             raise
         finally:
             seconds = time.monotonic() - began
-            tracking.finish_pipeline(root, parent, succeeded, {"seconds": seconds, "peak_memory_mb": memory.megabytes})
+            usage = {"seconds": seconds, "peak_memory_mb": memory.megabytes}
+            tracking.finish_pipeline(root, parent, succeeded, usage, names)
             write_last_run(root, runner.runs, seconds, memory.megabytes)
     create_markdown_artifact(_markdown(runner.runs), key="stages", description="What each stage took")
     print_summary(runner.runs, seconds, memory.megabytes)

@@ -45,10 +45,12 @@ class StageRunner:
             run = self._current(name, log) or self._reproduced(name, log, run_id)
         except BaseException as error:
             self._end(StageRun(name, "failed", time.monotonic() - began, 0.0))
-            tracking.fail_stage(run_id, str(error))
+            if run_id is not None:
+                tracking.fail_stage(run_id, str(error))
             raise
         usage = {"seconds": run.seconds, "peak_memory_mb": run.peak_memory_mb} if run.status == "ran" else None
-        tracking.record_stage(name, self._root, run_id, run.status, usage)
+        if run_id is not None:
+            tracking.record_stage(name, self._root, run_id, run.status, usage)
         self._end(run)
         return run
 
@@ -63,8 +65,10 @@ class StageRunner:
         log.info("runs because: %s", ", ".join(reasons))
         return None
 
-    def _reproduced(self, name: str, log: Logger, run_id: str) -> StageRun:
-        env = {"TURNABOUT_FLOW": "1", "MLFLOW_RUN_ID": run_id, "MLFLOW_TRACKING_URI": tracking.store_uri(self._root)}
+    def _reproduced(self, name: str, log: Logger, run_id: str | None) -> StageRun:
+        env = {"TURNABOUT_FLOW": "1", "MLFLOW_TRACKING_URI": tracking.store_uri(self._root)}
+        if run_id is not None:
+            env["MLFLOW_RUN_ID"] = run_id
         status, finished = reproduce(
             self._root,
             name,

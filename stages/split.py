@@ -15,8 +15,9 @@ from turnabout.splitting import assign, empty_split_warnings, refuse_leaks
 def main(messages: Path, splits: Path, metrics: Path, params: Path = Path("params.yaml")) -> None:
     """Split as the section `split` says; an empty split is reported, on stderr and in the metrics, not an error."""
     settings = load_params(params)
-    assigned = assign(read_frame(messages, schemas.MESSAGES), settings.split, settings.seed)
-    refuse_leaks(assigned)
+    log = read_frame(messages, schemas.MESSAGES)
+    assigned, excluded = assign(log, settings.split, settings.seed)
+    refuse_leaks(log, assigned)
     warned = empty_split_warnings(assigned)
     for warning in warned:
         print(f"warning: {warning}", file=sys.stderr)
@@ -26,6 +27,7 @@ def main(messages: Path, splits: Path, metrics: Path, params: Path = Path("param
         {
             "conversations_by_split": dict(by_split.select("split", "conversations").iter_rows()),
             "users_by_split": dict(by_split.select("split", "users").iter_rows()),
+            "excluded_by_reason": excluded,
             "warnings": warned,
         },
         metrics,

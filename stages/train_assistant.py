@@ -5,7 +5,6 @@ from pathlib import Path
 
 from stages._command import command
 from turnabout import backbones, schemas
-from turnabout.errors import ConfigError
 from turnabout.io import read_frame, write_csv, write_json
 from turnabout.params import Params, load_params
 from turnabout.training.loop import WORK, Settings
@@ -24,14 +23,12 @@ def main(
     from turnabout.tracking import live_curve
 
     loaded = load_params(params)
-    if arm not in loaded.arms:
-        raise ConfigError(f"--arm: '{arm}' is not one of {sorted(loaded.arms)}")
     knobs = loaded.train_assistant
     settings, gate = training_settings(loaded, arm, backbones.fingerprint(policy))
     trained = train_assistant(
         backbones.load(policy, loaded.backbone.dtype, merged=True),
         read_frame(pairs, schemas.PAIRS),
-        loaded.arms[arm].train.loss,
+        loaded.arm(arm).train.loss,
         knobs.max_length,
         knobs.lora_rank,
         settings,
@@ -49,7 +46,7 @@ def main(
 
 def training_settings(params: Params, arm: str, policy: str) -> tuple[Settings, Settings]:
     """The settings of an arm's training and of its gate; `policy` is the fingerprint of the model it starts from."""
-    knobs, training = params.train_assistant, params.arms[arm].train
+    knobs, training = params.train_assistant, params.arm(arm).train
     settings = Settings(
         learning_rate=training.learning_rate,
         epochs=training.epochs,

@@ -12,6 +12,7 @@ PLUMBING = {
     "src/turnabout/errors.py",
     "src/turnabout/config.py",
     "src/turnabout/params.py",
+    "src/turnabout/arms.py",
     "stages/_command.py",
 }
 

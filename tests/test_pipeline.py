@@ -37,7 +37,7 @@ def sections_read(script: Path) -> set[str]:
     strange = [call for call in calls if not (isinstance(call.func, ast.Name) and call.func.id in own)]
     passed = [ast.unparse(call) for call in strange if any(_is_params(argument, names) for argument in call.args)]
     assert not passed, f"{script}: hand over the sections that are needed, not all of params: {passed}"
-    return {node.attr for node in taken}
+    return {"arms" if node.attr == "arm" else node.attr for node in taken}  # `.arm(name)` reads one of `.arms`
 
 
 def _names_of_params(nodes: list[ast.AST]) -> set[str]:

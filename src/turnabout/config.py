@@ -11,12 +11,12 @@ from turnabout.errors import ConfigError
 class Section(BaseModel):
     """A frozen section of `params.yaml`; unknown keys are refused by name."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
     @model_validator(mode="before")
     @classmethod
     def _refuse_unknown_keys(cls, entry: Any) -> Any:
-        if isinstance(entry, Mapping) and (unknown := sorted(set(entry) - set(cls.model_fields))):
+        if isinstance(entry, Mapping) and (unknown := sorted(set(entry) - set(cls.model_fields), key=str)):
             raise ValueError(f"{unknown} not among the allowed keys {sorted(cls.model_fields)}")
         return entry
 
@@ -27,7 +27,7 @@ def resolve(table: Mapping[str, type[Section]], key: str, entry: Any) -> Section
         return entry
     if not isinstance(entry, Mapping) or key not in entry:
         raise ValueError(f"needs the key '{key}', one of {sorted(table)}; came {entry!r}")
-    if entry[key] not in table:
+    if not isinstance(entry[key], str) or entry[key] not in table:
         raise ValueError(f"{key}: '{entry[key]}' is not one of {sorted(table)}")
     return table[entry[key]].model_validate(entry)
 
@@ -37,7 +37,6 @@ def config_error(origin: str, error: Exception) -> ConfigError:
     details = getattr(error, "errors", None)
     if details is None:
         return ConfigError(f"{origin}: {error}")
-    lines = [
-        f"{'.'.join(map(str, d['loc'])) or 'top level'}: {d['msg'].removeprefix('Value error, ')}" for d in details()
-    ]
+    places = [(".".join(map(str, d["loc"])), d["msg"].removeprefix("Value error, ")) for d in details()]
+    lines = [": ".join(filter(None, place)) for place in places]
     return ConfigError(f"{origin}: " + "\n  ".join(lines))

@@ -3,33 +3,28 @@
 Stage knobs have no default here (the YAML is the truth); a method's knobs default to its paper's values.
 """
 
-import warnings
+from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError, field_validator, model_validator
 
+from turnabout.arms import Arm, Arms
 from turnabout.augment import AUGMENTERS, Augmenter
 from turnabout.config import Section, config_error, resolve
 from turnabout.errors import ConfigError
 from turnabout.feedback import MINERS, Miner
-from turnabout.losses import LOSSES, Loss
-from turnabout.preferences import RULES, Rule
 from turnabout.sources import SOURCES, Source
-
-# Sections are named after their stages; pydantic warns (and mypy errs) because of its deprecated `BaseModel.construct`.
-warnings.filterwarnings("ignore", message='Field name "construct"', category=UserWarning)
 
 AnySource = Annotated[SerializeAsAny[Source], BeforeValidator(partial(resolve, SOURCES, "format"))]
 AnyMiner = Annotated[SerializeAsAny[Miner], BeforeValidator(partial(resolve, MINERS, "miner"))]
 AnyAugmenter = Annotated[SerializeAsAny[Augmenter], BeforeValidator(partial(resolve, AUGMENTERS, "writes"))]
-AnyRule = Annotated[SerializeAsAny[Rule], BeforeValidator(partial(resolve, RULES, "rule"))]
-AnyLoss = Annotated[SerializeAsAny[Loss], BeforeValidator(partial(resolve, LOSSES, "loss"))]
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(gt=0)]
+Rate = Annotated[float, Field(gt=0)]
 
 
 class Backbone(Section):
@@ -59,8 +54,26 @@ class Split(Section):
     """Share of users held out for choices (held-out pairs, thresholds)."""
     test: Share
     """Share of users held out for results, where `test_from` is null."""
-    test_from: str | None
+    test_from: date | None
     """ISO date: conversations from this day on are test, and those with a person seen before it are excluded."""
+
+    @field_validator("test_from", mode="before")
+    @classmethod
+    def _is_a_day(cls, entry: Any) -> date | None:
+        """In quotes: DVC refuses YAML's own dates, and pydantic would take 20180901 for seconds since 1970."""
+        if entry is None:
+            return None
+        try:
+            return date.fromisoformat(entry)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"'{entry}' is not a day in quotes such as \"2018-09-01\"; give one or null") from error
+
+    @model_validator(mode="after")
+    def _leave_somebody_to_train_on(self) -> "Split":
+        held_out = self.validation + (self.test if self.test_from is None else 0)
+        if held_out >= 1:
+            raise ValueError(f"validation and test hold out {held_out:g} of the users; together they must be below 1")
+        return self
 
 
 class Mine(Section):
@@ -96,8 +109,9 @@ class TrainUser(Section):
     max_tokens: Count | None
     """Training stops after this many tokens of one epoch; null uses every sample."""
     batch_size: Count
-    learning_rate: float
-    warmup: Share
+    learning_rate: Rate
+    warmup: float = Field(ge=0, lt=1)
+    """Share of the optimiser steps over which the learning rate rises."""
 
 
 class Augment(Section):
@@ -109,6 +123,14 @@ class Augment(Section):
     max_prompt_tokens: Count
     max_new_tokens: Count
     batch_size: Count
+
+    @field_validator("augmenters")
+    @classmethod
+    def _each_writes_its_own_table(cls, augmenters: list[Augmenter]) -> list[Augmenter]:
+        written = [augmenter.writes for augmenter in augmenters]
+        if twice := sorted({table for table in written if written.count(table) > 1}):
+            raise ValueError(f"{twice} stand there more than once; each augmenter may be named once")
+        return augmenters
 
 
 class Construct(Section):
@@ -126,36 +148,13 @@ class TrainAssistant(Section):
     """Pairs that the must-learn gate overfits before real training."""
     gate_steps: Count
     """Most optimiser steps the gate may take."""
-    gate_learning_rate: float
-
-
-class Training(Section):
-    """The `train` half of an arm."""
-
-    loss: AnyLoss
-    learning_rate: float
-    epochs: Count
-
-
-class Arm(Section):
-    policy: str
-    """The model that answers and is trained: `backbone`, or `assistants/<arm>` for a further round of that arm."""
-    reads: str
-    """The one further output its rule needs, as a path (DVC wires exactly that)."""
-    construct: AnyRule  # type: ignore[assignment]
-    train: Training
-
-    @model_validator(mode="after")
-    def _reads_what_its_rule_needs(self) -> "Arm":
-        if self.reads != self.construct.reads:
-            raise ValueError(f"reads: '{self.reads}' but rule '{self.construct.rule}' needs '{self.construct.reads}'")
-        return self
+    gate_learning_rate: Rate
 
 
 class TrainReward(Section):
     max_length: Count
     batch_size: Count
-    l2: float
+    l2: float = Field(gt=0)
     """Strength of the L2 penalty on the reward head."""
 
 
@@ -167,11 +166,18 @@ class Simulate(Section):
     user_tokens: Count
     assistant_tokens: Count
     max_prompt_tokens: Count
-    temperature: float
-    top_p: Share
+    temperature: float = Field(ge=0)
+    """0 is greedy."""
+    top_p: float = Field(gt=0, le=1)
     min_words: Count
     max_words: Count
     max_resamples: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _some_length_is_allowed(self) -> "Simulate":
+        if self.min_words > self.max_words:
+            raise ValueError(f"min_words: {self.min_words} is more than max_words, {self.max_words}")
+        return self
 
 
 class Evaluate(Section):
@@ -180,8 +186,8 @@ class Evaluate(Section):
     max_length: Count
     contexts: Count
     """Held-out prompts every assistant answers."""
-    phrases_per_dimension: Count
-    """Positive and negative follow-ups per dimension behind a follow-up likelihood (at most 10)."""
+    phrases_per_dimension: int = Field(gt=0, le=10)
+    """Positive and negative follow-ups per dimension behind a follow-up likelihood; the phrases hold 10 of each."""
     max_new_tokens: Count
     batch_size: Count
     resamples: Count
@@ -206,22 +212,28 @@ class Params(Section):
     augment: Augment
     construct: Construct  # type: ignore[assignment]
     train_assistant: TrainAssistant
-    arms: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], Arm]
+    arms: Arms
     train_reward: TrainReward
     simulate: Simulate
     evaluate: Evaluate
     report: Report
 
+    def arm(self, name: str) -> Arm:
+        """The arm of that name. Raises `ConfigError` naming the arms there are."""
+        if name not in self.arms:
+            raise ConfigError(f"arm '{name}' is not one of {sorted(self.arms)} in params.yaml")
+        return self.arms[name]
+
     @model_validator(mode="after")
-    def _policies_exist(self) -> "Params":
-        known = ["backbone", *(f"assistants/{arm}" for arm in self.arms)]
+    def _replies_of_arms_are_augmented(self) -> "Params":
+        wanted = self.augment.clarifications
         for name, arm in self.arms.items():
-            if arm.policy not in known or arm.policy == f"assistants/{name}":
-                raise ValueError(f"arms.{name}.policy: '{arm.policy}' is not one of {known} (and not itself)")
-        if taken := {"untrained", "simulated"} & set(self.arms):
-            raise ValueError(
-                f"arms: the names {sorted(taken)} are kept for other columns of the results; rename the arm"
-            )
+            came = getattr(arm.construct, "clarifications", wanted)
+            if came != wanted:
+                raise ValueError(
+                    f"arms.{name}.construct.clarifications: {came} but augment.clarifications is {wanted}; "
+                    f"{arm.construct.rule} would get replies without critiques, or miss some; make both the same"
+                )
         return self
 
 

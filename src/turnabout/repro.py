@@ -156,8 +156,19 @@ def _opened(root: Path) -> Iterator[Any]:
         with Repo(str(root), _wait_for_lock=True) as repo:
             yield repo
     except DvcException as error:
+        if missing := _missing_repositories(root):
+            raise ConfigError(
+                f"{root} is no {' and no '.join(missing)} repository, and DVC needs both; run "
+                f"`{' && '.join(f'{kind} init' for kind in missing)}` in {root}"
+            ) from error
         cause = f": {error.__cause__}" if error.__cause__ else ""
         raise ConfigError(f"DVC cannot use the project in {root}: {error}{cause}") from error
+
+
+def _missing_repositories(root: Path) -> list[str]:
+    """Which of git and dvc have no repository at or above the root, in the order they are to be made."""
+    folders = [root.resolve(), *root.resolve().parents]
+    return [kind for kind in ("git", "dvc") if not any((folder / f".{kind}").exists() for folder in folders)]
 
 
 def _stage(node: Any) -> Stage:

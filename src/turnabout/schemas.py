@@ -29,7 +29,7 @@ MESSAGES = pl.Schema(
 #: One rejected input record or conversation. `record` says where it was (file:line or conversation id).
 QUARANTINE = pl.Schema({"source": pl.String(), "record": pl.String(), "reason": pl.String(), "excerpt": pl.String()})
 
-#: One conversation. `split` is train | validation | test | excluded (shares a person across the test border).
+#: One conversation. `split` is train | validation | test | excluded (shares a person across a border).
 SPLITS = pl.Schema({"conversation_id": pl.String(), "user_key": pl.String(), "split": pl.String()})
 
 #: One signal on one assistant reply. `reply_index`/`evidence_index` are message indexes; score in [-1, 1].

@@ -1,38 +1,46 @@
 """Train, validation and test by person: a hash of the person decides, so nobody moves as the log grows."""
 
 import hashlib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
+from typing import NamedTuple
 
 import polars as pl
 
 from turnabout import schemas
-from turnabout.errors import ConfigError, DataError
+from turnabout.errors import DataError
 from turnabout.params import Split
 
+#: Why a conversation is excluded, by the split it would have been in.
+REASONS = {"train": "validation user in train", "test": "known person in test"}
 
-def assign(messages: pl.DataFrame, settings: Split, seed: int) -> pl.DataFrame:
-    """The split of each conversation (`schemas.SPLITS`), sorted; its person is the writer of its first user message.
 
-    Without `test_from` the person's share (see `share_of`) decides: below `test` is test, below `test + validation` is
+class Assigned(NamedTuple):
+    """The split of each conversation (`schemas.SPLITS`, sorted), and how many were excluded, by reason."""
+
+    splits: pl.DataFrame
+    excluded_by_reason: dict[str, int]
+
+
+def assign(messages: pl.DataFrame, settings: Split, seed: int) -> Assigned:
+    """Every conversation in the split of its user, the writer of its first user message, or excluded.
+
+    Without `test_from` the user's share (see `share_of`) decides: below `test` is test, below `test + validation` is
     validation, else train. With it, conversations that begin on or after that day are test, and before it (or without a
-    time) the share decides between validation and train alone. Either way a test conversation is excluded when anybody
-    in it, in any role, also speaks in train or validation: the test set is a set of strangers.
+    time) the share decides between validation and train alone. Then two rules, where people talk to people:
+
+    - Validation users are held out: a training conversation in which one of them speaks, in any role, is excluded.
+      Only users are, so the assistant's side of a validation conversation may be somebody who speaks in train.
+    - Test people are strangers: a test conversation is excluded when anybody in it, in any role, also speaks in a
+      conversation of train or validation, even in one that the first rule excludes.
     """
     conversations = _conversations(messages)
-    shares = {person: share_of(person, seed) for person in conversations["user_key"].unique()}
-    share = pl.col("user_key").replace_strict(shares, return_dtype=pl.Float64)
-    if settings.test_from is None:
-        is_test, validation_from = share < settings.test, settings.test
-    else:
-        is_test, validation_from = (pl.col("at") >= _midnight(settings.test_from)).fill_null(False), 0.0
-    split = (
-        pl.when(is_test)
-        .then(pl.lit("test"))
-        .when(share < validation_from + settings.validation)
-        .then(pl.lit("validation"))
-        .otherwise(pl.lit("train"))
+    meant = conversations.with_columns(split=_meant(conversations, settings, seed))
+    is_excluded = pl.col("conversation_id").is_in(_leaking(meant).implode())
+    excluded = dict(meant.filter(is_excluded)["split"].value_counts().iter_rows())
+    splits = meant.with_columns(split=pl.when(is_excluded).then(pl.lit("excluded")).otherwise("split"))
+    return Assigned(
+        splits.select(list(schemas.SPLITS)), {reason: excluded.get(split, 0) for split, reason in REASONS.items()}
     )
-    return _without_acquaintances(conversations.with_columns(split=split)).select(list(schemas.SPLITS))
 
 
 def share_of(person: str, seed: int) -> float:
@@ -40,15 +48,17 @@ def share_of(person: str, seed: int) -> float:
     return int(hashlib.sha256(f"{seed}:{person}".encode()).hexdigest()[:13], 16) / 16**13
 
 
-def refuse_leaks(splits: pl.DataFrame) -> None:
-    """Raise `DataError`, with an example, where one person's conversations are in two of train, validation and test."""
+def refuse_leaks(messages: pl.DataFrame, splits: pl.DataFrame) -> None:
+    """Raise `DataError`, with an example, where a validation user speaks in train, or anybody in test and elsewhere."""
     used = splits.filter(pl.col("split") != "excluded")
-    leaks = used.group_by("user_key").agg(pl.col("split").unique().sort()).filter(pl.col("split").list.len() > 1)
-    if leaks.height:
-        person, found = leaks.sort("user_key").row(0)
+    conversations = _conversations(messages).drop("user_key").join(used, on="conversation_id")
+    leaking = _leaking(conversations)
+    if leaking.len():
+        example = conversations.filter(conversation_id=leaking.min()).row(0, named=True)
         raise DataError(
-            f"splits: more than one split holds {leaks.height} of the people, such as '{person}' in {found}; "
-            "each must be in one of train, validation, test; run the split stage again on the whole table of messages"
+            f"splits: {leaking.len()} conversations share people with another split, such as "
+            f"'{example['conversation_id']}' of {example['people']} in {example['split']}; "
+            "run the split stage again on the whole table of messages"
         )
 
 
@@ -70,7 +80,7 @@ def empty_split_warnings(splits: pl.DataFrame) -> list[str]:
 
 
 def _conversations(messages: pl.DataFrame) -> pl.DataFrame:
-    """One conversation: who asks, who else speaks, when it began."""
+    """One conversation: who asks, everybody who speaks, when it began; sorted by id."""
     return (
         messages.sort("conversation_id", "message_index")
         .group_by("conversation_id", maintain_order=True)
@@ -82,18 +92,32 @@ def _conversations(messages: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _without_acquaintances(conversations: pl.DataFrame) -> pl.DataFrame:
-    """Test conversations with anybody who speaks in train or validation marked as excluded."""
+def _meant(conversations: pl.DataFrame, settings: Split, seed: int) -> pl.Series:
+    """The split of each conversation by its user and its day alone."""
+    shares = {person: share_of(person, seed) for person in conversations["user_key"].unique()}
+    share = pl.col("user_key").replace_strict(shares, return_dtype=pl.Float64)
+    if settings.test_from is None:
+        is_test, validation_from = share < settings.test, settings.test
+    else:
+        midnight = datetime.combine(settings.test_from, time.min, UTC)
+        is_test, validation_from = (pl.col("at") >= midnight).fill_null(False), 0.0
+    split = (
+        pl.when(is_test)
+        .then(pl.lit("test"))
+        .when(share < validation_from + settings.validation)
+        .then(pl.lit("validation"))
+        .otherwise(pl.lit("train"))
+    )
+    return conversations.select(split=split)["split"]
+
+
+def _leaking(conversations: pl.DataFrame) -> pl.Series:
+    """Ids of training conversations with a validation user and of test conversations with a known person, unsorted."""
     speakers = conversations.select("conversation_id", "split", person="people").explode("person")
-    seen = speakers.filter(pl.col("split") != "test").select("person")
-    shared = speakers.filter(split="test").join(seen, on="person", how="semi")["conversation_id"].unique()
-    is_shared = pl.col("conversation_id").is_in(shared.implode())
-    return conversations.with_columns(split=pl.when(is_shared).then(pl.lit("excluded")).otherwise("split"))
-
-
-def _midnight(day: str) -> datetime:
-    """The first moment of an ISO date in UTC."""
-    try:
-        return datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError as error:
-        raise ConfigError(f"split.test_from: '{day}' is not a day such as 2018-09-01; give one or null") from error
+    held_out = conversations.filter(split="validation").select(person="user_key")
+    known = speakers.filter(pl.col("split") != "test").select("person")
+    leaks = [
+        speakers.filter(split=split).join(people, on="person", how="semi")
+        for split, people in (("train", held_out), ("test", known))
+    ]
+    return pl.concat(leaks)["conversation_id"].unique()

@@ -1,5 +1,7 @@
 """Progress bars as tqdm draws them, read by the view."""
 
+import pytest
+
 from flows.console import BAR, LiveView, PlainView
 from turnabout.last_run import StageRun
 
@@ -25,7 +27,7 @@ def test_the_live_view_follows_a_stage_from_waiting_to_its_end() -> None:
     assert (row.completed, row.finished) == (100, True)
 
 
-def test_off_terminal_a_stage_is_two_lines(capsys) -> None:
+def test_off_terminal_a_stage_is_two_lines(capsys: pytest.CaptureFixture[str]) -> None:
     view = PlainView()
     view.begin("mine")
     view.line("mine", "chatter")

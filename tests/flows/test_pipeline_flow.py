@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from tests.toy_project import FAILS, REPOSITORY, SLEEPS, make_project, set_rate
-from turnabout.errors import StageFailed
+from turnabout.errors import ConfigError, StageFailed
 
 CURRENT = "up-to-date"
 
@@ -59,8 +59,9 @@ def test_a_first_run_makes_every_stage_and_records_it(project: Path, capsys: pyt
     shown = capsys.readouterr().out
     assert shown.index("ingest: ran") < shown.index("evaluate: started")
     client = MlflowClient(store_uri(project))
-    experiment = client.get_experiment_by_name("turnabout").experiment_id
-    runs = {run.info.run_name: run for run in client.search_runs([experiment])}
+    experiment = client.get_experiment_by_name("turnabout")
+    assert experiment is not None
+    runs = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
     assert len(runs) == 7
     children = [run for name, run in runs.items() if name != "pipeline"]
     assert {run.data.tags["mlflow.parentRunId"] for run in children} == {runs["pipeline"].info.run_id}
@@ -79,6 +80,21 @@ def test_one_knob_reruns_its_arm_and_what_follows(project: Path) -> None:
 
 
 def test_a_target_leaves_other_branches_alone_and_force_runs_what_is_current(project: Path) -> None:
+    assert run(project, "train_assistant@drift", force=True) == {"ingest": "ran", "train_assistant@drift": "ran"}
+
+
+def test_a_store_that_cannot_be_reached_stops_the_flow_before_any_stage(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(ConfigError, match=r"cannot use its store http://127\.0\.0\.1:9: "):
+        run(project, force=True)
+    assert "started" not in capsys.readouterr().out
+
+
+def test_a_store_that_is_lost_on_the_way_costs_no_stage(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("turnabout.tracking.start_stage", lambda *_: None)
     assert run(project, "train_assistant@drift", force=True) == {"ingest": "ran", "train_assistant@drift": "ran"}
 
 

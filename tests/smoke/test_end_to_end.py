@@ -1,4 +1,4 @@
-"""The real graph on a handful of conversations with a tiny model, by `dvc repro` and by the flow: the same bytes."""
+"""The real graph on a few conversations with a tiny model, twice: stage by stage in one process, and by the flow."""
 
 import hashlib
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from graph import project, read
+from graph import project, read, run_in_process
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -55,14 +55,15 @@ def digests(place: Path) -> dict[str, str]:
     return {str(p.relative_to(place)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 
-def test_dvc_and_the_flow_give_the_same_bytes(tmp_path: Path, tiny_checkpoint: Path) -> None:
+def test_the_flow_and_the_stages_alone_give_the_same_bytes(
+    tmp_path: Path, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first, second = (project(tmp_path / name, tiny_checkpoint, conversations()) for name in "ab")
-    turnabout = (sys.executable, "-m", "turnabout.cli", "run")
-    run(first, "dvc", "repro")
-    assert "feedback mined" in run(second, *turnabout)
-    by_dvc, by_flow = digests(first), digests(second)
-    assert len(by_dvc) > 30
-    assert {name for name in by_dvc.keys() | by_flow.keys() if by_dvc.get(name) != by_flow.get(name)} == set()
+    run_in_process(first, monkeypatch)
+    assert "feedback mined" in run(second, "turnabout", "run")
+    alone, by_flow = digests(first), digests(second)
+    assert len(alone) > 30
+    assert {name for name in alone.keys() | by_flow.keys() if alone.get(name) != by_flow.get(name)} == set()
     assert read(first, "construct/drift")["n_kept"] > 0
     assert read(first, "user")["bits_per_character"]["trained"]["with_intent"]["value"] > 0
-    assert "nothing to do" in run(second, *turnabout)
+    assert "nothing to do" in run(second, "turnabout", "run")

@@ -37,12 +37,12 @@ def test_a_log_without_feedback_gives_a_whole_run_that_says_so(
 
 
 def test_one_user_alone_is_an_error_that_says_what_to_do(
-    tmp_path: Path, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = project(tmp_path / "p", tiny_checkpoint, talks(n_users=1))
-    with pytest.raises(SystemExit) as stopped:
+    with pytest.raises(SystemExit, match=r"DataError: train_user: none of 0 training conversations .*; raise"):
         run_in_process(place, monkeypatch)
-    print(stopped.value)
+    assert "train split is empty (16 conversations of 1 person in all)" in read(place, "split")["warnings"][0]
 
 
 @pytest.mark.parametrize(

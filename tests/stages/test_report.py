@@ -1,12 +1,15 @@
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from stages import clean, split
 from stages.report import main
 from turnabout import schemas
 from turnabout.errors import DataError
-from turnabout.io import write_frame, write_json
+from turnabout.io import read_frame, write_frame, write_json
 
 ARMS = ["drift", "follow_up"]  # as in params.yaml
 
@@ -61,3 +64,29 @@ def test_a_missing_table_is_named(folder: Path) -> None:
 
     with pytest.raises(DataError, match=r"drift\.parquet: no such table"):
         run(folder)
+
+
+def test_what_cleaning_and_splitting_write_is_what_the_page_shows(
+    folder: Path, messages: Callable[..., pl.DataFrame]
+) -> None:
+    log = pl.concat(
+        [
+            messages(name, f"hi, I am {name}@b.org", "yo", f"{name} is well", "fine", user=name)
+            for name in ("ann", "bob")
+        ]
+    )
+    write_frame(log, folder / "data" / "ingested.parquet", schemas.MESSAGES)
+    data, metrics = folder / "data", folder / "metrics"
+    clean.main(
+        data / "ingested.parquet",
+        data / "messages.parquet",
+        data / "clean_quarantine.parquet",
+        metrics / "clean.json",
+    )
+    split.main(data / "messages.parquet", data / "splits.parquet", metrics / "split.json")
+    page = run(folder)
+    people = read_frame(data / "splits.parquet", schemas.SPLITS)["split"].value_counts()
+
+    assert "2 × email" in page
+    for name, n in people.iter_rows():
+        assert re.search(rf'<tr><th>{name}</th><td>[^<]*</td><td class="n">{n}</td><td class="n">{n}</td>', page)

@@ -7,7 +7,9 @@ import yaml
 
 from stages.split import main
 from turnabout import schemas
+from turnabout.errors import DataError
 from turnabout.io import read_frame, read_json, write_frame
+from turnabout.splitting import Assigned
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
 
@@ -28,10 +30,35 @@ def test_conversations_and_people_are_counted_by_split(tmp_path: Path, messages:
     assert run(tmp_path, log) == {
         "conversations_by_split": {"test": 1, "train": 3, "validation": 2},
         "users_by_split": {"test": 1, "train": 1, "validation": 2},
+        "excluded_by_reason": {"validation user in train": 0, "known person in test": 0},
         "warnings": [],
     }
     splits = read_frame(tmp_path / "out.parquet", schemas.SPLITS)
     assert splits["split"].to_list() == ["train", "train", "train", "validation", "validation", "test"]
+
+
+def test_excluded_conversations_are_counted_by_reason(tmp_path: Path, messages: Callable[..., pl.DataFrame]) -> None:
+    """bob, who is validation, answers ann, who is train; ann answers cyd, who is test."""
+    talks = [("bob", "zoe"), ("ann", "bob"), ("ann", "eve"), ("cyd", "ann")]
+    log = pl.concat(
+        [
+            messages(str(i), "hi", "yo", user=user).with_columns(user_key=pl.coalesce("user_key", pl.lit(partner)))
+            for i, (user, partner) in enumerate(talks)
+        ]
+    )
+    metrics = run(tmp_path, log)
+    assert metrics["conversations_by_split"] == {"excluded": 2, "train": 1, "validation": 1}
+    assert metrics["excluded_by_reason"] == {"validation user in train": 1, "known person in test": 1}
+
+
+def test_a_leak_stops_the_stage_before_anything_is_written(
+    tmp_path: Path, messages: Callable[..., pl.DataFrame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leaking = pl.DataFrame([("a", "ann", "test"), ("b", "ann", "train")], schema=schemas.SPLITS, orient="row")
+    monkeypatch.setattr("stages.split.assign", lambda *_: Assigned(leaking, {}))
+    with pytest.raises(DataError, match="share people with another split"):
+        run(tmp_path, pl.concat([messages("a", "hi", "yo", user="ann"), messages("b", "hi", "yo", user="ann")]))
+    assert not (tmp_path / "out.parquet").exists()
 
 
 def test_one_person_alone_is_a_warning_not_a_crash(

@@ -121,7 +121,7 @@ def test_train_assistant_without_pairs_says_so_and_still_writes_everything(
 
 def test_train_assistant_refuses_an_arm_that_is_not_in_the_parameters(folder: Path) -> None:
     nowhere = [folder] * 5
-    with pytest.raises(ConfigError, match=r"--arm: 'nope' is not one of \['drift', 'follow_up'\]"):
+    with pytest.raises(ConfigError, match=r"arm 'nope' is not one of \['drift', 'follow_up'\]"):
         train_assistant.main("nope", *nowhere)
 
 

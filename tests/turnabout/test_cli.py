@@ -1,5 +1,6 @@
 """The command line: quick to start, plain about mistakes, done at once where nothing is stale."""
 
+import shutil
 import subprocess
 import sys
 import time
@@ -71,6 +72,34 @@ def test_run_says_that_nothing_is_to_be_done(project: Path, capsys: pytest.Captu
     reproduce(project, "ingest", ProcessGroups(), lambda _: None)
     assert exit_of("run", "ingest") == 0
     assert "Everything is up to date (1 stages), nothing to do." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("absent", "remedy"),
+    [([".git"], "`git init`"), ([".dvc"], "`dvc init`"), ([".git", ".dvc"], "`git init && dvc init`")],
+)
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_a_folder_without_its_repositories_is_told_the_command_that_makes_them(
+    project: Path, command: str, absent: list[str], remedy: str
+) -> None:
+    for name in absent:
+        shutil.rmtree(project / name)
+    kinds = " and no ".join(name.removeprefix(".") for name in absent)
+    told = str(exit_of(command))
+    assert told == f"ConfigError: {project} is no {kinds} repository, and DVC needs both; run {remedy} in {project}"
+
+
+@pytest.mark.parametrize(("target", "is_shown"), [("train_assistant@drift", False), ("report", True)])
+def test_five_numbers_are_shown_only_by_a_run_that_measured_them(
+    project: Path, target: str, is_shown: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "report").mkdir()
+    (project / "report" / "index.html").write_text("old")
+    monkeypatch.setattr("turnabout.commands.run._run_flow", lambda *_: 0)
+    assert exit_of("run", target) == 0
+    shown = capsys.readouterr().out
+    assert ("1. feedback mined" in shown) is is_shown
+    assert ("of an earlier run" in shown) is not is_shown
 
 
 def test_doctor_names_what_must_be_done(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,6 @@
 """`params.yaml`: what ships is valid, and every mistake is an error that names what was allowed."""
 
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 import yaml
 
 from turnabout.errors import ConfigError
+from turnabout.follow_ups import load_phrases
 from turnabout.params import load_params
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
@@ -27,8 +29,9 @@ def changed(tmp_path: Path, *keys: str, to: Any) -> Path:
 def test_the_shipped_file_is_valid_and_frozen() -> None:
     params = load_params(SHIPPED)
     assert params.arms["drift"].construct.rule == "drift"
+    frozen: Any = params
     with pytest.raises(ValueError, match="frozen"):
-        params.seed = 1
+        frozen.seed = 1
 
 
 @pytest.mark.parametrize(
@@ -46,6 +49,32 @@ def test_the_shipped_file_is_valid_and_frozen() -> None:
         (("arms", "drift", "policy"), "assistants/x", r"'assistants/x' is not one of \['backbone', 'assistants/drift'"),
         (("arms", "drift", "policy"), "assistants/drift", r"and not itself"),
         (("arms", "drift", "train", "loss"), {"loss": "ppo"}, r"loss: 'ppo' is not one of .*'dpo'"),
+        (("arms", "drift", "train", "learning_rate"), 0, r"arms.drift.train.learning_rate: .* greater than 0"),
+        (("arms",), {}, r"arms: Dictionary should have at least 1 item"),
+        (("clean",), {1: 2, "x": 3}, r"clean: \[1, 'x'\] not among the allowed keys"),
+        (("ingest", "sources"), [{"format": ["openai"]}], r"ingest.sources.0: format: '\['openai'\]' is not one of"),
+        (("split",), {"validation": 0.5, "test": 0.5, "test_from": None}, r"split: .* hold out 1 .* must be below 1"),
+        (("split", "validation"), 1, r"split: .* hold out 1 of the users"),
+        (("train_user", "learning_rate"), 0, r"train_user.learning_rate: .* greater than 0"),
+        (("train_user", "learning_rate"), float("inf"), r"train_user.learning_rate: .* finite"),
+        (("train_user", "warmup"), 1.0, r"train_user.warmup: .* less than 1"),
+        (("train_assistant", "gate_learning_rate"), -1e-3, r"train_assistant.gate_learning_rate: .* greater than 0"),
+        (("train_reward", "l2"), 0, r"train_reward.l2: .* greater than 0"),
+        (("simulate", "temperature"), -0.1, r"simulate.temperature: .* greater than or equal to 0"),
+        (("simulate", "top_p"), 0, r"simulate.top_p: .* greater than 0"),
+        (("simulate", "min_words"), 26, r"simulate: min_words: 26 is more than max_words, 25"),
+        (("evaluate", "phrases_per_dimension"), 11, r"evaluate.phrases_per_dimension: .* less than or equal to 10"),
+        (
+            ("augment", "augmenters"),
+            [{"writes": "critiques"}, {"writes": "rationales"}, {"writes": "critiques"}],
+            r"augment.augmenters: \['critiques'\] stand there more than once",
+        ),
+        (
+            ("augment", "clarifications"),
+            False,
+            r"arms.drift.construct.clarifications: True but augment.clarifications is False; "
+            r"drift would get replies without critiques",
+        ),
     ],
 )
 def test_a_mistake_names_its_place_and_what_was_allowed(
@@ -55,6 +84,46 @@ def test_a_mistake_names_its_place_and_what_was_allowed(
         keys, to = ("train",), {"loss": to}
     with pytest.raises(ConfigError, match=told):
         load_params(changed(tmp_path, *keys, to=to))
+
+
+@pytest.mark.parametrize("day", ["soon", "1 September", "2018-09-31", "", 20180901, datetime(2018, 9, 1, 12), True])
+def test_a_day_that_is_none_is_an_error_that_names_it(tmp_path: Path, day: Any) -> None:
+    with pytest.raises(
+        ConfigError, match=f"split.test_from: '{day}' is not a day in quotes such as \"2018-09-01\"; give one or null"
+    ):
+        load_params(changed(tmp_path, "split", "test_from", to=day))
+
+
+def test_a_day_is_read_as_a_date() -> None:
+    assert load_params(SHIPPED).split.test_from == date(2018, 9, 1)
+
+
+def test_the_share_of_test_holds_nobody_out_where_a_day_does(tmp_path: Path) -> None:
+    split = {"validation": 0.5, "test": 0.5, "test_from": "2018-09-01"}
+    assert load_params(changed(tmp_path, "split", to=split)).split.test == 0.5
+
+
+def test_as_many_phrases_are_allowed_as_there_are(tmp_path: Path) -> None:
+    most = load_params(changed(tmp_path, "evaluate", "phrases_per_dimension", to=10)).evaluate.phrases_per_dimension
+    load_phrases(most)
+    with pytest.raises(ConfigError):
+        load_phrases(most + 1)
+
+
+def test_policies_in_a_circle_are_an_error_that_shows_it(tmp_path: Path) -> None:
+    drift = yaml.safe_load(SHIPPED.read_text())["arms"]["drift"]
+    arms = {"a": {**drift, "policy": "assistants/b"}, "b": {**drift, "policy": "assistants/a"}, "c": drift}
+    with pytest.raises(
+        ConfigError, match=r"arms: .* circle, (assistants/[ab] before ){2}assistants/[ab]; one .*'backbone'"
+    ):
+        load_params(changed(tmp_path, "arms", to=arms))
+
+
+def test_an_arm_is_found_by_name_or_the_names_are_told() -> None:
+    params = load_params(SHIPPED)
+    assert params.arm("drift") is params.arms["drift"]
+    with pytest.raises(ConfigError, match=r"arm 'drfit' is not one of \['drift', 'follow_up'\]"):
+        params.arm("drfit")
 
 
 def test_a_later_round_may_start_from_an_earlier_arm(tmp_path: Path) -> None:
@@ -67,6 +136,8 @@ def test_reserved_names_are_no_arms(tmp_path: Path) -> None:
     arms = yaml.safe_load(SHIPPED.read_text())["arms"]
     with pytest.raises(ConfigError, match=r"\['untrained'\] are kept for other columns"):
         load_params(changed(tmp_path, "arms", to={"untrained": arms["drift"]}))
+    with pytest.raises(ConfigError, match=r"\['simulated'\] are kept for other columns"):
+        load_params(changed(tmp_path, "arms", to={"simulated": arms["drift"]}))
 
 
 def test_a_missing_file_and_broken_yaml_are_told_plainly(tmp_path: Path) -> None:

@@ -60,20 +60,18 @@ def _print(
     from rich.console import Console
     from rich.table import Column, Table
 
-    from turnabout.effort import Effort, effort
+    from turnabout.effort import effort
 
     table = Table(Column("stage", no_wrap=True), "why", box=None, pad_edge=False)
-    for column in ("calls ≤", "tokens ≤", "seconds last time"):
+    for column in ("calls ≤", "tokens ≈", "seconds last time"):
         table.add_column(column, justify="right")
     efforts = {name: effort(params, name) for name in reasons}
     for name, why in reasons.items():
         seconds = f"{last[name].seconds:.0f}" if name in last else "unknown"
         table.add_row(name, _shortened(why), *(_counted(number) for number in efforts[name]), seconds)
-    total = Effort(*(_summed(numbers) for numbers in zip(*efforts.values(), strict=True)))
-    known = sum(last[name].seconds for name in reasons if name in last)
-    n_unknown = sum(name not in last for name in reasons)
-    told = f"{known:.0f}" + (f" + {n_unknown} unknown" if n_unknown else "")
-    table.add_row(f"{len(reasons)} to run, {n_current} current", "", *(_counted(number) for number in total), told)
+    totals = [_total(numbers) for numbers in zip(*efforts.values(), strict=True)]
+    seconds = _total([last[name].seconds if name in last else None for name in reasons])
+    table.add_row(f"{len(reasons)} to run, {n_current} current", "", *totals, seconds)
     console = Console()
     console.width = max(console.width, LEAST_WIDTH)
     console.print(table)
@@ -88,5 +86,8 @@ def _counted(number: int | None) -> str:
     return "unknown" if number is None else f"{number:,}" if number else "–"
 
 
-def _summed(numbers: Sequence[int | None]) -> int | None:
-    return None if None in numbers else sum(number for number in numbers if number is not None)
+def _total(numbers: Sequence[float | None]) -> str:
+    """The sum of what is known, and how many are not."""
+    known = [number for number in numbers if number is not None]
+    n_unknown = len(numbers) - len(known)
+    return f"{sum(known):,.0f}" + (f" + {n_unknown} unknown" if n_unknown else "")

@@ -31,12 +31,13 @@ def execute(targets: Sequence[str], force: bool) -> int:
     names = wanted_stages(stage_graph(root), targets)
     if not force and not stale_reasons(root, names):
         print(f"Everything is up to date ({len(names)} stages), nothing to do.")
-        _tell_where(root / REPORT)
+        _tell_where(root / REPORT, names)
         return 0
     status = _run_flow(root, targets, force)
     if status == 0:
-        _tell_result(root)
-        _tell_where(root / REPORT)
+        if "evaluate" in names:
+            _tell_result(root)
+        _tell_where(root / REPORT, names)
     return status
 
 
@@ -80,6 +81,8 @@ def _tell_result(root: Path) -> None:
         print(line)
 
 
-def _tell_where(report: Path) -> None:
-    print(f"\nreport: {report}" if report.exists() else "\nreport: none yet (`turnabout run report` makes it)")
+def _tell_where(report: Path, names: Sequence[str]) -> None:
+    """Say where the report is, and whether these stages brought it up to date."""
+    older = "" if "report" in names else " (of an earlier run: `turnabout run report` brings it up to date)"
+    print(f"\nreport: {report}{older}" if report.exists() else "\nreport: none yet (`turnabout run report` makes it)")
     print("`turnabout ui` starts MLflow and Prefect and says where.")

@@ -42,6 +42,13 @@ class Rule(Section):
     def pairs(self, material: Material) -> pl.DataFrame:
         """All candidate pairs (`schemas.PAIRS`), kept or not, sorted by `pair_id`; train and validation users only."""
 
+    @abstractmethod
+    def max_replies(self) -> int | None:
+        """Most replies the policy is asked for, over both splits; None where the logs decide. A pair takes one or more.
+
+        0 is for a rule whose pairs come from the logs alone.
+        """
+
 
 def fault(chosen: str, rejected: str) -> str | None:
     """Why a pair cannot teach anything, or None: an empty side, or two sides that say the same."""

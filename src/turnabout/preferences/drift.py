@@ -7,6 +7,7 @@ moves with the policy, so the margin does not collapse. One iteration is one arm
 from typing import Any, ClassVar, Literal
 
 import polars as pl
+from pydantic import Field
 
 from turnabout import schemas
 from turnabout.criticised import criticised_replies, first_per_split
@@ -19,12 +20,16 @@ class Drift(Rule):
 
     rule: Literal["drift"] = "drift"
     reads: ClassVar[str] = "data/critiques.parquet"
-    max_pairs: int | None = None
+    max_pairs: int | None = Field(default=None, gt=0)
     """Most pairs per split; null takes every criticised reply."""
     clarifications: bool = False
     """Whether a reply that users only asked back about is rejected too: more pairs, weaker evidence."""
-    temperature: float = 0.7
-    top_p: float = 0.9
+    temperature: float = Field(default=0.7, ge=0)
+    top_p: float = Field(default=0.9, gt=0, le=1)
+
+    def max_replies(self) -> int | None:
+        """One per criticised reply, `max_pairs` in each of the two splits."""
+        return None if self.max_pairs is None else 2 * self.max_pairs
 
     def pairs(self, material: Material) -> pl.DataFrame:
         criticised = criticised_replies(material.messages, material.splits, material.feedback, self.clarifications)

@@ -25,12 +25,16 @@ class FollowUp(Rule):
     prompts: int = Field(default=1000, gt=0)
     k: int = Field(default=8, ge=2)
     """Replies drawn per prompt."""
-    temperature: float = 0.7
-    top_p: float = 0.9
-    phrases_per_dimension: int = Field(default=10, gt=0)
+    temperature: float = Field(default=0.7, gt=0)
+    top_p: float = Field(default=0.9, gt=0, le=1)
+    phrases_per_dimension: int = Field(default=10, gt=0, le=10)
     """Positive and negative follow-ups scored per dimension."""
-    min_margin: float = 0.0
+    min_margin: float = Field(default=0.0, ge=0)
     """Pairs whose likelihoods differ less, in nats per token, are dropped."""
+
+    def max_replies(self) -> int:
+        """k per prompt of both splits."""
+        return sum(self._per_split().values()) * self.k
 
     def pairs(self, material: Material) -> pl.DataFrame:
         rows = self._prompts(material)
@@ -49,13 +53,16 @@ class FollowUp(Rule):
             ],
         )
 
+    def _per_split(self) -> dict[str, int]:
+        """Most prompts of each split."""
+        return {"train": self.prompts, "validation": max(1, self.prompts // 4)}
+
     def _prompts(self, material: Material) -> pl.DataFrame:
         """One reply position per sampled conversation, chosen by hash order, with the history before it.
 
         Sampled by another hash than the conversations of the user model, so that it does not judge what it learnt.
         """
-        per_split = {"train": self.prompts, "validation": max(1, self.prompts // 4)}
-        sampled = sample_conversations(material.splits, per_split, material.seed + 1)
+        sampled = sample_conversations(material.splits, self._per_split(), material.seed + 1)
         replies = exchanges(material.messages).drop_nulls("previous_user").drop("user_key")
         at = replies.join(sampled, on="conversation_id", maintain_order="left")
         one = at.sort(hash_rank(material.seed, "conversation_id", "reply_index")).unique(

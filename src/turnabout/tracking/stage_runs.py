@@ -10,23 +10,24 @@ from turnabout.tracking.figures import stage_curves, stage_metrics, stage_params
 from turnabout.tracking.store import bookkeeping, prepare_store
 
 
-def start_stage(name: str, parent: str) -> str:
-    """The id of a new, running child of the pipeline run `parent`."""
-    import mlflow
+def start_stage(name: str, parent: str) -> str | None:
+    """The id of a new, running child of the pipeline run `parent`; None where the store fails, which is told."""
+    with bookkeeping(f"the start of stage {name}"):
+        import mlflow
 
-    client = mlflow.MlflowClient()
-    experiment = client.get_run(parent).info.experiment_id
-    return str(
-        client.create_run(experiment, run_name=name, tags={"mlflow.parentRunId": parent, **_tags(name)}).info.run_id
-    )
+        client = mlflow.MlflowClient()
+        experiment = client.get_run(parent).info.experiment_id
+        tags = {"mlflow.parentRunId": parent, **_tags(name)}
+        return str(client.create_run(experiment, run_name=name, tags=tags).info.run_id)
+    return None
 
 
 def fail_stage(run_id: str, message: str) -> None:
     """End a stage's run as failed, with the end of its log."""
-    import mlflow
-
-    client = mlflow.MlflowClient()
     with bookkeeping("a failed stage"):
+        import mlflow
+
+        client = mlflow.MlflowClient()
         client.set_tag(run_id, "status", "failed")
         client.log_text(run_id, message, "log_end.txt")
         client.set_terminated(run_id, "FAILED")
@@ -41,18 +42,20 @@ def record_stage(
 ) -> None:
     """Record a stage from its files: parameters, metrics, curves, tables with their hashes, models, chats.
 
-    `run_id` continues the run that `start_stage` opened; without it (a stage run by DVC alone) a new one is made.
+    `run_id` continues the run that `start_stage` opened; without it (a stage run by DVC alone) a new one without a
+    parent is made, tagged `by: dvc`.
     `status` is ran | run-cache | up-to-date; curves and chats are not repeated for what is up to date.
     A store that cannot be reached costs a warning, not the stage.
     """
-    import mlflow
-
     name = name.rpartition(":")[2]  # outside the root DVC prefixes the name with the way to its dvc.yaml
     with bookkeeping(f"stage {name}"):
+        import mlflow
+
         experiment = prepare_store(root)
         stage: Stage = stage_graph(root).nodes[name]["stage"]
         with mlflow.start_run(run_id=run_id, experiment_id=experiment, run_name=None if run_id else name) as run:
             mlflow.set_tags({**_tags(name), "status": status, "mlflow.note.content": stage.desc})
+            mlflow.set_tags({} if run_id else {"by": "dvc"})
             if status != "up-to-date":
                 _log_curves(root, stage, run.info.run_id)
                 for path in (out for out in stage.outs if out.startswith("data/rollouts/")):
@@ -87,14 +90,20 @@ def _log_files(root: Path, stage: Stage) -> None:
 
 
 def _log_curves(root: Path, stage: Stage, run_id: str) -> None:
-    """Log the curves that the stage did not already log while it ran."""
+    """Log the points of its curves that the stage did not already log while it ran."""
     import mlflow
     from mlflow.entities import Metric
 
     client = mlflow.MlflowClient()
-    known = client.get_run(run_id).data.metrics
-    now = int(client.get_run(run_id).info.start_time)
-    curves = {name: points for name, points in stage_curves(root, stage).items() if name not in known}
-    points = [Metric(name, value, now, step) for name, curve in curves.items() for step, value in curve]
+    run = client.get_run(run_id)
+    curves = stage_curves(root, stage)
+    lived = curves.keys() & run.data.metrics.keys()
+    known = {(name, point.step) for name in lived for point in client.get_metric_history(run_id, name)}
+    points = [
+        Metric(name, value, int(run.info.start_time), step)
+        for name, curve in curves.items()
+        for step, value in curve
+        if (name, step) not in known
+    ]
     for begin in range(0, len(points), 1000):  # MLflow takes 1,000 metrics at once
         client.log_batch(run_id, metrics=points[begin : begin + 1000])

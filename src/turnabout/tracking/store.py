@@ -3,8 +3,10 @@
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from turnabout.errors import ConfigError, TurnaboutError
 
 EXPERIMENT = "turnabout"
 FOLDER = Path(".turnabout")
@@ -27,31 +29,62 @@ def store_uri(root: Path) -> str:
 
 def prepare_store(root: Path) -> str:
     """The experiment's id, with store and experiment created. To be called once before anything runs in parallel:
-    processes that create the same SQLite file at once corrupt it."""
+    processes that create the same SQLite file at once corrupt it. Raises `ConfigError` where the store cannot be used.
+    """
     for name, value in _PATIENCE.items():
         os.environ.setdefault(name, value)
-    import mlflow
-
-    for chatty in ("alembic", "mlflow"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    for chatty, level in {"alembic": logging.WARNING, "mlflow": logging.WARNING, "urllib3": logging.ERROR}.items():
+        logging.getLogger(chatty).setLevel(level)
     uri = store_uri(root)
-    if uri.startswith("sqlite:///"):
-        Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    mlflow.set_tracking_uri(uri)
-    if mlflow.get_experiment_by_name(EXPERIMENT) is None:
-        location = None if uri.startswith("http") else (root / ARTIFACTS).resolve().as_uri()
-        mlflow.create_experiment(EXPERIMENT, artifact_location=location)
-    return str(mlflow.set_experiment(EXPERIMENT).experiment_id)
+    with needed(uri):
+        import mlflow
+
+        if uri.startswith("sqlite:///"):
+            Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        mlflow.set_tracking_uri(uri)
+        if mlflow.get_experiment_by_name(EXPERIMENT) is None:
+            location = None if uri.startswith("http") else (root / ARTIFACTS).resolve().as_uri()
+            mlflow.create_experiment(EXPERIMENT, artifact_location=location)
+        return str(mlflow.set_experiment(EXPERIMENT).experiment_id)
+
+
+@contextmanager
+def needed(uri: str) -> Iterator[None]:
+    """Work on the store at `uri` without which nothing should start: its failure becomes one `ConfigError` line."""
+    try:
+        yield
+    except Exception as error:
+        if not _of_the_store(error):
+            raise
+        raise ConfigError(
+            f"MLflow cannot use its store {uri}: {_first_line(error)}; start that server or mend the address, "
+            f"or unset MLFLOW_TRACKING_URI to keep runs in {FOLDER / 'mlflow.db'}"
+        ) from error
 
 
 @contextmanager
 def bookkeeping(what: str) -> Iterator[None]:
     """Work on the store whose failure is told but never costs a finished stage its result."""
-    from mlflow.exceptions import MlflowException
-
     try:
         yield
-    except MlflowException as error:
-        _log.warning(
-            "MLflow at %s did not record %s: %s", os.environ.get("MLFLOW_TRACKING_URI", "its store"), what, error
-        )
+    except Exception as error:
+        if not _of_the_store(error):
+            raise
+        place = os.environ.get("MLFLOW_TRACKING_URI", "its store")
+        _log.warning("MLflow at %s did not record %s: %s", place, what, _first_line(error))
+
+
+def _of_the_store(error: Exception) -> bool:
+    """Whether MLflow, its database, network or disk failed, or a driver is missing; anything else is our mistake."""
+    kinds: tuple[type[Exception], ...] = (TurnaboutError, OSError, ImportError)  # `requests` raises kinds of OSError
+    with suppress(ImportError):
+        from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import SQLAlchemyError
+
+        kinds += (MlflowException, SQLAlchemyError)
+    return isinstance(error, kinds)
+
+
+def _first_line(error: Exception) -> str:
+    """The error's first line, without the end of a sentence."""
+    return next(iter(str(error).splitlines()), type(error).__name__).rstrip(". ")

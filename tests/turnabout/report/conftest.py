@@ -3,12 +3,18 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
+from stages.simulate import counts
 from turnabout import schemas
+from turnabout.conversations import exchanges
+from turnabout.feedback.mining import Mined, summary
+from turnabout.metrics.estimate import Estimate, nothing
 from turnabout.report import Inputs
 from turnabout.report.inputs import ASSISTANT_CURVE, BY_TURN, USER_CURVE
+from turnabout.training.reward import accuracy
 
 ARMS = {"drift": "data/critiques.parquet", "follow_up": "models/user"}
 
@@ -18,8 +24,8 @@ def table(schema: pl.Schema, rows: Sequence[dict[str, Any]] = ()) -> pl.DataFram
     return pl.DataFrame([{**dict.fromkeys(schema), **row} for row in rows], schema=schema)
 
 
-def estimate(value: float, low: float, high: float, n: int = 40) -> dict[str, float]:
-    return {"value": value, "low": low, "high": high, "n": n}
+def estimate(value: float, low: float, high: float, n: int = 40) -> dict[str, Any]:
+    return Estimate(value, low, high, n).to_dict()
 
 
 def talk(conversation_id: str, user: str, *texts: str) -> list[dict[str, Any]]:
@@ -98,7 +104,7 @@ def pair(rule: str, conversation_id: str, keep: bool = True, **row: Any) -> dict
 
 
 def rollout(policy: str, task: str, texts: Sequence[str], **last: Any) -> list[dict[str, Any]]:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "conversation_id": f"{policy}:{task}",
             "task_id": task,
@@ -117,6 +123,29 @@ def rollout(policy: str, task: str, texts: Sequence[str], **last: Any) -> list[d
     return [*rows[:-1], {**rows[-1], **last}]
 
 
+ROLLOUTS = {
+    "untrained": table(
+        schemas.ROLLOUTS,
+        rollout("untrained", "c3", ["hi", "Hello! How can I help?", "hi", "Hello!"], ended_by="max_turns"),
+    ),
+    "drift": table(
+        schemas.ROLLOUTS,
+        rollout("drift", "c3", ["hey", "Hey, how was your day?", "long, and yours?"], ended_by="end_token"),
+    ),
+    "follow_up": table(
+        schemas.ROLLOUTS,
+        rollout(
+            "follow_up",
+            "c3",
+            ["hey", "Hi! Anything nice planned?", "just sleep"],
+            ended_by="end_token",
+            resamples=1,
+            faults=["too long"],
+        ),
+    ),
+}
+
+
 def assistant(shift: float, width: float) -> dict[str, Any]:
     """The figures of one assistant whose follow-up likelihood is `shift` above the untrained one's, give or take."""
     return {
@@ -128,14 +157,16 @@ def assistant(shift: float, width: float) -> dict[str, Any]:
         "reward": {arm: estimate(shift, shift - 0.2, shift + 0.2) for arm in ("drift", "follow_up")},
         "ranking_accuracy": {
             "drift": estimate(0.5 + shift, 0.35, 0.8),
-            "follow_up": None,
-            "reason": "no held-out pair",
+            "follow_up": nothing("no held-out pair").to_dict(),
         },
         "versus_untrained": {
             "follow_up_likelihood": estimate(shift, shift - width, shift + width),
             "follow_up_likelihood_backbone": estimate(shift / 2, shift / 2 - width, shift / 2 + width),
             "reply_characters": estimate(10 * shift, 10 * shift - 8, 10 * shift + 8),
-            "reward": {"drift": estimate(shift, shift - width, shift + width), "follow_up": None},
+            "reward": {
+                "drift": estimate(shift, shift - width, shift + width),
+                "follow_up": nothing("too few pairs").to_dict(),
+            },
         },
     }
 
@@ -147,15 +178,16 @@ def by_intent(with_intent: float, without: float, spread: float) -> dict[str, An
 
 METRICS: dict[str, Any] = {
     "ingest": {"n_conversations": 5, "n_messages": 40, "n_rejected": 2, "conversations_by_source": {"chitchat": 5}},
-    "clean": {"n_conversations_in": 5, "n_conversations": 3, "scrubbed": {"email": 2, "url": 0}},
+    "clean": {"n_conversations_in": 5, "n_conversations": 3, "scrubbed_by_kind": {"email": 2, "url": 0}},
     "split": {
-        "conversations": {"train": 1, "validation": 1, "test": 1, "excluded": 0},
-        "users": {"train": 1, "validation": 1, "test": 1},
+        "conversations_by_split": {"excluded": 2, "test": 1, "train": 1, "validation": 1},
+        "users_by_split": {"excluded": 1, "test": 1, "train": 1, "validation": 1},
+        "excluded_by_reason": {"validation user in train": 0, "known person in test": 2},
         "warnings": ["only 1 person in validation"],
     },
-    "mine": {"n_exchanges": 6, "n_signals": 4, "n_below_confidence": 1, "share_of_exchanges_with_signal": 0.6667},
+    "mine": summary(exchanges(table(schemas.MESSAGES, MESSAGES)), Mined(table(schemas.FEEDBACK, FEEDBACK), 1, 0)),
     "intend": {"n_intents": 3, "n_fallback": 1},
-    "train_user": {"n_samples": 160, "n_tokens": 29813, "n_target_tokens": 11204, "steps": 40},
+    "train_user": {"n_samples": 160, "n_windows": 212, "n_tokens": 29813, "n_target_tokens": 11204, "steps": 40},
     "user": {
         "perplexity": {"trained": by_intent(24.1, 25.3, 2.2), "untrained": by_intent(61.7, 66.2, 7.4)},
         "bits_per_character": {"trained": by_intent(1.42, 1.46, 0.07), "untrained": by_intent(1.85, 1.91, 0.09)},
@@ -166,7 +198,7 @@ METRICS: dict[str, Any] = {
                 "recall": estimate(0.55, 0.4, 0.7),
                 "f1": estimate(0.47, 0.36, 0.57),
             },
-            "untrained": {"precision": None, "recall": None, "f1": None, "reason": "it never ends a conversation"},
+            "untrained": dict.fromkeys(["precision", "recall", "f1"], nothing("it never ends").to_dict()),
         },
         "first_turn_diversity": {
             "human": estimate(91.0, 88.2, 93.1),
@@ -175,6 +207,7 @@ METRICS: dict[str, Any] = {
         },
         "n_conversations": 72,
         "n_users": 58,
+        "warnings": ["12 user messages beyond the first 160 tokens not scored"],
     },
     "assistants": {
         "untrained": {key: value for key, value in assistant(0, 0.1).items() if key != "versus_untrained"},
@@ -182,13 +215,19 @@ METRICS: dict[str, Any] = {
         "follow_up": assistant(0.21, 0.12),
     },
     "train_assistant/drift": {"gate": {"accuracy": 1.0, "steps": 5, "passed": True}, "accuracy": 0.83},
-    "train_reward/drift": {"validation_accuracy": 0.61},
-    "simulate/untrained": {
-        "n_conversations": 1,
-        "mean_exchanges": 2.0,
-        "ended_by": {"max_turns": 1},
-        "faults": {"repeats itself": 1},
+    "train_reward/drift": {
+        "n_train": 2,
+        "n_validation": 4,
+        "train_accuracy": accuracy(np.array([0.5, 2.0])),
+        "validation_accuracy": accuracy(np.array([0.5, 2.0, -1.0, 0.25])),
     },
+    "train_reward/follow_up": {
+        "n_train": 1,
+        "n_validation": 0,
+        "train_accuracy": accuracy(np.array([1.0])),
+        "validation_accuracy": accuracy(np.array([])),
+    },
+    **{f"simulate/{name}": counts(talks) for name, talks in ROLLOUTS.items()},
 }
 
 
@@ -268,27 +307,7 @@ def example_inputs() -> Inputs:
             ),
             "follow_up": table(schemas.PAIRS, [pair("follow_up", "c3", margin=1.234)]),
         },
-        rollouts={
-            "untrained": table(
-                schemas.ROLLOUTS,
-                rollout("untrained", "c3", ["hi", "Hello! How can I help?", "hi", "Hello!"], ended_by="max_turns"),
-            ),
-            "drift": table(
-                schemas.ROLLOUTS,
-                rollout("drift", "c3", ["hey", "Hey, how was your day?", "long, and yours?"], ended_by="end_token"),
-            ),
-            "follow_up": table(
-                schemas.ROLLOUTS,
-                rollout(
-                    "follow_up",
-                    "c3",
-                    ["hey", "Hi! Anything nice planned?", "just sleep"],
-                    ended_by="end_token",
-                    resamples=1,
-                    faults=["too long"],
-                ),
-            ),
-        },
+        rollouts=ROLLOUTS,
         metrics=METRICS,
         user_curve=table(USER_CURVE, user_curve),
         assistant_curves={arm: table(ASSISTANT_CURVE, points) for arm, points in arm_curves.items()},

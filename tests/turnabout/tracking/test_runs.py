@@ -1,17 +1,37 @@
 """Pipeline and stage runs in a real MLflow store, from the files of the toy project."""
 
 import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from mlflow.exceptions import MlflowException
+from requests.exceptions import ConnectionError as NoConnection
+from sqlalchemy.exc import SQLAlchemyError
 
 from tests.toy_project import make_project
 from turnabout import tracking
+from turnabout.errors import ConfigError
 from turnabout.processes import ProcessGroups
 from turnabout.repro import reproduce, stage_graph, wanted_stages
+from turnabout.tracking.store import bookkeeping
 
 DRIFT = "train_assistant@drift"
+
+#: An address where nothing listens.
+NOBODY = "http://127.0.0.1:9"
+
+FAILURES = [
+    MlflowException("gone"),
+    SQLAlchemyError("gone"),
+    NoConnection("gone"),
+    OSError("gone"),
+    ImportError("gone"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +55,30 @@ def client(project: Path) -> Any:
     return MlflowClient(tracking.store_uri(project))
 
 
+@contextmanager
+def lost(monkeypatch: pytest.MonkeyPatch, uri: str = NOBODY) -> Iterator[None]:
+    """MLflow pointed at a store that cannot be used, and asked once only."""
+    import mlflow
+
+    before = mlflow.get_tracking_uri()
+    with monkeypatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", uri)
+        patch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+        mlflow.set_tracking_uri(uri)
+        yield
+    mlflow.set_tracking_uri(before)
+
+
+def started(name: str, root: Path) -> str:
+    """The id of a stage's run under a new pipeline run."""
+    run_id = tracking.start_stage(name, tracking.start_pipeline(root))
+    assert run_id is not None
+    return run_id
+
+
 def recorded(client: Any, root: Path, name: str, status: str = "ran") -> Any:
     """The run of a stage recorded as a child of a new pipeline run."""
-    run_id = tracking.start_stage(name, tracking.start_pipeline(root))
+    run_id = started(name, root)
     assert client.get_run(run_id).info.status == "RUNNING"
     tracking.record_stage(name, root, run_id, status, {"seconds": 2.0})
     return client.get_run(run_id)
@@ -60,17 +101,42 @@ def test_a_training_stage_has_its_parameters_curve_model_and_table(project: Path
     assert {file.path for file in client.list_artifacts(run.info.run_id)} == {"metrics", "plots"}
 
 
-def test_a_curve_logged_live_is_not_logged_again(project: Path, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from types import SimpleNamespace
-
-    run_id = tracking.start_stage(DRIFT, tracking.start_pipeline(project))
+def test_a_curve_logged_live_is_completed_and_not_repeated(
+    project: Path, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = started(DRIFT, project)
     monkeypatch.setenv("MLFLOW_RUN_ID", run_id)
-    callback = tracking.live_curve()
-    callback.on_log(None, SimpleNamespace(global_step=3), None, logs={"loss": 0.7})
+    callback: Any = tracking.live_curve()
+    callback.on_log(None, SimpleNamespace(global_step=1), None, logs={"loss": 0.7})
     callback.on_log(None, SimpleNamespace(global_step=4), None, logs={"train_runtime": 1.0})
     monkeypatch.delenv("MLFLOW_RUN_ID")
     tracking.record_stage(DRIFT, project, run_id)
-    assert [(point.step, point.value) for point in client.get_metric_history(run_id, "loss")] == [(3, 0.7)]
+    curve = client.get_metric_history(run_id, "loss")
+    assert sorted((point.step, point.value) for point in curve) == [(1, 0.7), (2, 0.5)]
+
+
+@pytest.mark.parametrize("error", FAILURES, ids=lambda error: type(error).__name__)
+def test_a_failure_of_the_store_in_a_training_is_told_once_and_ends_the_live_curve(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked: list[int] = []
+
+    def fail(*_: Any, step: int) -> None:
+        asked.append(step)
+        raise error
+
+    monkeypatch.setenv("MLFLOW_RUN_ID", "some-run")
+    monkeypatch.setattr("mlflow.MlflowClient.log_metric", fail)
+    callback: Any = tracking.live_curve()
+    for step in (1, 2, 3):
+        callback.on_log(None, SimpleNamespace(global_step=step), None, logs={"loss": 0.7})
+    assert asked == [1]
+    assert [record.getMessage().endswith("the live curve of the training: gone") for record in caplog.records] == [True]
+
+
+def test_a_mistake_of_ours_is_not_taken_for_a_failure_of_the_store() -> None:
+    with pytest.raises(KeyError), bookkeeping("a stage"):
+        raise KeyError("stage")
 
 
 def test_simulated_conversations_are_sessions_with_one_trace_per_reply(project: Path, client: Any) -> None:
@@ -94,7 +160,7 @@ def test_what_is_up_to_date_keeps_its_metrics_but_repeats_no_chats(project: Path
 
 def test_the_pipeline_run_carries_results_report_and_lock(project: Path, client: Any) -> None:
     run_id = tracking.start_pipeline(project)
-    tracking.finish_pipeline(project, run_id, True, {"seconds": 9.0})
+    tracking.finish_pipeline(project, run_id, True, {"seconds": 9.0}, ["evaluate", "report"])
     run = client.get_run(run_id)
     assert run.info.status == "FINISHED"
     assert run.data.metrics["user.bits_per_character.trained.with_intent"] == 1.5
@@ -104,8 +170,18 @@ def test_the_pipeline_run_carries_results_report_and_lock(project: Path, client:
     assert {file.path for file in client.list_artifacts(run_id)} == {"params.yaml", "dvc.lock", "index.html"}
 
 
+@pytest.mark.parametrize(("succeeded", "stages"), [(True, ["ingest", DRIFT]), (False, ["evaluate", "report"])])
+def test_results_that_this_run_did_not_bring_up_to_date_are_not_its_own(
+    project: Path, client: Any, succeeded: bool, stages: list[str]
+) -> None:
+    run_id = tracking.start_pipeline(project)
+    tracking.finish_pipeline(project, run_id, succeeded, {"seconds": 9.0}, stages)
+    assert client.get_run(run_id).data.metrics == {"seconds": 9.0}
+    assert {file.path for file in client.list_artifacts(run_id)} == {"params.yaml", "dvc.lock"}
+
+
 def test_a_failed_stage_keeps_the_end_of_its_log(project: Path, client: Any) -> None:
-    run_id = tracking.start_stage(DRIFT, tracking.start_pipeline(project))
+    run_id = started(DRIFT, project)
     tracking.fail_stage(run_id, "no such luck")
     assert client.get_run(run_id).info.status == "FAILED"
     assert [file.path for file in client.list_artifacts(run_id)] == ["log_end.txt"]
@@ -116,6 +192,55 @@ def test_a_store_that_refuses_costs_a_warning_and_not_the_stage(
 ) -> None:
     tracking.record_stage(DRIFT, project, run_id="no-such-run")
     assert "did not record stage train_assistant@drift" in caplog.text
+
+
+def test_a_store_that_is_lost_on_the_way_costs_warnings_alone(
+    project: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    parent = tracking.start_pipeline(project)
+    with lost(monkeypatch):
+        assert tracking.start_stage(DRIFT, parent) is None
+        tracking.fail_stage("some-run", "no such luck")
+        tracking.record_stage(DRIFT, project)
+        tracking.finish_pipeline(project, parent, True, {}, [])
+    told = [record.getMessage() for record in caplog.records if record.name == "turnabout.tracking"]
+    what = [f"the start of stage {DRIFT}", "a failed stage", f"stage {DRIFT}", "the end of the pipeline run"]
+    assert len(told) == 4
+    assert all(f"did not record {each}:" in line for each, line in zip(what, told, strict=True))
+
+
+def test_a_flow_does_not_start_without_its_store(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with lost(monkeypatch), pytest.raises(ConfigError) as failure:
+        tracking.start_pipeline(project)
+    told = str(failure.value)
+    assert told.startswith(f"MLflow cannot use its store {NOBODY}: ")
+    assert "unset MLFLOW_TRACKING_URI to keep runs in .turnabout/mlflow.db" in told
+    assert "\n" not in told
+
+
+def test_a_database_without_its_driver_is_told_plainly(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with lost(monkeypatch, "postgresql+nodriver://nobody@127.0.0.1:9/runs"), pytest.raises(ConfigError, match="mend"):
+        tracking.start_pipeline(project)
+
+
+def test_a_server_that_is_down_is_asked_three_times_and_not_for_minutes(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "MLFLOW_HTTP_REQUEST_TIMEOUT"):
+        monkeypatch.setenv(name, "")  # restored afterwards
+        monkeypatch.delenv(name)
+    tracking.prepare_store(project)
+    assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "2"
+    assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "20"
+
+
+def test_a_stage_of_plain_dvc_is_a_run_of_its_own_that_says_so(project: Path, client: Any) -> None:
+    experiment = tracking.prepare_store(project)
+    tracking.record_stage(DRIFT, project)
+    run = client.search_runs([experiment], order_by=["attributes.start_time DESC"], max_results=1)[0]
+    assert run.data.tags["by"] == "dvc"
+    assert "mlflow.parentRunId" not in run.data.tags
+    assert "by" not in recorded(client, project, DRIFT).data.tags
 
 
 def test_without_a_flow_the_callback_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,12 +28,17 @@ def yielded(table: pl.DataFrame) -> dict[str, Any]:
 
 
 def examples(inputs: Inputs) -> list[dict[str, Any]]:
-    """Exchanges with their critique and rationale: half of `examples` with a kept critique, half without."""
+    """Exchanges with their critique and rationale: half of `examples` with a kept critique, half without.
+
+    Of one conversation, as far as there are enough others, one reply only.
+    """
     written = inputs.critiques.join(
         inputs.rationales, on=["conversation_id", "reply_index"], suffix="_rationale", how="left"
     )
     chosen = pl.concat(
-        written.filter(kept=kept).sort("conversation_id", "reply_index").head(max(1, inputs.examples // 2))
+        written.filter(kept=kept)
+        .sort(pl.int_range(pl.len()).over("conversation_id"), "conversation_id", "reply_index")
+        .head(max(1, inputs.examples // 2))
         for kept in (True, False)
     )
     talk = inputs.messages.join(chosen, on="conversation_id", how="semi")

@@ -10,8 +10,8 @@ PLAYERS = {"trained": "the trained user model", "prompted": "an assistant told t
 
 ENDINGS = {
     "end_token": "the simulated person left",
+    "silence": "the simulated person wrote nothing",
     "max_turns": "stopped at the longest length allowed",
-    "context": "stopped: no room left in the context",
 }
 
 
@@ -27,10 +27,10 @@ def context(inputs: Inputs) -> dict[str, Any]:
 
 
 def simulators(inputs: Inputs) -> list[str]:
-    """Who played the person, in words, from `kind:model` in the rollouts."""
+    """Who played the person, in words, from `kind:model` in the rollouts; there is one trained user model."""
     names = pl.concat([table.select("simulator") for table in inputs.rollouts.values()])
     found = [name.partition(":") for name in names["simulator"].drop_nulls().unique().sort()]
-    return [f"{PLAYERS.get(kind, kind)} ({model})" if model else PLAYERS.get(kind, kind) for kind, _, model in found]
+    return [PLAYERS[kind] + (f" ({model})" if kind == "prompted" else "") for kind, _, model in found]
 
 
 def tasks(inputs: Inputs) -> list[dict[str, Any]]:

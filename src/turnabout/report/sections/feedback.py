@@ -55,13 +55,19 @@ def chart(feedback: pl.DataFrame) -> Any:
 def examples(messages: pl.DataFrame, feedback: pl.DataFrame, label: str, most: int) -> list[dict[str, Any]]:
     """At most `most` exchanges with a signal of this label: categories in turn, the most confident of each first.
 
-    Within a category, a span that was shown before comes after all that were not: "Exactly!" six times teaches little.
+    Within a category, words or a conversation shown before come after all that were not: "Exactly!" six times teaches
+    little.
     """
     ranked = (
         feedback.filter(pl.col("label") == label)
         .sort("confidence", "conversation_id", "reply_index", "miner", descending=[True, False, False, False])
         .unique(["conversation_id", "reply_index"], keep="first", maintain_order=True)
-        .with_columns(repeat=pl.int_range(pl.len()).over("category", pl.col("span").str.to_lowercase()))
+        .with_columns(
+            repeat=pl.max_horizontal(
+                pl.int_range(pl.len()).over("category", pl.col("span").str.to_lowercase()),
+                pl.int_range(pl.len()).over("category", "conversation_id"),
+            )
+        )
         .sort("repeat", maintain_order=True)
         .with_columns(rank=pl.int_range(pl.len()).over("category"))
         .sort("rank", "category")

@@ -14,7 +14,12 @@ SCORES = ("follow_up_likelihood", "follow_up_likelihood_backbone")
 def context(inputs: Inputs) -> dict[str, Any]:
     """The opening paragraph as sentences, what became of each arm, and the tiles."""
     return {
-        "sentences": [log_sentence(inputs), user_sentence(inputs), simulator_sentence(inputs)],
+        "sentences": [
+            log_sentence(inputs),
+            user_sentence(inputs),
+            leaving_sentence(inputs),
+            simulator_sentence(inputs),
+        ],
         "arms": [assistant_sentence(inputs, arm) for arm in inputs.arms],
         "tiles": tiles(inputs),
     }
@@ -44,6 +49,17 @@ def user_sentence(inputs: Inputs) -> str:
         "inside the noise": "cannot be told from the untrained backbone, inside the noise, in predicting people",
     }
     return f"The trained user model {outcome[saved.verdict]}: {shown(saved)} bits per character saved."
+
+
+def leaving_sentence(inputs: Inputs) -> str:
+    """How well the user model knows when people leave, beside the backbone; the two are not compared case by case."""
+    trained, untrained = (
+        figure(inputs.metrics.get("user", {}), "termination", model, "f1") for model in ("trained", "untrained")
+    )
+    if trained.value is None:
+        return f"Whether it knows when people leave is not measured: {trained.reason}."
+    other = f"was not measured: {untrained.reason}" if untrained.value is None else f"with {shown(untrained)}"
+    return f"It finds the moment people leave with an F1 of {shown(trained)}; the untrained backbone {other}."
 
 
 def assistant_sentence(inputs: Inputs, arm: str) -> str:

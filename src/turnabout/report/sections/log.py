@@ -10,7 +10,7 @@ SPLITS = {
     "train": "for learning",
     "validation": "for choices made along the way",
     "test": "for the results on this page",
-    "excluded": "set aside: shares a person with the test set",
+    "excluded": "set aside: shares a person with another split",
 }
 
 
@@ -21,6 +21,7 @@ def context(inputs: Inputs) -> dict[str, Any]:
         "rejected": reasons(inputs.ingest_quarantine),
         "dropped": reasons(inputs.clean_quarantine),
         "sources": inputs.metrics.get("ingest", {}).get("conversations_by_source", {}),
+        "excluded": {why: n for why, n in inputs.metrics.get("split", {}).get("excluded_by_reason", {}).items() if n},
         "scrubbed": {kind: n for kind, n in inputs.metrics.get("clean", {}).get("scrubbed_by_kind", {}).items() if n},
         "warnings": inputs.metrics.get("split", {}).get("warnings", []),
     }

@@ -8,6 +8,9 @@ from turnabout.report.charts import curves
 from turnabout.report.figures import figure
 from turnabout.report.inputs import Inputs
 
+#: What an arm reads whose pairs are built from criticised replies.
+CRITIQUES = "data/critiques.parquet"
+
 #: What the reward model was measured on.
 REWARD_ACCURACIES = ("train_accuracy", "validation_accuracy")
 
@@ -27,6 +30,7 @@ def arm(inputs: Inputs, name: str) -> dict[str, Any]:
         "kept": built["keep"].sum(),
         "by_split": dict(built.filter("keep").group_by("split").len().sort("split").iter_rows()),
         "dropped": dict(dropped.iter_rows()),
+        "criticised": criticised(inputs, name),
         "margin": built.filter("keep")["margin"].mean(),
         "training": inputs.metrics.get(f"train_assistant/{name}", {}),
         "reward": {part: figure(inputs.metrics, f"train_reward/{name}", part) for part in REWARD_ACCURACIES},
@@ -34,10 +38,23 @@ def arm(inputs: Inputs, name: str) -> dict[str, Any]:
     }
 
 
+def criticised(inputs: Inputs, name: str) -> dict[str, int] | None:
+    """Criticised replies that an arm built a pair on, and those with a kept critique; None where it reads no critiques.
+
+    The other replies were improved on by what the person said alone.
+    """
+    if inputs.arms[name] != CRITIQUES:
+        return None
+    reply = ["conversation_id", "reply_index"]
+    replies = inputs.pairs[name].unique(reply)
+    return {"n": replies.height, "kept": replies.join(inputs.critiques.filter("kept"), on=reply, how="semi").height}
+
+
 def examples(built: pl.DataFrame, most: int) -> list[dict[str, Any]]:
-    """The kept pairs with the widest margin, else the heaviest."""
+    """The kept pairs with the widest margin, else the heaviest: one per conversation, as far as there are enough."""
     kept = built.filter("keep").with_columns(strength=pl.col("margin").fill_null(pl.col("weight")))
-    return kept.sort("strength", "pair_id", descending=[True, False], nulls_last=True).head(most).to_dicts()
+    ranked = kept.sort("strength", "pair_id", descending=[True, False], nulls_last=True)
+    return ranked.sort(pl.int_range(pl.len()).over("conversation_id"), maintain_order=True).head(most).to_dicts()
 
 
 def curve(inputs: Inputs) -> Any:

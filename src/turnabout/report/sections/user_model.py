@@ -52,17 +52,17 @@ def bits_chart(user: Metrics) -> Any:
 
 
 def turn_chart(by_turn: pl.DataFrame) -> Any:
-    """Bits per character by the user's turn, told the intent, with intervals; None where nothing was measured."""
+    """Bits per character by the user's message, told the intent, with intervals; None where nothing was measured."""
     told = by_turn.filter(pl.col("intent") == "with_intent").drop_nulls("bits_per_character").sort("turn")
     lines = {words: points for name, words in MODELS.items() if (points := told.filter(model=name)).height}
     if not lines:
         return None
-    alt = "Bits per character by turn. " + "; ".join(
-        f"{words}: from {points['bits_per_character'][0]:.2f} at turn {points['turn'][0]} "
-        f"to {points['bits_per_character'][-1]:.2f} at turn {points['turn'][-1]}"
+    alt = "Bits per character by message. " + "; ".join(
+        f"{words}: from {points['bits_per_character'][0]:.2f} at message {points['turn'][0]} "
+        f"to {points['bits_per_character'][-1]:.2f} at message {points['turn'][-1]}"
         for words, points in lines.items()
     )
-    return bands("turns", alt, lines, "turn", "bits_per_character", ("the person's turn", "bits per character"))
+    return bands("turns", alt, lines, "turn", "bits_per_character", ("the person's message", "bits per character"))
 
 
 def curve(points: pl.DataFrame) -> Any:
