@@ -4,6 +4,7 @@ import json
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -48,7 +49,7 @@ def project(place: Path, model: Path, log: Sequence[dict[str, Any]]) -> Path:
     (place / "logs" / "log.jsonl").write_text("".join(json.dumps(talk) + "\n" for talk in log))
     (place / "params.yaml").write_text(yaml.safe_dump(tiny_params(model)))
     subprocess.run(["git", "init", "-q"], cwd=place, check=True)
-    subprocess.run(["dvc", "init", "-q"], cwd=place, check=True)
+    subprocess.run([sys.executable, "-m", "dvc", "init", "-q"], cwd=place, check=True)
     return place
 
 
