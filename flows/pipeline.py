@@ -54,7 +54,7 @@ def turnabout_pipeline(targets: list[str] | None = None, force: bool = False, ro
     parent = tracking.start_pipeline(root)
     succeeded = False
     with view(names) as shown, PeakMemory(os.getpid()) as memory:
-        runner = StageRunner(root, parent, shown, force)
+        runner = StageRunner(root, parent, shown, force, [name for name in names if graph.nodes[name]["stage"].alone])
         try:
             statuses = _results(_submitted(graph, names, runner))
             succeeded = True

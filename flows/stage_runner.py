@@ -1,9 +1,10 @@
 """One run of the pipeline as its stages share it: processes, view, bookkeeping."""
 
+import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from flows.console import BAR, View
@@ -16,26 +17,40 @@ Logger = logging.Logger | logging.LoggerAdapter[logging.Logger]
 
 
 #: Stages that run side by side. Each uses all cores (its waiting threads sleep), so a second one fills what the first
-#: leaves idle while it loads, and a third would only cost memory.
+#: leaves idle while it loads, and a third would only cost memory. A stage marked `meta: {alone: true}` in `dvc.yaml`
+#: (a training: weights, gradients and optimiser) has the machine to itself.
 SIDE_BY_SIDE = 2
 
 
 class StageRunner:
     """Makes stages current for one pipeline run, from any thread, and remembers what each took."""
 
-    def __init__(self, root: Path, parent: str, view: View, force: bool) -> None:
+    def __init__(self, root: Path, parent: str, view: View, force: bool, alone: Collection[str] = ()) -> None:
         self.groups = ProcessGroups()
         self.runs: list[StageRun] = []
         self._root = root
         self._parent = parent
         self._view = view
         self._force = force
+        self._alone = frozenset(alone)
         self._slots = threading.BoundedSemaphore(SIDE_BY_SIDE)
+        self._door = threading.Lock()
 
     def run(self, name: str, log: Logger) -> StageRun:
         """Make one stage current and record it. Raises `StageFailed` with the end of its log."""
-        with self._slots:
+        with self._room(SIDE_BY_SIDE if name in self._alone else 1):
             return self._run(name, log)
+
+    @contextlib.contextmanager
+    def _room(self, slots: int) -> Iterator[None]:
+        """Hold that many slots. One stage at a time collects them, so that no two wait for each other's."""
+        with self._door:
+            for _ in range(slots):
+                self._slots.acquire()
+        try:
+            yield
+        finally:
+            self._slots.release(slots)
 
     def _run(self, name: str, log: Logger) -> StageRun:
         self._view.begin(name)

@@ -43,6 +43,8 @@ class Stage:
     """Every file or folder it writes, metrics and plots included."""
     metrics: tuple[str, ...]
     plots: tuple[Plot, ...]
+    alone: bool = False
+    """Whether it should have the machine to itself (`meta: {alone: true}`)."""
 
     @property
     def arm(self) -> str | None:
@@ -181,6 +183,7 @@ def _stage(node: Any) -> Stage:
         outs=tuple(out.def_path for out in node.outs),
         metrics=tuple(out.def_path for out in node.outs if out.metric),
         plots=tuple(Plot(out.def_path, out.plot["x"], out.plot["y"]) for out in node.outs if out.plot),
+        alone=bool((node.meta or {}).get("alone")),
     )
 
 
