@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from turnabout.repro import Stage, content_hashes, stage_graph
 from turnabout.tracking.chats import log_chats
@@ -60,9 +61,18 @@ def record_stage(
                 _log_curves(root, stage, run.info.run_id)
                 for path in (out for out in stage.outs if out.startswith("data/rollouts/")):
                     log_chats(root / path, run.info.run_id, name)
-            mlflow.log_params(stage_params(root, stage.params) | ({"arm": stage.arm} if stage.arm else {}))
+            mlflow.log_params(_params(root, stage))
             mlflow.log_metrics(stage_metrics(root, stage.metrics) | dict(usage or {}))
             _log_files(root, stage)
+
+
+def _params(root: Path, stage: Stage) -> dict[str, Any]:
+    """The stage's parameters. An arm's own go without its name, so that MLflow lines up the arms it compares."""
+    told = stage_params(root, stage.params)
+    if stage.arm is None:
+        return told
+    own = f"arms.{stage.arm}."
+    return {"arm": stage.arm} | {f"arm.{k.removeprefix(own)}" if k.startswith(own) else k: v for k, v in told.items()}
 
 
 def _tags(name: str) -> dict[str, str]:

@@ -89,7 +89,7 @@ def test_a_training_stage_has_its_parameters_curve_model_and_table(project: Path
     md5 = hashlib.md5((project / "data/messages.parquet").read_bytes()).hexdigest()
     assert run.info.status == "FINISHED"
     assert run.data.params["arm"] == "drift"
-    assert run.data.params["arms.drift.train.loss.beta"] == "0.1"
+    assert run.data.params["arm.train.loss.beta"] == "0.1"
     assert run.data.tags["status"] == "ran"
     assert run.data.metrics["seconds"] == 2.0
     curve = client.get_metric_history(run.info.run_id, "loss")
