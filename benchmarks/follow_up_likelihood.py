@@ -12,7 +12,7 @@ from turnabout.follow_ups.phrases import Phrases
 from turnabout.generation import Message
 from turnabout.sources.chitchat import Chitchat
 
-N_CONTEXTS, N_MESSAGES, BATCH = 24, 10, 16
+N_CONTEXTS, N_MESSAGES, BATCH = 8, 10, 16
 BACKBONE = "smollm2-135m-instruct"
 
 
@@ -49,7 +49,7 @@ def padded_rows(checkpoint: backbones.Checkpoint, asked: Sequence[Sequence[Messa
 def main() -> None:
     checkpoint = backbones.load_named(BACKBONE, "float32")
     phrases = load_phrases(per_dimension=2)
-    phrases = Phrases(phrases.positive[:10], phrases.negative[:10])
+    phrases = phrases._replace(positive=phrases.positive[:10], negative=phrases.negative[:10])
     asked = contexts()
     follow_up_likelihood(checkpoint, asked[:2], phrases, BATCH)  # warm-up
     began = time.perf_counter()
