@@ -59,8 +59,8 @@ def finish_pipeline(
 
 
 def _git(root: Path) -> dict[str, str]:
-    """Commit and dirty flag (uncommitted changes) of the project; nothing outside a git repository."""
-    told = [_asked(root, "rev-parse", "HEAD"), _asked(root, "status", "--porcelain")]
+    """Commit and dirty flag (tracked files with uncommitted changes); nothing outside a git repository."""
+    told = [_asked(root, "rev-parse", "HEAD"), _asked(root, "status", "--porcelain", "--untracked-files=no")]
     if told[0] is None or told[1] is None:
         return {}
     return {"mlflow.source.git.commit": told[0], "git.commit": told[0], "git.dirty": str(bool(told[1])).lower()}
