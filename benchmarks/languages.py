@@ -1,0 +1,75 @@
+"""Language identification of short chat messages: right, silent and wrong answers and speed of four libraries.
+
+The messages of languages.tsv were written for this benchmark, in 28 languages; `-` marks those that tell none.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import polars as pl
+
+from benchmarks.peers import with_installed
+from turnabout.cleaning.languages import LEAST_SURE, detected
+
+MESSAGES = Path(__file__).with_name("languages.tsv")
+N_REPEATS = 20
+
+Find = Callable[[list[str]], list[str | None]]
+
+
+def ours(texts: list[str]) -> list[str | None]:
+    return detected(pl.Series(texts)).to_list()
+
+
+def with_py3langid(_: ModuleType) -> Find:
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True, min_confidence=LEAST_SURE)
+    return lambda texts: [identifier.classify(text)[0].replace("und", "") or None for text in texts]
+
+
+def with_pycld2(pycld2: ModuleType) -> Find:
+    codes = {"un": None, "iw": "he"}
+
+    def find(texts: list[str]) -> list[str | None]:
+        answers = [pycld2.detect(text)[2][0][1] for text in texts]
+        return [codes.get(answer, answer) for answer in answers]
+
+    return find
+
+
+def with_lingua(lingua: ModuleType) -> Find:
+    detector = lingua.LanguageDetectorBuilder.from_all_languages().with_low_accuracy_mode().build()
+
+    def find(texts: list[str]) -> list[str | None]:
+        answers = [detector.detect_language_of(text) for text in texts]
+        return [answer and answer.iso_code_639_1.name.lower() for answer in answers]
+
+    return find
+
+
+def main() -> None:
+    rows = pl.read_csv(MESSAGES, separator="\t", quote_char=None)
+    texts, truth = rows["text"].to_list(), [None if code == "-" else code for code in rows["language"]]
+    n_silent = truth.count(None)
+    print(f"{len(texts) - n_silent} messages in {len(set(truth)) - 1} languages, {n_silent} that tell none")
+    makers = {"py3langid": with_py3langid, "pycld2": with_pycld2, "lingua": with_lingua}
+    for name, find in {"turnabout": ours, **with_installed(makers)}.items():
+        answers = list(zip(find(texts), truth, strict=True))
+        began = time.perf_counter()
+        for _ in range(N_REPEATS):
+            find(texts)
+        seconds = (time.perf_counter() - began) / N_REPEATS
+        right = sum(answer == code for answer, code in answers if code)
+        wrong = sum(answer is not None and answer != code for answer, code in answers if code)
+        made_up = sum(answer is not None for answer, code in answers if not code)
+        print(
+            f"{name:10} right {right}, silent {len(texts) - n_silent - right - wrong}, wrong {wrong}; "
+            f"{made_up} of {n_silent} made up; {len(texts) / seconds:,.0f} messages/s"
+        )
+
+
+if __name__ == "__main__":
+    main()

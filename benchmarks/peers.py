@@ -1,0 +1,30 @@
+"""Libraries that a benchmark compares with and the project does not need: used where installed, else named.
+
+To have them in a folder of their own:
+
+    pip install --no-deps --target .peers gaoya datasketch py3langid pycld2 lingua-language-detector \
+        better-profanity profanex alt-profanity-check
+    PYTHONPATH=.peers python -m benchmarks.near_duplicates
+"""
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from types import ModuleType
+from typing import TypeVar
+
+Made = TypeVar("Made")
+
+
+def installed(name: str) -> ModuleType | None:
+    """The module, or None after telling that it could not be compared."""
+    try:
+        return import_module(name)
+    except ImportError:
+        print(f"not compared: {name} is not installed; benchmarks/peers.py says how")
+        return None
+
+
+def with_installed(makers: Mapping[str, Callable[[ModuleType], Made]]) -> dict[str, Made]:
+    """By module name what each maker makes of its module, of the modules that are installed."""
+    modules = {name: installed(name) for name in makers}
+    return {name: makers[name](module) for name, module in modules.items() if module is not None}
