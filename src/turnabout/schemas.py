@@ -7,6 +7,9 @@ from turnabout.errors import DataError
 MESSAGE = pl.Struct({"role": pl.String(), "content": pl.String()})
 
 #: One message. `user_key` is the person who wrote it (null for a model); `at` is UTC; `extras` is a JSON object.
+#: `alternatives` are other replies people were shown in its place. `preferences`, as long, says of each how much this
+#: reply was preferred to it: 1 this one, -1 the alternative, 0 a tie, null where nobody compared. `flags` warns of the
+#: text: `toxic`, `redacted`.
 MESSAGES = pl.Schema(
     {
         "conversation_id": pl.String(),
@@ -22,6 +25,8 @@ MESSAGES = pl.Schema(
         "reaction": pl.String(),
         "edited_text": pl.String(),
         "alternatives": pl.List(pl.String()),
+        "preferences": pl.List(pl.Float64()),
+        "flags": pl.List(pl.String()),
         "extras": pl.String(),
     }
 )
@@ -32,7 +37,9 @@ QUARANTINE = pl.Schema({"source": pl.String(), "record": pl.String(), "reason": 
 #: One conversation. `split` is train | validation | test | excluded (shares a person across a border).
 SPLITS = pl.Schema({"conversation_id": pl.String(), "user_key": pl.String(), "split": pl.String()})
 
-#: One signal on one assistant reply. `reply_index`/`evidence_index` are message indexes; score in [-1, 1].
+#: One signal on one assistant reply. `reply_index`/`evidence_index` are message indexes; score in [-1, 1]. `rule` is the
+#: miner's own name for what it went by, null where it has none. Rows of the miner `ensemble` are decisions: one per
+#: reply, the others' signals together.
 FEEDBACK = pl.Schema(
     {
         "conversation_id": pl.String(),
@@ -40,11 +47,36 @@ FEEDBACK = pl.Schema(
         "evidence_index": pl.Int32(),
         "label": pl.String(),
         "category": pl.String(),
+        "rule": pl.String(),
         "span": pl.String(),
         "score": pl.Float64(),
         "confidence": pl.Float64(),
         "miner": pl.String(),
         "version": pl.String(),
+    }
+)
+
+#: One exchange that people were asked to judge. `draw` counts the samples drawn so far; `stratum` is what the miners had
+#: said of it then; `n_stratum` exchanges of that stratum could be drawn and `n_drawn` were.
+LABEL_SAMPLE = pl.Schema(
+    {
+        "conversation_id": pl.String(),
+        "reply_index": pl.Int32(),
+        "draw": pl.Int32(),
+        "stratum": pl.String(),
+        "n_stratum": pl.Int32(),
+        "n_drawn": pl.Int32(),
+    }
+)
+
+#: One person's judgement of one exchange. `label` is sat | dsat | none; `category` may be null.
+LABELS = pl.Schema(
+    {
+        "conversation_id": pl.String(),
+        "reply_index": pl.Int32(),
+        "label": pl.String(),
+        "category": pl.String(),
+        "annotator": pl.String(),
     }
 )
 

@@ -19,12 +19,12 @@ from datetime import datetime
 from importlib.resources import files
 from itertools import chain, groupby
 from operator import itemgetter
+from pathlib import Path
 from typing import Any, Literal
 
-import polars as pl
-
-from turnabout import schemas
-from turnabout.sources.base import Batch, Source
+from turnabout.sources.base import Batch, Piece, Source
+from turnabout.sources.conversation import LoggedConversation, LoggedMessage
+from turnabout.sources.files import batched
 
 
 class Chitchat(Source):
@@ -32,44 +32,39 @@ class Chitchat(Source):
 
     format: Literal["chitchat"] = "chitchat"
 
-    def batches(self) -> Iterator[Batch]:
-        """The whole log as one batch (0.2 million short texts)."""
-        yield read(json.loads((files("chitchat_dataset") / "dataset.json").read_text(encoding="utf-8")))
+    def pieces(self) -> list[Piece]:
+        """The one file of the wheel."""
+        return [Piece("chitchat", Path(str(files("chitchat_dataset") / "dataset.json")))]
+
+    def batches(self, piece: Piece) -> Iterator[Batch]:
+        """The whole log in bounded batches, the earliest conversation first."""
+        assert piece.path is not None
+        records = json.loads(piece.path.read_text(encoding="utf-8"))
+        return batched(judged(records), self.format)
 
 
-def read(records: Mapping[str, Any]) -> Batch:
-    """Messages of the records in which two people speak; the others are rejected with the reason."""
-    accepted: list[dict[str, Any]] = []
-    rejected: list[dict[str, str]] = []
-    for key, record in records.items():
+def judged(records: Mapping[str, Any]) -> Iterator[LoggedConversation | dict[str, str]]:
+    """The records in which two people speak as conversations, and a row of quarantine for each other, by start."""
+    for key, record in sorted(records.items(), key=lambda item: (item[1]["start"], item[0])):
         n_people = len({text["sender"] for text in chain.from_iterable(record["messages"])})
-        if n_people == 2:
-            accepted += messages_of(key, record)
-        else:
-            rejected.append(rejection(key, record, n_people))
-    return Batch(pl.DataFrame(accepted, schema=schemas.MESSAGES), pl.DataFrame(rejected, schema=schemas.QUARANTINE))
+        yield conversation(key, record) if n_people == 2 else rejection(key, record, n_people)
 
 
-def messages_of(key: str, record: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One row per message: all that one person sends before the other answers, a line each."""
+def conversation(key: str, record: Mapping[str, Any]) -> LoggedConversation:
+    """One message is all that one person sends before the other answers, a line each."""
     texts = chain.from_iterable(record["messages"])
     bursts = [(sender, list(burst)) for sender, burst in groupby(texts, key=itemgetter("sender"))]
-    rows = [
-        {
-            "conversation_id": f"chitchat:{key}",
-            "message_index": index,
-            "role": "user" if sender == bursts[0][0] else "assistant",
-            "text": "\n".join(text["text"] for text in burst),
-            "at": datetime.fromisoformat(burst[0]["timestamp"]),
-            "user_key": sender,
-            "source": "chitchat",
-            "extras": "{}",
-        }
-        for index, (sender, burst) in enumerate(bursts)
+    messages = [
+        LoggedMessage(
+            role="user" if sender == bursts[0][0] else "assistant",
+            text="\n".join(text["text"] for text in burst),
+            at=datetime.fromisoformat(burst[0]["timestamp"]),
+            user_key=sender,
+        )
+        for sender, burst in bursts
     ]
     further = {name: value for name, value in record.items() if name != "messages"}
-    rows[0]["extras"] = json.dumps(further, sort_keys=True, ensure_ascii=False)
-    return rows
+    return LoggedConversation(messages, conversation_id=f"chitchat:{key}", extras=further)
 
 
 def rejection(key: str, record: Mapping[str, Any], n_people: int) -> dict[str, str]:

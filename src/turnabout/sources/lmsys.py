@@ -1,0 +1,84 @@
+"""LMSYS-Chat-1M: conversations of the public with 25 models, as JSON lines or the Hub's Parquet.
+
+A row (broken here for the page, text invented):
+
+    {"conversation_id": "7d20", "model": "vicuna-13b", "turn": 1, "language": "Portuguese", "redacted": true,
+     "conversation": [{"role": "user", "content": "Oi, sou NAME_1"}, {"role": "assistant", "content": "Oi, NAME_1!"}],
+     "openai_moderation": [{"flagged": true, "categories": {"hate": true}, "category_scores": {"hate": 0.6}},
+                           {"flagged": false, "categories": {"hate": false}, "category_scores": {"hate": 0.0}}]}
+
+becomes two messages, both of `model` vicuna-13b and `language` pt:
+
+    conversation_id  message_index  role       text            user_key                 flags
+    lmsys:7d20       0              user       Oi, sou NAME_1  conversation:lmsys:7d20  [toxic, redacted]
+    lmsys:7d20       1              assistant  Oi, NAME_1!     null                     [redacted]
+
+with `extras` {"moderation": {"hate": 0.6}} and {}.
+
+The release names no people: every conversation is taken for another person's, so a split by person is a split by
+conversation here, and somebody may speak on both sides of it. It has no times either. `redacted` is told of a whole
+conversation and flags each of its messages; `toxic` is what moderation flagged.
+"""
+
+from collections.abc import Iterable
+from itertools import zip_longest
+from typing import Any, Literal
+
+import msgspec
+
+from turnabout.sources.conversation import LoggedConversation, LoggedMessage
+from turnabout.sources.extras import known
+from turnabout.sources.files import FileSource
+from turnabout.sources.languages import language_code
+from turnabout.sources.moderation import Moderation
+
+
+class Message(msgspec.Struct):
+    """One message of a row."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Row(msgspec.Struct):
+    """One conversation."""
+
+    conversation_id: str
+    conversation: list[Message]
+    model: str | None = None
+    language: str | None = None
+    redacted: bool | None = None
+    openai_moderation: list[Moderation | None] | None = None
+
+
+class Lmsys(FileSource):
+    """Rows of LMSYS-Chat-1M."""
+
+    format: Literal["lmsys"] = "lmsys"
+
+    @classmethod
+    def recognises(cls, content: Any) -> bool:
+        """Whether it has an id and a conversation."""
+        return isinstance(content, dict) and {"conversation_id", "conversation"} <= content.keys()
+
+    def conversations(self, content: Any) -> Iterable[LoggedConversation]:
+        """The one conversation of a row."""
+        row = msgspec.convert(content, Row)
+        verdicts = (row.openai_moderation or [])[: len(row.conversation)]
+        yield LoggedConversation(
+            [said(message, verdict, row) for message, verdict in zip_longest(row.conversation, verdicts)],
+            conversation_id=f"lmsys:{row.conversation_id}",
+            model=row.model,
+            language=language_code(row.language),
+        )
+
+
+def said(message: Message, verdict: Moderation | None, row: Row) -> LoggedMessage:
+    """One message with what moderation said of it."""
+    is_true = {"toxic": verdict and verdict.flagged, "redacted": row.redacted}
+    return LoggedMessage(
+        role=message.role,
+        text=message.content,
+        flags=[flag for flag, holds in is_true.items() if holds],
+        extras=known(moderation=(verdict.found() if verdict else None) or None),
+    )
