@@ -21,6 +21,7 @@ from flows.stage_runner import StageRunner
 from turnabout import tracking
 from turnabout.errors import StageFailed, TurnaboutError
 from turnabout.last_run import StageRun, write_last_run
+from turnabout.live import live_stages
 from turnabout.processes import PeakMemory
 from turnabout.repro import mend_lock, stage_graph, wanted_stages
 
@@ -42,9 +43,9 @@ def run_stage(name: str, runner: StageRunner) -> str:
 def turnabout_pipeline(targets: list[str] | None = None, force: bool = False, root: Path = Path(".")) -> dict[str, str]:
     """Bring the targets (default: everything) up to date, and return each stage's status.
 
-    `force` runs every wanted stage whether stale or not. A stage that fails takes what follows it down with it;
-    branches beside it go on. Raises `StageFailed` with the end of the log of each stage that failed, and `ConfigError`
-    before any stage runs where MLflow's store cannot be used.
+    `force` runs every wanted stage whether stale or not; a stage that reads a live source always runs. A stage that
+    fails takes what follows it down with it; branches beside it go on. Raises `StageFailed` with the end of the log of
+    each stage that failed, and `ConfigError` before any stage runs where MLflow's store cannot be used.
     """
     root = root.resolve()
     mend_lock(root)
@@ -54,7 +55,8 @@ def turnabout_pipeline(targets: list[str] | None = None, force: bool = False, ro
     parent = tracking.start_pipeline(root)
     succeeded = False
     with view(names) as shown, PeakMemory(os.getpid()) as memory:
-        runner = StageRunner(root, parent, shown, force, [name for name in names if graph.nodes[name]["stage"].alone])
+        alone = [name for name in names if graph.nodes[name]["stage"].alone]
+        runner = StageRunner(root, parent, shown, names if force else live_stages(root), alone)
         try:
             statuses = _results(_submitted(graph, names, runner))
             succeeded = True

@@ -25,13 +25,15 @@ SIDE_BY_SIDE = 2
 class StageRunner:
     """Makes stages current for one pipeline run, from any thread, and remembers what each took."""
 
-    def __init__(self, root: Path, parent: str, view: View, force: bool, alone: Collection[str] = ()) -> None:
+    def __init__(
+        self, root: Path, parent: str, view: View, forced: Collection[str], alone: Collection[str] = ()
+    ) -> None:
         self.groups = ProcessGroups()
         self.runs: list[StageRun] = []
         self._root = root
         self._parent = parent
         self._view = view
-        self._force = force
+        self._forced = frozenset(forced)
         self._alone = frozenset(alone)
         self._slots = threading.BoundedSemaphore(SIDE_BY_SIDE)
         self._door = threading.Lock()
@@ -71,7 +73,7 @@ class StageRunner:
 
     def _current(self, name: str, log: Logger) -> StageRun | None:
         """The stage as it stands where it is up to date: asking DVC in this process is cheaper than starting one."""
-        if self._force:
+        if name in self._forced:
             return None
         began = time.monotonic()
         reasons = stale_reasons(self._root, [name]).get(name)
@@ -89,7 +91,7 @@ class StageRunner:
             name,
             self.groups,
             self._listener(name, log),
-            force=self._force,
+            force=name in self._forced,
             terminal=self._view.wants_bars,
             env=env,
         )

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -123,6 +124,14 @@ def reproduce(
     if finished.status:
         raise StageFailed(f"stage {name} ended with status {finished.status}; the end of its log:\n{finished.tail}")
     return (seen.pop() if seen else "ran"), finished
+
+
+def drop_old_versions(root: Path) -> None:
+    """Delete from DVC's cache whatever the project's present outputs do not use. Raises `StageFailed` where it cannot."""
+    command = [sys.executable, "-m", "dvc", "gc", "--workspace", "--force", "--quiet"]
+    done = subprocess.run(command, cwd=root, env={**os.environ, **ENVIRONMENT}, capture_output=True, text=True)
+    if done.returncode:
+        raise StageFailed(f"`dvc gc --workspace` ended with status {done.returncode}:\n{done.stderr}")
 
 
 def mend_lock(root: Path) -> bool:

@@ -79,6 +79,12 @@ def test_one_knob_reruns_its_arm_and_what_follows(project: Path) -> None:
     }
 
 
+def test_a_live_stage_runs_although_it_is_current(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(project, "train_assistant@drift")
+    monkeypatch.setattr("flows.pipeline.live_stages", lambda root: frozenset({"ingest"}))
+    assert run(project, "train_assistant@drift") == {"ingest": "ran", "train_assistant@drift": "up-to-date"}
+
+
 def test_a_target_leaves_other_branches_alone_and_force_runs_what_is_current(project: Path) -> None:
     assert run(project, "train_assistant@drift", force=True) == {"ingest": "ran", "train_assistant@drift": "ran"}
 

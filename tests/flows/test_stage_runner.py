@@ -23,7 +23,7 @@ def test_a_stage_alone_has_nothing_beside_it_and_the_others_run_two_by_two(monke
             running.discard(name)
 
     monkeypatch.setattr(StageRunner, "_run", stand_in)
-    runner = StageRunner(Path(), "parent", nullcontext(), False, alone=["big"])  # type: ignore[arg-type]
+    runner = StageRunner(Path(), "parent", nullcontext(), [], alone=["big"])  # type: ignore[arg-type]
     names = ["a", "b", "big", "c", "d", "e"]
     threads = [threading.Thread(target=runner.run, args=(name, None)) for name in names]
     for thread in threads:

@@ -5,6 +5,13 @@ Their first docstring line is what `--help` shows; they import inside `execute`,
 
 from types import ModuleType
 
-from turnabout.commands import doctor, plan, run, ui
+from turnabout.commands import doctor, forget, label, plan, run, ui
 
-COMMANDS: dict[str, ModuleType] = {"run": run, "plan": plan, "ui": ui, "doctor": doctor}
+COMMANDS: dict[str, ModuleType] = {
+    "run": run,
+    "plan": plan,
+    "ui": ui,
+    "doctor": doctor,
+    "forget": forget,
+    "label": label,
+}

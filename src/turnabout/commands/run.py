@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +22,8 @@ def add_arguments(options: argparse.ArgumentParser) -> None:
 
 def execute(targets: Sequence[str], force: bool) -> int:
     """Run what is stale among the targets and their ancestors; the flow's exit status."""
+    from turnabout.commands.forget import sweep_if_due
+    from turnabout.live import live_stages
     from turnabout.params import load_params
     from turnabout.project import REPORT, find_root
     from turnabout.repro import mend_lock, stage_graph, stale_reasons, wanted_stages
@@ -29,15 +32,18 @@ def execute(targets: Sequence[str], force: bool) -> int:
     load_params(root / "params.yaml")
     mend_lock(root)
     names = wanted_stages(stage_graph(root), targets)
-    if not force and not stale_reasons(root, names):
+    if not force and live_stages(root).isdisjoint(names) and not stale_reasons(root, names):
         print(f"Everything is up to date ({len(names)} stages), nothing to do.")
         _tell_where(root / REPORT, names)
+        sweep_if_due(root)
         return 0
+    began = time.time()
     status = _run_flow(root, targets, force)
     if status == 0:
         if "evaluate" in names:
             _tell_result(root)
         _tell_where(root / REPORT, names)
+        sweep_if_due(root, began)
     return status
 
 

@@ -1,0 +1,59 @@
+"""Keep people out of everything from the next run on, and sweep what older runs kept of them.
+
+Adds them to `forgotten.txt`; the next `turnabout run` makes every table without them and then sweeps.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def add_arguments(options: argparse.ArgumentParser) -> None:
+    """The people."""
+    options.add_argument("people", nargs="+", metavar="USER", help="a person's user_key, as it stands in data/messages")
+
+
+def execute(people: Sequence[str]) -> int:
+    """Add the people to the list and say what will go."""
+    from turnabout.forgetting import FORGOTTEN, extended
+    from turnabout.io import write_text
+    from turnabout.project import find_root
+
+    root = find_root(Path.cwd())
+    path = root / FORGOTTEN
+    write_text(extended(path.read_text(encoding="utf-8") if path.exists() else "", people), path)
+    for person, n_conversations in conversations_of(root / "data" / "messages", people).items():
+        print(f"{person}: {n_conversations} conversations in data/messages")
+    print(f"Added to {FORGOTTEN}. The next `turnabout run` makes every table and model without these conversations,")
+    print("then deletes what older runs kept: old versions in DVC's cache (of other branches and commits, too), stored")
+    print("answers, files and chats of earlier MLflow runs. The logs themselves, remotes and backups are yours to delete.")
+    return 0
+
+
+def conversations_of(messages: Path, people: Sequence[str]) -> dict[str, int]:
+    """In how many conversations each of these people writes; 0 for all where there is no table yet."""
+    import polars as pl
+
+    counts: dict[str, int] = {}
+    if messages.exists():
+        written = pl.scan_parquet(messages / "*.parquet").filter(pl.col("user_key").is_in(people))
+        by_person = written.group_by("user_key").agg(pl.col("conversation_id").n_unique()).collect()
+        counts = dict(by_person.iter_rows())
+    return {person: counts.get(person, 0) for person in people}
+
+
+def sweep_if_due(root: Path, since: float | None = None) -> None:
+    """Sweep where somebody was forgotten and all is made anew; says what went.
+
+    `since` is the start of the run that left them out (seconds since 1970), by default the time of the table of logs.
+    """
+    from turnabout.sweeping import is_due, sweep
+
+    if is_due(root):
+        tables = [part.stat().st_mtime for part in (root / "data" / "ingested").iterdir()]
+        swept = sweep(root, max(tables) if since is None else since)
+        print(
+            f"\nforgotten people: {swept.n_answers} stored answers, the files of {swept.n_runs} earlier runs, "
+            f"{swept.n_chats} chats and {swept.n_leftovers} leftover files deleted; "
+            "DVC's cache keeps present outputs only"
+        )
