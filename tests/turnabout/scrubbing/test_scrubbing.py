@@ -1,4 +1,5 @@
 import json
+import random
 from collections.abc import Callable
 
 import polars as pl
@@ -6,6 +7,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from turnabout.scrubbing import scrub
+from turnabout.scrubbing.findings import findings
+from turnabout.scrubbing.kinds import KINDS as ALL
 
 KINDS = ["email", "url", "phone", "handle"]
 Build = Callable[..., pl.DataFrame]
@@ -106,3 +109,67 @@ def test_scrubbing_twice_changes_nothing_more(messages: Build) -> None:
     twice = scrub(once.messages, KINDS)
     assert_frame_equal(twice.messages, once.messages)
     assert sum(twice.n_by_kind.values()) == 0
+
+
+def test_a_full_name_is_replaced_in_all_of_its_conversation(messages: Build) -> None:
+    log = pl.concat(
+        [messages("a", "ask anna  kowalska", "I'm Anna Kowalska", "Anna left"), messages("b", "Anna Kowalska")]
+    )
+    texts = scrub(log, ALL).messages["text"].to_list()
+    assert texts == ["ask <name_1>", "I'm <name_1>", "Anna left", "Anna Kowalska"]
+
+
+def test_any_text_passes_and_passing_twice_changes_nothing(messages: Build) -> None:
+    draw = random.Random(1)
+    parts = [
+        "a@b.example",
+        "+1 202-555-0143",
+        "<email_1>",
+        "name: Ann Lee",
+        "I'm Ann Lee",
+        "@ann",
+        "://",
+        "password=x9!q",
+        "\0",
+        "\n",
+    ]
+    parts += [
+        "4111 1111 1111 1111",
+        "203.0.113.9",
+        "12 Rose Lane",
+        " ",
+        "-",
+        "_",
+        "<",
+        ">",
+        '"',
+        "\\",
+        "é",
+        "七",
+        "1",
+        "u/annlee",
+    ]
+    texts = ["".join(draw.choices(parts, k=draw.randint(1, 9))) for _ in range(400)]
+    once = scrub(messages("c", *texts, extras='{"t": "\\ud800@b.example", "n": 1e999'), ALL)
+    twice = scrub(once.messages, ALL)
+    assert_frame_equal(twice.messages, once.messages)
+    assert sum(once.n_by_kind.values()) > 400
+
+
+def test_the_triggers_miss_no_finding(messages: Build) -> None:
+    for text in [
+        "Dr. Ann Lee",
+        "call me Bo",
+        "dob 1.2.1990",
+        "rue de la Paix 3",
+        "12 rue de la Paix",
+        "pin: 4821",
+        "ssn 123 45 6789",
+    ]:
+        n = len(findings(text, ALL))
+        assert sum(scrub(messages("c", text), ALL).n_by_kind.values()) == n, text
+
+
+def test_an_escape_in_extras_hides_nothing(messages: Build) -> None:
+    extras = scrub(messages("c", "hi", extras='{"m": "ann\\u0040x.example"}'), ALL).messages["extras"].item()
+    assert json.loads(extras) == {"m": "<email_1>"}

@@ -1,0 +1,89 @@
+"""Each kind by examples: what is found, and what only looks like it."""
+
+import time
+from typing import get_args
+
+import pytest
+
+from turnabout.params import Clean
+from turnabout.scrubbing.conversation import Conversation
+from turnabout.scrubbing.findings import findings
+from turnabout.scrubbing.kinds import KINDS
+
+
+def found(text: str) -> list[tuple[str, str]]:
+    return [(kind, text[start:end]) for start, end, kind in findings(text, KINDS)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        ("url", "see postgres://ann:pw1@db.example/x now", "postgres://ann:pw1@db.example/x"),
+        ("url", "[a](https://x.example/b_(c))", "https://x.example/b_(c)"),
+        ("iban", "to DE89 3704 0044 0532 0130 00 BIC", "DE89 3704 0044 0532 0130 00"),
+        ("card", "card 3782 822463 10005!", "3782 822463 10005"),
+        ("ip", "from 203.0.113.9:80", "203.0.113.9"),
+        ("ip", "at 2001:db8::1 ok", "2001:db8::1"),
+        ("secret", "key ghp_" + "a1B2" * 9, "ghp_" + "a1B2" * 9),
+        ("secret", '{"password": "tulip-9"}', "tulip-9"),
+        ("secret", "mot de passe : tulip-9", "tulip-9"),
+        ("secret", "client_secret=0a1b2c3d4e5f6a7b&x=1", "0a1b2c3d4e5f6a7b"),
+        ("secret", "-----BEGIN PRIVATE KEY-----\nabc", "-----BEGIN PRIVATE KEY-----\nabc"),
+        ("national_id", "ssn 123-45-6789", "123-45-6789"),
+        ("national_id", "12345678Z", "12345678Z"),
+        ("birth_date", "dob: 1990-02-03", "1990-02-03"),
+        ("phone", "mi número es 612 345 678", "612 345 678"),
+        ("address", "at 12 Rose Lane, Leeds LS1 4AB.", "12 Rose Lane, Leeds LS1 4AB"),
+        ("address", "Lindenstraße 12, 10969 Berlin", "Lindenstraße 12, 10969 Berlin"),
+        ("name", "my name is Anna de Vries and", "Anna de Vries"),
+        ("name", "Best regards,\nAnna", "Anna"),
+        ("name", "First name: Aisha", "Aisha"),
+        ("name", "this is Ann Reed speaking", "Ann Reed"),
+        ("name", "I'm Fred.", "Fred"),
+        ("handle", "on reddit u/quiet_otter", "u/quiet_otter"),
+    ],
+)
+def test_a_value_is_found_whole_and_by_its_kind(kind: str, text: str, value: str) -> None:
+    assert found(text) == [(kind, value)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "DE89370400440532013001",  # checksum off by one
+        "4111 1111 1111 1112, 1234 5678 9012 3456",  # fails Luhn; no network's prefix
+        "version 10.20.30.40, 1.2.3.4-beta, Chrome/120.0.0.0, 192.168.0.10, 12:30:45, a::b",
+        "commit 9fceb02d0ae598e95dc970b74767f19372d61af8",
+        "password: <your password>, token = tokenizer.encode(x), max_tokens: 4096, pwd=********",
+        "000-12-3456 12345678A 91022812345",  # no such area; wrong check letter; wrong check digit
+        "@property\ndef x(): ...\n@media print {}",
+        "I'm German. I'm Looking for it. hey How are you. my name is not important",
+        "Dear Customer, Thanks,\nThe Support Team",
+        "it was released 2021-03-04",
+        "12 ways to street",
+    ],
+)
+def test_what_only_looks_like_it_stays(text: str) -> None:
+    assert found(text) == []
+
+
+def test_every_kind_can_be_asked_for() -> None:
+    (kinds,) = get_args(Clean.model_fields["scrub"].annotation)
+    assert set(get_args(kinds)) == set(KINDS)
+
+
+def test_the_longer_of_two_overlapping_values_stays() -> None:
+    assert found("https://x.example/?mail=ann@x.example") == [("url", "https://x.example/?mail=ann@x.example")]
+
+
+@pytest.mark.parametrize("unit", ["@", "-", "7", "a.a.a.", "[(", "Aa ", '\\"', "my name is ", "x: <a@"])
+def test_a_long_run_of_one_thing_takes_time_in_proportion(unit: str) -> None:
+    def seconds(size: int) -> float:
+        conversation = Conversation({"ann lee"})
+        conversation.kinds = list(KINDS)
+        began = time.process_time()
+        conversation.text(unit * (size // len(unit)))
+        return time.process_time() - began
+
+    small, large = seconds(10_000), seconds(40_000)
+    assert large < 10 * small + 0.2  # four times the text: quadratic would be 16 times
