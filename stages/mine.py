@@ -1,26 +1,79 @@
-"""Stage: messages in, the feedback that people left in passing out."""
+"""Stage: messages in, the feedback people left in passing out, with its accuracy where people labelled a sample."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+
+import polars as pl
+from tqdm import tqdm
 
 from stages._command import command
 from turnabout import schemas
 from turnabout.conversations import exchanges
-from turnabout.feedback.mining import mine, summary
-from turnabout.io import read_frame, write_frame, write_json
-from turnabout.params import load_params
+from turnabout.feedback import Miner
+from turnabout.feedback.accuracy import accuracy, judged_by_people, require
+from turnabout.feedback.base import LanguageModel, ModelMiner
+from turnabout.feedback.ensemble import REPLY, WEIGHTS, refit
+from turnabout.feedback.mining import found_in, mined, summary
+from turnabout.io import read_batches, write_frame, write_json
+from turnabout.labels.tables import LABELS, SAMPLE, read_table
+from turnabout.params import Params, load_params
+
+UNKNOWN = "accuracy unknown on this log: let people judge a sample of it with `turnabout label`"
 
 
-def main(messages: Path, feedback: Path, metrics: Path, params: Path = Path("params.yaml")) -> None:
-    """Run every miner of `mine.miners`; a log without feedback is an empty table and a warning, not an error."""
-    settings = load_params(params).mine
-    replies = exchanges(read_frame(messages, schemas.MESSAGES))
-    mined = mine(replies, settings.miners, settings.min_confidence)
-    figures = summary(replies, mined)
-    write_frame(mined.signals, feedback, schemas.FEEDBACK)
+def main(
+    messages: Path,
+    feedback: Path,
+    metrics: Path,
+    model: Path = Path("models/backbone"),
+    labels: Path = Path("labels"),
+    params: Path = Path("params.yaml"),
+) -> None:
+    """Run every miner of `mine.miners`; a log without feedback is an empty table and a warning, not an error.
+
+    Table and figures are written before the gate on accuracy closes: what failed can be looked at and labelled further.
+    """
+    loaded = load_params(params)
+    settings = loaded.mine
+    people_said = read_table(labels / LABELS, schemas.LABELS)
+    sample = read_table(labels / SAMPLE, schemas.LABEL_SAMPLE)
+    found, seen, n_exchanges = _search(messages, _ready(settings.miners, model, loaded), people_said)
+    judged = judged_by_people(people_said, sample, seen)
+    result = mined(found, refit(found, judged, WEIGHTS), settings.min_confidence)
+    figures = summary(n_exchanges, result)
+    if judged.height:
+        figures["accuracy"] = accuracy(found, judged, WEIGHTS, settings.min_confidence, loaded.seed)
+    else:
+        figures["warnings"].append(UNKNOWN)
+    write_frame(result.signals, feedback, schemas.FEEDBACK)
     write_json(figures, metrics)
     for warning in figures["warnings"]:
         print(f"warning: {warning}", file=sys.stderr)
+    if judged.height:
+        require(figures["accuracy"], settings.min_precision.model_dump())
+
+
+def _search(messages: Path, miners: Sequence[Miner], labels: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, int]:
+    """All signals, the person behind each labelled exchange, and the number of exchanges; one batch at a time."""
+    found, seen, n_exchanges = [schemas.FEEDBACK.to_frame()], [], 0
+    for batch in tqdm(read_batches(messages, schemas.MESSAGES), desc="mine", unit=" batches", disable=None):
+        replies = exchanges(batch)
+        found.append(found_in(replies, miners))
+        seen.append(replies.join(labels, on=REPLY, how="semi").select(*REPLY, "user_key"))
+        n_exchanges += replies.height
+    return pl.concat(found), pl.concat(seen), n_exchanges
+
+
+def _ready(miners: Sequence[Miner], model: Path, loaded: Params) -> list[Miner]:
+    """The miners, those that need a language model with it at hand; it is opened once, and only for them."""
+    if not any(isinstance(miner, ModelMiner) for miner in miners):
+        return list(miners)
+    from stages._models import open_generator
+
+    writer = open_generator(model, loaded.backbone.dtype, "assistant", loaded.mine.batch_size)
+    at_hand = LanguageModel(writer, writer.checkpoint, loaded.mine.batch_size, loaded.seed)
+    return [miner.with_model(at_hand) if isinstance(miner, ModelMiner) else miner for miner in miners]
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ EXCHANGES = pl.Schema(
         "reaction": pl.String(),
         "edited_text": pl.String(),
         "alternatives": pl.List(pl.String()),
+        "preferences": pl.List(pl.Float64()),
     }
 )
 

@@ -1,8 +1,11 @@
 """Replies that drew dissatisfaction, with what was said before and after: the start of every critique and DSAT pair."""
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from turnabout.conversations import exchanges, histories
+from turnabout.feedback.signals import WEAK, WeakCategory, decisions
 from turnabout.schemas import MESSAGE
 
 #: One criticised reply: the history before it, its words, the user's reaction, and the mined signal behind it.
@@ -22,18 +25,17 @@ CRITICISED = pl.Schema(
 
 
 def criticised_replies(
-    messages: pl.DataFrame, splits: pl.DataFrame, feedback: pl.DataFrame, clarifications: bool
+    messages: pl.DataFrame, splits: pl.DataFrame, feedback: pl.DataFrame, weak: Sequence[WeakCategory]
 ) -> pl.DataFrame:
     """One row per dissatisfying reply of the train and validation splits (`CRITICISED`), sorted.
 
-    Where several signals speak of one reply, the most confident stands. A test conversation never gets here. Asking
-    back is a weak sign (UR4 of Don-Yehiya et al. 2024) and counts only with `clarifications`.
+    What counts is the decision on the reply, all its signals together. A test conversation never gets here. Asking back
+    (UR4 of Don-Yehiya et al. 2024) and asking for another form are weak signs and count only where `weak` names them.
     """
-    weak = pl.col("category") == "clarification"
+    counted = ~pl.col("category").is_in(WEAK) | pl.col("category").is_in(weak)
     signals = (
-        feedback.filter(pl.col("label") == "dsat", ~weak | clarifications)
-        .sort("confidence", "category", "miner", descending=[True, False, False])
-        .unique(["conversation_id", "reply_index"], keep="first", maintain_order=True)
+        decisions(feedback)
+        .filter(pl.col("label") == "dsat", counted)
         .select("conversation_id", "reply_index", "category", "confidence")
     )
     held = splits.filter(pl.col("split").is_in(["train", "validation"])).select("conversation_id", "split", "user_key")

@@ -7,6 +7,7 @@ import pytest
 
 from stages.mine import main
 from turnabout import schemas
+from turnabout.errors import DataError
 from turnabout.io import read_frame, read_json, write_frame
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
@@ -18,7 +19,8 @@ def run(tmp_path):
 
     def run(messages: pl.DataFrame):
         write_frame(messages, tmp_path / "messages.parquet", schemas.MESSAGES)
-        main(tmp_path / "messages.parquet", tmp_path / "feedback.parquet", tmp_path / "mine.json", PARAMS)
+        paths = [tmp_path / name for name in ("messages.parquet", "feedback.parquet", "mine.json")]
+        main(*paths, labels=tmp_path / "labels", params=PARAMS)
         return read_frame(tmp_path / "feedback.parquet", schemas.FEEDBACK), read_json(tmp_path / "mine.json")
 
     return run
@@ -26,8 +28,9 @@ def run(tmp_path):
 
 def test_a_complaint_is_mined_and_points_at_reply_and_evidence(run, messages):
     feedback, figures = run(messages("c1", "Where is it warm?", "In winter.", "That's not what I asked.", "Sorry."))
-    assert feedback.select("conversation_id", "reply_index", "evidence_index", "label", "category").rows() == [
-        ("c1", 1, 2, "dsat", "complaint")
+    assert feedback.select("conversation_id", "reply_index", "evidence_index", "label", "category", "miner").rows() == [
+        ("c1", 1, 2, "dsat", "complaint", "ensemble"),
+        ("c1", 1, 2, "dsat", "complaint", "rules"),
     ]
     assert (figures["n_exchanges"], figures["share_of_exchanges_with_signal"]) == (2, 0.5)
 
@@ -45,3 +48,55 @@ def test_the_same_messages_give_the_same_bytes(run, messages, tmp_path):
     first = (tmp_path / "feedback.parquet").read_bytes()
     run(log.sample(fraction=1, shuffle=True, seed=1))
     assert (tmp_path / "feedback.parquet").read_bytes() == first
+
+
+def write_labels(folder: Path, labels: list[str]) -> None:
+    """Labels of the first exchanges of conversations c00, c01, … by ann, of a sample that holds them all."""
+    names = [f"c{i:02},1" for i in range(len(labels))]
+    n = len(labels)
+    sample = [f"{name},1,silent,{n},{n}" for name in names]
+    said = [f"{name},{label},,ann" for name, label in zip(names, labels, strict=True)]
+    folder.mkdir(exist_ok=True)
+    (folder / "sample.csv").write_text(
+        "\n".join(["conversation_id,reply_index,draw,stratum,n_stratum,n_drawn", *sample])
+    )
+    (folder / "feedback.csv").write_text("\n".join(["conversation_id,reply_index,label,category,annotator", *said]))
+
+
+def complaints(messages, n: int) -> pl.DataFrame:
+    return pl.concat(messages(f"c{i:02}", "swim?", "Lake.", "That's wrong.", user=f"u{i}") for i in range(n))
+
+
+def test_without_labels_the_accuracy_is_said_to_be_unknown(run, messages, capsys):
+    _, figures = run(complaints(messages, 2))
+    assert "accuracy" not in figures
+    assert figures["warnings"] == [
+        "accuracy unknown on this log: let people judge a sample of it with `turnabout label`"
+    ]
+
+
+def test_labels_give_the_accuracy(run, messages, tmp_path):
+    write_labels(tmp_path / "labels", ["dsat"] * 20)
+    _, figures = run(complaints(messages, 20))
+    precision = figures["accuracy"]["decisions"]["dsat"]["precision"]
+    assert (precision["value"], precision["n"], figures["warnings"]) == (1.0, 20, [])
+
+
+def test_feedback_less_precise_than_asked_stops_the_stage_after_it_wrote_the_figures(run, messages, tmp_path):
+    write_labels(tmp_path / "labels", ["dsat", "none"] * 10)
+    with pytest.raises(
+        DataError, match=r"precision of 'dsat' is 0\.50 \[0\.30, 0\.70\].*mine.min_precision asks for 0.5"
+    ):
+        run(complaints(messages, 20))
+    assert read_json(tmp_path / "mine.json")["accuracy"]["decisions"]["dsat"]["precision"]["value"] == 0.5
+    assert read_frame(tmp_path / "feedback.parquet", schemas.FEEDBACK).height == 40
+
+
+def test_a_log_in_parts_gives_the_bytes_of_the_log_in_one_file(run, messages, tmp_path):
+    log = complaints(messages, 6)
+    run(log)
+    whole = (tmp_path / "feedback.parquet").read_bytes()
+    for i in range(3):
+        write_frame(log[6 * i : 6 * i + 6], tmp_path / "parts" / f"part-0{i}.parquet", schemas.MESSAGES)
+    main(tmp_path / "parts", tmp_path / "feedback.parquet", tmp_path / "mine.json", labels=tmp_path, params=PARAMS)
+    assert (tmp_path / "feedback.parquet").read_bytes() == whole

@@ -1,6 +1,6 @@
 """Criticised replies: which signals count, whose conversations, and what is seen of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import polars as pl
@@ -12,12 +12,12 @@ Build = Callable[..., pl.DataFrame]
 Signal = Callable[..., dict[str, Any]]
 
 
-def found(messages: Build, *signals: Any, split: str = "train", clarifications: bool = False) -> pl.DataFrame:
+def found(messages: Build, *signals: Any, split: str = "train", weak: Sequence[Any] = ()) -> pl.DataFrame:
     said = pl.concat([messages(c, "q1", "bad reply", "no!", "second", "bye", "end") for c in ("a", "b")])
     splits = [{"conversation_id": "a", "user_key": "ann", "split": split}]
     splits.append({"conversation_id": "b", "user_key": "bea", "split": "train"})
     feedback = pl.DataFrame(list(signals), schema=schemas.FEEDBACK)
-    return criticised_replies(said, pl.DataFrame(splits, schema=schemas.SPLITS), feedback, clarifications)
+    return criticised_replies(said, pl.DataFrame(splits, schema=schemas.SPLITS), feedback, weak)
 
 
 def test_a_dissatisfying_reply_comes_with_its_history_and_reaction(messages: Build, signal: Signal) -> None:
@@ -26,15 +26,17 @@ def test_a_dissatisfying_reply_comes_with_its_history_and_reaction(messages: Bui
     assert (row["reply"], row["follow_up"], row["user_key"], row["split"]) == ("second", "bye", "ann", "train")
 
 
-def test_satisfaction_and_asking_back_do_not_criticise(messages: Build, signal: Signal) -> None:
-    signals = signal("a", 1, label="sat"), signal("a", 3, category="clarification")
-    assert found(messages, *signals).is_empty()
-    assert found(messages, *signals, clarifications=True)["reply_index"].to_list() == [3]
+def test_satisfaction_and_weak_signs_do_not_criticise(messages: Build, signal: Signal) -> None:
+    weak = signal("a", 3, category="clarification"), signal("b", 1, category="revision")
+    assert found(messages, signal("a", 1, label="sat"), *weak).is_empty()
+    assert found(messages, *weak, weak=["clarification"])["reply_index"].to_list() == [3]
+    assert found(messages, *weak, weak=["revision"])["conversation_id"].to_list() == ["b"]
 
 
-def test_one_row_per_reply_with_the_most_confident_signal(messages: Build, signal: Signal) -> None:
-    rows = found(messages, signal("a", 1, category="rephrase", confidence=0.6), signal("a", 1, confidence=0.9))
-    assert rows.select("category", "confidence").rows() == [("complaint", 0.9)]
+def test_a_miners_own_signal_counts_only_through_the_decision(messages: Build, signal: Signal) -> None:
+    rows = found(messages, signal("a", 1, confidence=0.6), {**signal("a", 1, confidence=0.9), "miner": "rules"})
+    assert rows.select("category", "confidence").rows() == [("complaint", 0.6)]
+    assert found(messages, {**signal("a", 1), "miner": "rules"}).is_empty()
 
 
 def test_a_test_conversation_never_gets_here(messages: Build, signal: Signal) -> None:

@@ -1,20 +1,61 @@
-"""The seam every miner implements: exchanges in, signals out."""
+"""The seam every miner implements: exchanges in, signals out; with a language model at hand where it needs one."""
 
 from abc import abstractmethod
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Self
 
 import polars as pl
+from pydantic import PrivateAttr
 
 from turnabout.config import Section
+from turnabout.errors import ConfigError
+
+if TYPE_CHECKING:
+    from turnabout.backbones import Checkpoint
+    from turnabout.generation.base import Generator
+
+
+class LanguageModel(NamedTuple):
+    """What a miner that needs a model works with: the model of `mine.model`, opened once for all of them."""
+
+    writer: "Generator"
+    """Speaks as the assistant; its answers are stored on arrival, so that a rerun asks nothing twice."""
+    checkpoint: "Checkpoint"
+    """The same weights, for likelihoods (`follow_ups.likelihood`)."""
+    batch_size: int
+    seed: int
 
 
 class Miner(Section):
-    """One way to find feedback. `miner` is the key of the method in `params.yaml`."""
+    """One way to find feedback. `miner` is the key of the method in `params.yaml`.
+
+    `mine` sees whole conversations, but not all of the log at once: nothing may depend on what else is in the table.
+    """
 
     miner: str
     version: ClassVar[str]
     """Raised whenever the same exchange may get another signal; stored with every signal."""
+    needs: ClassVar[Literal["nothing", "model"]] = "nothing"
 
     @abstractmethod
     def mine(self, exchanges: pl.DataFrame) -> pl.DataFrame:
         """Signals (`schemas.FEEDBACK`, any order) found in exchanges (`conversations.EXCHANGES`)."""
+
+
+class ModelMiner(Miner):
+    """A miner that reads with a language model, at `self.model` in `mine`; `with_model` hands it over."""
+
+    needs: ClassVar[Literal["nothing", "model"]] = "model"
+    _model: LanguageModel | None = PrivateAttr(None)
+
+    def with_model(self, model: LanguageModel) -> Self:
+        """The same miner with the model at hand."""
+        ready = self.model_copy()
+        ready._model = model
+        return ready
+
+    @property
+    def model(self) -> LanguageModel:
+        """The model. Raises `ConfigError` where none was handed over."""
+        if self._model is None:
+            raise ConfigError(f"miner '{self.miner}' needs a language model; hand one over by with_model(...)")
+        return self._model

@@ -1,4 +1,4 @@
-"""All miners over one log: what they found, once each, and what was left out."""
+"""All miners over one log: what each found, once each, and what it comes to together."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -7,46 +7,55 @@ import polars as pl
 
 from turnabout import schemas
 from turnabout.feedback.base import Miner
+from turnabout.feedback.ensemble import Weights, decide
+from turnabout.feedback.signals import ENSEMBLE, decisions
 
-#: Two signals that agree in these say the same thing.
-SAME = ["conversation_id", "reply_index", "evidence_index", "label", "category"]
+#: Two signals of one miner that agree in these say the same thing.
+SAME = ["conversation_id", "reply_index", "evidence_index", "label", "category", "miner"]
 
 
 class Mined(NamedTuple):
-    """Signals (`schemas.FEEDBACK`, sorted) and how many were left out, by reason."""
+    """Signals and decisions (`schemas.FEEDBACK`, sorted) and how many rows were left out, by reason."""
 
     signals: pl.DataFrame
     n_below_confidence: int
     n_duplicates: int
 
 
-def mine(exchanges: pl.DataFrame, miners: Iterable[Miner], min_confidence: float) -> Mined:
-    """What the miners find in exchanges (`conversations.EXCHANGES`), at `min_confidence` or more.
+def found_in(exchanges: pl.DataFrame, miners: Iterable[Miner]) -> pl.DataFrame:
+    """What the miners find in some exchanges (`conversations.EXCHANGES`) of whole conversations, in any order."""
+    return pl.concat([schemas.FEEDBACK.to_frame(), *(miner.mine(exchanges) for miner in miners)])
 
-    Of two signals that say the same, the more confident one stays; at a tie, the one whose miner's name comes first.
+
+def mined(found: pl.DataFrame, weights: Weights, min_confidence: float) -> Mined:
+    """The signals of a whole log, once each, and the ensemble's decisions of at least `min_confidence`.
+
+    Of two signals of one miner that say the same, the more confident one stays.
     """
-    found = pl.concat([schemas.FEEDBACK.to_frame(), *(miner.mine(exchanges) for miner in miners)])
-    sure = found.filter(pl.col("confidence") >= min_confidence)
-    best_first = sure.sort(*SAME, "confidence", "miner", "span", descending=[False] * len(SAME) + [True, False, False])
-    signals = best_first.unique(SAME, keep="first", maintain_order=True)
-    return Mined(signals, found.height - sure.height, sure.height - signals.height)
+    best_first = found.sort(*SAME, "confidence", "span", "rule", descending=[False] * len(SAME) + [True, False, False])
+    distinct = best_first.unique(SAME, keep="first", maintain_order=True)
+    decided = decide(distinct, weights)
+    sure = decided.filter(pl.col("confidence") >= min_confidence)
+    rows = pl.concat([distinct, sure]).sort(*SAME)
+    return Mined(rows, decided.height - sure.height, found.height - distinct.height)
 
 
-def summary(exchanges: pl.DataFrame, mined: Mined) -> dict[str, Any]:
-    """The figures of a mining run, with a warning where nothing was found."""
-    signals = mined.signals
-    n_exchanges, n_with_signal = exchanges.height, signals.n_unique(["conversation_id", "reply_index"])
+def summary(n_exchanges: int, found: Mined) -> dict[str, Any]:
+    """The figures of a mining run, with a warning where nothing was decided. Signals are the miners', not the sum."""
+    signals = found.signals.filter(pl.col("miner") != ENSEMBLE)
+    decided = decisions(found.signals)
     return {
         "n_exchanges": n_exchanges,
         "n_signals": signals.height,
-        "n_sat": signals.filter(label="sat").height,
-        "n_dsat": signals.filter(label="dsat").height,
+        "n_sat": decided.filter(label="sat").height,
+        "n_dsat": decided.filter(label="dsat").height,
         "signals_by_category": _counts(signals["category"]),
         "signals_by_miner": _counts(signals["miner"]),
-        "n_below_confidence": mined.n_below_confidence,
-        "n_duplicates": mined.n_duplicates,
-        "share_of_exchanges_with_signal": n_with_signal / n_exchanges if n_exchanges else None,
-        "warnings": [] if signals.height else [_nothing_found(n_exchanges, mined.n_below_confidence)],
+        "decisions_by_category": _counts(decided["category"]),
+        "n_below_confidence": found.n_below_confidence,
+        "n_duplicates": found.n_duplicates,
+        "share_of_exchanges_with_signal": decided.height / n_exchanges if n_exchanges else None,
+        "warnings": [] if decided.height else [_nothing_found(n_exchanges, found.n_below_confidence)],
     }
 
 
@@ -56,6 +65,6 @@ def _counts(values: pl.Series) -> dict[str, int]:
 
 def _nothing_found(n_exchanges: int, n_below_confidence: int) -> str:
     return (
-        f"no feedback found in {n_exchanges} exchanges ({n_below_confidence} signals below mine.min_confidence); the "
+        f"no feedback found in {n_exchanges} exchanges ({n_below_confidence} decisions below mine.min_confidence); the "
         "rules know English only: lower mine.min_confidence, log ratings or reactions, or add a miner to mine.miners"
     )

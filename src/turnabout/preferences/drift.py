@@ -11,6 +11,7 @@ from pydantic import Field
 
 from turnabout import schemas
 from turnabout.criticised import criticised_replies, first_per_split
+from turnabout.feedback.signals import WeakCategory
 from turnabout.generation import Message, Sampling
 from turnabout.preferences.base import Material, Rule, as_pairs, fault, fitted
 
@@ -22,8 +23,8 @@ class Drift(Rule):
     reads: ClassVar[str] = "data/critiques.parquet"
     max_pairs: int | None = Field(default=None, gt=0)
     """Most pairs per split; null takes every criticised reply."""
-    clarifications: bool = False
-    """Whether a reply that users only asked back about is rejected too: more pairs, weaker evidence."""
+    weak: tuple[WeakCategory, ...] = ()
+    """Categories of weak dissatisfaction that reject a reply too: more pairs, weaker evidence."""
     temperature: float = Field(default=0.7, ge=0)
     top_p: float = Field(default=0.9, gt=0, le=1)
 
@@ -32,7 +33,7 @@ class Drift(Rule):
         return None if self.max_pairs is None else 2 * self.max_pairs
 
     def pairs(self, material: Material) -> pl.DataFrame:
-        criticised = criticised_replies(material.messages, material.splits, material.feedback, self.clarifications)
+        criticised = criticised_replies(material.messages, material.splits, material.feedback, self.weak)
         critiques = _kept(material.reads)
         rows = first_per_split(criticised, self.max_pairs).join(
             critiques, on=["conversation_id", "reply_index"], how="left", maintain_order="left"

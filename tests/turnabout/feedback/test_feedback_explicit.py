@@ -31,7 +31,7 @@ def test_a_rating_becomes_its_place_on_the_scale(exchange, scale, rating, score)
 
 def test_a_signal_sits_on_the_reply_and_quotes_the_rating(exchange):
     found = Explicit().mine(exchange(rating=-1.0, follow_up="ok"))
-    assert found.row(0) == ("c1", 1, 1, "dsat", "rating", "-1.0", -1.0, 1.0, "explicit", "1")
+    assert found.drop("rule").row(0) == ("c1", 1, 1, "dsat", "rating", "-1.0", -1.0, 1.0, "explicit", "2")
 
 
 def test_thresholds_decide_what_a_middling_rating_says(exchange):
@@ -84,6 +84,22 @@ def test_a_regeneration_is_a_weak_signal_unless_it_gave_the_same_reply(exchange)
     ]
     assert Explicit().mine(exchange(reply="a", alternatives=["a"])).is_empty()
     assert Explicit().mine(exchange(reply="a", alternatives=[])).is_empty()
+
+
+@pytest.mark.parametrize(
+    ("preferences", "score"), [([1.0, -1.0, 1.0], 1 / 3), ([-1.0, None], -1.0), ([1.0, -1.0], None), ([0.0], None)]
+)
+def test_a_comparison_weighs_as_much_as_the_reply_was_preferred_on_average(exchange, preferences, score):
+    others = [f"other {i}" for i in range(len(preferences))]
+    found = Explicit().mine(exchange(alternatives=others, preferences=preferences))
+    label = [] if score is None else ["sat" if score > 0 else "dsat"]
+    assert found["score"].to_list() == ([] if score is None else [pytest.approx(score)])
+    assert (found["label"].to_list(), found["category"].to_list()) == (label, ["preference"] * len(label))
+
+
+def test_alternatives_that_nobody_compared_are_a_regeneration(exchange):
+    found = Explicit().mine(exchange(alternatives=["b"], preferences=[None]))
+    assert found["category"].to_list() == ["regeneration"]
 
 
 def test_a_silent_log_gives_an_empty_table_of_signals(exchange):

@@ -1,15 +1,18 @@
-"""Mining: all miners over one log, every signal once, nothing lost uncounted."""
+"""Mining: all miners over one log, every signal once, one decision per reply, nothing lost uncounted."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import polars as pl
 import pytest
 
 from turnabout import schemas
 from turnabout.conversations import EXCHANGES
+from turnabout.errors import ConfigError
 from turnabout.feedback import MINERS, Miner
-from turnabout.feedback.mining import mine, summary
-from turnabout.feedback.signals import signals
+from turnabout.feedback.base import LanguageModel, ModelMiner
+from turnabout.feedback.ensemble import WEIGHTS
+from turnabout.feedback.mining import Mined, found_in, mined, summary
+from turnabout.feedback.signals import decisions, signals
 
 
 class Scripted(Miner):
@@ -27,58 +30,74 @@ class Scripted(Miner):
         return signals(found, self.miner, self.version)
 
 
-def test_the_more_confident_of_two_equal_signals_stays(exchange):
-    pair = [Scripted(miner="a", confidence=0.6), Scripted(miner="b", confidence=0.7)]
-    mined = mine(exchange(follow_up="no"), pair, 0.5)
-    assert (mined.signals["miner"].to_list(), mined.n_duplicates) == (["b"], 1)
+class Twice(Scripted):
+    """Says it a second time, less sure."""
+
+    def mine(self, exchanges: pl.DataFrame) -> pl.DataFrame:
+        once = super().mine(exchanges)
+        return pl.concat([once.with_columns(confidence=pl.lit(0.1)), once])
 
 
-def test_a_tie_goes_to_the_first_name_whatever_the_order_of_miners(exchange):
-    pair = [Scripted(miner="b"), Scripted(miner="a")]
-    assert mine(exchange(follow_up="no"), pair, 0.5).signals["miner"].to_list() == ["a"]
+def all_of(exchanges: pl.DataFrame, miners: list[Miner], min_confidence: float) -> Mined:
+    return mined(found_in(exchanges, miners), WEIGHTS, min_confidence)
 
 
-def test_signals_of_other_categories_both_stay(exchange):
-    pair = [Scripted(miner="a"), Scripted(miner="b", category="correction")]
-    assert mine(exchange(follow_up="no"), pair, 0.5).signals["category"].to_list() == ["complaint", "correction"]
+def test_the_more_confident_of_two_equal_signals_of_one_miner_stays(exchange):
+    result = all_of(exchange(follow_up="no"), [Twice(miner="a", confidence=0.6)], 0.0)
+    assert result.signals.filter(miner="a")["confidence"].to_list() == [0.6]
+    assert result.n_duplicates == 1
 
 
-def test_a_signal_below_the_least_confidence_is_counted_not_kept(exchange):
-    pair = [Scripted(miner="a", confidence=0.49), Scripted(miner="b", confidence=0.5, category="correction")]
-    mined = mine(exchange(follow_up="no"), pair, 0.5)
-    assert (mined.signals["miner"].to_list(), mined.n_below_confidence) == (["b"], 1)
+def test_what_two_miners_say_stays_visible_beside_the_decision(exchange):
+    result = all_of(exchange(follow_up="no"), [Scripted(miner="b"), Scripted(miner="a")], 0.0)
+    assert result.signals["miner"].to_list() == ["a", "b", "ensemble"]
 
 
-def test_signals_are_sorted_by_place(exchange):
-    table = pl.concat(exchange(conversation_id=name, follow_up="no") for name in "cab")
-    assert mine(table, [Scripted(miner="a")], 0.0).signals["conversation_id"].to_list() == ["a", "b", "c"]
+def test_a_decision_below_the_least_confidence_is_counted_not_kept(exchange):
+    # "other" weighs 3.5: logit(.05) + .9 · 3.5 = .2056, so .5512; with .8 it is -.1444, so .46
+    miners = {"a": 0.9, "b": 0.8}
+    results = {n: all_of(exchange(follow_up="no"), [Scripted(miner=n, confidence=c)], 0.5) for n, c in miners.items()}
+    assert decisions(results["a"].signals)["confidence"].to_list() == [pytest.approx(0.5512, abs=1e-4)]
+    assert (results["b"].signals["miner"].to_list(), results["b"].n_below_confidence) == (["b"], 1)
 
 
-def test_the_summary_counts_signals_and_the_share_of_exchanges(exchange):
-    table = pl.concat(exchange(conversation_id=name, follow_up="no") for name in "ab").extend(
-        exchange(conversation_id="c")
-    )
-    judged = table.filter(pl.col("conversation_id") != "c")
+def test_batches_of_whole_conversations_give_what_one_table_gives(exchange):
+    words = ["that's wrong", "thanks!", "make it shorter", "no, I meant the lake near town", "bye"]
+    table = pl.concat(exchange(conversation_id=f"c{i}", follow_up=text) for i, text in enumerate(words * 3))
+    miners = [MINERS["explicit"](), MINERS["rules"](), MINERS["rephrase"]()]
+    whole = all_of(table, miners, 0.2)
+    parts = pl.concat(found_in(part, miners) for part in table.iter_slices(4))
+    assert mined(parts, WEIGHTS, 0.2).signals.equals(whole.signals)
+    assert whole.signals.height > 12
+
+
+def test_the_summary_counts_signals_and_the_share_of_exchanges_decided(exchange):
+    table = pl.concat(exchange(conversation_id=name, follow_up="no") for name in "ab")
     miners = [Scripted(miner="a"), Scripted(miner="b", category="positive", score=0.5)]
-    figures = summary(table, mine(judged, miners, 0.0))
+    figures = summary(4, all_of(table, miners[:1], 0.0))
     assert figures == {
-        "n_exchanges": 3,
-        "n_signals": 4,
-        "n_sat": 2,
+        "n_exchanges": 4,
+        "n_signals": 2,
+        "n_sat": 0,
         "n_dsat": 2,
-        "signals_by_category": {"complaint": 2, "positive": 2},
-        "signals_by_miner": {"a": 2, "b": 2},
+        "signals_by_category": {"complaint": 2},
+        "signals_by_miner": {"a": 2},
+        "decisions_by_category": {"complaint": 2},
         "n_below_confidence": 0,
         "n_duplicates": 0,
-        "share_of_exchanges_with_signal": pytest.approx(2 / 3),
+        "share_of_exchanges_with_signal": 0.5,
         "warnings": [],
     }
+    both = summary(4, all_of(table, miners, 0.0))  # +3.5 and -3.5 cancel
+    assert (both["n_signals"], both["n_sat"], both["n_dsat"]) == (4, 0, 0)
+    assert both["warnings"][0].startswith("no feedback found in 4 exchanges (0 decisions below")
 
 
 def test_a_log_without_exchanges_is_an_empty_result_with_a_warning():
-    mined = mine(EXCHANGES.to_frame(), [miner() for miner in MINERS.values()], 0.5)
-    figures = summary(EXCHANGES.to_frame(), mined)
-    assert mined.signals.schema == schemas.FEEDBACK
+    plain = [miner() for miner in MINERS.values() if miner.needs == "nothing"]
+    result = all_of(EXCHANGES.to_frame(), plain, 0.5)
+    figures = summary(0, result)
+    assert result.signals.schema == schemas.FEEDBACK
     assert figures["share_of_exchanges_with_signal"] is None
     assert figures["warnings"][0].startswith("no feedback found in 0 exchanges")
 
@@ -87,3 +106,20 @@ def test_a_log_without_exchanges_is_an_empty_result_with_a_warning():
 def test_a_miner_is_named_like_its_key_and_file(name):
     assert MINERS[name]().miner == name
     assert MINERS[name].__module__ == f"turnabout.feedback.{name}"
+
+
+class Reader(ModelMiner):
+    """Says what the model says."""
+
+    version: ClassVar[str] = "1"
+
+    def mine(self, exchanges: pl.DataFrame) -> pl.DataFrame:
+        return Scripted(miner=self.miner, category=str(self.model.writer)).mine(exchanges)
+
+
+def test_a_miner_that_needs_a_model_gets_it_and_says_so_where_it_did_not(exchange):
+    model: Any = LanguageModel("irony", None, 1, 0)
+    reader = Reader(miner="reader")
+    assert reader.with_model(model).mine(exchange(follow_up="no"))["category"].to_list() == ["irony"]
+    with pytest.raises(ConfigError, match="miner 'reader' needs a language model"):
+        reader.mine(exchange(follow_up="no"))

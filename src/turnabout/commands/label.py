@@ -1,0 +1,117 @@
+"""Write a sample of exchanges for people to judge, or read their judgements back.
+
+Without --read it writes labels/label.html (or labels/to_label.csv with --csv): what the annotator has not judged yet of
+the exchanges drawn so far, and a new sample where nothing is left. Never a test conversation.
+"""
+
+import argparse
+import getpass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import polars as pl
+
+FOLDER = Path("labels")
+
+
+def add_arguments(options: argparse.ArgumentParser) -> None:
+    """How many, as what, by whom; or what to read."""
+    options.add_argument("--size", type=int, default=200, metavar="N", help="exchanges of a new sample (default 200)")
+    options.add_argument("--csv", action="store_true", help="a table to fill in, instead of a page")
+    options.add_argument("--annotator", default=getpass.getuser(), metavar="NAME", help="who judges (default: you)")
+    options.add_argument("--read", type=Path, metavar="FILE", help="merge filled-in CSV into labels/feedback.csv")
+
+
+def execute(size: int, csv: bool, annotator: str, read: Path | None) -> int:
+    """Write or read; status 0."""
+    from turnabout.errors import ConfigError
+    from turnabout.project import find_root
+
+    if size < 1:
+        raise ConfigError(f"--size: {size} is not a number of exchanges; give 1 or more")
+    file = None if read is None else read.resolve()
+    root = find_root(Path.cwd())
+    if file is not None:
+        _read(root, file, annotator)
+    else:
+        _write(root, size, csv, annotator)
+    return 0
+
+
+def _read(root: Path, file: Path, annotator: str) -> None:
+    from turnabout import schemas
+    from turnabout.io import write_csv
+    from turnabout.labels.tables import LABELS, SAMPLE, merged, read_judgements, read_table
+
+    target = root / FOLDER / LABELS
+    sample = read_table(root / FOLDER / SAMPLE, schemas.LABEL_SAMPLE)
+    new = read_judgements(file, sample, annotator)
+    labels = merged(read_table(target, schemas.LABELS), new)
+    write_csv(labels, target)
+    print(
+        f"{new.height} judgements read, {labels.height} in {target}. `turnabout run mine` measures the miners by them."
+    )
+
+
+def _write(root: Path, size: int, csv: bool, annotator: str) -> None:
+    from turnabout import schemas
+    from turnabout.io import write_csv, write_text
+    from turnabout.labels.page import form, page
+    from turnabout.labels.sampling import to_judge
+    from turnabout.labels.tables import LABELS, SAMPLE, read_table
+
+    sample = read_table(root / FOLDER / SAMPLE, schemas.LABEL_SAMPLE)
+    labels = read_table(root / FOLDER / LABELS, schemas.LABELS)
+    open_ones = to_judge(sample, labels, annotator)
+    if open_ones.is_empty():
+        open_ones = _draw(root, sample, size)
+        write_csv(sample.vstack(open_ones), root / FOLDER / SAMPLE)
+    exchanges = _texts(root, open_ones)
+    target = root / FOLDER / ("to_label.csv" if csv else "label.html")
+    if csv:
+        write_csv(form(exchanges, annotator), target)
+    else:
+        write_text(page(exchanges, annotator), target)
+    print(f"{exchanges.height} exchanges for {annotator} to judge: {target}")
+    print("Then `turnabout label --read FILE`, with the CSV that was exported or filled in.")
+
+
+def _draw(root: Path, sample: "pl.DataFrame", size: int) -> "pl.DataFrame":
+    """A new sample of exchanges with a follow-up, from train and validation. Raises `DataError` where none is left."""
+    import polars as pl
+
+    from turnabout import schemas
+    from turnabout.conversations import exchanges
+    from turnabout.errors import DataError
+    from turnabout.io import read_batches, read_frame
+    from turnabout.labels.sampling import EXCHANGE, draw
+    from turnabout.params import load_params
+
+    splits = read_frame(root / "data" / "splits.parquet", schemas.SPLITS)
+    feedback = read_frame(root / "data" / "feedback.parquet", schemas.FEEDBACK)
+    held = splits.filter(pl.col("split").is_in(["train", "validation"]))
+    parts = [
+        exchanges(messages.join(held, on="conversation_id", how="semi")).drop_nulls("follow_up").select(EXCHANGE)
+        for messages in read_batches(root / "data" / "messages", schemas.MESSAGES)
+    ]
+    drawn = draw(pl.concat(parts), feedback, sample, size, load_params(root / "params.yaml").seed)
+    if drawn.is_empty():
+        raise DataError(f"nothing is left to judge: all {sample.height} exchanges with a follow-up were drawn before")
+    return drawn
+
+
+def _texts(root: Path, wanted: "pl.DataFrame") -> "pl.DataFrame":
+    """The drawn exchanges with both sides' words, in an order that mixes strata and conversations."""
+    import polars as pl
+
+    from turnabout import schemas
+    from turnabout.conversations import exchanges, hash_rank
+    from turnabout.io import read_batches
+    from turnabout.labels.sampling import EXCHANGE
+
+    parts = [
+        exchanges(messages.join(wanted, on="conversation_id", how="semi")).join(wanted, on=EXCHANGE)
+        for messages in read_batches(root / "data" / "messages", schemas.MESSAGES)
+    ]
+    return pl.concat(parts).sort(hash_rank(0, *EXCHANGE), *EXCHANGE)
