@@ -10,6 +10,9 @@ from turnabout.io import read_frame
 #: Conversations of one stage shown in MLflow; every one of them is in its Parquet file.
 SHOWN = 50
 
+#: The tag of their traces, by which they are never read as logs of people.
+SIMULATED = "turnabout.simulated"
+
 
 def log_chats(path: Path, run_id: str, stage: str) -> int:
     """Log the first `SHOWN` conversations of a rollouts file to a run; the number of traces written."""
@@ -38,7 +41,7 @@ def _log_conversation(messages: pl.DataFrame, run_id: str, stage: str) -> int:
                 # A second pipeline run simulates the same conversations: its sessions must not join the first one's.
                 session_id=f"{rows[0]['conversation_id']}-{run_id[:8]}",
                 user=rows[0]["simulator"],
-                tags={"stage": stage, "policy": rows[0]["policy"]},
+                tags={"stage": stage, "policy": rows[0]["policy"], SIMULATED: "true"},
                 metadata={"intent": rows[0]["intent"] or "", "ended_by": rows[-1]["ended_by"] or ""},
             )
     return len(replies)

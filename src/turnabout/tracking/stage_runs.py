@@ -84,10 +84,10 @@ def _log_files(root: Path, stage: Stage) -> None:
     """Tables read as dataset inputs, outputs by hash, models as external models, small results as artifacts."""
     import mlflow
 
-    from turnabout.tracking.tables import log_table
+    from turnabout.tracking.tables import is_table, log_table
 
     hashes = content_hashes(root, stage.name)
-    for path in (dep for dep in stage.deps if dep.endswith(".parquet") and dep in hashes):
+    for path in (dep for dep in stage.deps if dep in hashes and is_table(root / dep)):
         log_table(root / path, path, hashes[path])
     mlflow.set_tags({f"dvc.{path}": hashes[path] for path in stage.outs if path in hashes})
     for path in (out for out in stage.outs if out in hashes):

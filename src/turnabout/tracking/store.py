@@ -31,10 +31,7 @@ def prepare_store(root: Path) -> str:
     """The experiment's id, with store and experiment created. To be called once before anything runs in parallel:
     processes that create the same SQLite file at once corrupt it. Raises `ConfigError` where the store cannot be used.
     """
-    for name, value in _PATIENCE.items():
-        os.environ.setdefault(name, value)
-    for chatty, level in {"alembic": logging.WARNING, "mlflow": logging.WARNING, "urllib3": logging.ERROR}.items():
-        logging.getLogger(chatty).setLevel(level)
+    settle_client()
     uri = store_uri(root)
     with needed(uri):
         import mlflow
@@ -48,16 +45,24 @@ def prepare_store(root: Path) -> str:
         return str(mlflow.set_experiment(EXPERIMENT).experiment_id)
 
 
+def settle_client() -> None:
+    """Set how long MLflow's client waits for a server, and quiet its log; to be called before its first use."""
+    for name, value in _PATIENCE.items():
+        os.environ.setdefault(name, value)
+    for chatty, level in {"alembic": logging.WARNING, "mlflow": logging.WARNING, "urllib3": logging.ERROR}.items():
+        logging.getLogger(chatty).setLevel(level)
+
+
 @contextmanager
 def needed(uri: str) -> Iterator[None]:
     """Work on the store at `uri` without which nothing should start: its failure becomes one `ConfigError` line."""
     try:
         yield
     except Exception as error:
-        if not _of_the_store(error):
+        if not of_the_store(error):
             raise
         raise ConfigError(
-            f"MLflow cannot use its store {uri}: {_first_line(error)}; start that server or mend the address, "
+            f"MLflow cannot use its store {uri}: {first_line(error)}; start that server or mend the address, "
             f"or unset MLFLOW_TRACKING_URI to keep runs in {FOLDER / 'mlflow.db'}"
         ) from error
 
@@ -68,13 +73,13 @@ def bookkeeping(what: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if not _of_the_store(error):
+        if not of_the_store(error):
             raise
         place = os.environ.get("MLFLOW_TRACKING_URI", "its store")
-        _log.warning("MLflow at %s did not record %s: %s", place, what, _first_line(error))
+        _log.warning("MLflow at %s did not record %s: %s", place, what, first_line(error))
 
 
-def _of_the_store(error: Exception) -> bool:
+def of_the_store(error: Exception) -> bool:
     """Whether MLflow, its database, network or disk failed, or a driver is missing; anything else is our mistake."""
     kinds: tuple[type[Exception], ...] = (TurnaboutError, OSError, ImportError)  # `requests` raises kinds of OSError
     with suppress(ImportError):
@@ -85,6 +90,6 @@ def _of_the_store(error: Exception) -> bool:
     return isinstance(error, kinds)
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     """The error's first line, without the end of a sentence."""
     return next(iter(str(error).splitlines()), type(error).__name__).rstrip(". ")

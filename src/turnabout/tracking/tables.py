@@ -1,4 +1,4 @@
-"""A table as MLflow's dataset input, described by what DVC and the file's footer know: its rows are not read."""
+"""A table as MLflow's dataset input, described by what DVC and the files' footers know: its rows are not read."""
 
 import json
 import warnings
@@ -10,15 +10,17 @@ from mlflow.data.dataset_source_registry import resolve_dataset_source
 from mlflow.data.meta_dataset import MetaDataset
 from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 
+from turnabout.io import part_files
+
 # MLflow registers its one source for local files under two schemes and warns that it has to choose.
 warnings.filterwarnings("ignore", message="The specified dataset source can be interpreted", category=UserWarning)
 
 
 class Table(MetaDataset):
-    """A Parquet table with DVC's MD5 as its digest."""
+    """A Parquet table, a file or a folder of parts, with DVC's MD5 as its digest."""
 
     def __init__(self, file: Path, path: str, md5: str) -> None:
-        scan = pl.scan_parquet(file)
+        scan = pl.scan_parquet(part_files(file))
         self._rows = int(scan.select(pl.len()).collect().item())
         columns: list[ColSpec | TensorSpec] = [
             ColSpec(_type(dtype), name) for name, dtype in scan.collect_schema().items()
@@ -33,6 +35,11 @@ class Table(MetaDataset):
     def to_dict(self) -> dict[str, str]:
         """MLflow's description of the table, profile included."""
         return {**super().to_dict(), "profile": json.dumps(self.profile)}
+
+
+def is_table(place: Path) -> bool:
+    """Whether a Parquet file or a folder of parts is there."""
+    return place.suffix == ".parquet" or any(place.glob("part-*.parquet"))
 
 
 def log_table(file: Path, path: str, md5: str) -> None:

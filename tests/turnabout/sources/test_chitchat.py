@@ -2,7 +2,9 @@ import json
 from datetime import UTC, datetime
 
 from turnabout.sources import SOURCES
-from turnabout.sources.chitchat import Chitchat, read
+from turnabout.sources.base import Batch
+from turnabout.sources.chitchat import Chitchat, judged
+from turnabout.sources.files import batched
 
 
 def text(sender: str, said: str, second: int) -> dict[str, str]:
@@ -10,7 +12,12 @@ def text(sender: str, said: str, second: int) -> dict[str, str]:
 
 
 def record(*bursts: list[dict[str, str]], **further: object) -> dict[str, object]:
-    return {"messages": list(bursts), **further}
+    return {"start": bursts[0][0]["timestamp"], "messages": list(bursts), **further}
+
+
+def read(records: dict[str, object]) -> Batch:
+    (batch,) = batched(judged(records), "chitchat")
+    return batch
 
 
 def test_a_burst_is_one_message_and_the_first_speaker_is_the_user() -> None:
@@ -33,7 +40,10 @@ def test_consecutive_bursts_of_one_person_are_one_message() -> None:
 def test_what_else_is_known_of_a_record_is_kept_with_message_0_in_order_of_key() -> None:
     bursts = [text("ann", "a", 1)], [text("bob", "b", 2)]
     messages, _ = read({"x": record(*bursts, start="s", ratings={"fun": 3}, prompt="p")})
-    assert messages["extras"].to_list() == ['{"prompt": "p", "ratings": {"fun": 3}, "start": "s"}', "{}"]
+    assert messages["extras"].to_list() == [
+        '{"conversation": {"prompt": "p", "ratings": {"fun": 3}, "start": "s"}}',
+        "{}",
+    ]
     assert messages["rating"].null_count() == 2
 
 
@@ -50,8 +60,11 @@ def test_a_record_without_exactly_two_people_is_rejected_with_the_reason() -> No
 
 def test_the_shipped_log_has_4018_conversations_of_two_people() -> None:
     """Counted from the file itself, without this source: 7,168 records, 4,018 with two senders, 3,150 with one."""
-    (batch,) = SOURCES["chitchat"].model_validate({"format": "chitchat"}).batches()
-    assert batch.messages["conversation_id"].n_unique() == 4018
-    assert batch.quarantine.height == 3150
+    source = SOURCES["chitchat"].model_validate({"format": "chitchat"})
+    (piece,) = source.pieces()
+    batches = list(source.batches(piece))
+    assert len(batches) > 1
+    assert sum(batch.messages["conversation_id"].n_unique() for batch in batches) == 4018
+    assert sum(batch.quarantine.height for batch in batches) == 3150
     assert Chitchat().inputs() == []
-    assert all(isinstance(json.loads(extras), dict) for extras in batch.messages["extras"].head(100))
+    assert all(isinstance(json.loads(extras), dict) for extras in batches[0].messages["extras"].head(100))

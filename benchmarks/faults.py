@@ -1,0 +1,160 @@
+"""Faults: tens of thousands of damaged records of every log format; each must end in messages or in quarantine."""
+
+import argparse
+import json
+import random
+import re
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmarks.log_samples import samples
+from turnabout import schemas
+from turnabout.sources.detection import formats
+
+#: What a value is replaced by: wrong types, extremes of numbers and times, characters that are trouble elsewhere.
+WRONG: tuple[Any, ...] = (
+    None, True, 0, -1, 2**63, 10**30, 10**400, 1e308, -5e-324, "", "x", "\x00", "\u202e\ufeff\U0001f600", "9999-99-99",
+    "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "1850-01-01T00:00:00Z", "nan", [], {}, [None], [[]],
+    {"": None}, {"role": "user"}, ["text", 5, {}],
+)  # fmt: skip
+
+
+class Count(NamedTuple):
+    """What became of the records of one format."""
+
+    n_records: int
+    n_in_messages: int
+    n_quarantined: int
+    lost: list[int]
+    """Numbers of records that are in neither."""
+    n_reasons: int
+
+
+def places(tree: Any) -> Iterator[tuple[Any, Any]]:
+    """Every container in a JSON value with each of its keys or indexes."""
+    keys = list(tree) if isinstance(tree, dict) else range(len(tree)) if isinstance(tree, list) else ()
+    for key in keys:
+        yield tree, key
+        yield from places(tree[key])
+
+
+def damaged_tree(record: dict[str, Any], chance: random.Random) -> dict[str, Any]:
+    """The record with one to three values wrong, gone, doubled, or beside a key that nobody knows."""
+    for _ in range(chance.randint(1, 3)):
+        held = list(places(record))
+        if not held:
+            break
+        container, key = chance.choice(held)
+        act = chance.randrange(6)
+        if act == 0:
+            del container[key]
+        elif act == 1 and isinstance(container, list):
+            container.append(deepcopy(container[key]))
+        elif act == 2 and isinstance(container, dict):
+            container[chance.choice(["extra", "text", "error", "body"])] = deepcopy(chance.choice(WRONG))
+        else:
+            container[key] = deepcopy(chance.choice(WRONG))
+    return record
+
+
+def nested(depth: int) -> bytes:
+    """Lists in lists, so many deep."""
+    return b"[" * depth + b"]" * depth
+
+
+#: Damage to the bytes of a line.
+DAMAGES: tuple[Callable[[bytes, random.Random], bytes], ...] = (
+    lambda line, chance: line[: chance.randrange(len(line))],
+    lambda line, chance: line[chance.randrange(len(line)) :],
+    lambda line, chance: _put(line, bytes([chance.randrange(256)]), chance).replace(b"\n", b" "),
+    lambda line, chance: _put(
+        line, chance.choice([b"\x00", b"\xff", b"\xed\xa0\x80", b"\\ud800", b"\\", b'"']), chance
+    ),
+    lambda line, chance: line.replace(b'": "', b'": "\\ud83d', 1),
+    lambda line, chance: b"\xef\xbb\xbf" + line + b"\r",
+    lambda line, chance: line + line,
+    lambda line, chance: line[:-1] + b', "deep": ' + nested(chance.choice([10, 400, 900, 990, 5_000, 100_000])) + b"}",
+    lambda line, chance: (
+        line[:-1] + b', "not": ' + chance.choice([b"NaN", b"-Infinity", b"1e999", b"01", b"'x'"]) + b"}"
+    ),
+    lambda line, chance: line[:-1] + b', "huge": ' + b"9" * chance.choice([20, 400, 5_000]) + b"}",
+    lambda line, chance: b" \t",
+    lambda line, chance: line,
+)
+
+
+def _put(line: bytes, what: bytes, chance: random.Random) -> bytes:
+    place = chance.randrange(len(line))
+    return line[:place] + what + line[place + 1 :]
+
+
+def mark_of(number: int) -> str:
+    """The mark in the texts of a record."""
+    return f"m{number:07}m"
+
+
+def lines(format_: str, n: int, seed: int) -> list[bytes]:
+    """Damaged records, one a line; one in ten is of another format."""
+    chance = random.Random(f"{seed} {format_}")
+    made: list[bytes] = []
+    for number in range(n):
+        known = samples(mark_of(number))
+        record = known[format_ if chance.random() < 0.9 else chance.choice(sorted(known))]
+        if chance.random() < 0.5:
+            record = damaged_tree(record, chance)
+        line = json.dumps(record, ensure_ascii=chance.random() < 0.5).encode()
+        if chance.random() < 0.5:
+            line = chance.choice(DAMAGES)(line, chance)
+        made.append(line.replace(b"\n", b" "))
+    return made
+
+
+def count(format_: str, folder: Path, made: list[bytes]) -> Count:
+    """Read the lines as a log of the format and say where each went."""
+    (folder / "log.jsonl").write_bytes(b"\n".join(made))
+    source = formats()[format_].model_validate({"format": format_, "path": str(folder / "log.jsonl")})
+    (piece,) = source.pieces()
+    in_messages, quarantined, reasons = set[int](), set[int](), set[str]()
+    for batch in source.batches(piece):
+        schemas.check(batch.messages, schemas.MESSAGES, format_)
+        told = batch.messages.select("conversation_id", "text", "alternatives", "edited_text", "user_key", "extras")
+        in_messages |= _marks(told.write_ndjson())
+        quarantined |= {int(record.rpartition(":")[2]) - 1 for record in batch.quarantine["record"]}
+        reasons |= set(batch.quarantine["reason"])
+    wanted = {number for number, line in enumerate(made) if line.strip(b" \t\r\n")}
+    lost = sorted(wanted - in_messages - quarantined)
+    return Count(len(wanted), len(in_messages - quarantined), len(quarantined), lost, len(reasons))
+
+
+def _marks(text: str) -> set[int]:
+    return {int(number) for number in re.findall(r"m(\d{7})m", text)}
+
+
+def main() -> None:
+    cli = argparse.ArgumentParser(description=__doc__)
+    cli.add_argument("--lines", type=int, default=50_000, help="damaged records, of all formats together")
+    cli.add_argument("--seed", type=int, default=0)
+    options = cli.parse_args()
+    each = options.lines // len(formats())
+    total, lost = 0, []
+    for format_ in formats():
+        with tempfile.TemporaryDirectory() as folder:
+            began = time.perf_counter()
+            told = count(format_, Path(folder), lines(format_, each, options.seed))
+        total += told.n_records
+        lost += [(format_, number) for number in told.lost]
+        seconds = time.perf_counter() - began
+        print(
+            f"{format_:17}{told.n_records:7,} records: {told.n_in_messages:6,} in messages, {told.n_quarantined:6,} in "
+            f"quarantine for {told.n_reasons:4} reasons, {len(told.lost)} in neither, {seconds:.1f} s"
+        )
+    assert not lost, f"in neither messages nor quarantine: {lost[:10]}"
+    print(f"{total:,} damaged records, each in messages or in quarantine")
+
+
+if __name__ == "__main__":
+    main()

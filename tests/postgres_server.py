@@ -1,0 +1,63 @@
+"""A PostgreSQL server of the test's own, from the binaries of Debian's package, on a free port of 127.0.0.1."""
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+#: Characters that mean something in an address, to see them escaped.
+PASSWORD = "p@ss/w:rd%"
+
+
+class Server(NamedTuple):
+    """Where it listens. The user is `ann`, her password `PASSWORD`, the database `postgres`."""
+
+    port: int
+    log: Path
+
+
+def binaries() -> Path | None:
+    """The folder of `initdb` and `pg_ctl`, of the newest version; None where the server is not installed."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
+    return found[-1].parent if found else None
+
+
+@contextmanager
+def postgres_server() -> Iterator[Server]:
+    """A server that runs while the block does. Its data lie in a temporary folder."""
+    folder = Path(tempfile.mkdtemp(prefix="postgres-"))
+    try:
+        server = Server(_free_port(), folder / "log")
+        _start(folder, server)
+        yield server
+    finally:
+        _run("pg_ctl", "stop", "-D", folder / "data", "-m", "immediate", check=False)
+        shutil.rmtree(folder)
+
+
+def _start(folder: Path, server: Server) -> None:
+    (folder / "password").write_text(PASSWORD)
+    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+        for path in (folder, folder / "password"):
+            shutil.chown(path, "nobody", "nogroup")
+    data = folder / "data"
+    _run("initdb", "-D", data, "-U", "ann", "--pwfile", folder / "password", "-A", "scram-sha-256", "-N", "-E", "UTF8")
+    options = f"-p {server.port} -h 127.0.0.1 -k {folder} -F"
+    _run("pg_ctl", "start", "-D", data, "-w", "-l", server.log, "-o", options)
+
+
+def _run(program: str, *arguments: object, check: bool = True) -> None:
+    unprivileged = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
+    command = [str(part) for part in ((binaries() or Path()) / program, *arguments)]
+    subprocess.run(command, check=check, stdout=subprocess.DEVNULL, cwd="/", **unprivileged)  # type: ignore[call-overload]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,54 @@
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from turnabout.errors import ConfigError, DataError
+from turnabout.sources.addresses import Address, expanded, hidden, hiding, names
+
+ADDRESS = "postgresql://$PERSON:${SECRET}@$PLACE/chats"
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"PERSON": "an", "SECRET": "p@ss/w:rd%", "PLACE": "host:5432"}.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_variables_are_read_and_credentials_escaped() -> None:
+    # python -c "import urllib.parse as p; print(p.quote('p@ss/w:rd%', safe=''))"
+    assert expanded(ADDRESS) == "postgresql://an:p%40ss%2Fw%3Ard%25@host:5432/chats"
+    assert names(ADDRESS) == ["PERSON", "SECRET", "PLACE"]
+
+
+def test_an_address_that_is_one_variable_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHOLE", "sqlite:///a b.db")
+    assert expanded("$WHOLE") == "sqlite:///a b.db"
+
+
+def test_an_unset_variable_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SECRET")
+    with pytest.raises(ConfigError, match=r"names \['SECRET'\], not set in the environment"):
+        expanded(ADDRESS)
+
+
+def test_a_message_tells_names_and_no_password_in_either_spelling() -> None:
+    told = hidden("an cannot log in to host:5432 by p@ss/w:rd% or xp%40ss%2Fw%3Ard%25x", ADDRESS)
+    assert told == "${PERSON} cannot log in to ${PLACE} by ${SECRET} or x***x"
+
+
+def fail() -> None:
+    with hiding(ADDRESS):
+        raise DataError("no p@ss/w:rd%") from ValueError("p@ss/w:rd%")
+
+
+def test_an_error_that_passes_is_cleaned_and_forgets_its_cause() -> None:
+    with pytest.raises(DataError, match=r"^no \$\{SECRET\}$") as told:
+        fail()
+    assert told.value.__cause__ is None
+    assert told.value.__suppress_context__
+
+
+@pytest.mark.parametrize("address", ["x://a:hunter2@h/d", "x://h/d?sslpassword=hunter2", "x://a:hunter2@$PLACE/d"])
+def test_a_written_out_password_is_refused(address: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        TypeAdapter(Address).validate_python(address)
+    assert "hunter2" not in refused.value.errors()[0]["msg"]
