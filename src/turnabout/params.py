@@ -16,6 +16,7 @@ from turnabout.augment import AUGMENTERS, Augmenter
 from turnabout.config import Section, config_error, resolve
 from turnabout.errors import ConfigError
 from turnabout.feedback import MINERS, Miner
+from turnabout.feedback.signals import WeakCategory
 from turnabout.sources import SOURCES, Source
 
 AnySource = Annotated[SerializeAsAny[Source], BeforeValidator(partial(resolve, SOURCES, "format"))]
@@ -44,9 +45,34 @@ class Clean(Section):
     min_messages: Count
     """Shortest conversation kept, in messages."""
     max_conversations_per_person: Count | None
-    """Earliest conversations kept of one person; null keeps all."""
-    scrub: list[Literal["email", "url", "phone", "handle"]]
+    """First conversations kept of one person, in order of arrival; null keeps all."""
+    scrub: list[
+        Literal[
+            "url",
+            "email",
+            "secret",
+            "iban",
+            "card",
+            "ip",
+            "national_id",
+            "birth_date",
+            "phone",
+            "address",
+            "name",
+            "handle",
+        ]
+    ]
     """Kinds of personal data replaced by typed placeholders."""
+    languages: list[str] | None
+    """ISO 639 codes of the languages kept; an empty list keeps all and says which is which; null does not ask."""
+    toxicity: bool
+    """Whether toxic messages get the flag `toxic`; they stay."""
+    templates: Annotated[int, Field(ge=2)] | None
+    """From so many people with the same first message on, it gets the flag `template`; null never."""
+    decontaminate: str
+    """File or folder of evaluation sets, a file each: conversations that share text with one go."""
+    near_duplicates: Annotated[float, Field(gt=0, le=1)] | None
+    """Estimated Jaccard similarity of word 3-grams from which a conversation repeats an earlier one; null keeps all."""
 
 
 class Split(Section):
@@ -76,10 +102,23 @@ class Split(Section):
         return self
 
 
+class MinPrecision(Section):
+    """Least precision by label, reached by the lower end of its 95 % interval; null asks for none."""
+
+    sat: Share | None
+    dsat: Share | None
+
+
 class Mine(Section):
     miners: list[AnyMiner] = Field(min_length=1)
     min_confidence: Share
-    """Signals below this confidence are counted but not written."""
+    """Decisions on a reply that are less probable than this are counted but not written."""
+    min_precision: MinPrecision
+    """What people's labels, where there are any, must show of decisions before pairs are built on them."""
+    model: str
+    """Output of the graph that miners read with which need a language model; not opened unless one does."""
+    batch_size: Count
+    """Prompts at once of that model."""
 
 
 class PerSplit(Section):
@@ -116,8 +155,8 @@ class TrainUser(Section):
 
 class Augment(Section):
     augmenters: list[AnyAugmenter]
-    clarifications: bool
-    """Whether replies that users only asked back about are worked on too."""
+    weak: list[WeakCategory]
+    """Categories of weak dissatisfaction (`clarification`, `revision`) whose replies are worked on too."""
     max_replies: Count | None
     """Most criticised replies worked on, per split; null means all."""
     max_prompt_tokens: Count
@@ -226,12 +265,12 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _replies_of_arms_are_augmented(self) -> "Params":
-        wanted = self.augment.clarifications
+        wanted = self.augment.weak
         for name, arm in self.arms.items():
-            came = getattr(arm.construct, "clarifications", wanted)
-            if came != wanted:
+            came = getattr(arm.construct, "weak", wanted)
+            if set(came) != set(wanted):
                 raise ValueError(
-                    f"arms.{name}.construct.clarifications: {came} but augment.clarifications is {wanted}; "
+                    f"arms.{name}.construct.weak: {came} but augment.weak is {wanted}; "
                     f"{arm.construct.rule} would get replies without critiques, or miss some; make both the same"
                 )
         return self

@@ -10,6 +10,11 @@ from turnabout import schemas
 from turnabout.errors import DataError
 from turnabout.params import Split
 
+#: What is read of the messages.
+COLUMNS = pl.Schema(
+    {name: schemas.MESSAGES[name] for name in ("conversation_id", "message_index", "role", "at", "user_key")}
+)
+
 #: Why a conversation is excluded, by the split it would have been in.
 REASONS = {"train": "validation user in train", "test": "known person in test"}
 
@@ -21,8 +26,21 @@ class Assigned(NamedTuple):
     excluded_by_reason: dict[str, int]
 
 
-def assign(messages: pl.DataFrame, settings: Split, seed: int) -> Assigned:
-    """Every conversation in the split of its user, the writer of its first user message, or excluded.
+def conversations(messages: pl.DataFrame) -> pl.DataFrame:
+    """One conversation: who asks, everybody who speaks, when it began; sorted by id."""
+    return (
+        messages.sort("conversation_id", "message_index")
+        .group_by("conversation_id", maintain_order=True)
+        .agg(
+            user_key=pl.col("user_key").filter(role="user").first(),
+            people=pl.col("user_key").drop_nulls().unique(maintain_order=True),
+            at=pl.col("at").min(),
+        )
+    )
+
+
+def assign(conversations: pl.DataFrame, settings: Split, seed: int) -> Assigned:
+    """Every one of the `conversations` in the split of its user, the writer of its first user message, or excluded.
 
     Without `test_from` the user's share (see `share_of`) decides: below `test` is test, below `test + validation` is
     validation, else train. With it, conversations that begin on or after that day are test, and before it (or without a
@@ -33,13 +51,13 @@ def assign(messages: pl.DataFrame, settings: Split, seed: int) -> Assigned:
     - Test people are strangers: a test conversation is excluded when anybody in it, in any role, also speaks in a
       conversation of train or validation, even in one that the first rule excludes.
     """
-    conversations = _conversations(messages)
     meant = conversations.with_columns(split=_meant(conversations, settings, seed))
     is_excluded = pl.col("conversation_id").is_in(_leaking(meant).implode())
     excluded = dict(meant.filter(is_excluded)["split"].value_counts().iter_rows())
     splits = meant.with_columns(split=pl.when(is_excluded).then(pl.lit("excluded")).otherwise("split"))
     return Assigned(
-        splits.select(list(schemas.SPLITS)), {reason: excluded.get(split, 0) for split, reason in REASONS.items()}
+        splits.select(list(schemas.SPLITS)).sort("conversation_id"),
+        {reason: excluded.get(split, 0) for split, reason in REASONS.items()},
     )
 
 
@@ -48,13 +66,13 @@ def share_of(person: str, seed: int) -> float:
     return int(hashlib.sha256(f"{seed}:{person}".encode()).hexdigest()[:13], 16) / 16**13
 
 
-def refuse_leaks(messages: pl.DataFrame, splits: pl.DataFrame) -> None:
+def refuse_leaks(conversations: pl.DataFrame, splits: pl.DataFrame) -> None:
     """Raise `DataError`, with an example, where a validation user speaks in train, or anybody in test and elsewhere."""
     used = splits.filter(pl.col("split") != "excluded")
-    conversations = _conversations(messages).drop("user_key").join(used, on="conversation_id")
-    leaking = _leaking(conversations)
+    told = conversations.drop("user_key").join(used, on="conversation_id")
+    leaking = _leaking(told)
     if leaking.len():
-        example = conversations.filter(conversation_id=leaking.min()).row(0, named=True)
+        example = told.filter(conversation_id=leaking.min()).row(0, named=True)
         raise DataError(
             f"splits: {leaking.len()} conversations share people with another split, such as "
             f"'{example['conversation_id']}' of {example['people']} in {example['split']}; "
@@ -79,23 +97,9 @@ def empty_split_warnings(splits: pl.DataFrame) -> list[str]:
     ]
 
 
-def _conversations(messages: pl.DataFrame) -> pl.DataFrame:
-    """One conversation: who asks, everybody who speaks, when it began; sorted by id."""
-    return (
-        messages.sort("conversation_id", "message_index")
-        .group_by("conversation_id", maintain_order=True)
-        .agg(
-            user_key=pl.col("user_key").filter(role="user").first(),
-            people=pl.col("user_key").drop_nulls().unique(maintain_order=True),
-            at=pl.col("at").min(),
-        )
-    )
-
-
 def _meant(conversations: pl.DataFrame, settings: Split, seed: int) -> pl.Series:
     """The split of each conversation by its user and its day alone."""
-    shares = {person: share_of(person, seed) for person in conversations["user_key"].unique()}
-    share = pl.col("user_key").replace_strict(shares, return_dtype=pl.Float64)
+    share = pl.col("user_key").map_elements(lambda person: share_of(person, seed), pl.Float64)
     if settings.test_from is None:
         is_test, validation_from = share < settings.test, settings.test
     else:

@@ -1,46 +1,69 @@
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import mkdtemp
 
 import polars as pl
 import pytest
 import yaml
 
-from stages.clean import main
-from turnabout import schemas
+from stages import clean as stage
+from tests.test_pipeline import STAGES
+from turnabout import parts, schemas
+from turnabout.cleaning.cleaning import Cleaner
 from turnabout.errors import DataError
-from turnabout.io import read_frame, read_json, write_frame
+from turnabout.io import read_batches, read_frame, read_json
+from turnabout.parts import GrowingTable
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
 
+Build = Callable[..., pl.DataFrame]
 
-def run(folder: Path, log: pl.DataFrame) -> None:
-    """Run the stage with at least two messages and one conversation of a person."""
-    section = {"min_messages": 2, "max_conversations_per_person": 1, "scrub": ["email", "url"]}
+
+def run(folder: Path, log: pl.DataFrame, out: str = "out") -> Path:
+    """Run the stage with at least two messages and one conversation of a person; the folder of its outputs."""
+    section = {
+        "min_messages": 2,
+        "max_conversations_per_person": 1,
+        "scrub": ["email", "url"],
+        "languages": None,
+        "toxicity": False,
+        "templates": 2,
+        "decontaminate": "sets",
+        "near_duplicates": 0.8,
+    }
     (folder / "params.yaml").write_text(yaml.safe_dump(yaml.safe_load(SHIPPED.read_text()) | {"clean": section}))
-    write_frame(log, folder / "in.parquet", schemas.MESSAGES)
-    outputs = folder / "out.parquet", folder / "q.parquet", folder / "metrics.json"
-    main(folder / "in.parquet", *outputs, params=folder / "params.yaml")
+    ingested = GrowingTable(Path(mkdtemp(dir=folder)) / "in", schemas.MESSAGES)
+    ingested.append(log)
+    ingested.close()
+    place = folder / out
+    tables = place / "m", place / "q.parquet", place / "ledger"
+    stage.main(ingested.path, folder / "sets", *tables, place / "metrics.json", folder / "params.yaml")
+    return place
 
 
-def test_what_stays_and_what_went_is_written_and_counted(tmp_path: Path, messages: Callable[..., pl.DataFrame]) -> None:
+def written(folder: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
+
+
+def test_what_stays_and_what_went_is_written_and_counted(tmp_path: Path, messages: Build) -> None:
     log = pl.concat(
         [
-            messages("a", "x@y.com", "yo", ""),
-            messages("b", "x@y.com", "yo"),
-            messages("c", "hello", "yo"),
-            messages("d", "hi", user="dan"),
+            messages("d", "x@y.com", "yo", ""),
+            messages("c", "x@y.com", "yo"),
+            messages("b", "hello", "yo"),
+            messages("a", "hi", user="dan"),
         ]
     )
-    run(tmp_path, log)
-    kept = read_frame(tmp_path / "out.parquet", schemas.MESSAGES)
-    assert kept.select("conversation_id", "text").rows() == [("a", "<email_1>"), ("a", "yo")]
-    rejected = read_frame(tmp_path / "q.parquet", schemas.QUARANTINE)
-    assert rejected["record"].to_list() == ["a:2", "b", "c", "d"]
-    assert read_json(tmp_path / "metrics.json") == {
-        "n_conversations_in": 4,
+    out = run(tmp_path, log)
+    kept = read_frame(out / "m", schemas.MESSAGES)
+    assert kept.select("conversation_id", "text").rows() == [("d", "<email_1>"), ("d", "yo")]
+    rejected = read_frame(out / "q.parquet", schemas.QUARANTINE)
+    assert rejected["record"].to_list() == ["d:2", "a", "c", "b"]
+    assert read_json(out / "metrics.json") == {
         "n_conversations": 1,
-        "n_messages_in": 8,
+        "n_conversations_in": 4,
         "n_messages": 2,
+        "n_messages_in": 8,
         "dropped_by_reason": {
             "empty message": 1,
             "fewer than 2 messages": 1,
@@ -48,12 +71,57 @@ def test_what_stays_and_what_went_is_written_and_counted(tmp_path: Path, message
             "same messages as another conversation": 1,
         },
         "scrubbed_by_kind": {"email": 2, "url": 0},
+        "flagged_by_kind": {},
+        "evaluation_texts_too_short": {},
     }
 
 
-def test_nothing_left_is_an_error_that_counts_the_reasons(
-    tmp_path: Path, messages: Callable[..., pl.DataFrame]
+def test_only_new_batches_are_cleaned_and_the_bytes_are_those_of_all_at_once(
+    tmp_path: Path, messages: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Nine people, of whom every third says nearly the same; row groups of four messages."""
+    monkeypatch.setattr(parts, "GROUP_WEIGHT", 4)
+    monkeypatch.setattr(parts, "PART_BYTES", 1)
+    letter = (
+        "could you please help me to write a long and friendly letter to the owner of my little house about number {}"
+    )
+    texts = [letter.format(n) if n % 3 == 0 else f"something else {n}" for n in range(9)]
+    talks = [messages(f"{9 - n}", text, "gladly", user=f"person {n}") for n, text in enumerate(texts)]
+    n_cleaned = []
+    clean = Cleaner.clean
+    monkeypatch.setattr(Cleaner, "clean", lambda self, batch: n_cleaned.append(batch.height) or clean(self, batch))
+    for n_talks in (5, 8, 9):
+        out = run(tmp_path, pl.concat(talks[:n_talks]))
+    assert n_cleaned == [4, 4, 2, 4, 4, 2]
+    assert written(out) == written(run(tmp_path, pl.concat(talks), out="at once"))
+    kept = [
+        batch["conversation_id"].unique(maintain_order=True).to_list()
+        for batch in read_batches(out / "m", schemas.MESSAGES)
+    ]
+    assert kept == [["9", "8"], ["7", "5"], ["4", "2"], ["1"]]
+
+
+def test_conversations_with_text_of_an_evaluation_set_go(tmp_path: Path, messages: Build) -> None:
+    question = "which planet has the largest known number of moons orbiting around it today"
+    (tmp_path / "sets").mkdir()
+    (tmp_path / "sets" / "README.md").write_text("no set")
+    (tmp_path / "sets" / "quiz.txt").write_text(f"{question}\ntoo short\n")
+    log = pl.concat([messages("a", f"Hm, {question}?", "many"), messages("b", "hello", "hi", user="bob")])
+    before = run(tmp_path, log)
+    assert read_frame(before / "q.parquet", schemas.QUARANTINE)["reason"].to_list() == [
+        "text of an evaluation set: quiz.txt"
+    ]
+    assert read_json(before / "metrics.json")["evaluation_texts_too_short"] == {"quiz.txt": 1}
+    (tmp_path / "sets" / "quiz.txt").write_text("entirely other words than those that anybody has said here so far\n")
+    assert read_frame(run(tmp_path, log) / "q.parquet", schemas.QUARANTINE).is_empty()
+
+
+def test_nothing_left_is_an_error_that_counts_the_reasons(tmp_path: Path, messages: Build) -> None:
     with pytest.raises(DataError, match=r"nothing is left of 1 messages: .*'fewer than 2 messages': 1.*relax"):
         run(tmp_path, messages("a", "hi"))
-    assert not (tmp_path / "out.parquet").exists()
+    assert written(tmp_path / "out") == {}
+
+
+def test_whatever_code_the_stage_depends_on_makes_the_tables_anew() -> None:
+    deps = next(each.deps for each in STAGES if each.name == "clean")
+    assert sorted(stage.CODE) == sorted(dep for dep in deps if dep.startswith(("src/", "stages/")))

@@ -4,28 +4,36 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stages.ingest import main
-from turnabout import schemas
+from stages import ingest as stage
+from tests.test_pipeline import STAGES
+from turnabout import parts, schemas
 from turnabout.errors import ConfigError, DataError
+from turnabout.forgetting import extended
 from turnabout.io import read_frame, read_json
+from turnabout.sources.openai import OpenAI
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
 
 
-def line(conversation_id: str, *texts: str, role: str = "user") -> str:
+def line(conversation_id: str, *texts: str, role: str = "user", user: str = "ann") -> str:
     messages = [{"role": role, "content": text} for text in texts]
-    return json.dumps({"conversation_id": conversation_id, "messages": messages}) + "\n"
+    return json.dumps({"conversation_id": conversation_id, "user_id": user, "messages": messages}) + "\n"
 
 
-def ingest(folder: Path, *paths: str, watch: str = "logs") -> Path:
+def ingest(folder: Path, *paths: str, watch: str = "logs", out: str = "out") -> Path:
     """Run the stage on openai sources at these paths below `folder`; the folder of its outputs."""
     sources = [{"format": "openai", "path": str(folder / path)} for path in paths]
     section = {"watch": watch, "sources": sources}
     params = yaml.safe_load(SHIPPED.read_text()) | {"ingest": section}
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
-    out = folder / "out"
-    main(folder / watch, out / "m.parquet", out / "q.parquet", out / "metrics.json", params=folder / "params.yaml")
-    return out
+    place = folder / out
+    tables = place / "m", place / "q.parquet", place / "ledger"
+    stage.main(folder / watch, folder / "forgotten.txt", *tables, place / "metrics.json", folder / "params.yaml")
+    return place
+
+
+def written(folder: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
 
 
 @pytest.fixture
@@ -34,39 +42,87 @@ def logs(tmp_path: Path) -> Path:
     return tmp_path / "logs"
 
 
-def test_sources_become_one_sorted_table_and_what_failed_is_counted(logs: Path) -> None:
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "GROUP_WEIGHT", 2)
+    monkeypatch.setattr(parts, "PART_BYTES", 1)
+
+
+@pytest.fixture
+def read_pieces(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the pieces that the sources were asked to read."""
+    names: list[str] = []
+    batches = OpenAI.batches
+    monkeypatch.setattr(OpenAI, "batches", lambda source, piece: names.append(piece.name) or batches(source, piece))
+    return names
+
+
+def test_sources_become_one_table_in_order_of_arrival_and_what_failed_is_counted(logs: Path) -> None:
     (logs / "a.jsonl").write_text(line("z", "1", "2") + line("x", "3") + "{broken\n" + line("w", "4", role="bot"))
     (logs / "b.jsonl").write_text(line("x", "again", "and again") + line("y", "5"))
-    out = ingest(logs.parent, "logs/a.jsonl", "logs/b.jsonl")
-    messages = read_frame(out / "m.parquet", schemas.MESSAGES)
+    out = ingest(logs.parent, "logs/b.jsonl", "logs/a.jsonl")
+    messages = read_frame(out / "m", schemas.MESSAGES)
     assert messages.select("conversation_id", "message_index", "text").rows() == [
-        ("x", 0, "3"),
+        ("x", 0, "again"),
+        ("x", 1, "and again"),
         ("y", 0, "5"),
         ("z", 0, "1"),
         ("z", 1, "2"),
     ]
     rejected = read_frame(out / "q.parquet", schemas.QUARANTINE)
-    assert rejected["record"].to_list() == ["a.jsonl:3", "a.jsonl:4", "x"]
-    assert rejected.row(2) == ("openai", "x", "conversation id occurs in an earlier source", "again")
-    assert read_json(out / "metrics.json") == {
+    assert sorted(rejected["record"]) == ["a.jsonl:3", "a.jsonl:4", "x"]
+    repeated = "conversation id occurs earlier in the log"
+    assert rejected.filter(record="x").rows() == [("openai", "x", repeated, "3")]
+    metrics = read_json(out / "metrics.json")
+    assert metrics.pop("rejected_by_reason")[repeated] == 1
+    assert metrics == {
         "n_conversations": 3,
-        "n_messages": 4,
+        "n_forgotten_conversations": 0,
+        "n_messages": 5,
         "n_rejected": 3,
-        "rejected_by_reason": {
-            "broken JSON: key must be a string": 1,
-            "conversation id occurs in an earlier source": 1,
-            "messages.role: Input should be 'system', 'developer', 'user', 'assistant' or 'tool'": 1,
-        },
         "conversations_by_source": {"openai": 3},
     }
 
 
 def test_the_same_logs_give_the_same_bytes(logs: Path) -> None:
     (logs / "a.jsonl").write_text(line("z", "1") + line("x", "2") + "{broken\n")
-    out = ingest(logs.parent, "logs/*.jsonl")
-    first = [path.read_bytes() for path in sorted(out.iterdir())]
-    ingest(logs.parent, "logs/*.jsonl")
-    assert [path.read_bytes() for path in sorted(out.iterdir())] == first
+    first = written(ingest(logs.parent, "logs/*.jsonl"))
+    assert written(ingest(logs.parent, "logs/*.jsonl", out="again")) == first
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_new_day_is_read_alone_and_gives_the_bytes_of_all_days_at_once(logs: Path, read_pieces: list[str]) -> None:
+    days = {f"day{n}.jsonl": "".join(line(f"{n}-{i}", "hi", "yo") for i in range(3)) + "{\n" for n in range(3)}
+    days["day3.jsonl"] = line("0-1", "repeated") + line("new", "hi")
+    for name, text in days.items():
+        (logs / name).write_text(text)
+        out = ingest(logs.parent, "logs")
+    assert read_pieces == list(days)
+    assert written(out) == written(ingest(logs.parent, "logs", out="anew"))
+    assert len(list((out / "m").iterdir())) == 10
+
+
+def test_a_file_that_changed_or_went_is_read_again_with_all_after_it(logs: Path, read_pieces: list[str]) -> None:
+    for name in "abc":
+        (logs / f"{name}.jsonl").write_text(line(name, "hi"))
+    ingest(logs.parent, "logs")
+    (logs / "b.jsonl").write_text(line("b", "other"))
+    ingest(logs.parent, "logs")
+    (logs / "b.jsonl").unlink()
+    out = ingest(logs.parent, "logs")
+    assert read_pieces == ["a.jsonl", "b.jsonl", "c.jsonl", "b.jsonl", "c.jsonl", "c.jsonl"]
+    assert read_frame(out / "m", schemas.MESSAGES)["conversation_id"].to_list() == ["a", "c"]
+
+
+def test_a_forgotten_person_is_in_no_table_and_counted(logs: Path) -> None:
+    (logs / "a.jsonl").write_text(line("1", "secret of ann") + line("2", "words of bob", user="bob") + '{"secret":')
+    ingest(logs.parent, "logs")
+    (logs.parent / "forgotten.txt").write_text(extended("# gone\n", ["ann"]))
+    out = ingest(logs.parent, "logs")
+    assert read_frame(out / "m", schemas.MESSAGES)["text"].to_list() == ["words of bob"]
+    assert read_frame(out / "q.parquet", schemas.QUARANTINE)["excerpt"].to_list() == [""]
+    assert read_json(out / "metrics.json")["n_forgotten_conversations"] == 1
+    assert not any(b"secret" in content for content in written(out).values())
 
 
 @pytest.mark.parametrize("path", ["elsewhere/*.jsonl", "logs/../secret.jsonl", "logs2/a.jsonl"])
@@ -84,15 +140,34 @@ def test_a_log_in_which_nothing_can_be_read_is_an_error_that_counts_the_reasons(
     (logs / "a.jsonl").write_text("{broken\n" + line("x") + line("y"))
     with pytest.raises(DataError) as error:
         ingest(logs.parent, "logs/*.jsonl")
-    assert str(error.value).splitlines() == [
-        "no conversation could be read; 3 records were rejected, mend the logs:",
-        "  1 × broken JSON: key must be a string (first: a.jsonl:1)",
-        "  2 × messages: List should have at least 1 item after validation, not 0 (first: a.jsonl:2)",
-    ]
-    assert not (logs.parent / "out").exists()
+    first, *examples = str(error.value).splitlines()
+    assert first == "no conversation could be read; 3 records were rejected, mend the logs:"
+    assert [example[:5] for example in examples] == ["  1 ×", "  2 ×"]
+    assert [example.rpartition(" (")[2] for example in examples] == ["first: a.jsonl:1)", "first: a.jsonl:2)"]
+    assert written(logs.parent / "out") == {}
+
+
+def test_a_file_most_of_which_is_rejected_is_a_warning_with_examples(
+    logs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (logs / "a.jsonl").write_text(line("x", "1") + "{\n{\n")
+    (logs / "b.jsonl").write_text(line("y", "1") + line("z", "1") + "{\n")
+    ingest(logs.parent, "logs")
+    warned = [text for text in capsys.readouterr().err.splitlines() if "warning" in text or "×" in text]
+    assert warned[0] == (
+        "warning: a.jsonl: only 1 conversations could be read; 2 records were rejected, mend the logs:"
+    )
+    assert warned[1].startswith("  2 × broken JSON")
+    assert warned[1].endswith("(first: a.jsonl:2)")
+    assert len(warned) == 2
 
 
 def test_an_empty_log_is_an_error_that_says_so(logs: Path) -> None:
     (logs / "a.jsonl").touch()
     with pytest.raises(DataError, match="every log is empty; add logs at a path of"):
         ingest(logs.parent, "logs/*.jsonl")
+
+
+def test_whatever_code_the_stage_depends_on_makes_the_tables_anew() -> None:
+    deps = next(each.deps for each in STAGES if each.name == "ingest")
+    assert sorted(stage.CODE) == sorted(dep for dep in deps if dep.startswith(("src/", "stages/")))

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import yaml
 
 from stages.mine import main
 from turnabout import schemas
 from turnabout.errors import DataError
+from turnabout.generation.scripted import ScriptedGenerator
 from turnabout.io import read_frame, read_json, write_frame
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
@@ -100,3 +102,17 @@ def test_a_log_in_parts_gives_the_bytes_of_the_log_in_one_file(run, messages, tm
         write_frame(log[6 * i : 6 * i + 6], tmp_path / "parts" / f"part-0{i}.parquet", schemas.MESSAGES)
     main(tmp_path / "parts", tmp_path / "feedback.parquet", tmp_path / "mine.json", labels=tmp_path, params=PARAMS)
     assert (tmp_path / "feedback.parquet").read_bytes() == whole
+
+
+def test_what_a_model_could_not_answer_is_counted_and_told(messages, tmp_path, monkeypatch, capsys):
+    writer = ScriptedGenerator(lambda _: "What a lovely day.")
+    writer.checkpoint = None
+    monkeypatch.setattr("stages._models.open_generator", lambda *_: writer)
+    params = yaml.safe_load(PARAMS.read_text())
+    params["mine"]["miners"] = [{"miner": "rubric", "retries": 0}]
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    write_frame(complaints(messages, 3), tmp_path / "messages.parquet", schemas.MESSAGES)
+    paths = [tmp_path / name for name in ("messages.parquet", "feedback.parquet", "mine.json")]
+    main(*paths, labels=tmp_path, params=tmp_path / "params.yaml")
+    assert read_json(tmp_path / "mine.json")["failed_by_miner"] == {"rubric": {"not JSON": 3}}
+    assert "warning: no usable answers for 'rubric': {'not JSON': 3}" in capsys.readouterr().err

@@ -16,7 +16,7 @@ ARMS = ["drift", "follow_up"]  # as in params.yaml
 TABLES = {
     "ingest_quarantine": schemas.QUARANTINE,
     "clean_quarantine": schemas.QUARANTINE,
-    "messages": schemas.MESSAGES,
+    "messages/part-00": schemas.MESSAGES,
     "splits": schemas.SPLITS,
     "feedback": schemas.FEEDBACK,
     "intents": schemas.INTENTS,
@@ -75,15 +75,17 @@ def test_what_cleaning_and_splitting_write_is_what_the_page_shows(
             for name in ("ann", "bob")
         ]
     )
-    write_frame(log, folder / "data" / "ingested.parquet", schemas.MESSAGES)
     data, metrics = folder / "data", folder / "metrics"
+    write_frame(log, data / "ingested.parquet", schemas.MESSAGES)
     clean.main(
         data / "ingested.parquet",
-        data / "messages.parquet",
+        folder / "evaluation_sets",
+        data / "messages",
         data / "clean_quarantine.parquet",
+        data / "ledgers",
         metrics / "clean.json",
     )
-    split.main(data / "messages.parquet", data / "splits.parquet", metrics / "split.json")
+    split.main(data / "messages", data / "splits.parquet", metrics / "split.json")
     page = run(folder)
     people = read_frame(data / "splits.parquet", schemas.SPLITS)["split"].value_counts()
 

@@ -29,7 +29,7 @@ def test_the_graph_holds_expanded_stages_with_their_files(project: Path) -> None
         "simulate_untrained",
     }
     assert (drift.arm, drift.desc, drift.params) == ("drift", "One assistant", ("arms.drift.train",))
-    assert drift.deps == ("data/messages.parquet",)
+    assert drift.deps == ("data/messages",)
     assert drift.plots == (Plot("plots/train_assistant/drift.csv", "step", "loss"),)
     assert drift.metrics == ("metrics/train_assistant/drift.json",)
     assert "models/assistants/drift" in drift.outs
@@ -84,7 +84,7 @@ def test_a_failing_stage_tells_the_end_of_its_log(project: Path) -> None:
 
 def test_hashes_are_those_dvc_stores(project: Path) -> None:
     run(project, "ingest")
-    md5 = content_hashes(project, "ingest")["data/messages.parquet"]
+    md5 = content_hashes(project, "ingest")["data/messages"]
     assert md5 in (project / "dvc.lock").read_text()
 
 

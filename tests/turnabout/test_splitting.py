@@ -8,7 +8,7 @@ import pytest
 from turnabout import schemas
 from turnabout.errors import DataError
 from turnabout.params import Split
-from turnabout.splitting import assign, empty_split_warnings, refuse_leaks, share_of
+from turnabout.splitting import assign, conversations, empty_split_warnings, refuse_leaks, share_of
 
 Build = Callable[..., pl.DataFrame]
 
@@ -18,7 +18,9 @@ def settings(**changes: Any) -> Split:
 
 
 def splits_of(log: pl.DataFrame, **changes: Any) -> dict[str, str]:
-    return dict(assign(log, settings(**changes), seed=7).splits.select("conversation_id", "split").iter_rows())
+    return dict(
+        assign(conversations(log), settings(**changes), seed=7).splits.select("conversation_id", "split").iter_rows()
+    )
 
 
 def with_partner(log: pl.DataFrame, partner: str) -> pl.DataFrame:
@@ -34,7 +36,7 @@ def test_a_share_is_the_first_52_bits_of_the_hash_of_seed_and_person() -> None:
 def test_the_share_of_the_first_user_decides(messages: Build) -> None:
     """First two hex digits of each hash / 256: cyd 1b → .11, bob 44 → .27, fay 49 → .29, ann 67 → .40, eve e8 → .91."""
     log = pl.concat([messages(f"of {name}", "hi", "yo", user=name) for name in ("ann", "bob", "cyd", "eve", "fay")])
-    assigned = assign(log, settings(), seed=7).splits
+    assigned = assign(conversations(log), settings(), seed=7).splits
     assert assigned.rows() == [
         ("of ann", "ann", "train"),
         ("of bob", "bob", "validation"),
@@ -72,7 +74,7 @@ def test_a_training_conversation_in_which_a_validation_user_speaks_is_excluded(m
             with_partner(messages("neither", "hi", "yo", user="ann"), "eve"),
         ]
     )
-    assigned = assign(log, settings(), seed=7)
+    assigned = assign(conversations(log), settings(), seed=7)
     assert dict(assigned.splits.select("conversation_id", "split").iter_rows()) == {
         "asked by bob": "validation",
         "answered by bob": "excluded",
@@ -90,7 +92,7 @@ def test_who_speaks_in_an_excluded_training_conversation_is_no_stranger(messages
             with_partner(messages("of cyd", "hi", "yo", user="cyd"), "ann"),
         ]
     )
-    assigned = assign(log, settings(), seed=7)
+    assigned = assign(conversations(log), settings(), seed=7)
     assert dict(assigned.splits.select("conversation_id", "split").iter_rows()) == {
         "of ann": "excluded",
         "of bob": "validation",
@@ -129,7 +131,8 @@ def test_a_conversation_across_midnight_belongs_to_the_day_it_began(messages: Bu
 
 
 def test_a_log_of_one_person_is_one_split_and_two_warnings(messages: Build) -> None:
-    assigned = assign(pl.concat([messages(name, "hi", "yo", user="ann") for name in "xyz"]), settings(), seed=7).splits
+    talks = conversations(pl.concat([messages(name, "hi", "yo", user="ann") for name in "xyz"]))
+    assigned = assign(talks, settings(), seed=7).splits
     assert assigned["split"].to_list() == ["train"] * 3
     told = empty_split_warnings(assigned)
     assert [warning.split(": ")[0] for warning in told] == [
@@ -143,7 +146,7 @@ def leak(messages: Build, *rows: tuple[str, str, str, str]) -> None:
     """`refuse_leaks` of conversations given as (id, user, who answers, split)."""
     log = pl.concat([with_partner(messages(name, "hi", "yo", user=user), other) for name, user, other, _ in rows])
     splits = pl.DataFrame([(name, user, split) for name, user, _, split in rows], schema=schemas.SPLITS, orient="row")
-    refuse_leaks(log, splits)
+    refuse_leaks(conversations(log), splits)
 
 
 @pytest.mark.parametrize("other_split", ["train", "validation"])
@@ -175,6 +178,6 @@ def test_what_assign_returns_has_no_leaks(messages: Build) -> None:
     people = ["ann", "bob", "cyd", "dan", "eve", "fay", "gus", "hal"]
     pairs = [(one, two) for one in people for two in people if one != two]
     log = pl.concat([with_partner(messages(f"{one} {two}", "hi", "yo", user=one), two) for one, two in pairs])
-    splits, excluded = assign(log, settings(), seed=7)
-    refuse_leaks(log, splits)
+    splits, excluded = assign(conversations(log), settings(), seed=7)
+    refuse_leaks(conversations(log), splits)
     assert sum(excluded.values()) == splits.filter(split="excluded").height > 0

@@ -1,47 +1,112 @@
-"""Messages fit to learn from: scrubbed, nothing empty, nothing twice, nobody too often."""
+"""Messages fit to learn from: scrubbed, flagged, nothing empty, nothing twice, nobody too often."""
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import polars as pl
 
 from turnabout import schemas
+from turnabout.cleaning.contamination import EvaluationSet, contaminated
+from turnabout.cleaning.crowding import APPEARANCES, Crowding
+from turnabout.cleaning.exact_duplicates import SAID, ExactDuplicates
+from turnabout.cleaning.flags import with_flag
+from turnabout.cleaning.languages import outside, with_language
+from turnabout.cleaning.near_duplicates import KNOWN, NearDuplicates
+from turnabout.cleaning.templates import USES, Templates
+from turnabout.cleaning.thin import too_thin
+from turnabout.cleaning.toxicity import toxic
 from turnabout.params import Clean
 from turnabout.scrubbing import scrub
 
+#: What has to be known of all conversations before: tables that only grow.
+MEMORIES: dict[str, pl.Schema] = {"said": SAID, "near": KNOWN, "openings": USES, "people": APPEARANCES}
+
 
 class Cleaned(NamedTuple):
-    """What stays, what went with the reason (`kind` or `kind: detail`), and how many values were scrubbed, by kind."""
+    """What stays of a batch, what went with the reason (`kind` or `kind: detail`), and how many of what."""
 
     messages: pl.DataFrame
     quarantine: pl.DataFrame
-    n_scrubbed: dict[str, int]
+    memories: dict[str, pl.DataFrame]
+    """What the batch adds to each of `MEMORIES`."""
+    tallies: dict[str, dict[str, int]]
 
 
-def clean(messages: pl.DataFrame, settings: Clean) -> Cleaned:
-    """Messages scrubbed, then filtered in this order; `message_index` counts from 0 again.
+class Cleaner:
+    """Cleans batch by batch, in order of arrival.
 
-    1. Empty messages go, one by one: nothing was said, and the talk round them may still be whole.
-    2. Conversations go that are shorter than `min_messages`, or in which no user or no assistant speaks.
-    3. Of conversations with the same roles and texts the earliest stays.
-    4. Of each person (in any role) the earliest `max_conversations_per_person` stay, of those left by step 3; earliest
-       first, so that a log that grows at its end never takes away what was kept before.
+    What becomes of a conversation depends on those before it alone: not on how they were cut into batches, nor on what
+    comes later.
     """
-    scrubbed = scrub(messages.sort("conversation_id", "message_index"), settings.scrub)
-    is_said = pl.col("text").str.strip_chars() != ""
-    said = scrubbed.messages.filter(is_said)
-    rejected = [_empty(scrubbed.messages.filter(~is_said))]
-    left = _conversations(said)
-    for reason in (_too_thin, _said_before, _one_of_too_many):
-        judged = reason(left, settings)
-        rejected.append(judged.drop_nulls("reason").select(list(schemas.QUARANTINE)))
-        left = judged.filter(pl.col("reason").is_null()).drop("reason")
-    kept = said.join(left, left_on="conversation_id", right_on="record", how="semi", maintain_order="left")
-    index = pl.int_range(pl.len(), dtype=pl.Int32).over("conversation_id")
-    return Cleaned(
-        kept.with_columns(message_index=index),
-        pl.concat(rejected).sort("record", "reason"),
-        scrubbed.n_by_kind,
-    )
+
+    def __init__(self, settings: Clean, sets: Sequence[EvaluationSet], memories: Mapping[str, pl.DataFrame]) -> None:
+        """`memories` is what earlier batches added, together."""
+        self.settings, self.sets = settings, sets
+        self._said = ExactDuplicates(memories["said"])
+        self._crowding = Crowding(settings.max_conversations_per_person, memories["people"])
+        alike, people = settings.near_duplicates, settings.templates
+        self._near = None if alike is None else NearDuplicates(alike, memories["near"])
+        self._templates = None if people is None else Templates(people, memories["openings"])
+        self._n_remembered = {name: memories[name].height for name in MEMORIES}
+
+    def clean(self, messages: pl.DataFrame) -> Cleaned:
+        """Messages scrubbed and flagged, then filtered in this order; `message_index` counts from 0 again.
+
+        1. Empty messages go, one by one: nothing was said, and the talk round them may still be whole.
+        2. Conversations go that are in a language not wanted, share text with an evaluation set, or have too little.
+        3. Of conversations with the same or nearly the same texts the first stays.
+        4. Of each person (in any role) the first `max_conversations_per_person` stay, of those left by step 3.
+        """
+        scrubbed = scrub(messages, self.settings.scrub)
+        told = self._flagged(scrubbed.messages)
+        is_said = pl.col("text").str.strip_chars() != ""
+        rejected = [_empty(told.filter(~is_said))]
+        index = pl.int_range(pl.len(), dtype=pl.Int32).over("conversation_id")
+        left = told.filter(is_said).with_columns(message_index=index)
+        too_little = (self._foreign, self._contaminated, self._too_thin)
+        for judge in (*too_little, self._said.judge, self._alike, self._crowding.judge):
+            found = judge(left)
+            rejected.append(_quarantined(left, found))
+            left = left.join(found, on="conversation_id", how="anti", maintain_order="left")
+        if self._templates:
+            left = with_flag(left, "template", self._templates.judge(left))
+        quarantine = pl.concat(rejected)
+        return Cleaned(left, quarantine, self._added(), _tallies(messages, left, quarantine, scrubbed.n_by_kind))
+
+    def _flagged(self, messages: pl.DataFrame) -> pl.DataFrame:
+        if self.settings.languages is not None:
+            messages = with_language(messages)
+        return with_flag(messages, "toxic", toxic(messages)) if self.settings.toxicity else messages
+
+    def _foreign(self, messages: pl.DataFrame) -> pl.DataFrame:
+        return outside(messages, self.settings.languages) if self.settings.languages else _none()
+
+    def _contaminated(self, messages: pl.DataFrame) -> pl.DataFrame:
+        reason = pl.format("text of an evaluation set: {}", "evaluation_set")
+        return contaminated(messages, self.sets).select("conversation_id", reason=reason) if self.sets else _none()
+
+    def _too_thin(self, messages: pl.DataFrame) -> pl.DataFrame:
+        return too_thin(messages, self.settings.min_messages)
+
+    def _alike(self, messages: pl.DataFrame) -> pl.DataFrame:
+        reason = pl.format("nearly the same messages as another conversation: {}", "earlier")
+        return self._near.judge(messages).select("conversation_id", reason=reason) if self._near else _none()
+
+    def _added(self) -> dict[str, pl.DataFrame]:
+        """What each memory gained since it was last asked."""
+        known = self._n_remembered
+        added = {
+            "said": self._said.known[known["said"] :],
+            "near": self._near.known(known["near"]) if self._near else KNOWN.to_frame(),
+            "openings": self._templates.known()[known["openings"] :] if self._templates else USES.to_frame(),
+            "people": self._crowding.known[known["people"] :],
+        }
+        self._n_remembered = {name: known[name] + rows.height for name, rows in added.items()}
+        return added
+
+
+def _none() -> pl.DataFrame:
+    return pl.DataFrame(schema={"conversation_id": pl.String, "reason": pl.String})
 
 
 def _empty(messages: pl.DataFrame) -> pl.DataFrame:
@@ -50,54 +115,29 @@ def _empty(messages: pl.DataFrame) -> pl.DataFrame:
     return messages.select("source", record=record, reason=pl.lit("empty message"), excerpt="text")
 
 
-def _conversations(messages: pl.DataFrame) -> pl.DataFrame:
-    """One conversation: where it came from, when it began, who speaks, what is said; earliest first."""
-    return (
-        messages.group_by(record="conversation_id")
-        .agg(
-            pl.col("source").first(),
-            excerpt=pl.col("text").first().str.head(200),
-            at=pl.col("at").min(),
-            roles=pl.col("role"),
-            people=pl.col("user_key").drop_nulls().unique(maintain_order=True),
-            said=pl.struct("role", "text"),
-        )
-        .sort("at", "record", nulls_last=True)
+def _quarantined(messages: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+    """The quarantine row of each conversation found: its source and how it begins."""
+    first = messages.join(found, on="conversation_id", how="inner", maintain_order="left").filter(message_index=0)
+    return first.select("source", "reason", record="conversation_id", excerpt=pl.col("text").str.head(200)).select(
+        list(schemas.QUARANTINE)
     )
 
 
-def _too_thin(conversations: pl.DataFrame, settings: Clean) -> pl.DataFrame:
-    """`reason` where there is too little to learn from, else null."""
-    roles = pl.col("roles").list
-    reason = (
-        pl.when(roles.len() < settings.min_messages)
-        .then(pl.lit(f"fewer than {settings.min_messages} messages"))
-        .when(~roles.contains("user"))
-        .then(pl.lit("no user message"))
-        .when(~roles.contains("assistant"))
-        .then(pl.lit("no assistant message"))
-    )
-    return conversations.with_columns(reason=reason)
-
-
-def _said_before(conversations: pl.DataFrame, settings: Clean) -> pl.DataFrame:
-    """`reason` where an earlier conversation has the same roles and texts; it names that one."""
-    first = pl.col("record").first().over("said")
-    reason = pl.when(pl.col("record") != first).then(pl.format("same messages as another conversation: {}", first))
-    return conversations.with_columns(reason=reason)
-
-
-def _one_of_too_many(conversations: pl.DataFrame, settings: Clean) -> pl.DataFrame:
-    """`reason` where a person in it has enough earlier conversations; it names the person."""
-    most = settings.max_conversations_per_person
-    if most is None:
-        return conversations.with_columns(reason=pl.lit(None, pl.String))
-    crowded = (
-        conversations.select("record", person="people")
-        .explode("person")
-        .drop_nulls("person")
-        .filter(pl.int_range(pl.len()).over("person") >= most)
-        .group_by("record")
-        .agg(reason=pl.format("person has {} earlier conversations: {}", pl.lit(most), pl.col("person").min()))
-    )
-    return conversations.join(crowded, on="record", how="left", maintain_order="left")
+def _tallies(
+    before: pl.DataFrame, after: pl.DataFrame, quarantine: pl.DataFrame, n_scrubbed: dict[str, int]
+) -> dict[str, dict[str, int]]:
+    """The counts of a batch, as the metrics of the stage name them."""
+    totals = {
+        "n_conversations_in": before["conversation_id"].n_unique(),
+        "n_conversations": after["conversation_id"].n_unique(),
+        "n_messages_in": before.height,
+        "n_messages": after.height,
+    }
+    kind = quarantine["reason"].str.split(": ").list.first()
+    flagged = after["flags"].explode().drop_nulls()
+    return {
+        "totals": totals,
+        "dropped_by_reason": dict(kind.value_counts().iter_rows()),
+        "scrubbed_by_kind": n_scrubbed,
+        "flagged_by_kind": dict(flagged.value_counts().iter_rows()),
+    }

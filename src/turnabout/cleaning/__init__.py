@@ -1,0 +1,1 @@
+"""What makes messages fit to learn from, one reason a file."""
