@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
 
-.PHONY: demo lint test install clean
+.PHONY: demo lint test install postgresql clean
 
 demo: install
 	@$(BIN)/turnabout run
@@ -27,6 +27,13 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@$(PIP) --no-deps -r requirements.lock
 	@$(PIP) --no-deps --editable .
 	@touch $@
+
+# A server that the tests of the SQL source start and stop themselves; without one they are skipped with a reason.
+ROOT := $(if $(filter 0,$(shell id -u)),,sudo -n)
+postgresql:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 \
+	  || { $(ROOT) apt-get update -qq && $(ROOT) apt-get install -y -qq --no-install-recommends postgresql >/dev/null; } \
+	  || echo "PostgreSQL could not be installed: the tests that need a server will be skipped."
 
 clean:
 	rm -rf $(VENV) .turnabout

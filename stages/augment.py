@@ -30,7 +30,7 @@ def main(
         read_frame(messages, schemas.MESSAGES),
         read_frame(splits, schemas.SPLITS),
         read_frame(feedback, schemas.FEEDBACK),
-        settings.clarifications,
+        settings.weak,
     )
     chosen = first_per_split(criticised, settings.max_replies)
     tables = {name: pl.DataFrame(schema=schema) for name, schema in TABLES.items()}

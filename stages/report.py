@@ -6,6 +6,7 @@ import polars as pl
 
 from stages._command import command
 from turnabout import schemas
+from turnabout.feedback.signals import decisions
 from turnabout.io import read_frame, read_json, write_text
 from turnabout.params import load_params
 from turnabout.report import Inputs, render
@@ -23,9 +24,9 @@ def main(data: Path, metrics: Path, plots: Path, report: Path, params: Path = Pa
         examples=loaded.report.examples,
         ingest_quarantine=read_frame(data / "ingest_quarantine.parquet", schemas.QUARANTINE),
         clean_quarantine=read_frame(data / "clean_quarantine.parquet", schemas.QUARANTINE),
-        messages=read_frame(data / "messages.parquet", schemas.MESSAGES),
+        messages=read_frame(data / "messages", schemas.MESSAGES),
         splits=read_frame(data / "splits.parquet", schemas.SPLITS),
-        feedback=read_frame(data / "feedback.parquet", schemas.FEEDBACK),
+        feedback=decisions(read_frame(data / "feedback.parquet", schemas.FEEDBACK)),
         intents=read_frame(data / "intents.parquet", schemas.INTENTS),
         critiques=read_frame(data / "critiques.parquet", schemas.CRITIQUES),
         rationales=read_frame(data / "rationales.parquet", schemas.RATIONALES),

@@ -49,7 +49,7 @@ def messages() -> Callable[..., pl.DataFrame]:
 
 @pytest.fixture
 def signal() -> Callable[..., dict[str, Any]]:
-    """`signal("c1", 3)` → one row of `schemas.FEEDBACK`: a complaint about reply 3 of conversation c1."""
+    """`signal("c1", 3)` → one row of `schemas.FEEDBACK`: a decision that reply 3 of c1 drew a complaint."""
 
     def build(
         conversation: str, reply: int, label: str = "dsat", category: str = "complaint", confidence: float = 0.8
@@ -63,7 +63,7 @@ def signal() -> Callable[..., dict[str, Any]]:
             "span": "no",
             "score": confidence if label == "sat" else -confidence,
             "confidence": confidence,
-            "miner": "rules",
+            "miner": "ensemble",
             "version": "1",
         }
 

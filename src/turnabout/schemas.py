@@ -8,8 +8,8 @@ MESSAGE = pl.Struct({"role": pl.String(), "content": pl.String()})
 
 #: One message. `user_key` is the person who wrote it (null for a model); `at` is UTC; `extras` is a JSON object.
 #: `alternatives` are other replies people were shown in its place. `preferences`, as long, says of each how much this
-#: reply was preferred to it: 1 this one, -1 the alternative, 0 a tie, null where nobody compared. `flags` warns of the
-#: text: `toxic`, `redacted`.
+#: reply was preferred to it: 1 this one, -1 the alternative, 0 a tie, null where nobody compared; without it somebody
+#: asked for another reply. `flags` warns of the text: `toxic`, `redacted`.
 MESSAGES = pl.Schema(
     {
         "conversation_id": pl.String(),

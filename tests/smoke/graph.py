@@ -41,11 +41,12 @@ def tiny_params(model: Path) -> dict[str, Any]:
 def project(place: Path, model: Path, log: Sequence[dict[str, Any]]) -> Path:
     """A fresh copy of the repository's graph in its own git and DVC repository, with `log` as its only source."""
     place.mkdir()
-    for part in ("stages", "flows", "src"):
+    for part in ("stages", "flows", "src", "evaluation_sets"):
         shutil.copytree(ROOT / part, place / part, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-    for part in ("dvc.yaml", ".dvcignore", ".gitignore"):
+    for part in ("dvc.yaml", ".dvcignore", ".gitignore", "forgotten.txt"):
         shutil.copy(ROOT / part, place / part)
     (place / "logs").mkdir()
+    (place / "labels").mkdir()
     (place / "logs" / "log.jsonl").write_text("".join(json.dumps(talk) + "\n" for talk in log))
     (place / "params.yaml").write_text(yaml.safe_dump(tiny_params(model)))
     subprocess.run(["git", "init", "-q"], cwd=place, check=True)

@@ -5,15 +5,19 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from graph import project, read, run_in_process
+from kept_words import places_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 TOPICS = ["trains", "bread", "rain", "chess", "tea", "boats"]
 REACTIONS = ["Thank you so much, that helps a lot!", "No, that's not what I asked.", "You didn't answer my question."]
+
+#: A word that only two people write: u1, who falls into the test split, and u5, who falls into train.
+PLACE = "Zanzibar"
 
 
 def conversations() -> list[dict[str, Any]]:
@@ -22,7 +26,7 @@ def conversations() -> list[dict[str, Any]]:
     for n in range(36):
         topic = TOPICS[n % 6]
         said = [
-            f"Tell me something about {topic}, number {n}.",
+            f"Tell me something about {topic} {f'in {PLACE}' if n % 12 in (1, 5) else 'here'}, number {n}.",
             f"There is a lot to say about {TOPICS[(n + 1) % 6]} and its history.",
             REACTIONS[n % 3],
             f"Right: {topic} are better known since {1900 + n}.",
@@ -55,15 +59,43 @@ def digests(place: Path) -> dict[str, str]:
     return {str(p.relative_to(place)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 
+class Flowed(NamedTuple):
+    """A project that the flow brought up to date once: where, what it printed, and the digests of what it wrote."""
+
+    place: Path
+    printed: str
+    written: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def flowed(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoint: Path) -> Flowed:
+    place = project(tmp_path_factory.mktemp("flow") / "project", tiny_checkpoint, conversations())
+    return Flowed(place, run(place, "turnabout", "run"), digests(place))
+
+
 def test_the_flow_and_the_stages_alone_give_the_same_bytes(
-    tmp_path: Path, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+    flowed: Flowed, tmp_path: Path, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, second = (project(tmp_path / name, tiny_checkpoint, conversations()) for name in "ab")
-    run_in_process(first, monkeypatch)
-    assert "feedback mined" in run(second, "turnabout", "run")
-    alone, by_flow = digests(first), digests(second)
+    place = project(tmp_path / "alone", tiny_checkpoint, conversations())
+    run_in_process(place, monkeypatch)
+    assert "feedback mined" in flowed.printed
+    alone, by_flow = digests(place), flowed.written
     assert len(alone) > 30
     assert {name for name in alone.keys() | by_flow.keys() if alone.get(name) != by_flow.get(name)} == set()
-    assert read(first, "construct/drift")["n_kept"] > 0
-    assert read(first, "user")["bits_per_character"]["trained"]["with_intent"]["value"] > 0
-    assert "nothing to do" in run(second, "turnabout", "run")
+    assert read(place, "construct/drift")["n_kept"] > 0
+    assert read(place, "user")["bits_per_character"]["trained"]["with_intent"]["value"] > 0
+
+
+def test_of_a_forgotten_person_no_word_is_left_anywhere(flowed: Flowed) -> None:
+    place = flowed.place
+    assert "nothing to do" in run(place, "turnabout", "run")
+    run(place, "turnabout", "label", "--csv")
+    known = places_of(PLACE, place)
+    assert {"labels/to_label.csv", "data/messages/part-00.parquet"} <= known
+    assert len([name for name in known if name.startswith(".dvc/cache/")]) > 5
+    assert [name for name in known if name.startswith(".turnabout/mlartifacts/")]
+    assert "u5: 3 conversations" in run(place, "turnabout", "forget", "u1", "u5")
+    assert "forgotten people: " in run(place, "turnabout", "run")
+    assert places_of(PLACE, place) == set()
+    assert read(place, "ingest")["n_conversations"] == 30
+    assert "nothing to do" in run(place, "turnabout", "run")

@@ -37,6 +37,7 @@ class Inputs(NamedTuple):
     messages: pl.DataFrame
     splits: pl.DataFrame
     feedback: pl.DataFrame
+    """Decisions alone: at most one row per reply."""
     intents: pl.DataFrame
     critiques: pl.DataFrame
     rationales: pl.DataFrame

@@ -69,7 +69,7 @@ def signal(conversation_id: str, reply: int, label: str, category: str, span: st
         "span": span,
         "score": 0.9 if label == "sat" else -0.9,
         "confidence": 0.8,
-        "miner": "rules",
+        "miner": "ensemble",
         "version": "1",
         **row,
     }
@@ -79,7 +79,7 @@ FEEDBACK = [
     signal("c1", 1, "dsat", "correction", "I asked about films, not cooking"),
     signal("c1", 3, "sat", "positive", "that's great"),
     signal("c2", 1, "dsat", "clarification", "what do you mean", confidence=0.5),
-    signal("c3", 1, "sat", "rating", "1.0", evidence_index=1, miner="explicit", confidence=1.0),
+    signal("c3", 1, "sat", "rating", "1.0", evidence_index=1, confidence=1.0),
 ]
 
 
@@ -185,7 +185,7 @@ METRICS: dict[str, Any] = {
         "excluded_by_reason": {"validation user in train": 0, "known person in test": 2},
         "warnings": ["only 1 person in validation"],
     },
-    "mine": summary(exchanges(table(schemas.MESSAGES, MESSAGES)), Mined(table(schemas.FEEDBACK, FEEDBACK), 1, 0)),
+    "mine": summary(exchanges(table(schemas.MESSAGES, MESSAGES)).height, Mined(table(schemas.FEEDBACK, FEEDBACK), 1, 0)),
     "intend": {"n_intents": 3, "n_fallback": 1},
     "train_user": {"n_samples": 160, "n_windows": 212, "n_tokens": 29813, "n_target_tokens": 11204, "steps": 40},
     "user": {

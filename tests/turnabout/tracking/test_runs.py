@@ -17,7 +17,7 @@ from tests.toy_project import make_project
 from turnabout import tracking
 from turnabout.errors import ConfigError
 from turnabout.processes import ProcessGroups
-from turnabout.repro import reproduce, stage_graph, wanted_stages
+from turnabout.repro import content_hashes, reproduce, stage_graph, wanted_stages
 from turnabout.tracking.store import bookkeeping
 
 DRIFT = "train_assistant@drift"
@@ -86,7 +86,7 @@ def recorded(client: Any, root: Path, name: str, status: str = "ran") -> Any:
 
 def test_a_training_stage_has_its_parameters_curve_model_and_table(project: Path, client: Any) -> None:
     run = recorded(client, project, DRIFT)
-    md5 = hashlib.md5((project / "data/messages.parquet").read_bytes()).hexdigest()
+    md5 = content_hashes(project, DRIFT)["data/messages"]
     assert run.info.status == "FINISHED"
     assert run.data.params["arm"] == "drift"
     assert run.data.params["arm.train.loss.beta"] == "0.1"
@@ -95,7 +95,7 @@ def test_a_training_stage_has_its_parameters_curve_model_and_table(project: Path
     curve = client.get_metric_history(run.info.run_id, "loss")
     assert [(point.step, point.value) for point in curve] == [(1, 0.9), (2, 0.5)]
     table = run.inputs.dataset_inputs[0].dataset
-    assert (table.name, table.digest, table.profile) == ("data/messages.parquet", md5, '{"num_rows": 5}')
+    assert (table.name, table.digest, table.profile) == ("data/messages", md5, '{"num_rows": 5}')
     models = client.search_logged_models([run.info.experiment_id])
     assert ("assistants-drift", run.info.run_id) in [(model.name, model.source_run_id) for model in models]
     assert {file.path for file in client.list_artifacts(run.info.run_id)} == {"metrics", "plots"}

@@ -1,5 +1,6 @@
 """Feedback found: how much of each kind, and exchanges in which it can be read."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
@@ -7,19 +8,23 @@ import polars as pl
 from turnabout.conversations import exchanges
 from turnabout.report.charts import bars
 from turnabout.report.evidence import Evidence, located
+from turnabout.report.figures import figure
 from turnabout.report.inputs import Inputs
 
+MEASURES = ("precision", "recall", "kappa")
 LABELS = {"sat": "Satisfied", "dsat": "Dissatisfied"}
 CATEGORIES = {
     "rephrase": "asks again in other words",
     "correction": "says what is wrong and what is right",
     "complaint": "says that it is wrong",
     "clarification": "asks for clarification",
+    "revision": "asks for another form of the reply",
     "positive": "thanks or praises",
     "rating": "rates the reply",
     "reaction": "reacts with a symbol",
     "edit": "rewrites the reply",
     "regeneration": "asks for another reply",
+    "preference": "prefers it to another reply, or another to it",
 }
 
 
@@ -33,7 +38,18 @@ def context(inputs: Inputs) -> dict[str, Any]:
         "labels": LABELS,
         "categories": CATEGORIES,
         "examples": shown,
+        "accuracy": accuracy(inputs.metrics.get("mine", {}).get("accuracy", {})),
     }
+
+
+def accuracy(measured: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """One row per finder and label, all decisions first, then miner by miner; none where nobody labelled a sample."""
+    finders = {"all together": measured.get("decisions", {}), **measured.get("miners", {})}
+    return [
+        {"finder": finder, "label": label, **{name: figure(figures, name) for name in MEASURES}}
+        for finder, labels in finders.items()
+        for label, figures in labels.items()
+    ]
 
 
 def chart(feedback: pl.DataFrame) -> Any:

@@ -1,7 +1,7 @@
 import polars as pl
 
-from turnabout.report import Inputs
-from turnabout.report.sections.feedback import examples
+from turnabout.report import Inputs, render
+from turnabout.report.sections.feedback import accuracy, examples
 
 
 def test_kinds_take_turns_and_the_most_confident_of_each_comes_first(run: Inputs) -> None:
@@ -53,3 +53,26 @@ def test_words_that_were_shown_before_come_last(run: Inputs) -> None:
     )
 
     assert [row["conversation_id"] for row in examples(run.messages, signals, "dsat", 3)] == ["c1", "c3", "c2"]
+
+
+def test_accuracy_is_shown_per_finder_and_label_all_together_first() -> None:
+    figure = {"value": 0.8, "low": 0.7, "high": 0.9, "n": 50}
+    figures = {"precision": figure, "recall": {**figure, "value": 0.4}, "kappa": figure}
+    rows = accuracy({"miners": {"rules": {"sat": figures}}, "decisions": {"dsat": figures}})
+
+    assert [(row["finder"], row["label"], row["recall"].value) for row in rows] == [
+        ("all together", "dsat", 0.4),
+        ("rules", "sat", 0.4),
+    ]
+    assert accuracy({}) == []
+
+
+def test_the_page_says_whether_people_agree(run: Inputs) -> None:
+    figure = {"value": 0.8, "low": 0.7, "high": 0.9, "n": 50}
+    figures = {"dsat": {"precision": figure, "recall": figure, "kappa": figure}}
+    mine = {**run.metrics["mine"], "accuracy": {"n_exchanges": 50, "decisions": figures, "miners": {}}}
+
+    assert "nobody has judged a sample of this log yet" in render(run)
+    page = render(run._replace(metrics={**run.metrics, "mine": mine}))
+    assert "People judged a sample of 50 exchanges" in page
+    assert "<th>all together</th>" in page
