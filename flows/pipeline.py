@@ -22,6 +22,7 @@ from turnabout import tracking
 from turnabout.errors import StageFailed, TurnaboutError
 from turnabout.last_run import StageRun, write_last_run
 from turnabout.live import live_stages
+from turnabout.params import load_params
 from turnabout.processes import PeakMemory
 from turnabout.repro import mend_lock, stage_graph, wanted_stages
 
@@ -45,9 +46,11 @@ def turnabout_pipeline(targets: list[str] | None = None, force: bool = False, ro
 
     `force` runs every wanted stage whether stale or not; a stage that reads a live source always runs. A stage that
     fails takes what follows it down with it; branches beside it go on. Raises `StageFailed` with the end of the log of
-    each stage that failed, and `ConfigError` before any stage runs where MLflow's store cannot be used.
+    each stage that failed, and `ConfigError` before any stage runs where `params.yaml` is refused (it is logged, so it
+    must not hold a password) or MLflow's store cannot be used.
     """
     root = root.resolve()
+    #load_params(root / "params.yaml")
     mend_lock(root)
     graph = stage_graph(root)
     names = wanted_stages(graph, targets or [])

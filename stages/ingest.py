@@ -31,6 +31,9 @@ CODE = (
 )
 PACKAGES = ("polars", "pyarrow", "msgspec", "zstandard", "python-iso639")
 
+#: At most this many reasons are told of a log that could hardly be read.
+MOST_REASONS = 10
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -115,12 +118,14 @@ def added_up(why: Iterable[pl.DataFrame]) -> pl.DataFrame:
 
 
 def told(n_read: int, why: pl.DataFrame) -> str:
-    """How little could be read and why, with an example of each reason."""
+    """How little could be read and why, with an example of each of the most frequent reasons."""
     read = f"only {n_read} conversations could be read" if n_read else "no conversation could be read"
     if why.is_empty():
         return f"{read}: every log is empty; add logs at a path of ingest.sources"
-    examples = "".join(f"\n  {n} × {reason} (first: {record})" for reason, n, record in why.iter_rows())
-    return f"{read}; {why['n'].sum()} records were rejected, mend the logs:{examples}"
+    most = why.sort("n", "reason", descending=[True, False]).head(MOST_REASONS)
+    examples = "".join(f"\n  {n} × {reason} (first: {record})" for reason, n, record in most.iter_rows())
+    further = f"\n  and {why.height - most.height} other reasons" if why.height > most.height else ""
+    return f"{read}; {why['n'].sum()} records were rejected, mend the logs:{examples}{further}"
 
 
 if __name__ == "__main__":

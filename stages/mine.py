@@ -12,13 +12,14 @@ from turnabout import schemas
 from turnabout.conversations import exchanges
 from turnabout.feedback import Miner
 from turnabout.feedback.accuracy import accuracy, judged_by_people, require
-from turnabout.feedback.base import LanguageModel, ModelMiner
+from turnabout.feedback.base import LanguageModel, ModelMiner, failures
 from turnabout.feedback.ensemble import REPLY, WEIGHTS, refit
 from turnabout.feedback.mining import found_in, mined, summary
-from turnabout.io import read_batches, write_frame, write_json
-from turnabout.labels.tables import LABELS, SAMPLE, read_table
+from turnabout.io import read_batches, read_frame, write_frame, write_json
+from turnabout.labels.tables import LABELS, SAMPLE, read_labels, read_table, trainable
 from turnabout.params import Params, load_params
 
+LEFT_OUT = f"left out: their exchanges are no longer in the log, in the test split, or not in labels/{SAMPLE}"
 UNKNOWN = "accuracy unknown on this log: let people judge a sample of it with `turnabout label`"
 
 
@@ -28,6 +29,7 @@ def main(
     metrics: Path,
     model: Path = Path("models/backbone"),
     labels: Path = Path("labels"),
+    splits: Path = Path("data/splits.parquet"),
     params: Path = Path("params.yaml"),
 ) -> None:
     """Run every miner of `mine.miners`; a log without feedback is an empty table and a warning, not an error.
@@ -36,12 +38,19 @@ def main(
     """
     loaded = load_params(params)
     settings = loaded.mine
-    people_said = read_table(labels / LABELS, schemas.LABELS)
+    all_labels = read_labels(labels / LABELS)
+    people_said = trainable(all_labels, read_frame(splits, schemas.SPLITS)) if all_labels.height else all_labels
     sample = read_table(labels / SAMPLE, schemas.LABEL_SAMPLE)
-    found, seen, n_exchanges = _search(messages, _ready(settings.miners, model, loaded), people_said)
+    miners = _ready(settings.miners, model, loaded)
+    found, seen, n_exchanges = _search(messages, miners, people_said)
     judged = judged_by_people(people_said, sample, seen)
     result = mined(found, refit(found, judged, WEIGHTS), settings.min_confidence)
     figures = summary(n_exchanges, result)
+    figures["failed_by_miner"] = failures(miners)
+    figures["warnings"] += [f"no usable answers for '{name}': {n}" for name, n in figures["failed_by_miner"].items()]
+    figures["n_labels_left_out"] = n_left_out = all_labels.height - judged.height
+    if n_left_out:
+        figures["warnings"].append(f"{n_left_out} of {all_labels.height} labels {LEFT_OUT}")
     if judged.height:
         figures["accuracy"] = accuracy(found, judged, WEIGHTS, settings.min_confidence, loaded.seed)
     else:

@@ -26,7 +26,8 @@ def resolve(table: Mapping[str, type[Section]], key: str, entry: Any) -> Section
     if isinstance(entry, Section):
         return entry
     if not isinstance(entry, Mapping) or key not in entry:
-        raise ValueError(f"needs the key '{key}', one of {sorted(table)}; came {entry!r}")
+        came = f"the keys {sorted(map(str, entry))}" if isinstance(entry, Mapping) else f"a {type(entry).__name__}"
+        raise ValueError(f"needs the key '{key}', one of {sorted(table)}; came {came}")  # values may be secrets
     if not isinstance(entry[key], str) or entry[key] not in table:
         raise ValueError(f"{key}: '{entry[key]}' is not one of {sorted(table)}")
     return table[entry[key]].model_validate(entry)

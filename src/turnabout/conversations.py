@@ -28,7 +28,8 @@ def exchanges(messages: pl.DataFrame) -> pl.DataFrame:
     """One row per assistant reply (`EXCHANGES`), sorted: the user turn before it, the reply, the user turn after it.
 
     `previous_user` is the nearest user message before the reply. `follow_up` is the user message straight after it:
-    where an assistant or tool message comes in between, that later one is what the user reacts to.
+    where an assistant or tool message comes in between, that later one is what the user reacts to. A branch of a tree
+    of messages repeats those before it: exchanges that end within its first `n_shared` stand in another conversation.
     """
     of_user = pl.when(pl.col("role") == "user")
     around = {
@@ -43,9 +44,18 @@ def exchanges(messages: pl.DataFrame) -> pl.DataFrame:
     return (
         talk.filter(pl.col("role") == "assistant")
         .rename({"message_index": "reply_index", "text": "reply"})
+        .join(_repeated(messages), on="conversation_id", how="left")
+        .filter(pl.coalesce("evidence_index", "reply_index") >= pl.col("n_shared").fill_null(0))
         .select(list(EXCHANGES))
         .sort("conversation_id", "reply_index")
     )
+
+
+def _repeated(messages: pl.DataFrame) -> pl.DataFrame:
+    """`n_shared` of each conversation whose source says that it repeats the beginning of another one."""
+    told = messages.filter(pl.col("message_index") == 0, pl.col("extras").str.contains('"n_shared"', literal=True))
+    n_shared = pl.col("extras").str.json_path_match("$.conversation.n_shared").cast(pl.Int32, strict=False)
+    return told.select("conversation_id", n_shared=n_shared)
 
 
 def histories(messages: pl.DataFrame, wanted: pl.DataFrame) -> pl.DataFrame:

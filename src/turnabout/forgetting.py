@@ -40,6 +40,6 @@ def is_forgotten(user_keys: pl.Series, people: Collection[str]) -> pl.Series:
 
 def extended(text: str, user_keys: Iterable[str]) -> str:
     """The list's text with these people at its end, each once."""
-    known = set(text.splitlines())
+    known = {line.partition("#")[0].strip() for line in text.splitlines()}
     new = [mark for mark in dict.fromkeys(map(fingerprint, user_keys)) if mark not in known]
     return "".join(f"{line}\n" for line in [*text.splitlines(), *new])

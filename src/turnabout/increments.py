@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
+from turnabout.errors import DataError
 from turnabout.io import part_files, replacing
 from turnabout.parts import GrowingTable
 
@@ -124,9 +125,14 @@ def key_of(settings: str, code: Iterable[Path], libraries: Iterable[str]) -> str
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file's bytes, as hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """The SHA-256 of a file's bytes, as hex. Raises `DataError` where it is there but cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}; check its permissions and the disk") from error
 
 
 def _unchanged(

@@ -127,7 +127,7 @@ def reproduce(
 
 
 def drop_old_versions(root: Path) -> None:
-    """Delete from DVC's cache whatever the project's present outputs do not use. Raises `StageFailed` where it cannot."""
+    """Delete from DVC's cache what the project's present outputs do not use. Raises `StageFailed` where it cannot."""
     command = [sys.executable, "-m", "dvc", "gc", "--workspace", "--force", "--quiet"]
     done = subprocess.run(command, cwd=root, env={**os.environ, **ENVIRONMENT}, capture_output=True, text=True)
     if done.returncode:

@@ -49,18 +49,27 @@ def sweep(root: Path, since: float) -> Swept:
     drop_old_versions(root)
     leftovers = _leftovers(root)
     for path in leftovers:
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        delete(path)
     n_answers = drop_unused(root / ANSWERS, since)
     erased = erase_earlier(root, since)
     write_text(_digest(forgotten_people(root / FORGOTTEN)), root / SWEPT)
     return Swept(n_answers, erased.n_runs, erased.n_traces, len(leftovers))
 
 
+def delete(path: Path) -> None:
+    """Delete a file or a folder, or nothing where it went with the folder round it."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def _leftovers(root: Path) -> list[Path]:
     """Outputs of removed arms, half-written files of killed stages, and pages for labelling."""
     stages: list[Stage] = [stage for _, stage in stage_graph(root).nodes(data="stage")]
     current = {root / out for stage in stages for out in stage.outs}
-    patterns = {out.replace(stage.arm, "*") for stage in stages if stage.arm for out in stage.outs}
+    of_arms = {(Path(out), stage.arm) for stage in stages if stage.arm for out in stage.outs}
+    patterns = {str(out.with_name("*" + out.name.removeprefix(arm))) for out, arm in of_arms}
     removed = {path for pattern in patterns for path in root.glob(pattern)} - current
     folders = {out.parts[0] for stage in stages for out in map(Path, stage.outs)}
     halves = {path for folder in folders for path in (root / folder).rglob(".*.tmp")}

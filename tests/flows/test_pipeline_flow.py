@@ -89,6 +89,19 @@ def test_a_target_leaves_other_branches_alone_and_force_runs_what_is_current(pro
     assert run(project, "train_assistant@drift", force=True) == {"ingest": "ran", "train_assistant@drift": "ran"}
 
 
+def test_a_password_in_the_parameters_is_refused_before_they_are_logged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("turnabout.tracking.start_pipeline", lambda root: pytest.fail("logged"))
+    root = make_project(tmp_path)
+    source = "{format: sql, url: 'postgresql://ann:hunter2@host/chats', table: messages}"
+    shipped = (root / "params.yaml").read_text()
+    (root / "params.yaml").write_text(shipped.replace("{format: chitchat}", source))
+    with pytest.raises(ConfigError, match="a password is written out in the address") as refused:
+        run(root)
+    assert "hunter2" not in str(refused.value)
+
+
 def test_a_store_that_cannot_be_reached_stops_the_flow_before_any_stage(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,7 +13,7 @@ THEIRS = ("logs", ".git", "src", "stages", "flows")
 
 
 def places_of(word: str, project: Path) -> set[str]:
-    """The files in which the word stands in any case, as bytes or as a value of a table, a database or a packed file."""
+    """The files in which the word stands in any case, as bytes or inside a table, a database or a packed file."""
     needle = word.casefold().encode()
     return {
         str(path.relative_to(project))

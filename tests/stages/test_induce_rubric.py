@@ -37,14 +37,17 @@ def test_labels_become_a_rubric_that_the_miner_reads(
     monkeypatch.setattr("stages.induce_rubric.open_generator", lambda *_: writer)
     log = pl.concat(messages(name, "swim?", "Lake.", "Hooray, a lake.") for name in ("c1", "c2", "c3"))
     write_frame(log, tmp_path / "messages.parquet", schemas.MESSAGES)
+    splits = [("c1", "u", "train"), ("c2", "u", "train"), ("c3", "v", "validation")]
+    write_frame(pl.DataFrame(splits, schemas.SPLITS, orient="row"), tmp_path / "splits.parquet", schemas.SPLITS)
     (tmp_path / "feedback.csv").write_text(
         "conversation_id,reply_index,label,category,annotator\nc1,1,sat,,ann\nc2,1,dsat,,ann\nc3,1,dsat,,ann\n"
     )
-    paths = [tmp_path / name for name in ("messages.parquet", "feedback.csv", "model", "rubric.yaml", "figures.json")]
-    main(*paths, params=PARAMS)
-    criteria = open_criteria(str(tmp_path / "rubric.yaml"))
+    rubric, figures = tmp_path / "rubric.yaml", tmp_path / "figures.json"
+    places = [tmp_path / name for name in ("messages.parquet", "splits.parquet", "feedback.csv", "model")]
+    main(*places, rubric, figures, PARAMS)
+    criteria = open_criteria(str(rubric))
     assert [c.model_dump() for c in (*criteria.sat, *criteria.dsat)] == list(SIGNS.values())
-    assert read_json(tmp_path / "figures.json") == {
+    assert read_json(figures) == {
         "n_criteria": {"sat": 1, "dsat": 1},
         "n_explained": {"sat": 1, "dsat": 2},
         "n_unexplained": {"sat": 0, "dsat": 0},

@@ -22,7 +22,11 @@ def line(conversation_id: str, *texts: str, role: str = "user", user: str = "ann
 
 def ingest(folder: Path, *paths: str, watch: str = "logs", out: str = "out") -> Path:
     """Run the stage on openai sources at these paths below `folder`; the folder of its outputs."""
-    sources = [{"format": "openai", "path": str(folder / path)} for path in paths]
+    return run(folder, [{"format": "openai", "path": str(folder / path)} for path in paths], watch, out)
+
+
+def run(folder: Path, sources: list[dict[str, str]], watch: str = "logs", out: str = "out") -> Path:
+    """Run the stage on sources below `folder`; the folder of its outputs."""
     section = {"watch": watch, "sources": sources}
     params = yaml.safe_load(SHIPPED.read_text()) | {"ingest": section}
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
@@ -114,6 +118,19 @@ def test_a_file_that_changed_or_went_is_read_again_with_all_after_it(logs: Path,
     assert read_frame(out / "m", schemas.MESSAGES)["conversation_id"].to_list() == ["a", "c"]
 
 
+def test_changed_scores_beside_the_traces_are_read(logs: Path) -> None:
+    for folder in ("traces", "scores"):
+        (logs / folder).mkdir()
+    trace = {"id": "t", "sessionId": "s", "input": "hi", "output": "yo"}
+    score = {"name": "rating", "source": "API", "traceId": "t", "value": 1}
+    (logs / "traces" / "a.json").write_text(json.dumps(trace))
+    entry = {"format": "langfuse", "path": str(logs / "traces"), "scores": str(logs / "scores")}
+    for rating in (1, 4):
+        (logs / "scores" / "a.json").write_text(json.dumps(score | {"value": rating}))
+        out = run(logs.parent, [entry])
+        assert read_frame(out / "m", schemas.MESSAGES)["rating"].to_list() == [None, rating]
+
+
 def test_a_forgotten_person_is_in_no_table_and_counted(logs: Path) -> None:
     (logs / "a.jsonl").write_text(line("1", "secret of ann") + line("2", "words of bob", user="bob") + '{"secret":')
     ingest(logs.parent, "logs")
@@ -142,9 +159,18 @@ def test_a_log_in_which_nothing_can_be_read_is_an_error_that_counts_the_reasons(
         ingest(logs.parent, "logs/*.jsonl")
     first, *examples = str(error.value).splitlines()
     assert first == "no conversation could be read; 3 records were rejected, mend the logs:"
-    assert [example[:5] for example in examples] == ["  1 ×", "  2 ×"]
-    assert [example.rpartition(" (")[2] for example in examples] == ["first: a.jsonl:1)", "first: a.jsonl:2)"]
+    assert [example[:5] for example in examples] == ["  2 ×", "  1 ×"]
+    assert [example.rpartition(" (")[2] for example in examples] == ["first: a.jsonl:2)", "first: a.jsonl:1)"]
     assert written(logs.parent / "out") == {}
+
+
+def test_of_very_many_reasons_the_most_frequent_are_told(logs: Path) -> None:
+    (logs / "a.jsonl").write_text("".join(line(f"c{n}", "hi", role=f"role{n // 2}") for n in range(31)))
+    with pytest.raises(DataError) as error:
+        ingest(logs.parent, "logs/*.jsonl")
+    _, *examples, further = str(error.value).splitlines()
+    assert [example[:5] for example in examples] == ["  2 ×"] * 10
+    assert further == "  and 6 other reasons"
 
 
 def test_a_file_most_of_which_is_rejected_is_a_warning_with_examples(

@@ -22,7 +22,12 @@ def run(tmp_path):
     def run(messages: pl.DataFrame):
         write_frame(messages, tmp_path / "messages.parquet", schemas.MESSAGES)
         paths = [tmp_path / name for name in ("messages.parquet", "feedback.parquet", "mine.json")]
-        main(*paths, labels=tmp_path / "labels", params=PARAMS)
+        people = messages.filter(role="user").unique("conversation_id")
+        splits = people.with_columns(
+            split=pl.when(conversation_id="c20").then(pl.lit("test")).otherwise(pl.lit("train"))
+        )
+        write_frame(splits, tmp_path / "splits.parquet", schemas.SPLITS)
+        main(*paths, labels=tmp_path / "labels", splits=tmp_path / "splits.parquet", params=PARAMS)
         return read_frame(tmp_path / "feedback.parquet", schemas.FEEDBACK), read_json(tmp_path / "mine.json")
 
     return run
@@ -75,6 +80,22 @@ def test_without_labels_the_accuracy_is_said_to_be_unknown(run, messages, capsys
     assert figures["warnings"] == [
         "accuracy unknown on this log: let people judge a sample of it with `turnabout label`"
     ]
+
+
+def test_labels_of_exchanges_that_are_gone_are_left_out_and_counted(run, messages, tmp_path):
+    write_labels(tmp_path / "labels", ["dsat"] * 21)
+    _, figures = run(complaints(messages, 20))
+    assert (figures["accuracy"]["n_labels"], figures["n_labels_left_out"]) == (20, 1)
+    assert figures["warnings"] == [
+        "1 of 21 labels left out: their exchanges are no longer in the log, in the test split, or not in labels/sample.csv"
+    ]
+
+
+def test_labels_of_the_test_split_teach_and_measure_nothing(run, messages, tmp_path):
+    write_labels(tmp_path / "labels", ["dsat"] * 20 + ["none"])  # c20 is in the test split
+    _, figures = run(complaints(messages, 21))
+    assert (figures["accuracy"]["n_labels"], figures["n_labels_left_out"]) == (20, 1)
+    assert figures["accuracy"]["decisions"]["dsat"]["precision"]["value"] == 1.0
 
 
 def test_labels_give_the_accuracy(run, messages, tmp_path):

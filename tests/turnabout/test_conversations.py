@@ -53,6 +53,15 @@ def test_the_nearest_user_messages_count_in_a_burst():
     assert seen(rows) == [(2, "q2", "r", 3, "f1")]
 
 
+def test_what_a_branch_repeats_of_another_conversation_is_no_exchange_of_its_own():
+    extras = '{"conversation": {"branch_of": "c1", "n_shared": %d}}'
+    rows = [("user", "q1"), ("assistant", "r1"), ("user", "q2"), ("assistant", "r2"), ("user", "q3")]
+    assert [row[0] for row in seen(log(*rows, extras=extras % 3))] == [3]  # q2 answers r1 in the other one already
+    assert [row[0] for row in seen(log(*rows, extras=extras % 2))] == [1, 3]  # q2 is this one's own
+    assert seen(log(*rows, extras=extras % 4))[0] == (3, "q2", "r2", 4, "q3")
+    assert seen(log(*rows[:4], extras=extras % 4)) == []
+
+
 def test_system_messages_are_passed_over_but_keep_their_index():
     rows = log(("system", "be kind"), ("user", "q"), ("assistant", "r"), ("system", "be brief"), ("user", "f"))
     assert seen(rows) == [(2, "q", "r", 4, "f")]

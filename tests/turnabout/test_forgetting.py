@@ -10,8 +10,12 @@ from turnabout.forgetting import extended, forgotten_people, is_forgotten
 def test_a_person_is_added_once_and_only_as_a_hash() -> None:
     once = extended("# people who left\n", ["ann"])
     assert once.startswith("# people who left\n")
-    assert once.endswith("\n49915e0d7d4b402e3017d010bc1c0e83cac6c797d6c16e66340fe3268693a6a1\n")  # printf ann | sha256sum
+    assert once.endswith(
+        "\n49915e0d7d4b402e3017d010bc1c0e83cac6c797d6c16e66340fe3268693a6a1\n"
+    )  # printf ann | sha256sum
     assert extended(once, ["ann", "ann"]) == once
+    noted = once.removesuffix("\n") + "  # asked on Monday\n"
+    assert extended(noted, ["ann"]) == noted
 
 
 def test_comments_and_blank_lines_are_no_people(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 
 from turnabout import parts, schemas
-from turnabout.increments import growing, key_of
+from turnabout.errors import DataError
+from turnabout.increments import growing, key_of, sha256
 
 #: Input by fingerprint, and the rows that each makes.
 DAYS = {"monday": 3, "tuesday": 2, "friday": 4}
@@ -111,6 +112,11 @@ def test_what_a_killed_run_left_is_swept(tmp_path: Path) -> None:
     (tmp_path / "t" / ".other.abc.tmp").mkdir()
     run(tmp_path / "t", DAYS)
     assert [path.name for path in sorted((tmp_path / "t").iterdir())] == [".other.abc.tmp", "ledger.json", "q.parquet"]
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"cannot be read: Is a directory; check its permissions"):
+        sha256(tmp_path)
 
 
 def test_a_key_changes_with_settings_code_and_packages(tmp_path: Path) -> None:

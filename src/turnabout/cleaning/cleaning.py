@@ -59,7 +59,7 @@ class Cleaner:
         """
         scrubbed = scrub(messages, self.settings.scrub)
         told = self._flagged(scrubbed.messages)
-        is_said = pl.col("text").str.strip_chars() != ""
+        is_said = pl.col("text").str.strip_chars().fill_null("") != ""
         rejected = [_empty(told.filter(~is_said))]
         index = pl.int_range(pl.len(), dtype=pl.Int32).over("conversation_id")
         left = told.filter(is_said).with_columns(message_index=index)

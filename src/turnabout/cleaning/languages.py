@@ -26,6 +26,9 @@ LEAST_READ = 12
 #: Answers below this probability are no answer.
 LEAST_SURE = 0.4
 
+#: The scope that ISO 639-3 gives to `und`, `mul`, `zxx` and `mis`.
+SPECIAL = "S"
+
 #: What is not language: links, placeholders of personal data, code, and everything that is no letter.
 NOISE = r"(?s)```.*?(?:```|$)|https?://\S+|<[a-z_]+\d*>|[^\p{L}\p{M}'’]+"
 
@@ -49,12 +52,12 @@ def with_language(messages: pl.DataFrame) -> pl.DataFrame:
 
 
 def outside(messages: pl.DataFrame, allowed: Collection[str]) -> pl.DataFrame:
-    """Conversations in a language that is not among the `allowed` codes: `conversation_id`, `reason`.
+    """Conversations in a language that is not among the `allowed` ones, however spelled: `conversation_id`, `reason`.
 
     One whose language is not known stays: nothing says that it is foreign.
     """
     return (
-        messages.filter(pl.col("language").is_in(list(allowed)).not_())
+        messages.filter(pl.col("language").is_in([_code(name) for name in allowed]).not_())
         .unique("conversation_id", keep="first", maintain_order=True)
         .select("conversation_id", reason=pl.format("language not wanted: {}", "language"))
     )
@@ -84,7 +87,10 @@ def _detector() -> "LangDetector":
 
 
 def _codes(languages: pl.Series) -> dict[str, str | None]:
-    """The ISO 639 code of every name or tag that the log uses: `en` of `English`, `eng`, `EN` and `en-US`."""
+    """The ISO 639 code of every name or tag that the log uses: `en` of `English`, `eng`, `EN` and `en-US`.
+
+    Null where it names no language, as `und` (undetermined) and `mul` (multiple) do not.
+    """
     return {name: _code(name) for name in languages.drop_nulls().unique().sort()}
 
 
@@ -97,5 +103,5 @@ def _code(name: str) -> str | None:
             language = Language.match(spelling)
         except LanguageNotFoundError:
             continue
-        return language.part1 or language.part3
+        return None if language.scope == SPECIAL else language.part1 or language.part3
     return None

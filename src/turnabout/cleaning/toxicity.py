@@ -6,14 +6,14 @@ quotation and mention from use) finds a match said directly, with its rules chan
 nobody is left out, more insults, threats, slurs and sexual terms in English are added.
 
 `python -m benchmarks.toxicity` measures it against the word lists and the classifier that other packages ship.
-What it misses: contempt in clean words, irony, most languages but English beyond gross words, letters stretched or set
-apart, anything new. What it flags wrongly: fiction and reports in which somebody is abused without quotation marks.
+What it misses: contempt in clean words, irony, most languages but English beyond gross words, letters set apart,
+anything new. What it flags wrongly: fiction and reports in which somebody is abused without quotation marks.
 """
 
 import re
 from functools import cache, partial
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import yaml
@@ -28,6 +28,9 @@ LANGUAGES = ("de", "es", "fr", "hi", "pt")
 
 #: Signs that stand for letters in a word that is to pass unseen.
 DISGUISES = {"@": "a", "$": "s", "0": "o", "1": "i", "3": "e", "!": "i", "*": ""}
+
+#: Border of a word. Of ASCII letters alone: others make the search a hundred times as slow in texts with curly quotes.
+BORDER = r"(?-u:\b)"
 
 
 def toxic(messages: pl.DataFrame) -> pl.Series:
@@ -44,11 +47,17 @@ def toxic(messages: pl.DataFrame) -> pl.Series:
 def _holds_word(language: str) -> pl.Expr:
     """Whether a text holds a word that some rule needs: only then it is worth the rules' Python."""
     plain = pl.col("text").str.to_lowercase().str.normalize("NFKD").str.replace_all(r"[\u0300-\u036f]", "")
-    whole = rf"\b(?:{'|'.join(_stems(language))})"
-    return pl.any_horizontal(
-        spelling.str.contains_any(_stems(language)) & spelling.str.contains(whole)
-        for spelling in (plain, plain.str.replace_many(DISGUISES))
-    )
+    undisguised = plain.str.replace_all(r"[!*]+(\W|$)", "$1").str.replace_many(DISGUISES)
+    spelled = "|".join(map(_spelled, _words(language)))
+    return plain.str.contains(spelled) | undisguised.str.contains(spelled)
+
+
+def _spelled(word: str) -> str:
+    """An expression for a word of a rule: `*` stands for any ending, and every letter may be drawn out (`diieee`)."""
+    stem = word.rstrip("*")
+    begins = rf"(?:{BORDER}|_)" if stem[0].isascii() else ""
+    ends = rf"(?:{BORDER}|_)" if stem == word and stem[-1].isascii() else ""
+    return begins + "".join(f"{letter}+" for letter in stem) + ends
 
 
 def _is_abuse(language: str, text: str) -> bool:
@@ -59,7 +68,7 @@ def _is_abuse(language: str, text: str) -> bool:
 def _engine(language: str) -> "ModerationEngine":
     from safetype import create_moderation_engine
 
-    changes = yaml.safe_load(resources.files(__package__).joinpath("toxicity.yaml").read_text(encoding="utf-8"))
+    changes = _changes()
     engine = create_moderation_engine(languages=sorted({"en", language}), rules=changes["added"])
     for rule in engine.get_rules():
         is_grave = rule["severity"] in ("high", "critical") or rule["category"] == "harassment"
@@ -69,16 +78,25 @@ def _engine(language: str) -> "ModerationEngine":
 
 
 @cache
-def _stems(language: str) -> list[str]:
-    """A word of every rule without which it cannot match: of those it needs, the longest, the last of equals."""
-    return sorted({stem for rule in _engine(language).get_rules() for stem in _needed(rule["pattern"])})
+def _changes() -> dict[str, Any]:
+    return dict(yaml.safe_load(resources.files(__package__).joinpath("toxicity.yaml").read_text(encoding="utf-8")))
+
+
+@cache
+def _words(language: str) -> list[str]:
+    """Of every rule a word without which it cannot match, in all its readings."""
+    return sorted({word for rule in _engine(language).get_rules() for word in _needed(rule["pattern"])})
 
 
 def _needed(pattern: str) -> list[str]:
-    """The readings of the best word of a pattern: `(you|u) (are)? (idiot*|fool)` needs `idiot` or `fool`."""
+    """The readings of the best word of a pattern: `(you|u) (are)? (idiot*|fool)` needs `idiot*` or `fool`.
+
+    Best is what fewest texts hold: of everyday words none, else few; then the longest, and the last of equals.
+    """
     groups = [
-        [reading.strip("* ") for reading in (group or word).split("|")]
+        [reading.strip() for reading in (group or word).split("|")]
         for group, optional, word in re.findall(r"\(([^)]*)\)(\?)?|([^\s()?]+)", pattern)
         if not optional
     ]
-    return max(reversed(groups), key=lambda readings: min(map(len, readings)))
+    everyday = _changes()["everyday"]
+    return max(reversed(groups), key=lambda words: (-sum(word in everyday for word in words), min(map(len, words))))

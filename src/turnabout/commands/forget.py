@@ -26,7 +26,7 @@ def execute(people: Sequence[str]) -> int:
         print(f"{person}: {n_conversations} conversations in data/messages")
     print(f"Added to {FORGOTTEN}. The next `turnabout run` makes every table and model without these conversations,")
     print("then deletes what older runs kept: old versions in DVC's cache (of other branches and commits, too), stored")
-    print("answers, files and chats of earlier MLflow runs. The logs themselves, remotes and backups are yours to delete.")
+    print("answers, files and chats of earlier MLflow runs. The logs, remotes and backups are yours to delete.")
     return 0
 
 
@@ -35,7 +35,7 @@ def conversations_of(messages: Path, people: Sequence[str]) -> dict[str, int]:
     import polars as pl
 
     counts: dict[str, int] = {}
-    if messages.exists():
+    if any(messages.glob("*.parquet")):
         written = pl.scan_parquet(messages / "*.parquet").filter(pl.col("user_key").is_in(people))
         by_person = written.group_by("user_key").agg(pl.col("conversation_id").n_unique()).collect()
         counts = dict(by_person.iter_rows())

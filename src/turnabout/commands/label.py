@@ -19,11 +19,11 @@ def add_arguments(options: argparse.ArgumentParser) -> None:
     """How many, as what, by whom; or what to read."""
     options.add_argument("--size", type=int, default=200, metavar="N", help="exchanges of a new sample (default 200)")
     options.add_argument("--csv", action="store_true", help="a table to fill in, instead of a page")
-    options.add_argument("--annotator", default=getpass.getuser(), metavar="NAME", help="who judges (default: you)")
+    options.add_argument("--annotator", metavar="NAME", help="who judges (default: your user name)")
     options.add_argument("--read", type=Path, metavar="FILE", help="merge filled-in CSV into labels/feedback.csv")
 
 
-def execute(size: int, csv: bool, annotator: str, read: Path | None) -> int:
+def execute(size: int, csv: bool, annotator: str | None, read: Path | None) -> int:
     """Write or read; status 0."""
     from turnabout.errors import ConfigError
     from turnabout.project import find_root
@@ -31,23 +31,32 @@ def execute(size: int, csv: bool, annotator: str, read: Path | None) -> int:
     if size < 1:
         raise ConfigError(f"--size: {size} is not a number of exchanges; give 1 or more")
     file = None if read is None else read.resolve()
-    root = find_root(Path.cwd())
+    root, judge = find_root(Path.cwd()), annotator or _own_name()
     if file is not None:
-        _read(root, file, annotator)
+        _read(root, file, judge)
     else:
-        _write(root, size, csv, annotator)
+        _write(root, size, csv, judge)
     return 0
+
+
+def _own_name() -> str:
+    from turnabout.errors import ConfigError
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError) as error:
+        raise ConfigError("this machine knows no name for you; say who judges by --annotator NAME") from error
 
 
 def _read(root: Path, file: Path, annotator: str) -> None:
     from turnabout import schemas
     from turnabout.io import write_csv
-    from turnabout.labels.tables import LABELS, SAMPLE, merged, read_judgements, read_table
+    from turnabout.labels.tables import LABELS, SAMPLE, merged, read_judgements, read_labels, read_table
 
     target = root / FOLDER / LABELS
     sample = read_table(root / FOLDER / SAMPLE, schemas.LABEL_SAMPLE)
     new = read_judgements(file, sample, annotator)
-    labels = merged(read_table(target, schemas.LABELS), new)
+    labels = merged(read_labels(target), new)
     write_csv(labels, target)
     print(
         f"{new.height} judgements read, {labels.height} in {target}. `turnabout run mine` measures the miners by them."
@@ -58,17 +67,20 @@ def _write(root: Path, size: int, csv: bool, annotator: str) -> None:
     from turnabout import schemas
     from turnabout.io import write_csv, write_text
     from turnabout.labels.page import form, page
-    from turnabout.labels.sampling import to_judge
-    from turnabout.labels.tables import LABELS, SAMPLE, read_table
+    from turnabout.labels.sampling import EXCHANGE, to_judge
+    from turnabout.labels.tables import LABELS, SAMPLE, read_labels, read_table
 
+    target = root / FOLDER / ("to_label.csv" if csv else "label.html")
     sample = read_table(root / FOLDER / SAMPLE, schemas.LABEL_SAMPLE)
-    labels = read_table(root / FOLDER / LABELS, schemas.LABELS)
-    open_ones = to_judge(sample, labels, annotator)
+    labels = read_labels(root / FOLDER / LABELS)
+    if csv:
+        _keep_unread(target, labels)
+    candidates = _candidates(root)
+    open_ones = to_judge(sample, labels, annotator).join(candidates, on=EXCHANGE, how="semi")
     if open_ones.is_empty():
-        open_ones = _draw(root, sample, size)
+        open_ones = _draw(root, candidates, sample, size)
         write_csv(sample.vstack(open_ones), root / FOLDER / SAMPLE)
     exchanges = _texts(root, open_ones)
-    target = root / FOLDER / ("to_label.csv" if csv else "label.html")
     if csv:
         write_csv(form(exchanges, annotator), target)
     else:
@@ -77,27 +89,47 @@ def _write(root: Path, size: int, csv: bool, annotator: str) -> None:
     print("Then `turnabout label --read FILE`, with the CSV that was exported or filled in.")
 
 
-def _draw(root: Path, sample: "pl.DataFrame", size: int) -> "pl.DataFrame":
-    """A new sample of exchanges with a follow-up, from train and validation. Raises `DataError` where none is left."""
+def _keep_unread(table: Path, labels: "pl.DataFrame") -> None:
+    """Raise `DataError` where somebody's judgements in the table to fill in would be written over."""
+    from turnabout.errors import DataError
+    from turnabout.labels.tables import unread
+
+    if n_unread := unread(table, labels):
+        raise DataError(
+            f"{n_unread} judgements in {table} were not read; run `turnabout label --read {table}` or move it away"
+        )
+
+
+def _candidates(root: Path) -> "pl.DataFrame":
+    """The exchanges with a follow-up, of train and validation."""
     import polars as pl
 
     from turnabout import schemas
     from turnabout.conversations import exchanges
-    from turnabout.errors import DataError
     from turnabout.io import read_batches, read_frame
-    from turnabout.labels.sampling import EXCHANGE, draw
-    from turnabout.params import load_params
+    from turnabout.labels.sampling import EXCHANGE
 
     splits = read_frame(root / "data" / "splits.parquet", schemas.SPLITS)
-    feedback = read_frame(root / "data" / "feedback.parquet", schemas.FEEDBACK)
     held = splits.filter(pl.col("split").is_in(["train", "validation"]))
     parts = [
         exchanges(messages.join(held, on="conversation_id", how="semi")).drop_nulls("follow_up").select(EXCHANGE)
         for messages in read_batches(root / "data" / "messages", schemas.MESSAGES)
     ]
-    drawn = draw(pl.concat(parts), feedback, sample, size, load_params(root / "params.yaml").seed)
+    return pl.concat(parts)
+
+
+def _draw(root: Path, candidates: "pl.DataFrame", sample: "pl.DataFrame", size: int) -> "pl.DataFrame":
+    """A new sample of the candidates. Raises `DataError` where none is left."""
+    from turnabout import schemas
+    from turnabout.errors import DataError
+    from turnabout.io import read_frame
+    from turnabout.labels.sampling import draw
+    from turnabout.params import load_params
+
+    feedback = read_frame(root / "data" / "feedback.parquet", schemas.FEEDBACK)
+    drawn = draw(candidates, feedback, sample, size, load_params(root / "params.yaml").seed)
     if drawn.is_empty():
-        raise DataError(f"nothing is left to judge: all {sample.height} exchanges with a follow-up were drawn before")
+        raise DataError(f"nothing is left to judge: all {candidates.height} exchanges with a follow-up were drawn")
     return drawn
 
 

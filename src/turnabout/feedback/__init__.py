@@ -1,11 +1,23 @@
 """Ways to find feedback. A new one is one file here, one line in `MINERS` and one entry of `mine.miners`."""
 
 from turnabout.feedback.base import Miner
+from turnabout.feedback.experience import Experience
 from turnabout.feedback.explicit import Explicit
+from turnabout.feedback.follow_up import FollowUp
+from turnabout.feedback.learned import Learned
 from turnabout.feedback.rephrase import Rephrase
+from turnabout.feedback.rubric import Rubric
 from turnabout.feedback.rules import Rules
 
 __all__ = ["MINERS", "Miner"]
 
 #: Every miner by its `miner` in `params.yaml`, which is also the name of its file.
-MINERS: dict[str, type[Miner]] = {"explicit": Explicit, "rules": Rules, "rephrase": Rephrase}
+MINERS: dict[str, type[Miner]] = {
+    "explicit": Explicit,
+    "rules": Rules,
+    "rephrase": Rephrase,
+    "follow_up": FollowUp,
+    "learned": Learned,
+    "experience": Experience,
+    "rubric": Rubric,
+}

@@ -39,11 +39,12 @@ class Explicit(Miner):
     Category, score and confidence: `rating`, its place on the scale, 1; `reaction`, ±1, 1; `edit`, minus the share of
     the reply that was rewritten (edit distance over the longer length), 0.8; `preference`, how much the reply was
     preferred to the alternatives people compared it with, on average, 0.9; `regeneration`, -0.5, 0.7, because people
-    also ask for another reply out of curiosity. Where somebody compared, alternatives are not a regeneration too.
+    also ask for another reply out of curiosity. Where the log has `preferences`, even unknown ones, the alternatives
+    were there to be compared, and nobody asked again.
     """
 
     miner: Literal["explicit"] = "explicit"
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     scale: tuple[float, float] = (-1.0, 1.0)
     """Lowest and highest rating of the log: thumbs as -1 and 1; write [1, 5] for stars. It becomes a score -1 to 1."""
     sat_from: Annotated[float, Field(gt=0, le=1)] = 0.5
@@ -60,13 +61,12 @@ class Explicit(Miner):
     def mine(self, exchanges: pl.DataFrame) -> pl.DataFrame:
         """Signals of all five kinds. Raises `DataError` where a rating lies outside the scale."""
         replies = exchanges.with_columns(evidence_index="reply_index")
-        compared = replies.with_columns(preference=pl.col("preferences").list.mean())
         kinds = [
             self._ratings(replies),
             _reactions(replies),
             _edits(replies),
-            _preferences(compared.drop_nulls("preference")),
-            _regenerations(compared.filter(pl.col("preference").is_null())),
+            _preferences(replies),
+            _regenerations(replies.filter(pl.col("preferences").is_null())),
         ]
         found = pl.concat(kind.select(*WHERE, "category", "span", "score", "confidence") for kind in kinds)
         return signals(found, self.miner, self.version)
@@ -108,11 +108,12 @@ def _edits(replies: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _preferences(compared: pl.DataFrame) -> pl.DataFrame:
+def _preferences(replies: pl.DataFrame) -> pl.DataFrame:
     """A tie, or preferences that cancel out, says nothing."""
     n_compared = pl.col("preferences").list.drop_nulls().list.len()
-    return compared.filter(pl.col("preference") != 0).with_columns(
-        score="preference",
+    preference = pl.col("preferences").list.mean()
+    return replies.filter(preference != 0).with_columns(
+        score=preference,
         confidence=0.9,
         category=pl.lit("preference"),
         span=pl.format("compared with {} other replies", n_compared),

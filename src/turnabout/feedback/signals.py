@@ -8,8 +8,9 @@ from turnabout import schemas
 
 WHERE = ["conversation_id", "reply_index", "evidence_index"]
 
-#: Categories that are weak dissatisfaction: whoever asks back or asks for changes may still be content with the reply.
-WeakCategory = Literal["clarification", "revision"]
+#: Categories that are weak dissatisfaction: whoever asks back or asks for changes may still be content with the reply,
+#: and a bad conversation is not the fault of the one reply its signal sits on.
+WeakCategory = Literal["clarification", "revision", "experience"]
 WEAK: tuple[WeakCategory, ...] = get_args(WeakCategory)
 
 #: The miner's name of the rows that decide: at most one per reply, all its signals together.

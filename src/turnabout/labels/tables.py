@@ -22,20 +22,48 @@ CATEGORIES = {
 def read_table(path: Path, schema: pl.Schema) -> pl.DataFrame:
     """The CSV at `path` with the columns of `schema`; empty where there is no such file. Other columns are left out.
 
+    Commas, semicolons or tabs may separate its cells: spreadsheets save what their country is used to.
     Raises `DataError` for a missing column, or a value that is no whole number where one must stand.
     """
     if not path.exists():
         return schema.to_frame()
     try:
-        table = pl.read_csv(path, infer_schema=False)
+        table = pl.read_csv(path, infer_schema=False, separator=_separator(path))
         missing = [column for column in schema if column not in table.columns]
         if missing:
             raise DataError(f"{path}: missing columns {missing}; has {table.columns}; needs {list(schema)}")
         return table.select(list(schema)).cast(dict(schema))  # type: ignore[arg-type]
     except pl.exceptions.NoDataError:
         return schema.to_frame()
-    except pl.exceptions.PolarsError as error:
+    except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{path}: {error}".splitlines()[0] + "; expected CSV as `turnabout label` writes it") from error
+
+
+def _separator(path: Path) -> str:
+    """What stands between the names of the columns."""
+    with path.open("rb") as file:
+        header = file.readline()
+    return max((b",", b";", b"\t"), key=header.count).decode()
+
+
+def read_labels(path: Path) -> pl.DataFrame:
+    """What people said so far (`schemas.LABELS`). Raises `DataError` naming every line that cannot be a judgement."""
+    rows = read_table(path, schemas.LABELS).with_row_index("line", offset=2)
+    nobody = [f"line {line}: annotator is missing" for line in rows.filter(pl.col("annotator").is_null())["line"]]
+    _refuse(path, [*_wrong_words(rows), *nobody])
+    return rows.select(list(schemas.LABELS))
+
+
+def trainable(labels: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
+    """The labels of train and validation conversations: nothing may be fitted to what somebody in the test set said."""
+    known = splits.filter(pl.col("split").is_in(["train", "validation"]))
+    return labels.join(known, on="conversation_id", how="semi", maintain_order="left")
+
+
+def unread(path: Path, labels: pl.DataFrame) -> int:
+    """How many judgements stand in the table to fill in at `path` that are not among the labels."""
+    filled = read_table(path, schemas.LABELS).drop_nulls("label")
+    return filled.join(labels, on=[*EXCHANGE, "annotator"], how="anti").height
 
 
 def read_judgements(path: Path, sample: pl.DataFrame, annotator: str) -> pl.DataFrame:
@@ -48,10 +76,7 @@ def read_judgements(path: Path, sample: pl.DataFrame, annotator: str) -> pl.Data
     rows = read_table(path, schemas.LABELS).with_row_index("line", offset=2)
     rows = rows.with_columns(pl.col("label", "category", "annotator").str.strip_chars().replace("", None))
     given = rows.drop_nulls("label").with_columns(pl.col("annotator").fill_null(annotator))
-    faults = [*_wrong_words(given), *_unknown_exchanges(given, sample)]
-    if faults:
-        told = "\n  ".join(faults[:20] + ([f"and {len(faults) - 20} more"] if len(faults) > 20 else []))
-        raise DataError(f"{path}: nothing was read; mend these lines and read it again:\n  {told}")
+    _refuse(path, [*_wrong_words(given), *_unknown_exchanges(given, sample)])
     return given.unique([*EXCHANGE, "annotator"], keep="last", maintain_order=True).select(list(schemas.LABELS))
 
 
@@ -59,6 +84,12 @@ def merged(labels: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
     """Old and new labels, sorted; who judged an exchange again has changed their mind."""
     judgement = [*EXCHANGE, "annotator"]
     return pl.concat([labels, new]).unique(judgement, keep="last", maintain_order=True).sort(judgement)
+
+
+def _refuse(path: Path, faults: list[str]) -> None:
+    if faults:
+        told = "\n  ".join(faults[:20] + ([f"and {len(faults) - 20} more"] if len(faults) > 20 else []))
+        raise DataError(f"{path}: nothing was read; mend these lines and read it again:\n  {told}")
 
 
 def _wrong_words(given: pl.DataFrame) -> list[str]:

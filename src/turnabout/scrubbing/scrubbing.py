@@ -64,7 +64,12 @@ def _triggered(kinds: Collection[str]) -> pl.Expr:
 
 
 def _holds(trigger: str) -> pl.Expr:
-    """Whether one of the texts of a message matches."""
+    """Whether one of the texts of a message matches.
+
+    Words of a trigger that stand at a border begin and end in ASCII letters or digits, so an ASCII border passes every
+    text that a Unicode one does, and a few more; it keeps the search fast in texts that are not pure ASCII.
+    """
+    trigger = trigger.replace(r"\b", r"(?-u:\b)")
     return pl.any_horizontal(
         pl.col("text", "edited_text", "extras").str.contains(trigger).fill_null(False),
         pl.col("alternatives").list.join("\n").str.contains(trigger).fill_null(False),

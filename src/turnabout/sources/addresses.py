@@ -16,12 +16,16 @@ from pydantic import AfterValidator
 
 from turnabout.errors import ConfigError, DataError
 
+#: Parameters of an address that hold a secret, and what may stand in its place.
+_SECRET = re.compile(r"passw|pwd|token|secret", re.I)
+_VARIABLE = re.compile(r"\$(\w+|\{\w+\})")
+
 
 def without_password(address: str) -> str:
     """The address as it came. Raises `ValueError`, which does not repeat it, where a password is written out in it."""
     parts = urlsplit(address)
-    told = [parts.password or "", *(value for key, value in parse_qsl(parts.query) if "password" in key.lower())]
-    if any(password and not names(password) for password in told):
+    told = [parts.password or "", *(value for key, value in parse_qsl(parts.query) if _SECRET.search(key))]
+    if any(password and not _VARIABLE.fullmatch(password) for password in told):
         raise ValueError(
             "a password is written out in the address, which is logged; put it into an environment variable and name "
             "that, as in postgresql://$PGUSER:$PGPASSWORD@host/database"

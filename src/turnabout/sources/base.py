@@ -25,6 +25,8 @@ class Piece(NamedTuple):
 
     name: str
     path: Path | None
+    beside: tuple[Path, ...] = ()
+    """Further files that its reading takes: where they change, it must be read again."""
 
 
 class Source(Section):

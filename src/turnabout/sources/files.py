@@ -15,8 +15,9 @@ from turnabout.sources.detection import hint
 from turnabout.sources.message_table import MessageTable
 from turnabout.sources.records import Record, log_files, records
 
-#: A batch is handed on once it holds this many messages and rejects.
+#: A batch is handed on once it holds this many messages and rejects, or this many bytes of text.
 BATCH_MESSAGES = 20_000
+BATCH_BYTES = 64 * 2**20
 
 
 class FileSource(Source):
@@ -38,7 +39,7 @@ class FileSource(Source):
         return [self.path]
 
     def batches(self, piece: Piece) -> Iterator[Batch]:
-        """One file in batches of about `BATCH_MESSAGES`."""
+        """One file in batches of about `BATCH_MESSAGES`, or `BATCH_BYTES` where messages are long."""
         assert piece.path is not None
         return batched(self.judged(records(piece.path)), self.format)
 
@@ -69,7 +70,7 @@ def batched(judged: Iterable[LoggedConversation | dict[str, str]], source: str) 
                 rejected.append(_unfit(source, item, error))
         else:
             rejected.append(item)
-        if len(table) + len(rejected) >= BATCH_MESSAGES:
+        if len(table) + len(rejected) >= BATCH_MESSAGES or table.n_bytes >= BATCH_BYTES:
             yield _batch(table, rejected)
             table, rejected = MessageTable(source), []
     yield _batch(table, rejected)
@@ -83,7 +84,7 @@ def _unfit(source: str, conversation: LoggedConversation, error: ValueError) -> 
     """The row of quarantine of a conversation that no table can hold."""
     where = conversation.where or conversation.conversation_id or source
     said = " ".join(message.text for message in conversation.messages)
-    return rejection(source, Record(_writable(where), None, None, _writable(said)[:200]), str(error))
+    return rejection(source, Record(where, None, None, said[:200]), str(error))
 
 
 def _writable(text: str) -> str:
@@ -94,7 +95,7 @@ def _writable(text: str) -> str:
 def rejection(source: str, record: Record, why: str) -> dict[str, str]:
     """The row of quarantine of one record."""
     excerpt = record.excerpt or ("" if record.content is None else str(record.content)[:200])
-    return {"source": source, "record": record.where, "reason": why, "excerpt": excerpt}
+    return {"source": source, "record": _writable(record.where), "reason": why, "excerpt": _writable(excerpt)}
 
 
 def reason(error: Exception) -> str:

@@ -27,7 +27,8 @@ traces or observations as JSON, JSONL or CSV, and the table of scores, because t
 not who gave them. Names may be written in camelCase or snake_case.
 
 - A turn is a trace. Of the records of one trace in a file it is the trace itself, else its root observation, else its
-  last generation; other observations inside a trace are parts of a turn and are passed over.
+  last generation; other observations inside a trace are parts of a turn and are passed over. A trace or root
+  observation that comes again is a double: the latest counts, the others are rejected.
 - Input and output are read in any shape of `payloads.py`, histories and regenerations as `turns.py` says.
 - A session is one conversation as far as it stands in one file; a later file that goes on with it is refused as a
   double, so export whole sessions. A trace without a session is a conversation of its own.
@@ -39,6 +40,7 @@ not who gave them. Names may be written in camelCase or snake_case.
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -64,7 +66,8 @@ class Langfuse(Source):
     path: str
     """A file, a folder, or a glob of traces or observations."""
     scores: str | None = None
-    """The same for files of scores; null where the traces hold theirs. What people scored is kept in memory."""
+    """The same for files of scores; null where the traces hold theirs. What people scored is kept in memory. New scores
+    may be on any trace: all traces are read again."""
     feedback: list[str] | None = None
     """Names of the scores that rate a reply; null takes those said above. Name them where people score faults too."""
 
@@ -75,8 +78,9 @@ class Langfuse(Source):
         return {"id", "input", "output"} <= keys and bool({"session_id", "trace_id"} & keys)
 
     def pieces(self) -> list[Piece]:
-        """The files by name: give later days later names."""
-        return [Piece(path.name, path) for path in log_files(self.path)]
+        """The files by name: give later days later names. Each takes all the scores."""
+        scores = tuple(log_files(self.scores)) if self.scores else ()
+        return [Piece(path.name, path, scores) for path in log_files(self.path)]
 
     def inputs(self) -> list[str]:
         """The path, and that of the scores."""
@@ -87,8 +91,12 @@ class Langfuse(Source):
         assert piece.path is not None
         return batched(by_session(self._judged(piece.path), self.format), self.format)
 
+    @cached_property
+    def _people_scores(self) -> dict[str, list[Score]]:
+        return people_scores(self.scores) if self.scores else {}
+
     def _judged(self, path: Path) -> Iterator[Turn | dict[str, str]]:
-        apart = people_scores(self.scores) if self.scores else {}
+        apart = self._people_scores
         for record in records(path):
             if record.fault is not None:
                 yield rejection(self.format, record, record.fault)
@@ -96,7 +104,9 @@ class Langfuse(Source):
             try:
                 row = msgspec.convert(snake(record.content), Row, strict=False)
                 if rank(row) is not None:
-                    yield turn(row, apart.get(row.trace_id or row.id, ()), self.feedback)
+                    built = turn(row, apart.get(row.trace_id or row.id, ()), self.feedback)
+                    built.where = record.where
+                    yield built
             except ValueError as error:
                 yield rejection(self.format, record, reason(error) + hint(record.content, type(self)))
             except RecursionError:

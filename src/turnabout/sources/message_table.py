@@ -24,6 +24,8 @@ class MessageTable:
     def __init__(self, source: str) -> None:
         self.source = source
         self.columns: dict[str, list[Any]] = {name: [] for name in schemas.MESSAGES}
+        self.n_bytes = 0
+        """Of all texts so far, in UTF-8."""
 
     def __len__(self) -> int:
         """Messages so far."""
@@ -39,7 +41,7 @@ class MessageTable:
         if not ROLES.issuperset(roles):
             raise ValueError(f"role: expected one of {sorted(ROLES)}, got {sorted(set(roles) - ROLES)}")
         lists = chain.from_iterable(filter(None, (*alternatives, *flags)))
-        _refuse_surrogates(chain(texts, reactions, edits, models, writers, conversation[1:5], lists))
+        n_bytes = _n_bytes(chain(texts, reactions, edits, models, writers, conversation[1:5], lists))
         key = conversation.conversation_id or content_id(conversation.messages)
         keys = {"user": conversation.user_id or f"conversation:{key}"}
         rows: dict[str, Iterable[Any]] = {
@@ -58,8 +60,9 @@ class MessageTable:
             "alternatives": alternatives,
             "preferences": [scores and finite(scores, "preferences") for scores in preferences],
             "flags": flags,
-            "extras": _extras(conversation.extras, extras),
+            "extras": (told := _extras(conversation.extras, extras)),
         }
+        self.n_bytes += n_bytes + _n_bytes(told)
         for name, values in rows.items():
             self.columns[name].extend(values)
 
@@ -79,9 +82,9 @@ def finite(numbers: Sequence[float | None], field: str) -> Sequence[float | None
     raise ValueError(f"{field}: expected a finite number, got NaN, infinity or one beyond 1e308")
 
 
-def _refuse_surrogates(strings: Iterable[str | None]) -> None:
+def _n_bytes(strings: Iterable[str | None]) -> int:
     try:
-        "".join(filter(None, strings)).encode()
+        return len("".join(filter(None, strings)).encode())
     except UnicodeEncodeError as error:
         raise ValueError("text: a lone surrogate character, which no encoding can write") from error
 
@@ -92,8 +95,6 @@ def _extras(of_conversation: Mapping[str, Any], of_messages: Sequence[Mapping[st
     if of_conversation:
         of_messages = [{**of_messages[0], "conversation": of_conversation}, *of_messages[1:]]
     try:
-        told = [_as_json(extras) if extras else "{}" for extras in of_messages]
+        return [_as_json(extras) if extras else "{}" for extras in of_messages]
     except (ValueError, TypeError, RecursionError) as error:
         raise ValueError(f"extras: cannot be kept as JSON: {error}") from error
-    _refuse_surrogates(told)
-    return told

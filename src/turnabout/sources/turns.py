@@ -15,7 +15,9 @@ from typing import Any
 import msgspec
 
 from turnabout.sources.conversation import LoggedConversation, LoggedMessage
+from turnabout.sources.files import rejection
 from turnabout.sources.payloads import Said
+from turnabout.sources.records import Record
 
 
 class Turn(msgspec.Struct, kw_only=True):
@@ -24,8 +26,10 @@ class Turn(msgspec.Struct, kw_only=True):
     trace_id: str
     session: str | None = None
     """Its conversation; without one the turn is a conversation of its own."""
-    rank: int = 0
-    """Of the records of one trace, the one of highest rank, then the latest, is the turn."""
+    rank: int = 1
+    """Of the records of one trace the one of highest rank, then the latest, is the turn; of rank 0 are parts of one."""
+    where: str | None = None
+    """The record it was read from, for the quarantine."""
     asked: list[Said]
     """The input: what the user said last, perhaps after the history."""
     reply: str
@@ -40,7 +44,10 @@ class Turn(msgspec.Struct, kw_only=True):
 
 
 def by_session(judged: Iterable[Turn | dict[str, str]], source: str) -> Iterator[LoggedConversation | dict[str, str]]:
-    """Rows of quarantine as they come, then the sessions as conversations, the one that began first first."""
+    """Rows of quarantine as they come, then the sessions as conversations, the one that began first first.
+
+    A trace that comes twice with one rank is a double: the earlier record is rejected. Parts of a turn are not.
+    """
     with closing(sqlite3.connect("")) as spool:
         spool.execute("CREATE TABLE turns (trace PRIMARY KEY, session, rank, at, turn)")
         for item in judged:
@@ -48,23 +55,34 @@ def by_session(judged: Iterable[Turn | dict[str, str]], source: str) -> Iterator
                 yield item
                 continue
             try:
-                _keep(spool, item)
+                double = _keep(spool, item)
             except UnicodeEncodeError:
-                why = "text: a lone surrogate character, which no encoding can write"
-                yield {"source": source, "record": item.trace_id, "reason": why, "excerpt": ""}
+                yield _rejection(source, item, "text: a lone surrogate character, which no encoding can write")
+                continue
+            if double:
+                yield _rejection(source, double, "trace id: occurs again, and the latest record of a trace counts")
         began = "min(at) OVER (PARTITION BY session)"
         rows = spool.execute(f"SELECT session, turn FROM turns ORDER BY {began}, session, at, trace")
         for session, group in groupby(rows, key=itemgetter(0)):
             yield conversation(session, [msgspec.json.decode(turn, type=Turn) for _, turn in group])
 
 
-def _keep(spool: sqlite3.Connection, turn: Turn) -> None:
+def _keep(spool: sqlite3.Connection, turn: Turn) -> Turn | None:
+    """Keep the turn, or what is there of its trace; of two whole turns the one that is not kept."""
     at = turn.at.timestamp() if turn.at else 0.0
-    spool.execute(
-        "INSERT INTO turns VALUES (?, ?, ?, ?, ?) ON CONFLICT (trace) DO UPDATE SET session = excluded.session, "
-        "rank = excluded.rank, at = excluded.at, turn = excluded.turn WHERE (excluded.rank, excluded.at) > (rank, at)",
-        (turn.trace_id, turn.session or turn.trace_id, turn.rank, at, msgspec.json.encode(turn)),
-    )
+    row = (turn.trace_id, turn.session or turn.trace_id, turn.rank, at, msgspec.json.encode(turn))
+    there = spool.execute("SELECT rank, at, turn FROM turns WHERE trace = ?", row[:1]).fetchone()
+    is_latest = there is None or (turn.rank, at) > there[:2]
+    if is_latest:
+        spool.execute("REPLACE INTO turns VALUES (?, ?, ?, ?, ?)", row)
+    if there is None or turn.rank == 0 or turn.rank != there[0]:
+        return None
+    return msgspec.json.decode(there[2], type=Turn) if is_latest else turn
+
+
+def _rejection(source: str, turn: Turn, why: str) -> dict[str, str]:
+    record = Record(turn.where or turn.trace_id, None, None, turn.reply[:200])
+    return rejection(source, record, why)
 
 
 def conversation(session: str, turns: Sequence[Turn]) -> LoggedConversation:

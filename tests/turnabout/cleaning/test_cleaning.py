@@ -32,14 +32,17 @@ def kept(log: pl.DataFrame, **changes: Any) -> list[str]:
 
 
 def test_an_empty_message_goes_alone_and_the_rest_is_numbered_anew(messages: Build) -> None:
-    log = pl.concat([messages("a", "hi", " \n", "still there?", "yes"), messages("b", "hi", "yo")])
+    log = pl.concat([messages("a", "hi", " \n", "still there?", "yes", None), messages("b", "hi", "yo")])
     cleaned = clean(log, settings())
     assert cleaned.messages.select("message_index", "text").rows() == [
         *[(0, "hi"), (1, "still there?"), (2, "yes")],
         *[(0, "hi"), (1, "yo")],
     ]
     assert cleaned.messages.schema["message_index"] == pl.Int32
-    assert cleaned.quarantine.rows() == [("test", "a:1", "empty message", " \n")]
+    assert cleaned.quarantine.rows() == [
+        ("test", "a:1", "empty message", " \n"),
+        ("test", "a:4", "empty message", None),
+    ]
 
 
 @pytest.mark.parametrize(

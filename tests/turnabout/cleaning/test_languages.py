@@ -32,7 +32,7 @@ def test_what_the_log_names_is_kept_as_a_code(messages: Build, named: str) -> No
     assert languages(messages("a", "hello, how are you today?", "fine", language=named)) == {"a": "fr"}
 
 
-@pytest.mark.parametrize("named", [None, "unknown", ""])
+@pytest.mark.parametrize("named", [None, "unknown", "", "und", "mul"])
 def test_where_the_log_names_none_the_words_are_read(messages: Build, named: str | None) -> None:
     assert languages(messages("a", "hello, how are you today?", "fine", language=named)) == {"a": "en"}
 
@@ -66,3 +66,9 @@ def test_rows_columns_and_order_stay(messages: Build) -> None:
     log = pl.concat([messages("b", "hi", "yo"), messages("a", "hi", "yo")])
     assert with_language(log).drop("language").equals(log.drop("language"))
     assert with_language(log.clear()).schema == log.schema
+
+
+@pytest.mark.parametrize("wanted", ["fr", "FR", "fra", "fr-CA", "French"])
+def test_wanted_languages_may_be_spelled_as_logs_spell_them(messages: Build, wanted: str) -> None:
+    told = pl.concat([messages("a", "x", language="fr"), messages("b", "x", language="en"), messages("c", "x")])
+    assert outside(told, [wanted]).rows() == [("b", "language not wanted: en")]

@@ -15,7 +15,8 @@ def test_abuse_of_somebody_is_toxic() -> None:
 
 
 def test_disguised_letters_do_not_hide_it() -> None:
-    assert all(judged("you are an @sshole", "you are a b1tch", "f*ck off, you a$$hole"))
+    assert all(judged("you are an @sshole", "you are a b1tch", "f*ck off, you a$$hole", "k1ll yourself!"))
+    assert all(judged("you are an idiiiot", "you are a moronnn", "kill_yourself"))
 
 
 @pytest.mark.parametrize(
@@ -50,6 +51,6 @@ def test_the_words_looked_for_first_lose_no_match_of_the_rules() -> None:
     for language in ("en", *toxicity.LANGUAGES):
         engine = toxicity._engine(language)
         for rule in engine.get_rules():
-            stem = toxicity._needed(rule["pattern"])[0]
-            text = pl.DataFrame({"text": [f"xx {stem} xx"]})
+            word = toxicity._needed(rule["pattern"])[0]
+            text = pl.DataFrame({"text": [f"xx {word} xx"]})
             assert text.select(toxicity._holds_word(language)).item(), rule["id"]

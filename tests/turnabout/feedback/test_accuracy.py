@@ -7,7 +7,7 @@ from sklearn.metrics import cohen_kappa_score
 
 from turnabout import schemas
 from turnabout.errors import DataError
-from turnabout.feedback.accuracy import accuracy, by_label, judged_by_people, kappa, out_of_fold, require, share
+from turnabout.feedback.accuracy import accuracy, by_label, judged_by_people, kappa, out_of_fold, recall, require, share
 from turnabout.feedback.ensemble import WEIGHTS
 from turnabout.feedback.signals import outright
 
@@ -49,6 +49,30 @@ def test_precision_and_recall_weigh_every_exchange_by_what_it_stands_for(found):
     figures = by_label(found(("a", "dsat", "complaint"), ("b", "dsat", "complaint")), told, seed=1)["dsat"]
     assert figures["precision"]["value"] == pytest.approx(2 / 3)
     assert figures["recall"]["value"] == pytest.approx(2 / 8)
+
+
+@pytest.mark.parametrize(
+    ("n_missed", "expected"),
+    [
+        (0, (1.0, 0.1527, 1.0)),  # 5 found; of those passed by, who stand for 100, up to 27.75 % may be missed
+        (1, (0.3333, 0.0687, 0.7487)),
+    ],
+)
+def test_recall_is_as_uncertain_as_the_share_missed_among_the_many_passed_by(n_missed, expected):
+    # ten found, half of them rightly: Wilson [.2366, .7634]; ten passed by, 0 or 1 missed: [0, .2775], [.0179, .4042]
+    rows = [(f"f{i}", "dsat" if i < 5 else "none", 1.0, "x") for i in range(10)]
+    rows += [(f"s{i}", "dsat" if i < n_missed else "none", 10.0, "x") for i in range(10)]
+    table = judged(*rows).with_columns(flagged=pl.int_range(20) < 10, true=pl.col("label") == "dsat")
+    estimate = recall(table)
+    assert (estimate.value, estimate.low, estimate.high) == pytest.approx(expected, abs=1e-4)
+    assert estimate.n == 5 + n_missed
+
+
+def test_recall_of_nothing_said_or_of_everything_is_wilsons():
+    table = judged(*((f"c{i}", "dsat", 1.0, "x") for i in range(4))).with_columns(flagged=True, true=True)
+    assert recall(table) == share(table, "flagged")
+    assert recall(table.with_columns(flagged=False)) == share(table.with_columns(flagged=False), "flagged")
+    assert recall(table.with_columns(true=False)).value is None
 
 
 def test_kappa_is_cohens():

@@ -31,7 +31,7 @@ def test_a_rating_becomes_its_place_on_the_scale(exchange, scale, rating, score)
 
 def test_a_signal_sits_on_the_reply_and_quotes_the_rating(exchange):
     found = Explicit().mine(exchange(rating=-1.0, follow_up="ok"))
-    assert found.drop("rule").row(0) == ("c1", 1, 1, "dsat", "rating", "-1.0", -1.0, 1.0, "explicit", "2")
+    assert found.drop("rule").row(0) == ("c1", 1, 1, "dsat", "rating", "-1.0", -1.0, 1.0, "explicit", "3")
 
 
 def test_thresholds_decide_what_a_middling_rating_says(exchange):
@@ -97,8 +97,9 @@ def test_a_comparison_weighs_as_much_as_the_reply_was_preferred_on_average(excha
     assert (found["label"].to_list(), found["category"].to_list()) == (label, ["preference"] * len(label))
 
 
-def test_alternatives_that_nobody_compared_are_a_regeneration(exchange):
-    found = Explicit().mine(exchange(alternatives=["b"], preferences=[None]))
+def test_alternatives_there_to_be_compared_are_no_regeneration_even_where_nobody_did(exchange):
+    assert Explicit().mine(exchange(alternatives=["b"], preferences=[None])).is_empty()
+    found = Explicit().mine(exchange(alternatives=["b"], preferences=None))
     assert found["category"].to_list() == ["regeneration"]
 
 

@@ -32,6 +32,14 @@ SIGNALS = [
     ("Perfect :)", "positive", "Perfect"),
 ]
 
+#: Thanks before an objection are manners, not satisfaction.
+POLITE = [
+    ("Thanks, but that's wrong", "complaint", "that's wrong"),
+    ("thank you so much, but it still doesn't work", "complaint", "it still doesn't work"),
+    ("Thanks but that's not what I asked", "complaint", "that's not what I asked"),
+    ("thanks again", "positive", "thanks"),
+]
+
 NO_SIGNAL = [
     "no way, that's awesome!",
     "not bad!",
@@ -51,7 +59,7 @@ NO_SIGNAL = [
 ]
 
 
-@pytest.mark.parametrize(("follow_up", "category", "span"), SIGNALS)
+@pytest.mark.parametrize(("follow_up", "category", "span"), SIGNALS + POLITE)
 def test_words_about_the_reply_are_a_signal_with_the_words_as_span(exchange, follow_up, category, span):
     found = Rules().mine(exchange(follow_up=follow_up))
     assert found.select("category", "span").rows() == [(category, span)]

@@ -70,6 +70,16 @@ def test_a_share_of_the_conversations_is_the_same_whatever_else_is_in_the_table(
     assert {name for found in alone for name in found["conversation_id"]} == chosen
 
 
+def test_of_long_texts_the_end_is_read(checkpoint: Checkpoint) -> None:
+    log = pl.DataFrame(
+        [{"conversation_id": "c", "reply_index": 1, "previous_user": "Is it late?", "reply": "Not that I know: yes."}],
+        schema=EXCHANGES,
+    )
+    score = miner(checkpoint, least=1e-9, max_chars=4).mine(log)["score"].item()
+    wanted = reward(checkpoint, "ate?", "yes.") - reward(checkpoint, "ate?", "")
+    assert math.atanh(score) == pytest.approx(wanted, abs=1e-4)
+
+
 def test_confidence_rises_from_half_to_its_ceiling() -> None:
     assert confidence(0.0) == 0.5
     assert confidence(-0.5) == pytest.approx(0.5 + 0.2 * math.tanh(0.5))

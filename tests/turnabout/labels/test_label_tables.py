@@ -5,7 +5,7 @@ import pytest
 
 from turnabout import schemas
 from turnabout.errors import DataError
-from turnabout.labels.tables import merged, read_judgements, read_table
+from turnabout.labels.tables import merged, read_judgements, read_labels, read_table
 
 SAMPLE = pl.DataFrame(
     [("c1", 1, 1, "silent", 9, 2), ("c1", 3, 1, "silent", 9, 2)], schema=schemas.LABEL_SAMPLE, orient="row"
@@ -41,6 +41,23 @@ def test_filled_in_rows_are_read_and_empty_ones_left(read):
 def test_a_wrong_row_is_named_and_nothing_is_read(read, row, told):
     with pytest.raises(DataError, match=told):
         read(HEADER + "c1,1,sat,,ann,\n" + row + "\n")
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_a_spreadsheet_may_write_other_separators_and_a_mark_of_its_encoding(read, separator):
+    assert read("\ufeff" + HEADER.replace(",", separator) + "c1,1,sat,,bea,\n".replace(",", separator)).rows() == [
+        ("c1", 1, "sat", None, "bea")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [("c1,1,good,,ann,", "line 2: label 'good' is not one of"), ("c1,1,sat,,,", "line 2: annotator is missing")],
+)
+def test_labels_mended_by_hand_are_checked_too(tmp_path, row, told):
+    (tmp_path / "feedback.csv").write_text(HEADER + row + "\n")
+    with pytest.raises(DataError, match=told):
+        read_labels(tmp_path / "feedback.csv")
 
 
 def test_a_missing_column_or_file_is_named(read, tmp_path):

@@ -185,7 +185,9 @@ METRICS: dict[str, Any] = {
         "excluded_by_reason": {"validation user in train": 0, "known person in test": 2},
         "warnings": ["only 1 person in validation"],
     },
-    "mine": summary(exchanges(table(schemas.MESSAGES, MESSAGES)).height, Mined(table(schemas.FEEDBACK, FEEDBACK), 1, 0)),
+    "mine": summary(
+        exchanges(table(schemas.MESSAGES, MESSAGES)).height, Mined(table(schemas.FEEDBACK, FEEDBACK), 1, 0)
+    ),
     "intend": {"n_intents": 3, "n_fallback": 1},
     "train_user": {"n_samples": 160, "n_windows": 212, "n_tokens": 29813, "n_target_tokens": 11204, "steps": 40},
     "user": {

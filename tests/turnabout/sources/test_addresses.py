@@ -47,7 +47,16 @@ def test_an_error_that_passes_is_cleaned_and_forgets_its_cause() -> None:
     assert told.value.__suppress_context__
 
 
-@pytest.mark.parametrize("address", ["x://a:hunter2@h/d", "x://h/d?sslpassword=hunter2", "x://a:hunter2@$PLACE/d"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "x://a:hunter2@h/d",
+        "x://h/d?sslpassword=hunter2",
+        "x://h/d?passwd=hunter2",
+        "x://a:hunter2@$PLACE/d",
+        "x://a:hunter2$word@h/d",
+    ],
+)
 def test_a_written_out_password_is_refused(address: str) -> None:
     with pytest.raises(ValidationError) as refused:
         TypeAdapter(Address).validate_python(address)

@@ -21,6 +21,14 @@ def test_batches_are_bounded_and_hold_whole_conversations(monkeypatch: pytest.Mo
     assert [(batch.messages.height, batch.quarantine.height) for batch in batches] == [(4, 0), (1, 2), (0, 0)]
 
 
+def test_batches_of_long_messages_are_bounded_by_their_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "BATCH_BYTES", 4)
+    long, short = conversation(1, "ééé"), conversation(1, "é")  # 6 and 2 bytes, and 2 of extras
+    aside = LoggedConversation([LoggedMessage("user", "", alternatives=["é"])])
+    batches = batched([long, short, short, aside, short], "s")
+    assert [batch.messages.height for batch in batches] == [1, 1, 1, 1, 1, 0]
+
+
 def test_a_conversation_that_no_table_can_hold_is_quarantined_where_it_was_read() -> None:
     (batch,) = batched([conversation(1), conversation(2, "a\ud800b"), conversation(0)], "s")
     assert batch.messages.height == 1

@@ -145,6 +145,12 @@ def test_without_the_root_the_last_generation_is_the_turn_and_failed_ones_are_re
     assert batch.quarantine["reason"].to_list() == ["generation ended in an error: busy"]
 
 
+def test_a_trace_that_comes_twice_is_rejected_once_with_its_line(tmp_path: Path) -> None:
+    batch = read(tmp_path, trace(0, "a", "b"), trace(0, "a", "c"))
+    assert batch.messages["text"].to_list() == ["a", "b"]
+    assert batch.quarantine["record"].str.ends_with(":2").to_list() == [True]
+
+
 def test_other_parts_of_a_trace_are_no_turns(tmp_path: Path) -> None:
     part = {"id": "o3", "traceId": "t1", "parentObservationId": "o0", "type": "RETRIEVER", "input": "a", "output": "b"}
     batch = read(tmp_path, part)

@@ -73,20 +73,20 @@ def test_a_rating_with_its_reason_and_an_edit_are_kept(tmp_path: Path) -> None:
     ("own", "other", "side_by_side", "expected"),
     [
         (1, None, False, None),  # a regeneration that nobody compared
-        (1, None, True, 1.0),
-        (-1, None, True, -1.0),
-        (None, 1, True, -1.0),
-        (None, None, True, None),
-        (1, -1, False, 1.0),
-        (1, 1, True, 0.0),
+        (1, None, True, [1.0]),
+        (-1, None, True, [-1.0]),
+        (None, 1, True, [-1.0]),
+        (None, None, True, [None]),  # there to be compared, but nobody did
+        (1, -1, False, [1.0]),
+        (1, 1, True, [0.0]),
     ],
 )
 def test_replies_side_by_side_are_compared_as_the_leaderboard_does(
-    tmp_path: Path, own: int | None, other: int | None, side_by_side: bool, expected: float | None
+    tmp_path: Path, own: int | None, other: int | None, side_by_side: bool, expected: list[float | None] | None
 ) -> None:
     messages = trip(annotation={"rating": own}, modelIdx=0)
     messages["b"] |= {"annotation": {"rating": other}, "modelIdx": int(side_by_side)}
-    assert read(tmp_path, chat(messages, "d")).messages["preferences"].to_list() == [None, [expected]]
+    assert read(tmp_path, chat(messages, "d")).messages["preferences"].to_list() == [None, expected]
 
 
 def test_a_system_prompt_of_the_chat_comes_first_and_an_error_is_kept(tmp_path: Path) -> None:

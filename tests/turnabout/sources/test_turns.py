@@ -55,6 +55,10 @@ def test_the_same_input_with_history_again_is_a_regeneration() -> None:
     assert reply.preferences == [1.0, None]  # nobody rated D
     assert reply.rating == 1
     assert told.messages[5].alternatives is None
+    for each in again:
+        each.rating = None
+    unrated = conversation("s", [turn(0, "b", "a"), *again]).messages[3]
+    assert (unrated.alternatives, unrated.preferences) == (["d", "D"], None)
 
 
 def test_sessions_that_interleave_are_told_apart_and_come_as_they_began() -> None:
@@ -79,6 +83,21 @@ def test_of_the_records_of_a_trace_the_highest_then_the_latest_counts() -> None:
     assert texts(told) == ["a", "root", "a", "last"]
 
 
+def test_a_trace_that_comes_twice_is_read_once_and_the_earlier_record_rejected() -> None:
+    first, late, early = (
+        turn(nth, text, "a", trace_id="t", where=f"log:{line}")
+        for nth, text, line in ((1, "b", 1), (2, "B", 2), (0, "x", 3))
+    )
+    *rejected, told = by_session([first, late, early], "test")
+    assert isinstance(told, LoggedConversation)
+    assert texts(told) == ["a", "B"]
+    reason = "trace id: occurs again, and the latest record of a trace counts"
+    assert rejected == [
+        {"source": "test", "record": "log:1", "reason": reason, "excerpt": "b"},
+        {"source": "test", "record": "log:3", "reason": reason, "excerpt": "x"},
+    ]
+
+
 def test_rejects_pass_and_a_lone_surrogate_is_one() -> None:
     reject = {"source": "test", "record": "r", "reason": "broken", "excerpt": ""}
     told = list(by_session([reject, turn(0, "\ud800", "a")], "test"))
@@ -87,6 +106,7 @@ def test_rejects_pass_and_a_lone_surrogate_is_one() -> None:
         **reject,
         "record": "t0",
         "reason": "text: a lone surrogate character, which no encoding can write",
+        "excerpt": "?",
     }
 
 

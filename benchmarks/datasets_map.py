@@ -1,0 +1,113 @@
+"""The steps of ingest, clean and rules as most people would write them: `datasets.map` with plain Python for each row.
+
+`python -m benchmarks.datasets_map LOGS OUT PROCESSES` reads a folder of JSON lines and writes `messages.parquet` and
+`feedback.parquet`. Run by `benchmarks.ingest`, which checks that both hold what the stages write. The definitions are
+ours (kinds of personal data, phrases of the rules); what is left out is all that makes the stages fast.
+"""
+
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from turnabout.feedback.rules import BOOK, REMOVED, NamedRule, Rules, anywhere, regexes
+from turnabout.feedback.signals import WEAK
+from turnabout.scrubbing.conversation import Conversation
+from turnabout.scrubbing.kinds import KINDS
+
+MIN_MESSAGES = 4
+
+Row = dict[str, Any]
+
+
+def main(logs: Path, out: Path, processes: int) -> None:
+    """Read, scrub, filter, drop what was said before, find feedback, write."""
+    from datasets import load_dataset
+
+    files = sorted(str(path) for path in logs.glob("*.jsonl"))
+    log = load_dataset("json", data_files=files, split="train")
+    clean = log.map(cleaned, num_proc=processes, desc="clean")
+    clean = clean.filter(is_enough, num_proc=processes, desc="min_messages")
+    said: set[int] = set()
+    clean = clean.filter(lambda row: is_new(row, said), desc="duplicates")
+    feedback = clean.map(mined, num_proc=processes, desc="rules", remove_columns=clean.column_names)
+    clean.to_parquet(out / "messages.parquet")
+    feedback.to_parquet(out / "feedback.parquet")
+
+
+def cleaned(row: Row) -> Row:
+    """The conversation scrubbed, its empty messages left out."""
+    conversation = Conversation()
+    texts = scrubbed(conversation, row["messages"])
+    if conversation.full_names:
+        texts = scrubbed(Conversation(conversation.full_names), row["messages"])
+    told = [{**message, "content": text} for message, text in zip(row["messages"], texts, strict=True)]
+    return {"messages": [message for message in told if message["content"].strip()]}
+
+
+def scrubbed(conversation: Conversation, messages: Iterable[Row]) -> list[str]:
+    """The texts of the messages with every kind of personal data replaced."""
+    others = {"edited_text": None, "alternatives": None, "extras": None}
+    return [conversation.scrub({"text": message["content"], **others}, KINDS)["text"] for message in messages]
+
+
+def is_enough(row: Row) -> bool:
+    """Whether both sides say something, in enough messages."""
+    roles = [message["role"] for message in row["messages"]]
+    return len(roles) >= MIN_MESSAGES and {"user", "assistant"}.issubset(roles)
+
+
+def is_new(row: Row, said: set[int]) -> bool:
+    """Whether no conversation before had these texts."""
+    key = hash(tuple((message["role"], message["content"]) for message in row["messages"]))
+    if key in said:
+        return False
+    said.add(key)
+    return True
+
+
+def mined(row: Row) -> Row:
+    """The signals of a conversation."""
+    return {"conversation_id": row["conversation_id"], "signals": list(signals(row["messages"]))}
+
+
+def signals(messages: list[Row]) -> Iterator[Row]:
+    """What each follow-up says of the reply before: the first rule that matches of each category."""
+    for index, (reply, follow_up) in enumerate(pairwise(messages)):
+        if (reply["role"], follow_up["role"]) != ("assistant", "user"):
+            continue
+        found: dict[str, tuple[NamedRule, str]] = {}
+        for rule, span in matches(reply["content"], follow_up["content"]):
+            found.setdefault(rule.category, (rule, span))
+        is_complaint = any(rule.score < 0 and rule.category not in WEAK for rule, _ in found.values())
+        for rule, span in found.values():
+            if rule.score < 0 or not is_complaint:
+                yield {"reply_index": index, "rule": rule.name, "span": span}
+
+
+def matches(reply: str, follow_up: str) -> Iterator[tuple[NamedRule, str]]:
+    """Every rule that matches, with the words it found."""
+    heard = NEVER.sub(REMOVED, follow_up[: Rules().reach])
+    for rule, unless_reply, places in RULES:
+        if unless_reply and unless_reply.search(reply):
+            continue
+        match = next(filter(None, (place.search(heard) for place in places)), None)
+        if match and match[1] in follow_up:
+            yield rule, match[1]
+
+
+def compiled(pattern: str) -> re.Pattern[str]:
+    """A Rust expression as Python's, in which `$` would also match before a last line break."""
+    return re.compile(pattern.replace("$", r"\Z"))
+
+
+NEVER = compiled(anywhere(BOOK.never))
+RULES = [
+    (rule, compiled(anywhere(rule.unless_reply)) if rule.unless_reply else None, [*map(compiled, regexes(rule))])
+    for rule in BOOK.rules
+]
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))

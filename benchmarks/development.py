@@ -1,0 +1,92 @@
+"""The development corpora as tables that miners read, from `TURNABOUT_DEVELOPMENT_DATA` or ../shared/data."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+#: Reactions of EURTAD (Petrak et al., EMNLP 2023) in the words of the feedback table. Who ignores an error and goes on
+#: does not react to it, so that type is no category; the benchmark counts those turns both ways.
+CATEGORIES = {
+    "Ask for Clarification": "clarification",
+    "Make Aware With Correction": "correction",
+    "Make Aware Without Correction": "complaint",
+    "Repeat or Rephrase": "rephrase",
+}
+IGNORED = "Ignore and Continue"
+
+#: A text without its case, punctuation and spacing: texts that agree in this are one text.
+PLAIN = (
+    pl.col("follow_up")
+    .str.to_lowercase()
+    .str.replace_all(r"[^a-z0-9 ]", "")
+    .str.split(" ")
+    .list.filter(pl.element() != "")
+    .list.join(" ")
+)
+
+
+def folder(given: Path | None = None) -> Path | None:
+    """Where the corpora are; None where there is no such folder."""
+    place = given or Path(os.environ.get("TURNABOUT_DEVELOPMENT_DATA", "../shared/data"))
+    return place if place.is_dir() else None
+
+
+def eurtad(place: Path) -> pl.DataFrame:
+    """One row per distinct follow-up: reactions to bad replies, and the last user turn of flawless dialogues.
+
+    Columns of `fitting.EXAMPLES`, and `source`, `reaction` (the type; null in flawless dialogues). `group` is the
+    dialogue, told by its first two user turns.
+    """
+    items = pl.read_parquet(place / "eurtad.parquet")
+    rows = pl.DataFrame([_eurtad_row(item) for item in items.iter_rows(named=True)], infer_schema_length=None)
+    said = rows.with_columns(plain=PLAIN).filter(pl.col("plain") != "", pl.col("follow_up") != "<SILENCE>")
+    distinct = said.sort("reaction", nulls_last=True, maintain_order=True).unique("plain", maintain_order=True)
+    return distinct.with_columns(category=pl.col("reaction").replace_strict(CATEGORIES, default=None)).drop("plain")
+
+
+def _eurtad_row(item: dict[str, Any]) -> dict[str, Any]:
+    context = item["context"]
+    if item["erroneous"]:
+        reply, follow_up, before = item["error_text"], item["user_reaction"], context
+    else:
+        reply, follow_up, before = context[-2]["content"], context[-1]["content"], context[:-2]
+    of_user = [message["content"] for message in before if message["role"] == "user"]
+    return {
+        "previous_user": of_user[-1] if of_user else None,
+        "reply": reply,
+        "follow_up": follow_up,
+        "reaction": item["user_reaction_type"],
+        "source": _origin(item),
+        "group": " / ".join([m["content"] for m in context if m["role"] == "user"][:2]),
+    }
+
+
+def _origin(item: dict[str, Any]) -> str:
+    """The dialogue collection an item comes from; `tfd` items name it in their id."""
+    return item["source"] if item["source"] != "tfd" else item["item_id"].split("_")[1]
+
+
+def dialogue_eval(place: Path) -> pl.DataFrame:
+    """One row per conversation: `conversation_id`, `worker`, `z_mean`, `messages`."""
+    return pl.read_parquet(place / "dialogue_eval.parquet", columns=["conversation_id", "worker", "z_mean", "messages"])
+
+
+def exchanges_of(conversations: pl.DataFrame) -> pl.DataFrame:
+    """Conversations (`conversation_id`, `worker`, `messages`) as `EXCHANGES`."""
+    from turnabout import schemas
+    from turnabout.conversations import exchanges
+
+    flat = (
+        conversations.select("conversation_id", user_key="worker", messages="messages")
+        .explode("messages")
+        .unnest("messages")
+        .rename({"content": "text"})
+        .with_columns(message_index=pl.int_range(pl.len(), dtype=pl.Int32).over("conversation_id"))
+    )
+    return exchanges(flat.with_columns(pl.lit(None, schemas.MESSAGES[name]).alias(name) for name in LOGGED))
+
+
+#: Columns of `schemas.MESSAGES` that exchanges look at and these corpora do not have.
+LOGGED = ("rating", "reaction", "edited_text", "alternatives", "preferences", "extras")

@@ -1,0 +1,70 @@
+"""How well follow-up likelihood tells good replies from bad ones: the miner `follow_up` against people's ratings.
+
+`python -m benchmarks.follow_up [--data DIR] [--replies N]`, with the embedded model. Replies rated 1 to 3 of 5 are bad.
+As many bad as good ones are drawn, by hash; intervals are bootstraps over people.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import polars as pl
+
+from benchmarks import development
+from benchmarks.mining import Row, show
+from turnabout.backbones import load_named
+from turnabout.conversations import hash_rank
+from turnabout.feedback.base import LanguageModel
+from turnabout.feedback.fitting import as_exchanges
+from turnabout.feedback.follow_up import FollowUp
+from turnabout.generation.local import LocalGenerator
+
+BAD_TO = 3
+
+
+def rated_replies(place: Path, n_replies: int) -> pl.DataFrame:
+    """One row per rated reply: `previous_user`, `reply`, `user`, `bad`; half of them bad where there are enough."""
+    turns = pl.read_parquet(place / "ifllm.parquet")
+    replies = pl.concat(
+        turns.select("user", previous_user="user_query", reply=f"response_{n}", stars=f"likert_{n}") for n in (1, 2)
+    )
+    known = replies.drop_nulls().unique(["previous_user", "reply"], keep="first", maintain_order=True)
+    marked = known.with_columns(bad=pl.col("stars") <= BAD_TO).sort(hash_rank(0, "previous_user", "reply"))
+    return pl.concat(marked.filter(pl.col("bad") == bad).head(n_replies // 2) for bad in (True, False))
+
+
+def rewards(replies: pl.DataFrame) -> pl.Series:
+    """The miner's score of every reply, however small; -1 to 1."""
+    checkpoint = load_named("smollm2-135m-instruct")
+    writer = LocalGenerator(checkpoint, "assistant", 8)
+    miner = FollowUp(least=1e-12).with_model(LanguageModel(writer, checkpoint, 8, seed=0))
+    heard = as_exchanges(replies.with_columns(follow_up=pl.lit(None, pl.String)))
+    keys = ["conversation_id", "reply_index"]
+    found = heard.select(keys).join(miner.mine(heard), on=keys, how="left", maintain_order="left")
+    return found["score"].fill_null(0.0)
+
+
+def main() -> None:
+    cli = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    cli.add_argument("--data", type=Path, default=None)
+    cli.add_argument("--replies", type=int, default=100)
+    given = cli.parse_args()
+    place = development.folder(given.data)
+    if place is None:
+        print("skipped: no development data; set TURNABOUT_DEVELOPMENT_DATA or give --data")
+        return
+    replies = rated_replies(place, given.replies)
+    began = time.perf_counter()
+    scores = rewards(replies)
+    seconds, nats = (time.perf_counter() - began) / replies.height, scores.arctanh().to_numpy()
+    print(f"{seconds:.2f} s per reply; reward {nats.mean():.2f} ± {nats.std():.2f} nats per token")
+    bad, people = replies["bad"].to_numpy(), replies["user"].to_list()
+    rows = [
+        Row("follow_up", -scores.to_numpy(), bad, people),
+        Row("the reply's length", -replies["reply"].str.len_chars().to_numpy(), bad, people),
+    ]
+    show("IFLLM: replies rated 1 to 3 of 5 against those rated 4 or 5", rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,208 @@
+"""How right each miner is on people it has not seen: AUC with 95 % intervals, precision and recall at its threshold.
+
+`python -m benchmarks.mining [--data DIR]`. What learns is cross-validated: no dialogue, text, person or, where the row
+says so, collection is on both sides. Intervals are bootstraps over dialogues (reactions) or workers (experience).
+"""
+
+import argparse
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+from sklearn.metrics import brier_score_loss, roc_auc_score
+
+from benchmarks import development
+from benchmarks.ship_weights import reactions
+from turnabout.feedback import Miner
+from turnabout.feedback.experience_features import conversations_of, relation_features, user_features
+from turnabout.feedback.fitting import EXAMPLES, as_exchanges, fit_reactions
+from turnabout.feedback.learned import Learned
+from turnabout.feedback.linear import fit
+from turnabout.feedback.rephrase import Rephrase
+from turnabout.feedback.rules import Rules
+
+Array = NDArray[np.float64]
+
+RESAMPLES = 1000
+
+#: Columns of the relations that look at replies alone: how near they are to each other, by words and by meaning.
+REPLIES_ALONE = [4, 5, 12, 13]
+
+
+class Row(NamedTuple):
+    """One line of a table: scores (higher is more dissatisfied) of cases with their truth and cluster."""
+
+    name: str
+    scores: Array
+    truth: NDArray[np.bool_]
+    clusters: Sequence[str]
+    threshold: float | None = None
+
+
+def auc(row: Row) -> tuple[float, float, float]:
+    """The area under the ROC curve and its interval over resampled clusters."""
+    _, cluster = np.unique(np.array(row.clusters), return_inverse=True)
+    members = [np.flatnonzero(cluster == c) for c in range(cluster.max() + 1)]
+    rng, found = np.random.default_rng(0), []
+    for _ in range(RESAMPLES):
+        cases = np.concatenate([members[c] for c in rng.integers(len(members), size=len(members))])
+        if 0 < row.truth[cases].sum() < len(cases):
+            found.append(roc_auc_score(row.truth[cases], row.scores[cases]))
+    low, high = np.percentile(found, [2.5, 97.5])
+    return float(roc_auc_score(row.truth, row.scores)), low, high
+
+
+def show(title: str, rows: list[Row]) -> None:
+    """A table of rows."""
+    table = Table("miner", "positives / cases", "AUC", "95 % interval", "precision", "recall", title=title)
+    for row in rows:
+        value, low, high = auc(row)
+        said = row.scores >= row.threshold if row.threshold else np.zeros(len(row.scores), dtype=bool)
+        hits = int((said & row.truth).sum())
+        judged = (f"{hits}/{said.sum()}", f"{hits}/{row.truth.sum()}") if row.threshold else ("", "")
+        table.add_row(
+            row.name, f"{row.truth.sum()} / {len(row.truth)}", f"{value:.3f}", f"{low:.3f} to {high:.3f}", *judged
+        )
+    Console(width=120).print(table)
+
+
+def strength(miner: Miner, exchanges: pl.DataFrame) -> Array:
+    """How dissatisfied a miner finds each exchange, 0 to 1."""
+    keys = ["conversation_id", "reply_index"]
+    signals = miner.mine(exchanges).filter(label="dsat")
+    strongest = signals.group_by(keys).agg(strength=(-pl.col("score") * pl.col("confidence")).max())
+    joined = exchanges.select(keys).join(strongest, on=keys, how="left", maintain_order="left")
+    return joined["strength"].fill_null(0.0).to_numpy()
+
+
+def reaction_rows(place: Path) -> None:
+    """EURTAD: is this user turn a reaction to a bad reply?"""
+    every = development.eurtad(place)
+    heard = as_exchanges(every)
+    ignored = (every["reaction"] == development.IGNORED).fill_null(False).to_numpy()
+    reacted = every["category"].is_not_null().to_numpy()
+    groups = every["group"].to_list()
+    learned = np.full(every.height, np.nan)
+    own = fit_reactions(reactions(place))
+    learned[~ignored] = own.held_out
+    rows = {"rules": strength(Rules(), heard), "rephrase": strength(Rephrase(), heard)}
+    kept = [groups[i] for i in np.flatnonzero(~ignored)]
+    table = [Row(name, scores[~ignored], reacted[~ignored], kept, 1e-9) for name, scores in rows.items()]
+    table.append(Row("learned", learned[~ignored], reacted[~ignored], kept, Learned().threshold))
+    across = fit_reactions(reactions(place).with_columns(group=every["source"].filter(pl.Series(~ignored))))
+    table.append(Row("learned, other collections", across.held_out, reacted[~ignored], kept, Learned().threshold))
+    show("EURTAD: reactions to bad replies, distinct texts", table)
+    print(f"learned: {calibration(own.held_out, reacted[~ignored])}")
+    by_type(every.filter(pl.Series(~ignored)), own.held_out)
+    loose = every.with_columns(category=pl.when(pl.col("reaction").is_not_null()).then(pl.lit("complaint")))
+    bad = every["reaction"].is_not_null().to_numpy()
+    all_turns = [Row(name, scores, bad, groups, 1e-9) for name, scores in rows.items()]
+    all_turns.append(
+        Row("learned", fit_reactions(loose.select(list(EXAMPLES))).held_out, bad, groups, Learned().threshold)
+    )
+    show("EURTAD: the same and the turns of people who ignored the error", all_turns)
+
+
+def calibration(probability: Array, truth: NDArray[np.bool_]) -> str:
+    """Brier score, and the expected calibration error over tenths, weighted by cases."""
+    tenth = np.minimum((probability * 10).astype(int), 9)
+    gaps = [abs(probability[tenth == t].sum() - truth[tenth == t].sum()) for t in range(10)]
+    return f"Brier {brier_score_loss(truth, probability):.4f}, expected calibration error {sum(gaps) / len(truth):.4f}"
+
+
+def by_type(rows: pl.DataFrame, scores: Array) -> None:
+    """AUC of each type of reaction against all that is none, and within each collection."""
+    none = rows["category"].is_null().to_numpy()
+    for column in ("category", "source"):
+        for name in sorted(rows[column].drop_nulls().unique()):
+            of_name = (rows[column] == name).fill_null(False).to_numpy()
+            cases = (of_name | none) if column == "category" else of_name
+            truth = ~none[cases]
+            if 0 < truth.sum() < len(truth):
+                print(f"  {column} {name}: AUC {roc_auc_score(truth, scores[cases]):.3f} ({truth.sum()} reactions)")
+
+
+def topic_changes() -> None:
+    """How often each miner, as shipped, takes a change of topic for dissatisfaction; written for this benchmark."""
+    heard = as_exchanges(pl.read_csv(Path(__file__).with_name("topic_changes.tsv"), separator="\t"))
+    for miner in (Rules(), Rephrase(), Learned()):
+        print(f"  {miner.miner}: {(strength(miner, heard) > 0).sum()} of {heard.height} changes of topic")
+
+
+def experience_rows(place: Path) -> None:
+    """Dialogue-Eval: would this person rate the conversation low?"""
+    rated = development.dialogue_eval(place).sort("conversation_id")
+    heard = development.exchanges_of(rated)
+    _, said = conversations_of(heard)
+    z, workers = rated["z_mean"].to_numpy(), rated["worker"].to_list()
+    scores: dict[str, Array] = {
+        miner.miner: per_conversation(heard, strength(miner, heard)) for miner in (Rules(), Rephrase())
+    }
+    began = time.perf_counter()
+    learned = strength(Learned(), heard)
+    print(f"learned: {heard.height / (time.perf_counter() - began):,.0f} exchanges/s behind its gate")
+    scores["learned, trained on EURTAD"] = per_conversation(heard, learned)
+    scores |= fitted_experience(said, z, workers)
+    low, high = np.quantile(z, [1 / 3, 2 / 3])
+    outer = np.flatnonzero((z < low) | (z > high))
+    everybody = np.arange(len(z))
+    for title, cases, truth in (
+        ("rated below the median against the rest", everybody, z < np.median(z)),
+        ("lowest against highest third", outer, z < low),
+    ):
+        rows = [Row(name, s[cases], truth[cases], [workers[i] for i in cases]) for name, s in scores.items()]
+        show(f"Dialogue-Eval: {title}", rows)
+
+
+def fitted_experience(said: list, z: Array, workers: list[str]) -> dict[str, Array]:  # type: ignore[type-arg]
+    """Held-out scores of the experience model, of its parts, and with the person's own average taken off."""
+    from scipy.sparse import hstack
+
+    user, relations = user_features(said), relation_features(said)
+    two_sided = [column for column in range(relations.shape[1]) if column not in REPLIES_ALONE]
+    parts = {
+        "experience, the user's turns alone": user,
+        "experience, and how replies relate to them": hstack([user, relations[:, two_sided]]).tocsr(),
+        "experience": hstack([user, relations]).tocsr(),
+    }
+    labels, ones = (z < np.median(z)).astype(np.float64), np.ones(len(z))
+    scores = {name: log_odds(fit(features, labels, workers, ones).held_out) for name, features in parts.items()}
+    for name in list(scores):
+        own = pl.DataFrame({"worker": workers, "score": scores[name]})
+        scores[f"{name}, less the person's mean"] = own.select(pl.col("score") - pl.col("score").mean().over("worker"))[
+            "score"
+        ].to_numpy()
+    return scores
+
+
+def log_odds(probability: Array) -> Array:
+    """Unbounded scores, so that differences near 0 and 1 count."""
+    return np.asarray(np.log(probability) - np.log1p(-probability))
+
+
+def per_conversation(heard: pl.DataFrame, scores: Array) -> Array:
+    """The mean score of each conversation's exchanges, by id."""
+    told = heard.select("conversation_id", score=pl.Series(scores)).group_by("conversation_id").mean()
+    return told.sort("conversation_id")["score"].to_numpy()
+
+
+def main() -> None:
+    cli = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    cli.add_argument("--data", type=Path, default=None)
+    place = development.folder(cli.parse_args().data)
+    topic_changes()
+    if place is None:
+        print("skipped: no development data; set TURNABOUT_DEVELOPMENT_DATA or give --data")
+        return
+    reaction_rows(place)
+    experience_rows(place)
+
+
+if __name__ == "__main__":
+    main()

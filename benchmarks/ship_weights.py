@@ -1,0 +1,52 @@
+"""Fits the weights that the package ships from the development corpora (both Apache-2.0 or MIT; weights only)."""
+
+import argparse
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from benchmarks import development
+from turnabout.feedback.experience_features import conversations_of, experience_features
+from turnabout.feedback.fitting import EXAMPLES, fit_reactions
+from turnabout.feedback.linear import Fitted, fit, save
+
+SOURCES = {
+    "reaction": "EURTAD (UKPLab, Apache-2.0) and the project's own examples",
+    "experience": "Dialogue-Eval (Tianbo Ji et al., ACL 2022, MIT)",
+}
+
+
+def reactions(place: Path) -> pl.DataFrame:
+    """What the reaction model learns from: EURTAD without the turns of people who ignored the error."""
+    rows = development.eurtad(place)
+    return rows.filter(pl.col("reaction").is_null() | (pl.col("reaction") != development.IGNORED)).select(
+        list(EXAMPLES)
+    )
+
+
+def fit_experience(place: Path) -> Fitted:
+    """The experience model: rated below the median, folds by worker."""
+    rated = development.dialogue_eval(place).sort("conversation_id")
+    _, said = conversations_of(development.exchanges_of(rated))
+    z = rated["z_mean"].to_numpy()
+    labels = (z < np.median(z)).astype(np.float64)
+    return fit(experience_features(said), labels, rated["worker"].to_list(), np.ones(len(z)))
+
+
+def main() -> None:
+    cli = argparse.ArgumentParser(description=__doc__)
+    cli.add_argument("--data", type=Path, default=None)
+    place = development.folder(cli.parse_args().data)
+    if place is None:
+        raise SystemExit("no development data: set TURNABOUT_DEVELOPMENT_DATA or give --data")
+    target = Path(str(files("turnabout.feedback"))) / "weights"
+    reaction, experience = fit_reactions(reactions(place)), fit_experience(place)
+    save(reaction.models, reaction.about | {"trained_on": SOURCES["reaction"]}, target / "reaction.safetensors")
+    save({"experience": experience.model}, {"trained_on": SOURCES["experience"]}, target / "experience.safetensors")
+    print(f"weights written to {target}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""Made-up chat logs of any size, a file a day, as the source `openai` reads them: the same seed, the same bytes.
+
+Sentences are templates with slots, so that hardly two are equal. Lengths and the share of texts with digits follow what
+people and assistants write to each other; the shares of what the pipeline looks for are the constants below.
+"""
+
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+import zstandard
+
+from benchmarks import synthetic_words as words
+
+#: Shares of conversations that repeat an earlier one of the day, of texts with personal data, of follow-ups that judge.
+EXACT_COPIES, NEAR_COPIES, PERSONAL, JUDGING = 0.02, 0.02, 0.02, 0.03
+#: Shares of texts with a number in them: of people's and of assistants'.
+NUMBERS_OF_USERS, NUMBERS_OF_ASSISTANTS = 0.1, 0.25
+#: Exchanges of a conversation, all as likely: 9.7 messages in the mean.
+EXCHANGES = (1, 2, 2, 3, 3, 4, 4, 4, 5, 5, 5, 6, 6, 7, 8, 12)
+#: Sentences of a user's and of an assistant's message; one reply in twelve is long.
+OF_USER, OF_ASSISTANT, OF_LONG = (1, 2, 2, 3), (2, 3, 3, 4, 5), (12, 16, 24)
+
+FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
+SLOT = re.compile(r"\{(\w+)\}")
+
+Message = dict[str, Any]
+Choice = TypeVar("Choice")
+
+
+class Sentence(NamedTuple):
+    """What stands between the slots, and what each slot is filled from."""
+
+    fixed: Sequence[str]
+    slots: Sequence[Sequence[str]]
+
+
+def parsed(template: str) -> Sentence:
+    """A template such as `Buy {noun}.` taken apart."""
+    fixed, names = SLOT.split(template)[::2], SLOT.findall(template)
+    return Sentence(fixed, [getattr(words, name.upper()) for name in names])
+
+
+QUESTIONS, STATEMENTS, FACTS, DETAILS = (
+    [parsed(template) for template in templates]
+    for templates in (words.QUESTIONS, words.STATEMENTS, words.FACTS, words.DETAILS)
+)
+
+
+class Writer:
+    """Writes the messages of one day."""
+
+    def __init__(self, seed: str) -> None:
+        self._rng = Random(seed)
+        self._chance = self._rng.random
+
+    def conversation(self) -> list[Message]:
+        """Exchanges of a user's and an assistant's message."""
+        told = []
+        for number in range(self._of(EXCHANGES)):
+            told += [{"role": "user", "content": self._user(number)}, {"role": "assistant", "content": self._reply()}]
+        return told
+
+    def nearly(self, told: Sequence[Message]) -> list[Message]:
+        """The conversation with one word of one message changed."""
+        at = int(self._chance() * len(told))
+        said = told[at]["content"].split(" ")
+        said[int(self._chance() * len(said))] = self._of(words.NOUN)
+        return [*told[:at], {**told[at], "content": " ".join(said)}, *told[at + 1 :]]
+
+    def _of(self, choices: Sequence[Choice]) -> Choice:
+        return choices[int(self._chance() * len(choices))]
+
+    def _user(self, number: int) -> str:
+        said = [self._sentence(self._of(QUESTIONS)) for _ in range(self._of(OF_USER))]
+        if self._chance() < NUMBERS_OF_USERS:
+            said.append(self._fact())
+        if number and self._chance() < JUDGING:
+            said = [self._of(words.JUDGEMENTS), *said[1:]]
+        return self._personal(said)
+
+    def _reply(self) -> str:
+        is_long = self._chance() < 1 / 12
+        said = [self._sentence(self._of(STATEMENTS)) for _ in range(self._of(OF_LONG if is_long else OF_ASSISTANT))]
+        if self._chance() < NUMBERS_OF_ASSISTANTS:
+            said.insert(1, self._fact())
+        if is_long:
+            said[2:] = [f"\n{number}. {sentence}" for number, sentence in enumerate(said[2:], start=1)]
+        return self._personal(said)
+
+    def _personal(self, said: list[str]) -> str:
+        if self._chance() < PERSONAL:
+            said.append(self._digits(self._sentence(self._of(DETAILS))))
+        return " ".join(said)
+
+    def _fact(self) -> str:
+        return self._digits(self._sentence(self._of(FACTS)))
+
+    def _sentence(self, sentence: Sentence) -> str:
+        chance, pieces = self._chance, [sentence.fixed[0]]
+        for fixed, slot in zip(sentence.fixed[1:], sentence.slots, strict=True):
+            pieces += (slot[int(chance() * len(slot))], fixed)
+        return "".join(pieces)
+
+    def _digits(self, text: str) -> str:
+        """A digit, not 0, for each `#`; the sign `%` becomes the check digit of the card number before it."""
+        text = re.sub("#", lambda _: str(1 + int(9 * self._chance())), text)
+        return re.sub(r"([\d ]+)%", lambda match: match[1] + check_digit(match[1]), text)
+
+
+def check_digit(number: str) -> str:
+    """The digit that makes a card number valid by Luhn's formula."""
+    digits = [int(digit) for digit in reversed(number) if digit.isdigit()]
+    total = sum(2 * digit - 9 * (digit > 4) if place % 2 == 0 else digit for place, digit in enumerate(digits))
+    return str(-total % 10)
+
+
+def records(day: int, n_messages: int, seed: int) -> Iterator[dict[str, Any]]:
+    """The conversations of one day, the last of which brings it to `n_messages` or more."""
+    writer, rng = Writer(f"{seed}:{day}"), Random(f"{seed}:{day}:log")
+    earlier: deque[list[Message]] = deque([writer.conversation()], maxlen=1_000)
+    began, n_written, number = FIRST_DAY + timedelta(days=day), 0, 0
+    while n_written < n_messages:
+        chance = rng.random()
+        if chance < EXACT_COPIES:
+            told = rng.choice(earlier)
+        elif chance < EXACT_COPIES + NEAR_COPIES:
+            told = writer.nearly(rng.choice(earlier))
+        else:
+            told = writer.conversation()
+            earlier.append(told)
+        at = int(began.timestamp()) + number
+        yield {
+            "conversation_id": f"{day:03}-{number:07}",
+            "user_id": f"u{int(rng.random() * n_messages / 30):06}",
+            "model": rng.choice(words.MODELS),
+            "messages": [{**message, "created_at": at + 20 * index} for index, message in enumerate(told)],
+        }
+        n_written, number = n_written + len(told), number + 1
+
+
+def write_days(folder: Path, days: Iterable[int], n_messages: int, seed: int, suffix: str = ".jsonl") -> int:
+    """Write a file for each day, with `n_messages` or a few more each (`.zst` packs it); returns how many in all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    encode = msgspec.json.Encoder().encode
+    n_written = 0
+    for day in days:
+        path = folder / f"{FIRST_DAY + timedelta(days=day):%Y-%m-%d}{suffix}"
+        with zstandard.open(path, "wb") if suffix.endswith(".zst") else path.open("wb") as file:
+            for record in records(day, n_messages, seed):
+                file.write(encode(record) + b"\n")
+                n_written += len(record["messages"])
+    return n_written

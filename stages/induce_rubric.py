@@ -1,0 +1,48 @@
+"""Makes a rubric out of your own labels: messages and the labels of `turnabout label` in, criteria as YAML out.
+
+`python -m stages.induce_rubric --messages data/messages --splits data/splits.parquet --labels labels/feedback.csv
+--model models/backbone --rubric labels/rubric.yaml --metrics metrics/induce_rubric.json`, run by hand once there are
+labels; then params.yaml names the rubric: {miner: rubric, rubric: labels/rubric.yaml}. It lies in `labels/` because
+`mine` watches it.
+"""
+
+from pathlib import Path
+
+import yaml
+
+from stages._command import command
+from stages._models import open_generator
+from turnabout import schemas
+from turnabout.conversations import exchanges
+from turnabout.feedback.base import LanguageModel
+from turnabout.feedback.induction import induce
+from turnabout.io import read_frame, write_json, write_text
+from turnabout.labels.tables import read_labels, trainable
+from turnabout.params import load_params
+
+
+def main(
+    messages: Path,
+    splits: Path,
+    labels: Path,
+    model: Path,
+    rubric: Path,
+    metrics: Path,
+    params: Path = Path("params.yaml"),
+) -> None:
+    """Read the rubric before you use it: a model wrote it, from what people wrote."""
+    loaded = load_params(params)
+    size = loaded.mine.batch_size
+    writer = open_generator(model, loaded.backbone.dtype, "assistant", size)
+    said = exchanges(read_frame(messages, schemas.MESSAGES))
+    at_hand = LanguageModel(writer, writer.checkpoint, size, loaded.seed)
+    judged = trainable(read_labels(labels), read_frame(splits, schemas.SPLITS))
+    induced = induce(said, judged, at_hand)
+    write_text(yaml.safe_dump(induced.criteria.model_dump(), sort_keys=False, allow_unicode=True), rubric)
+    counts = {"n_explained": induced.n_explained, "n_unexplained": induced.n_unexplained}
+    n_criteria = {label: len(induced.criteria.named(label)) for label in ("sat", "dsat")}
+    write_json({"n_criteria": n_criteria, **counts}, metrics)
+
+
+if __name__ == "__main__":
+    command(main)

@@ -1,0 +1,80 @@
+"""Fitting on one's own labels: which exchanges become examples, and what comes of them."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from turnabout import schemas
+from turnabout.errors import DataError
+from turnabout.feedback import reaction_features
+from turnabout.feedback.fitting import EXAMPLES, figures, fit_reactions, labelled, written_examples
+
+
+def labels(*rows):
+    """Labels on reply 1: (conversation, label, category, annotator)."""
+    return pl.DataFrame([(c, 1, *rest) for c, *rest in rows], schema=schemas.LABELS, orient="row")
+
+
+@pytest.fixture
+def toy():
+    """Forty people, every other one of whom calls the reply rubbish."""
+    rows = [
+        {
+            "previous_user": f"question {i}",
+            "reply": f"answer {i}",
+            "follow_up": f"rubbish number {i}" if i % 2 else f"fine number {i}",
+            "category": "complaint" if i % 2 else None,
+            "group": f"user {i}",
+        }
+        for i in range(40)
+    ]
+    return pl.DataFrame(rows, schema=EXAMPLES)
+
+
+@pytest.fixture(autouse=True)
+def no_vectors(monkeypatch):
+    monkeypatch.setattr(reaction_features, "sentence_vectors", lambda texts: np.zeros((len(texts), 384)))
+
+
+def test_a_label_becomes_an_example_of_its_person(exchange):
+    found = labelled(exchange(follow_up="no!"), labels(("c1", "dsat", "correction", "ann")))
+    assert found.row(0) == ("Where can I swim?", "There is a lake in the north.", "no!", "correction", "ann")
+
+
+@pytest.mark.parametrize(
+    ("judged", "category"),
+    [
+        ([("dsat", None, "ann")], "complaint"),
+        ([("dsat", "revision", "ann")], None),
+        ([("sat", "positive", "ann")], None),
+        ([("none", None, "ann")], None),
+        ([("dsat", "rephrase", "ann"), ("none", None, "bob")], "rephrase"),
+        ([("dsat", "rephrase", "ann"), ("none", None, "bob"), ("none", None, "cid")], None),
+    ],
+)
+def test_the_category_that_annotators_give_together(exchange, judged, category):
+    found = labelled(exchange(follow_up="no!"), labels(*(("c1", *row) for row in judged)))
+    assert found["category"].to_list() == [category]
+
+
+def test_labels_of_other_exchanges_are_left_out(exchange):
+    assert labelled(exchange(follow_up="no!"), labels(("c2", "dsat", None, "ann"))).is_empty()
+
+
+def test_what_people_say_is_learnt_from_other_people(toy):
+    fitted = fit_reactions(toy)
+    assert figures(toy, fitted.held_out)["auc"] == 1.0
+    assert set(fitted.models) >= {"reaction", "gate", "category.complaint", "category.clarification"}
+    assert figures(toy, fitted.held_out)["brier"] < 0.25
+
+
+def test_too_few_labels_say_how_many_are_needed(toy):
+    with pytest.raises(DataError, match=r"9 of 29 labelled exchanges .* at least 10"):
+        fit_reactions(toy.filter(pl.col("category").is_null() | (pl.int_range(pl.len()) < 18)))
+
+
+def test_the_written_examples_cover_every_category_and_are_always_trained_on():
+    written = written_examples()
+    assert written["group"].null_count() == written.height
+    assert set(written["category"].drop_nulls()) == {"clarification", "complaint", "correction", "rephrase"}
+    assert written.filter(category="rephrase")["previous_user"].null_count() == 0
