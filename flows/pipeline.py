@@ -50,7 +50,7 @@ def turnabout_pipeline(targets: list[str] | None = None, force: bool = False, ro
     must not hold a password) or MLflow's store cannot be used.
     """
     root = root.resolve()
-    #load_params(root / "params.yaml")
+    load_params(root / "params.yaml")
     mend_lock(root)
     graph = stage_graph(root)
     names = wanted_stages(graph, targets or [])

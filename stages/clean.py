@@ -1,20 +1,22 @@
 """Stage: messages as logged in; messages out that are scrubbed, flagged, said once, and of nobody too often."""
 
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from stages._command import command
 from turnabout import schemas
-from turnabout.cleaning.cleaning import MEMORIES, Cleaner
+from turnabout.cleaning.cleaning import MEMORIES, Cleaner, Looked, looked_through
 from turnabout.cleaning.contamination import EvaluationSet
 from turnabout.cleaning.evaluation_sets import evaluation_texts
 from turnabout.errors import DataError
 from turnabout.increments import LEDGER, Growth, growing, key_of
 from turnabout.io import read_batches, write_json
-from turnabout.params import load_params
+from turnabout.params import Clean, load_params
 from turnabout.parts import group_digests
 from turnabout.sources.records import SUFFIXES, suffix
 
@@ -42,6 +44,11 @@ PACKAGES = (
 )
 
 ROOT = Path(__file__).parents[1]
+
+#: Processes that look through batches, where there are more than `FEW` of them. Each holds some 300 MB.
+PROCESSES = min(4, os.cpu_count() or 1)
+#: So many batches are done before processes have started.
+FEW = 8
 
 
 def main(
@@ -78,13 +85,13 @@ def evaluation_files(place: Path) -> list[Path]:
 def clean_new(growth: Growth, cleaner: Cleaner, ingested: Path, units: Sequence[str]) -> None:
     """Clean the row groups of `ingested` that were not cleaned before; `units` are the fingerprints of all."""
     began, n_messages = time.monotonic(), 0
-    batches = read_batches(ingested, schemas.MESSAGES, start=growth.n_kept)
+    new = units[growth.n_kept :]
     with tqdm(total=len(units), initial=growth.n_kept, desc="clean", unit="batch", disable=None) as bar:
-        for unit, batch in zip(units[growth.n_kept :], batches, strict=True):
-            cleaned = cleaner.clean(batch)
+        for unit, looked in zip(new, look_through(ingested, growth.n_kept, len(new), cleaner.settings), strict=True):
+            cleaned = cleaner.clean(looked)
             growth.add(cleaned.tallies, messages=cleaned.messages, quarantine=cleaned.quarantine, **cleaned.memories)
             growth.mark(unit)
-            n_messages += batch.height
+            n_messages += looked.messages.height
             bar.update()
             bar.set_postfix_str(f"{n_messages / (time.monotonic() - began):,.0f} messages/s")
     if not growth.tables["messages"].n_rows:
@@ -92,6 +99,14 @@ def clean_new(growth: Growth, cleaner: Cleaner, ingested: Path, units: Sequence[
             f"nothing is left of {growth.tally('totals')['n_messages_in']} messages: "
             f"{growth.tally('dropped_by_reason')}; relax the section clean or add logs"
         )
+
+
+def look_through(ingested: Path, start: int, n_batches: int, settings: Clean) -> Iterator[Looked]:
+    """The batches from `start` on, in order, looked through side by side; never more than two a process in memory."""
+    batches = read_batches(ingested, schemas.MESSAGES, start=start)
+    n_processes = PROCESSES if n_batches > FEW else 1
+    side_by_side = Parallel(n_processes, return_as="generator", pre_dispatch="2 * n_jobs")
+    yield from side_by_side(delayed(looked_through)(batch, settings) for batch in batches)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """Fits the learned miner on your own labels: messages and the labels of `turnabout label` in, weights out.
 
 `python -m stages.fit_miner --messages data/messages --splits data/splits.parquet --labels labels/feedback.csv
---weights labels/miner.safetensors --metrics metrics/fit_miner.json`, run by hand once there are labels; then params.yaml
-names the weights: {miner: learned, weights: labels/miner.safetensors}. They lie in `labels/` because `mine` watches it.
+--weights labels/miner.safetensors --metrics metrics/fit_miner.json`, run by hand once there are labels; then
+params.yaml names the weights: {miner: learned, weights: labels/miner.safetensors}. They lie in `labels/` because `mine`
+watches it.
 """
 
 from pathlib import Path

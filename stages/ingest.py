@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -34,6 +34,9 @@ PACKAGES = ("polars", "pyarrow", "msgspec", "zstandard", "python-iso639")
 #: At most this many reasons are told of a log that could hardly be read.
 MOST_REASONS = 10
 
+#: At most this many reasons are counted one by one in the metrics.
+MOST_COUNTED = 100
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -57,7 +60,8 @@ def main(
     tables = {"ingested": (ingested, schemas.MESSAGES), "quarantine": (quarantine, schemas.QUARANTINE)}
     with growing(ledger / LEDGER, key, units, tables) as growth:
         read_new(growth, pieces, units, people)
-    by = {name: growth.tally(name) for name in ("rejected_by_reason", "conversations_by_source")}
+    rejected = most_frequent(growth.tally("rejected_by_reason"))
+    by = {"rejected_by_reason": rejected, "conversations_by_source": growth.tally("conversations_by_source")}
     write_json(growth.tally("totals") | by, metrics)
 
 
@@ -107,6 +111,14 @@ def read_new(
         raise DataError(told(0, added_up(why)))
 
 
+def most_frequent(n_by_reason: Mapping[str, int]) -> dict[str, int]:
+    """The greatest counts in order of name, then all others as one: a reason may quote what came, so there may be any
+    number of them."""
+    most = sorted(n_by_reason, key=lambda reason: (-n_by_reason[reason], reason))[:MOST_COUNTED]
+    n_others = sum(n_by_reason.values()) - sum(n_by_reason[reason] for reason in most)
+    return {reason: n_by_reason[reason] for reason in sorted(most)} | ({"other reasons": n_others} if n_others else {})
+
+
 def reasons(rejected: pl.DataFrame) -> pl.DataFrame:
     """How many records were rejected for each reason, and the first of them."""
     return rejected.group_by("reason", maintain_order=True).agg(n=pl.len(), record=pl.col("record").first())
@@ -125,7 +137,7 @@ def told(n_read: int, why: pl.DataFrame) -> str:
     most = why.sort("n", "reason", descending=[True, False]).head(MOST_REASONS)
     examples = "".join(f"\n  {n} × {reason} (first: {record})" for reason, n, record in most.iter_rows())
     further = f"\n  and {why.height - most.height} other reasons" if why.height > most.height else ""
-    return f"{read}; {why['n'].sum()} records were rejected, mend the logs:{examples}{further}"
+    return f"{read}; {why['n'].sum()} records were rejected, mend the logs or ingest.sources:{examples}{further}"
 
 
 if __name__ == "__main__":

@@ -37,8 +37,8 @@ QUARANTINE = pl.Schema({"source": pl.String(), "record": pl.String(), "reason": 
 #: One conversation. `split` is train | validation | test | excluded (shares a person across a border).
 SPLITS = pl.Schema({"conversation_id": pl.String(), "user_key": pl.String(), "split": pl.String()})
 
-#: One signal on one assistant reply. `reply_index`/`evidence_index` are message indexes; score in [-1, 1]. `rule` is the
-#: miner's own name for what it went by, null where it has none. Rows of the miner `ensemble` are decisions: one per
+#: One signal on one assistant reply. `reply_index`/`evidence_index` are message indexes; score in [-1, 1]. `rule` is
+#: the miner's own name for what it went by, null where it has none. Rows of the miner `ensemble` are decisions: one per
 #: reply, the others' signals together.
 FEEDBACK = pl.Schema(
     {
@@ -56,8 +56,8 @@ FEEDBACK = pl.Schema(
     }
 )
 
-#: One exchange that people were asked to judge. `draw` counts the samples drawn so far; `stratum` is what the miners had
-#: said of it then; `n_stratum` exchanges of that stratum could be drawn and `n_drawn` were.
+#: One exchange that people were asked to judge. `draw` counts the samples drawn so far; `stratum` is what the miners
+#: had said of it then; `n_stratum` exchanges of that stratum could be drawn and `n_drawn` were.
 LABEL_SAMPLE = pl.Schema(
     {
         "conversation_id": pl.String(),

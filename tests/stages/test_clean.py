@@ -89,7 +89,9 @@ def test_only_new_batches_are_cleaned_and_the_bytes_are_those_of_all_at_once(
     talks = [messages(f"{9 - n}", text, "gladly", user=f"person {n}") for n, text in enumerate(texts)]
     n_cleaned = []
     clean = Cleaner.clean
-    monkeypatch.setattr(Cleaner, "clean", lambda self, batch: n_cleaned.append(batch.height) or clean(self, batch))
+    monkeypatch.setattr(
+        Cleaner, "clean", lambda self, looked: n_cleaned.append(looked.messages.height) or clean(self, looked)
+    )
     for n_talks in (5, 8, 9):
         out = run(tmp_path, pl.concat(talks[:n_talks]))
     assert n_cleaned == [4, 4, 2, 4, 4, 2]

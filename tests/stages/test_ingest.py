@@ -1,4 +1,5 @@
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from turnabout import parts, schemas
 from turnabout.errors import ConfigError, DataError
 from turnabout.forgetting import extended
 from turnabout.io import read_frame, read_json
+from turnabout.sources.base import Batch, Piece
 from turnabout.sources.openai import OpenAI
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
@@ -57,7 +59,12 @@ def read_pieces(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the pieces that the sources were asked to read."""
     names: list[str] = []
     batches = OpenAI.batches
-    monkeypatch.setattr(OpenAI, "batches", lambda source, piece: names.append(piece.name) or batches(source, piece))
+
+    def noted(source: OpenAI, piece: Piece) -> Iterator[Batch]:
+        names.append(piece.name)
+        return batches(source, piece)
+
+    monkeypatch.setattr(OpenAI, "batches", noted)
     return names
 
 
@@ -158,7 +165,7 @@ def test_a_log_in_which_nothing_can_be_read_is_an_error_that_counts_the_reasons(
     with pytest.raises(DataError) as error:
         ingest(logs.parent, "logs/*.jsonl")
     first, *examples = str(error.value).splitlines()
-    assert first == "no conversation could be read; 3 records were rejected, mend the logs:"
+    assert first == "no conversation could be read; 3 records were rejected, mend the logs or ingest.sources:"
     assert [example[:5] for example in examples] == ["  2 ×", "  1 ×"]
     assert [example.rpartition(" (")[2] for example in examples] == ["first: a.jsonl:2)", "first: a.jsonl:1)"]
     assert written(logs.parent / "out") == {}
@@ -173,6 +180,16 @@ def test_of_very_many_reasons_the_most_frequent_are_told(logs: Path) -> None:
     assert further == "  and 6 other reasons"
 
 
+def test_reasons_beyond_the_most_frequent_are_counted_together(logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stage, "MOST_COUNTED", 1)
+    (logs / "a.jsonl").write_text(
+        line("x", "1") + line("b", "hi", role="z") + "{\n[\n" + "".join(line("c") for _ in range(3))
+    )
+    counted = read_json(ingest(logs.parent, "logs") / "metrics.json")["rejected_by_reason"]
+    assert list(counted.values()) == [3, 3]
+    assert list(counted)[1] == "other reasons"
+
+
 def test_a_file_most_of_which_is_rejected_is_a_warning_with_examples(
     logs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -180,9 +197,9 @@ def test_a_file_most_of_which_is_rejected_is_a_warning_with_examples(
     (logs / "b.jsonl").write_text(line("y", "1") + line("z", "1") + "{\n")
     ingest(logs.parent, "logs")
     warned = [text for text in capsys.readouterr().err.splitlines() if "warning" in text or "×" in text]
-    assert warned[0] == (
-        "warning: a.jsonl: only 1 conversations could be read; 2 records were rejected, mend the logs:"
-    )
+    read, _, rejected = warned[0].partition("; ")
+    assert read == "warning: a.jsonl: only 1 conversations could be read"
+    assert rejected == "2 records were rejected, mend the logs or ingest.sources:"
     assert warned[1].startswith("  2 × broken JSON")
     assert warned[1].endswith("(first: a.jsonl:2)")
     assert len(warned) == 2

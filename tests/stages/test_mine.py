@@ -87,7 +87,8 @@ def test_labels_of_exchanges_that_are_gone_are_left_out_and_counted(run, message
     _, figures = run(complaints(messages, 20))
     assert (figures["accuracy"]["n_labels"], figures["n_labels_left_out"]) == (20, 1)
     assert figures["warnings"] == [
-        "1 of 21 labels left out: their exchanges are no longer in the log, in the test split, or not in labels/sample.csv"
+        "1 of 21 labels left out: their exchanges are no longer in the log, in the test split, or not in "
+        "labels/sample.csv"
     ]
 
 

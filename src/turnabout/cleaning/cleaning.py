@@ -22,6 +22,21 @@ from turnabout.scrubbing import scrub
 MEMORIES: dict[str, pl.Schema] = {"said": SAID, "near": KNOWN, "openings": USES, "people": APPEARANCES}
 
 
+class Looked(NamedTuple):
+    """A batch as it came, with scrubbed texts, languages and flags, and how many values were scrubbed, by kind."""
+
+    messages: pl.DataFrame
+    n_scrubbed: dict[str, int]
+
+
+def looked_through(messages: pl.DataFrame, settings: Clean) -> Looked:
+    """What can be said of a batch without knowing any other, so that several batches can be read at once."""
+    scrubbed = scrub(messages, settings.scrub)
+    told = scrubbed.messages if settings.languages is None else with_language(scrubbed.messages)
+    flagged = with_flag(told, "toxic", toxic(told)) if settings.toxicity else told
+    return Looked(flagged, scrubbed.n_by_kind)
+
+
 class Cleaned(NamedTuple):
     """What stays of a batch, what went with the reason (`kind` or `kind: detail`), and how many of what."""
 
@@ -49,16 +64,15 @@ class Cleaner:
         self._templates = None if people is None else Templates(people, memories["openings"])
         self._n_remembered = {name: memories[name].height for name in MEMORIES}
 
-    def clean(self, messages: pl.DataFrame) -> Cleaned:
-        """Messages scrubbed and flagged, then filtered in this order; `message_index` counts from 0 again.
+    def clean(self, looked: Looked) -> Cleaned:
+        """The messages of the next batch filtered in this order; `message_index` counts from 0 again.
 
         1. Empty messages go, one by one: nothing was said, and the talk round them may still be whole.
         2. Conversations go that are in a language not wanted, share text with an evaluation set, or have too little.
         3. Of conversations with the same or nearly the same texts the first stays.
         4. Of each person (in any role) the first `max_conversations_per_person` stay, of those left by step 3.
         """
-        scrubbed = scrub(messages, self.settings.scrub)
-        told = self._flagged(scrubbed.messages)
+        told = looked.messages
         is_said = pl.col("text").str.strip_chars().fill_null("") != ""
         rejected = [_empty(told.filter(~is_said))]
         index = pl.int_range(pl.len(), dtype=pl.Int32).over("conversation_id")
@@ -71,12 +85,7 @@ class Cleaner:
         if self._templates:
             left = with_flag(left, "template", self._templates.judge(left))
         quarantine = pl.concat(rejected)
-        return Cleaned(left, quarantine, self._added(), _tallies(messages, left, quarantine, scrubbed.n_by_kind))
-
-    def _flagged(self, messages: pl.DataFrame) -> pl.DataFrame:
-        if self.settings.languages is not None:
-            messages = with_language(messages)
-        return with_flag(messages, "toxic", toxic(messages)) if self.settings.toxicity else messages
+        return Cleaned(left, quarantine, self._added(), _tallies(told, left, quarantine, looked.n_scrubbed))
 
     def _foreign(self, messages: pl.DataFrame) -> pl.DataFrame:
         return outside(messages, self.settings.languages) if self.settings.languages else _none()

@@ -30,10 +30,19 @@ def findings(text: str, kinds: Collection[str], names: Collection[str] = ()) -> 
 def _mentions(text: str, names: Collection[str]) -> Iterator[tuple[int, int]]:
     """Where one of the names (of two or more words, in small letters) stands in the text."""
     words = list(WORD.finditer(text)) if names else []
+    begins = {_first_word(name) for name in names}
     for first in range(len(words)):
+        if _first_word(words[first].group()) not in begins:
+            continue
         for last in words[first + 1 : first + MAX_WORDS]:
             if " ".join(text[words[first].start() : last.end()].casefold().split()) in names:
                 yield words[first].start(), last.end()
+
+
+def _first_word(name: str) -> str:
+    """How a name begins; small letters may hold marks that are no letters."""
+    found = WORD.match(name.casefold())
+    return found.group() if found else ""
 
 
 def _disjoint(found: Iterable[Finding]) -> Iterator[Finding]:

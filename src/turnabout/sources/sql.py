@@ -92,7 +92,7 @@ class Sql(Source):
                     continue
                 fields = list(group)
                 try:
-                    yield conversation(str(conversation_id), fields, roles)
+                    yield conversation(str(conversation_id), fields, roles)._replace(where=self._where(fields[0]))
                 except ValueError as error:
                     yield self._rejection(fields[0], str(error))
 
@@ -121,5 +121,8 @@ class Sql(Source):
         return known
 
     def _rejection(self, fields: Mapping[str, Any], why: str) -> dict[str, str]:
-        record = f"{self.table or 'query'}:{fields['conversation_id']}"
-        return {"source": self.format, "record": record, "reason": why, "excerpt": str(fields["text"] or "")[:200]}
+        excerpt = str(fields["text"] or "")[:200]
+        return {"source": self.format, "record": self._where(fields), "reason": why, "excerpt": excerpt}
+
+    def _where(self, fields: Mapping[str, Any]) -> str:
+        return f"{self.table or 'query'}:{fields['conversation_id']}"

@@ -55,7 +55,7 @@ def conversation(key: str, rows: list[dict[str, Any]], role_of: Mapping[str, str
     if any(row["role"] is None for row in rows):
         raise ValueError("role: null")
     users = [str(row["user_id"]) for row in rows if row["user_id"] is not None]
-    languages = [row["language"] for row in rows if row["language"]]
+    languages = [str(row["language"]) for row in rows if row["language"]]
     return LoggedConversation(
         [_message(row, role) for row, role in _in_turn(rows, role_of)],
         conversation_id=key,
@@ -74,13 +74,13 @@ def _in_turn(rows: list[dict[str, Any]], role_of: Mapping[str, str]) -> Iterator
 def _message(row: dict[str, Any], role: str) -> LoggedMessage:
     return LoggedMessage(
         role=role,
-        text="" if row["text"] is None else str(row["text"]),
+        text=_text(row, "text") or "",
         at=_instant(row["at"]),
         rating=_rating(row["rating"]),
-        reaction=row["reaction"],
-        edited_text=row["edited_text"],
+        reaction=_text(row, "reaction"),
+        edited_text=_text(row, "edited_text"),
         alternatives=_texts(row["alternatives"]),
-        model=row["model"],
+        model=_text(row, "model"),
         user_key=str(row["user_id"]) if role == "user" and row["user_id"] is not None else None,
         extras=row["extras"],
     )
@@ -89,6 +89,13 @@ def _message(row: dict[str, Any], role: str) -> LoggedMessage:
 def plain_role(name: Any) -> str:
     """The name of a role without case and blanks."""
     return str(name).strip().lower()
+
+
+def _text(row: Mapping[str, Any], field: str) -> str | None:
+    """A text, or a number or key as it is written."""
+    if isinstance(row[field], bytes | memoryview):
+        raise ValueError(f"{field}: expected text, got bytes")
+    return None if row[field] is None else str(row[field])
 
 
 def _instant(value: Any) -> datetime | None:
@@ -107,7 +114,10 @@ def _rating(value: Any) -> float | None:
 
 
 def _texts(value: Any) -> list[str] | None:
-    told = json.loads(value) if isinstance(value, str) and value.startswith("[") else value
+    try:
+        told = json.loads(value) if isinstance(value, str) else value
+    except (ValueError, RecursionError):
+        told = value
     if told is not None and not (isinstance(told, list) and all(isinstance(text, str) for text in told)):
         raise ValueError("alternatives: expected a list of texts")
     return told

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from turnabout.cleaning.cleaning import MEMORIES, Cleaned, Cleaner
+from turnabout.cleaning.cleaning import MEMORIES, Cleaned, Cleaner, looked_through
 from turnabout.cleaning.contamination import EvaluationSet
 from turnabout.params import Clean
 
@@ -24,7 +24,7 @@ def settings(**changes: Any) -> Clean:
 
 
 def clean(log: pl.DataFrame, settings: Clean) -> Cleaned:
-    return Cleaner(settings, [], NOTHING).clean(log)
+    return Cleaner(settings, [], NOTHING).clean(looked_through(log, settings))
 
 
 def kept(log: pl.DataFrame, **changes: Any) -> list[str]:
@@ -136,8 +136,9 @@ def test_what_is_not_wanted_goes_and_what_warns_is_flagged(messages: Build) -> N
     log = pl.concat(
         [messages(name, text, "yo") for name, text in [("f", french), ("e", english), ("q", f"Tell me: {question}?")]]
     )
-    cleaner = Cleaner(settings(languages=["en"], toxicity=True), [EvaluationSet("quiz", [question])], NOTHING)
-    cleaned = cleaner.clean(pl.concat([log, messages("t", "You are a stupid idiot and I hate you for this.", "yo")]))
+    on = settings(languages=["en"], toxicity=True)
+    log = pl.concat([log, messages("t", "You are a stupid idiot and I hate you for this.", "yo")])
+    cleaned = Cleaner(on, [EvaluationSet("quiz", [question])], NOTHING).clean(looked_through(log, on))
     assert cleaned.quarantine.select("record", "reason").rows() == [
         ("f", "language not wanted: fr"),
         ("q", "text of an evaluation set: quiz"),
@@ -172,7 +173,7 @@ def test_batches_make_no_difference_even_to_a_cleaner_that_begins_anew(messages:
     on = settings(max_conversations_per_person=2, near_duplicates=0.9, templates=2, languages=[])
     whole = clean(pl.concat(talks), on)
     first = clean(pl.concat(talks[:cut]), on)
-    second = Cleaner(on, [], first.memories).clean(pl.concat(talks[cut:]))
+    second = Cleaner(on, [], first.memories).clean(looked_through(pl.concat(talks[cut:]), on))
     assert 0 < whole.messages["conversation_id"].n_unique() < 12
     assert pl.concat([first.messages, second.messages]).equals(whole.messages)
     together = pl.concat([first.quarantine, second.quarantine])

@@ -95,6 +95,7 @@ def test_without_times_messages_stand_by_index_and_conversations_by_id(tmp_path:
         ("rating", "great", "rating: expected a number"),
         ("rating", float("inf"), "rating: expected a finite number, got NaN, infinity or one beyond 1e308"),
         ("role", None, "role: null"),
+        ("body", b"\xff", "text: expected text, got bytes"),
         ("team", b"\xff" * 3, None),
     ],
 )
@@ -135,6 +136,24 @@ def test_alternatives_may_be_a_json_list(tmp_path: Path) -> None:
         "hello",
         "👍",
     )
+
+
+def test_numbers_in_columns_of_text_are_read_as_they_are_written(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "x.db") as connection:
+        connection.execute("CREATE TABLE log (conversation_id, at, role, text, reaction, edited_text, model, language)")
+        connection.execute("INSERT INTO log VALUES (1, 0, 'ai', 2, 3, 4.5, 6, 7)")
+    (reply,) = read(url=f"sqlite:///{tmp_path / 'x.db'}", table="log").messages.to_dicts()
+    fields = ("conversation_id", "text", "reaction", "edited_text", "model", "language")
+    assert [reply[field] for field in fields] == ["1", "2", "3", "4.5", "6", "7"]
+
+
+@pytest.mark.parametrize("written", ["[1]", "[broken", "plain", "[" * 100_000])
+def test_alternatives_that_are_no_list_of_texts_are_rejected(tmp_path: Path, written: str) -> None:
+    with sqlite3.connect(tmp_path / "x.db") as connection:
+        connection.execute("CREATE TABLE log (conversation_id, at, role, text, alternatives)")
+        connection.execute("INSERT INTO log VALUES ('c', 0, 'ai', 'yo', ?)", (written,))
+    (rejected,) = read(url=f"sqlite:///{tmp_path / 'x.db'}", table="log").quarantine.to_dicts()
+    assert (rejected["record"], rejected["reason"]) == ("log:c", "alternatives: expected a list of texts")
 
 
 def test_unknown_roles_are_told_with_all_there_are(database: str) -> None:
