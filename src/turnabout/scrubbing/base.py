@@ -31,6 +31,12 @@ def labelled(labels: str, value: str) -> re.Pattern[str]:
     return re.compile(rf"(?i:(?<![^\W_])(?:{labels}))[\"']?[ \t]{{0,3}}[:=][ \t]{{0,3}}[\"']?(?P<value>{value})")
 
 
+def has_any(text: str, words: Iterable[str]) -> bool:
+    """Whether one of the words, in small letters, stands in the text: far cheaper than a pattern that needs one."""
+    folded = text.casefold()
+    return any(word in folded for word in words)
+
+
 def alphanumerics(value: str) -> str:
     """The value without spaces, dots and dashes, in one case."""
     return re.sub(r"[\W_]", "", value).casefold()

@@ -1,14 +1,17 @@
 """Each kind by examples: what is found, and what only looks like it."""
 
+import re
 import time
+from collections.abc import Callable, Iterable
 from typing import get_args
 
 import pytest
 
 from turnabout.params import Clean
+from turnabout.scrubbing.base import Span
 from turnabout.scrubbing.conversation import Conversation
 from turnabout.scrubbing.findings import findings
-from turnabout.scrubbing.kinds import KINDS
+from turnabout.scrubbing.kinds import KINDS, national_id, phone
 
 
 def found(text: str) -> list[tuple[str, str]]:
@@ -87,3 +90,29 @@ def test_a_long_run_of_one_thing_takes_time_in_proportion(unit: str) -> None:
 
     small, large = seconds(10_000), seconds(40_000)
     assert large < 10 * small + 0.2  # four times the text: quadratic would be 16 times
+
+
+NATIONAL = """
+SSN|Social Security|social_security number|passport|Reisepass|passeport|pasaporte|passaporto|paszport|driver's license
+driving licence|Führerschein|National Insurance|NHS|PESEL|CPF|BSN|burgerservicenummer|DNI|NIE|numéro de sécu|CURP
+Aadhaar|personnummer|Steuer-ID|steuerid|tax id|tax_id|codice fiscale|AHV-Nr|national id|ID card|id_card
+"""
+PHONES = """
+phone|telephone|phone no|phoneNumber|tel|mobile|Mobil|cell|fax|Handy|Telefon|TELÉFONO|móvil|téléphone|portable|telefono
+cellulare|celular|telefone|WhatsApp|numer|call|call me|text|text me|dial|ring|reach me|my number|my no|my cell
+mi número|llamame|llámame|chiamami|zadzwoń|ligue|appelez|bel me|mój numer
+"""
+
+
+@pytest.mark.parametrize(
+    ("find", "pattern", "cues"),
+    [(national_id.find, national_id.SAID, NATIONAL), (phone.find, phone.SAID, PHONES)],
+    ids=["national_id", "phone"],
+)
+def test_every_word_for_a_number_is_heard_in_any_case(
+    find: Callable[[str], Iterable[Span]], pattern: re.Pattern[str], cues: str
+) -> None:
+    texts = [f"{cue}: 3141592" for cue in cues.strip().replace("\n", "|").split("|")]
+    texts += [text.upper() for text in texts]
+    assert [text for text in texts if not pattern.search(text)] == []
+    assert [text for text in texts if not list(find(text))] == []

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import phonenumbers
 
-from turnabout.scrubbing.base import Kind, Span, labelled, spans
+from turnabout.scrubbing.base import Kind, Span, has_any, labelled, spans
 
 INTERNATIONAL = re.compile(r"(?<![A-Za-z0-9_.,/+-])(?:\+|00)[1-9](?:[ ./()-]{0,2}\d){6,14}(?!\w|[.,/:-]\d)")
 NATIONAL = re.compile(
@@ -33,12 +33,34 @@ SAID = re.compile(
     rf"[ :.]{{0,3}}(?P<value>{DIGITS})"
 )
 
+#: One of these stands in every text that `LABELLED` or `SAID` finds something in.
+WORDS = (
+    *(
+        "phone",
+        "tel",
+        "tél",
+        "mobil",
+        "móvil",
+        "cell",
+        "celular",
+        "fax",
+        "handy",
+        "portable",
+        "whatsapp",
+        "numer",
+        "number",
+    ),
+    *("call", "text", "dial", "ring", "reach me", "my no", "número", "llama", "lláma", "chiamami", "zadzwoń", "ligue"),
+    *("appelez", "bel me"),
+)
+
 
 def find(text: str) -> Iterator[Span]:
     """A national number needs its shape or a word for phone; an international one a possible length in its country."""
     yield from (span for span in spans(NATIONAL, text) if len(set(_digits(text[slice(*span)]))) > 2)
-    yield from spans(LABELLED, text)
-    yield from spans(SAID, text)
+    if has_any(text, WORDS):
+        yield from spans(LABELLED, text)
+        yield from spans(SAID, text)
     yield from (span for span in spans(INTERNATIONAL, text) if _is_possible(text[slice(*span)]))
 
 
