@@ -53,6 +53,14 @@ def samples(mark: str) -> dict[str, dict[str, Any]]:
             "model": "m",
             "messages": [{**told, "created_at": 1714550400, "rating": 1.0, "alternatives": [mark]} for told in spoken],
         },
+        "messages": {
+            "conversation_id": mark,
+            "role": "user",
+            "text": f"How so? {mark}",
+            "at": 1714550400,
+            "user_id": f"ann {mark}",
+            "team": mark,
+        },
         "chat_completions": {
             "request": {"model": "m", "user": f"ann {mark}", "messages": spoken[:3]},
             "response": {"id": mark, "created": 1714550400, "choices": [{"index": 0, "message": spoken[3]}]},

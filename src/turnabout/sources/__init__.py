@@ -8,6 +8,7 @@ from turnabout.sources.hh import HH
 from turnabout.sources.hub import Hub
 from turnabout.sources.langfuse import Langfuse
 from turnabout.sources.lmsys import Lmsys
+from turnabout.sources.messages import Messages
 from turnabout.sources.mlflow_traces import MlflowTraces
 from turnabout.sources.oasst import Oasst
 from turnabout.sources.open_webui import OpenWebui
@@ -24,6 +25,7 @@ SOURCES: dict[str, type[Source]] = {
     "auto": Auto,
     "chitchat": Chitchat,
     "openai": OpenAI,
+    "messages": Messages,
     "chat_completions": ChatCompletions,
     "sharegpt": ShareGPT,
     "wildchat": WildChat,

@@ -50,13 +50,37 @@ class FileSource(Source):
                 yield rejection(self.format, record, record.fault)
                 continue
             try:
-                found = [told._replace(where=record.where) for told in self.conversations(record.content)]
+                found = [told._replace(where=record.where) for told in self._read(record.content)]
             except ValueError as error:
                 yield rejection(self.format, record, reason(error) + hint(record.content, type(self)))
             except RecursionError:
                 yield rejection(self.format, record, "nested too deeply")
             else:
                 yield from found
+
+    def _read(self, content: Any) -> Iterable[LoggedConversation]:
+        """What a record holds; where texts stand for lists or objects, as in CSV, what is written in them."""
+        try:
+            return list(self.conversations(content))
+        except msgspec.ValidationError:
+            unpacked = _unpacked(content)
+            if unpacked == content:
+                raise
+            return self.conversations(unpacked)
+
+
+def _unpacked(content: Any) -> Any:
+    """A record in which texts that are a JSON list or object are that list or object."""
+    if not isinstance(content, dict):
+        return content
+    return {name: _json(value) if isinstance(value, str) else value for name, value in content.items()}
+
+
+def _json(text: str) -> Any:
+    try:
+        return msgspec.json.decode(text) if text.lstrip()[:1] in ("[", "{") else text
+    except (msgspec.DecodeError, UnicodeEncodeError):
+        return text
 
 
 def batched(judged: Iterable[LoggedConversation | dict[str, str]], source: str) -> Iterator[Batch]:

@@ -44,9 +44,7 @@ from turnabout.sources.addresses import Address, expanded, hiding
 from turnabout.sources.base import Batch, Piece, Source
 from turnabout.sources.conversation import LoggedConversation
 from turnabout.sources.files import batched
-from turnabout.sources.sql_rows import USUAL_ROLES, Columns, conversation, fields_of, order, plain_role
-
-Role = Literal["system", "user", "assistant", "tool"]
+from turnabout.sources.message_rows import USUAL_ROLES, Columns, Role, conversation, fields_of, order, plain_role
 
 
 class Sql(Source):

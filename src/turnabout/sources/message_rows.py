@@ -1,16 +1,19 @@
-"""Rows of a database, one message each, as conversations."""
+"""Rows of one message each, of a database or a file, as conversations."""
 
 import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from itertools import groupby
-from typing import Any
+from typing import Any, Literal
 
 from turnabout.config import Section
 from turnabout.sources.conversation import LoggedConversation, LoggedMessage, instant
 from turnabout.sources.payloads import ROLES
 from turnabout.sources.turns import verdict
+
+#: A role of the table of messages.
+Role = Literal["system", "user", "assistant", "tool"]
 
 #: Names of roles that databases use beside those of chat APIs, in lower case.
 USUAL_ROLES = ROLES | {"bot": "assistant", "agent": "assistant", "customer": "user", "client": "user"}
