@@ -29,10 +29,16 @@ CHECKED: dict[str, ModuleType] = {
     r"\d{11}": pesel,
     r"\d{6}[-+]\d{4}": personnummer,
 }
-CHECKS = [
-    (re.compile(rf"(?<![\w.,/+-])(?:{form})(?![\w]|[.,/-]\d|[ ]\d)"), number.is_valid)
-    for form, number in CHECKED.items()
-]
+
+
+def _alone(form: str) -> re.Pattern[str]:
+    """The form where no letters or digits go on round it."""
+    return re.compile(rf"(?<![\w.,/+-])(?:{form})(?![\w]|[.,/-]\d|[ ]\d)")
+
+
+CHECKS = [(_alone(form), number.is_valid) for form, number in CHECKED.items()]
+#: One search for all of them first: most texts hold none.
+ANY_FORM = _alone("|".join(CHECKED))
 STRICT = re.compile(
     r"""
     (?<![\w.+-])(?:
@@ -66,7 +72,7 @@ SAID = re.compile(
 
 def find(text: str) -> Iterator[Span]:
     """Spans of numbers that hold their check, have a form of their own, or are named."""
-    for pattern, is_valid in CHECKS:
+    for pattern, is_valid in CHECKS if ANY_FORM.search(text) else ():
         yield from (span for span in spans(pattern, text) if is_valid(text[slice(*span)]))
     yield from spans(STRICT, text)
     if has_any(text, CUE_WORDS):
