@@ -18,7 +18,7 @@ from turnabout.increments import LEDGER, Growth, growing, key_of
 from turnabout.io import read_batches, write_json
 from turnabout.params import Clean, load_params
 from turnabout.parts import group_digests
-from turnabout.sources.records import SUFFIXES, suffix
+from turnabout.sources.reading.records import SUFFIXES, suffix
 
 #: What shapes the tables besides messages and settings: the code among the stage's dependencies, and packages.
 CODE = (
@@ -26,9 +26,7 @@ CODE = (
     "src/turnabout/increments.py",
     "src/turnabout/parts.py",
     "src/turnabout/schemas.py",
-    "src/turnabout/sources/json_list.py",
-    "src/turnabout/sources/packing.py",
-    "src/turnabout/sources/records.py",
+    "src/turnabout/sources/reading",
     "src/turnabout/cleaning",
     "src/turnabout/scrubbing",
 )

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from turnabout.errors import DataError
-from turnabout.sources.records import log_files, records
+from turnabout.sources.reading.records import log_files, records
 
 
 def evaluation_texts(path: str, field: str | None = None) -> list[str]:

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from turnabout.sources.base import Batch, Piece
-from turnabout.sources.conversation import LoggedConversation
 from turnabout.sources.detection import formats, formats_of
 from turnabout.sources.files import FileSource
-from turnabout.sources.records import records
+from turnabout.sources.reading.records import records
+from turnabout.sources.table.conversation import LoggedConversation
 
 #: Records of a file that are looked at.
 FIRST = 50

@@ -39,11 +39,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from turnabout.sources.base import Batch, Piece
-from turnabout.sources.calls import Call, call_of, looks_like_call
-from turnabout.sources.continuations import MOST_REPLIES, Continuations
-from turnabout.sources.conversation import LoggedConversation
 from turnabout.sources.files import FileSource, batched, rejection
-from turnabout.sources.records import Record, records
+from turnabout.sources.reading.records import Record, records
+from turnabout.sources.table.conversation import LoggedConversation
+from turnabout.sources.traffic.calls import Call, call_of, looks_like_call
+from turnabout.sources.traffic.continuations import MOST_REPLIES, Continuations
 
 
 class ChatCompletions(FileSource):

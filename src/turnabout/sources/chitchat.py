@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from turnabout.sources.base import Batch, Piece, Source
-from turnabout.sources.conversation import LoggedConversation, LoggedMessage
 from turnabout.sources.files import batched
+from turnabout.sources.table.conversation import LoggedConversation, LoggedMessage
 
 
 class Chitchat(Source):

@@ -10,10 +10,10 @@ import polars as pl
 
 from turnabout import schemas
 from turnabout.sources.base import Batch, Piece, Source
-from turnabout.sources.conversation import LoggedConversation
 from turnabout.sources.detection import hint
-from turnabout.sources.message_table import MessageTable
-from turnabout.sources.records import Record, log_files, records
+from turnabout.sources.reading.records import Record, log_files, records
+from turnabout.sources.table.conversation import LoggedConversation
+from turnabout.sources.table.message_table import MessageTable
 
 #: A batch is handed on once it holds this many messages and rejects, or this many bytes of text.
 BATCH_MESSAGES = 20_000

@@ -31,9 +31,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from turnabout.sources.conversation import LoggedConversation, LoggedMessage, content_id
-from turnabout.sources.extras import known
 from turnabout.sources.files import FileSource
+from turnabout.sources.table.conversation import LoggedConversation, LoggedMessage, content_id
+from turnabout.sources.table.extras import known
 
 #: The speakers as a dialogue marks them.
 ROLES = {"Human": "user", "Assistant": "assistant"}

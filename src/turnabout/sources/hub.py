@@ -21,7 +21,7 @@ from pydantic import field_validator
 from turnabout.errors import DataError
 from turnabout.sources.base import Batch, Piece, Source
 from turnabout.sources.files import FileSource, batched
-from turnabout.sources.records import Record
+from turnabout.sources.reading.records import Record
 
 ADDRESS = re.compile(r"hf://datasets/(?P<name>[^/@]+/[^/@]+)@(?P<commit>[0-9a-f]{40})(?:/(?P<files>.+))?")
 

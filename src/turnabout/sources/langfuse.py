@@ -47,13 +47,13 @@ from typing import Any, Literal
 import msgspec
 
 from turnabout.sources.base import Batch, Piece, Source
-from turnabout.sources.conversation import instant
 from turnabout.sources.detection import hint
 from turnabout.sources.files import batched, reason, rejection
 from turnabout.sources.langfuse_records import Row, Score, inline_scores, people_scores, rank, snake
-from turnabout.sources.payloads import asked, model_of, replied
-from turnabout.sources.records import log_files, records
-from turnabout.sources.turns import Turn, by_session, verdict
+from turnabout.sources.reading.records import log_files, records
+from turnabout.sources.table.conversation import instant
+from turnabout.sources.traffic.payloads import asked, model_of, replied
+from turnabout.sources.traffic.turns import Turn, by_session, verdict
 
 #: Names of API scores that people gave.
 _FEEDBACK = re.compile(r"feedback|rating|thumb|satisf", re.I)

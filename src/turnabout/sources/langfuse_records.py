@@ -11,7 +11,7 @@ import msgspec
 
 from turnabout.errors import DataError
 from turnabout.sources.files import reason
-from turnabout.sources.records import log_files, records
+from turnabout.sources.reading.records import log_files, records
 
 
 class Score(msgspec.Struct, omit_defaults=True):

@@ -26,10 +26,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from turnabout.sources.conversation import LoggedConversation
 from turnabout.sources.files import FileSource, rejection
-from turnabout.sources.message_rows import USUAL_ROLES, Columns, Role, conversation, fields_of, plain_role
-from turnabout.sources.records import Record
+from turnabout.sources.reading.records import Record
+from turnabout.sources.table.conversation import LoggedConversation
+from turnabout.sources.table.message_rows import USUAL_ROLES, Columns, Role, conversation, fields_of, plain_role
 
 REQUIRED = ("conversation_id", "role", "text")
 

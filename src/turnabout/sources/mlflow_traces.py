@@ -33,12 +33,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal
 
-from turnabout.sources.addresses import Address, expanded, hiding
 from turnabout.sources.base import Batch, Piece, Source
+from turnabout.sources.database.addresses import Address, expanded, hiding
 from turnabout.sources.files import batched, rejection
-from turnabout.sources.payloads import asked, model_of, replied
-from turnabout.sources.records import Record
-from turnabout.sources.turns import Turn, by_session, verdict
+from turnabout.sources.reading.records import Record
+from turnabout.sources.traffic.payloads import asked, model_of, replied
+from turnabout.sources.traffic.turns import Turn, by_session, verdict
 
 #: Names of expectations that hold the whole reply as it should have been.
 CORRECTIONS = ("expected_response", "expected_output", "expected_answer", "corrected_response", "correction")

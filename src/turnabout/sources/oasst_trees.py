@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from turnabout.sources.turns import preference
+from turnabout.sources.traffic.turns import preference
 
 
 class Node(msgspec.Struct):

@@ -42,11 +42,11 @@ from typing import Any, Literal
 
 import msgspec
 
-from turnabout.sources.conversation import LoggedConversation, LoggedMessage, instant
 from turnabout.sources.files import FileSource
 from turnabout.sources.open_webui_chats import Chat, Feedback, Node, branch
-from turnabout.sources.payloads import text_of
-from turnabout.sources.turns import preference
+from turnabout.sources.table.conversation import LoggedConversation, LoggedMessage, instant
+from turnabout.sources.traffic.payloads import text_of
+from turnabout.sources.traffic.turns import preference
 
 #: What Open WebUI writes into a reply for its own display.
 _DISPLAY = re.compile(r'<details\s+type="(?:reasoning|tool_calls|code_interpreter)"[^>]*>.*?</details>\s*', re.S | re.I)

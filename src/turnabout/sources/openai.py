@@ -31,9 +31,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from turnabout.sources.conversation import LoggedConversation, LoggedMessage, instant
-from turnabout.sources.extras import others
 from turnabout.sources.files import FileSource
+from turnabout.sources.table.conversation import LoggedConversation, LoggedMessage, instant
+from turnabout.sources.table.extras import others
 
 Id = Annotated[str, msgspec.Meta(min_length=1)] | int
 

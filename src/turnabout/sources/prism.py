@@ -37,9 +37,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from turnabout.sources.conversation import LoggedConversation, LoggedMessage
-from turnabout.sources.extras import known
 from turnabout.sources.files import FileSource
+from turnabout.sources.table.conversation import LoggedConversation, LoggedMessage
+from turnabout.sources.table.extras import known
 
 #: Fields of a line that columns hold.
 IN_COLUMNS = ("conversation_id", "user_id", "conversation_history", "generated_datetime", "opening_prompt")

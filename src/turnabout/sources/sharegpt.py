@@ -28,9 +28,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from turnabout.sources.conversation import LoggedConversation, LoggedMessage
-from turnabout.sources.extras import others
 from turnabout.sources.files import FileSource
+from turnabout.sources.table.conversation import LoggedConversation, LoggedMessage
+from turnabout.sources.table.extras import others
 
 #: What `from` means. A call of a function is the assistant's, without text.
 ROLES = {

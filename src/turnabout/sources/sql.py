@@ -39,12 +39,12 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from turnabout.errors import DataError
-from turnabout.sources import databases
-from turnabout.sources.addresses import Address, expanded, hiding
 from turnabout.sources.base import Batch, Piece, Source
-from turnabout.sources.conversation import LoggedConversation
+from turnabout.sources.database import databases
+from turnabout.sources.database.addresses import Address, expanded, hiding
 from turnabout.sources.files import batched
-from turnabout.sources.message_rows import USUAL_ROLES, Columns, Role, conversation, fields_of, order, plain_role
+from turnabout.sources.table.conversation import LoggedConversation
+from turnabout.sources.table.message_rows import USUAL_ROLES, Columns, Role, conversation, fields_of, order, plain_role
 
 
 class Sql(Source):

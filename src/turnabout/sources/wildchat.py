@@ -36,11 +36,11 @@ from typing import Any, Literal
 
 import msgspec
 
-from turnabout.sources.conversation import LoggedConversation, LoggedMessage
-from turnabout.sources.extras import known
 from turnabout.sources.files import FileSource
-from turnabout.sources.languages import language_code
-from turnabout.sources.moderation import Moderation, found_by_score
+from turnabout.sources.table.conversation import LoggedConversation, LoggedMessage
+from turnabout.sources.table.extras import known
+from turnabout.sources.table.languages import language_code
+from turnabout.sources.table.moderation import Moderation, found_by_score
 
 
 class Message(msgspec.Struct):

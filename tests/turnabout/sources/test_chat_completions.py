@@ -8,7 +8,7 @@ import pytest
 
 from turnabout.sources.base import Batch
 from turnabout.sources.chat_completions import ChatCompletions
-from turnabout.sources.continuations import MOST_REPLIES
+from turnabout.sources.traffic.continuations import MOST_REPLIES
 
 
 def said(*texts: str) -> list[dict[str, str]]:

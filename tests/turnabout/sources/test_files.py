@@ -5,9 +5,9 @@ import msgspec
 import pytest
 
 from turnabout.sources import files
-from turnabout.sources.conversation import LoggedConversation, LoggedMessage
 from turnabout.sources.files import batched, reason
 from turnabout.sources.openai import OpenAI
+from turnabout.sources.table.conversation import LoggedConversation, LoggedMessage
 
 
 def conversation(n: int, text: str = "x") -> LoggedConversation:

@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from tests.postgres_server import PASSWORD, Server, binaries, postgres_server
 from turnabout import schemas
 from turnabout.errors import ConfigError, DataError
-from turnabout.sources import databases
 from turnabout.sources.base import Batch
+from turnabout.sources.database import databases
 from turnabout.sources.sql import Sql
 
 ROWS = [

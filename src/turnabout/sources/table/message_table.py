@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow as pa
 
 from turnabout import schemas
-from turnabout.sources.conversation import LoggedConversation, content_id, in_utc
+from turnabout.sources.table.conversation import LoggedConversation, content_id, in_utc
 
 #: Roles of the table of messages.
 ROLES = frozenset({"system", "user", "assistant", "tool"})

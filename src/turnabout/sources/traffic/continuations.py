@@ -14,8 +14,8 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from turnabout.sources.calls import Call
-from turnabout.sources.conversation import LoggedMessage
+from turnabout.sources.table.conversation import LoggedMessage
+from turnabout.sources.traffic.calls import Call
 
 #: Replies kept of those to one history; a person who asks more often is a program.
 MOST_REPLIES = 16

@@ -8,9 +8,9 @@ from itertools import groupby
 from typing import Any, Literal
 
 from turnabout.config import Section
-from turnabout.sources.conversation import LoggedConversation, LoggedMessage, instant
-from turnabout.sources.payloads import ROLES
-from turnabout.sources.turns import verdict
+from turnabout.sources.table.conversation import LoggedConversation, LoggedMessage, instant
+from turnabout.sources.traffic.payloads import ROLES
+from turnabout.sources.traffic.turns import verdict
 
 #: A role of the table of messages.
 Role = Literal["system", "user", "assistant", "tool"]

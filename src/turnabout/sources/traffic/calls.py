@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from turnabout.sources.conversation import LoggedMessage, instant
-from turnabout.sources.extras import others
 from turnabout.sources.files import reason
+from turnabout.sources.table.conversation import LoggedMessage, instant
+from turnabout.sources.table.extras import others
 
 REQUESTS = ("request", "input", "request_body")
 RESPONSES = ("response", "output", "response_body")

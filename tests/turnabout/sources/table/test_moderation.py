@@ -1,4 +1,4 @@
-from turnabout.sources.moderation import Moderation, found_by_score
+from turnabout.sources.table.moderation import Moderation, found_by_score
 
 
 def test_two_spellings_of_one_category_are_one_and_what_was_not_found_is_left_out() -> None:

@@ -2,7 +2,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from turnabout.errors import ConfigError, DataError
-from turnabout.sources.addresses import Address, expanded, hidden, hiding, names
+from turnabout.sources.database.addresses import Address, expanded, hidden, hiding, names
 
 ADDRESS = "postgresql://$PERSON:${SECRET}@$PLACE/chats"
 

@@ -7,7 +7,7 @@ number out of range or nested a million deep costs itself alone and not, as with
 import re
 from collections.abc import Iterator
 
-from turnabout.sources.packing import Stream
+from turnabout.sources.reading.packing import Stream
 
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["\[\]{},]', re.DOTALL)
 

@@ -1,6 +1,6 @@
 from datetime import UTC, datetime
 
-from turnabout.sources.extras import known
+from turnabout.sources.table.extras import known
 
 
 def test_nulls_are_left_out_and_the_rest_is_as_json_holds_it() -> None:

@@ -1,9 +1,9 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from turnabout.sources.conversation import LoggedConversation
-from turnabout.sources.payloads import Said
-from turnabout.sources.turns import Turn, by_session, conversation, preference, verdict
+from turnabout.sources.table.conversation import LoggedConversation
+from turnabout.sources.traffic.payloads import Said
+from turnabout.sources.traffic.turns import Turn, by_session, conversation, preference, verdict
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 

@@ -14,10 +14,10 @@ from typing import Any
 
 import msgspec
 
-from turnabout.sources.conversation import LoggedConversation, LoggedMessage
 from turnabout.sources.files import rejection
-from turnabout.sources.payloads import Said
-from turnabout.sources.records import Record
+from turnabout.sources.reading.records import Record
+from turnabout.sources.table.conversation import LoggedConversation, LoggedMessage
+from turnabout.sources.traffic.payloads import Said
 
 
 class Turn(msgspec.Struct, kw_only=True):

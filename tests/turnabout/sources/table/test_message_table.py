@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 
 from turnabout import schemas
-from turnabout.sources.conversation import LoggedConversation, LoggedMessage
-from turnabout.sources.message_table import MessageTable
+from turnabout.sources.table.conversation import LoggedConversation, LoggedMessage
+from turnabout.sources.table.message_table import MessageTable
 
 
 def test_what_is_said_of_a_conversation_stands_with_each_of_its_messages() -> None:

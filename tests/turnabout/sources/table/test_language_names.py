@@ -1,6 +1,6 @@
 import pytest
 
-from turnabout.sources.languages import language_code
+from turnabout.sources.table.languages import language_code
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ import pytest
 import zstandard
 
 from turnabout.errors import DataError
-from turnabout.sources import records as module
-from turnabout.sources.json_list import items
-from turnabout.sources.records import Record, log_files, records
+from turnabout.sources.reading import records as module
+from turnabout.sources.reading.json_list import items
+from turnabout.sources.reading.records import Record, log_files, records
 
 LINES = b"".join(b'{"n": %d}\n' % n for n in range(20_000))
 

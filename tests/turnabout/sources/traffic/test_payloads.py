@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from turnabout.sources.payloads import Said, asked, model_of, replied
+from turnabout.sources.traffic.payloads import Said, asked, model_of, replied
 
 HI = [{"role": "user", "content": "hi"}]
 

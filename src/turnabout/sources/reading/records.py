@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from turnabout.errors import DataError
-from turnabout.sources import json_list
-from turnabout.sources.packing import UNREADABLE, Stream, opened
+from turnabout.sources.reading import json_list
+from turnabout.sources.reading.packing import UNREADABLE, Stream, opened
 
 #: What a file name may end in, before `.gz`, `.zst` or nothing.
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".parquet")

@@ -1,0 +1,1 @@
+"""Databases: addresses without secrets, and rows read without writing."""

@@ -1,0 +1,1 @@
+"""Files as records: lists, lines, tables, plain or packed, one record at a time."""
