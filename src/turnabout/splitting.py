@@ -1,7 +1,7 @@
 """Train, validation and test by person: a hash of the person decides, so nobody moves as the log grows.
 
-Where only users are people, no conversation ever moves either. Where people talk to people and `test_from` is not set, a
-later conversation may tie an older one to another split, and then the older one becomes excluded.
+Where only users are people, no conversation ever moves either. Where people talk to people and `test_from` is not set,
+a later conversation may tie an older one to another split, and then the older one becomes excluded.
 """
 
 import hashlib
