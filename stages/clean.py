@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 from joblib import Parallel, delayed
@@ -47,6 +48,8 @@ ROOT = Path(__file__).parents[1]
 PROCESSES = min(4, os.cpu_count() or 1)
 #: So many batches are done before processes have started.
 FEW = 8
+#: Batches of a process that are in memory at once.
+AT_ONCE = 4
 
 
 def main(
@@ -100,11 +103,15 @@ def clean_new(growth: Growth, cleaner: Cleaner, ingested: Path, units: Sequence[
 
 
 def look_through(ingested: Path, start: int, n_batches: int, settings: Clean) -> Iterator[Looked]:
-    """The batches from `start` on, in order, looked through side by side; never more than two a process in memory."""
+    """The batches from `start` on, in order, looked through side by side; at most `AT_ONCE` a process in memory.
+
+    A window at a time: left alone, processes that are faster than who takes their results would fill the memory.
+    """
     batches = read_batches(ingested, schemas.MESSAGES, start=start)
     n_processes = PROCESSES if n_batches > FEW else 1
-    side_by_side = Parallel(n_processes, return_as="generator", pre_dispatch="2 * n_jobs")
-    yield from side_by_side(delayed(looked_through)(batch, settings) for batch in batches)
+    with Parallel(n_processes, return_as="generator") as side_by_side:
+        while window := list(islice(batches, AT_ONCE * n_processes)):
+            yield from side_by_side(delayed(looked_through)(batch, settings) for batch in window)
 
 
 if __name__ == "__main__":
