@@ -25,6 +25,7 @@ from turnabout.sources.reading.records import SUFFIXES, suffix
 CODE = (
     "stages/clean.py",
     "src/turnabout/increments.py",
+    "src/turnabout/language_codes.py",
     "src/turnabout/parts.py",
     "src/turnabout/schemas.py",
     "src/turnabout/sources/reading",

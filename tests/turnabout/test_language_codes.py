@@ -1,6 +1,6 @@
 import pytest
 
-from turnabout.sources.table.languages import language_code
+from turnabout.language_codes import language_code
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,11 @@ from turnabout.sources.table.languages import language_code
         ("Haitian Creole", "ht"),
         ("en", "en"),
         ("pt-BR", "pt"),
+        ("ENGLISH", "en"),
+        ("eng", "en"),
+        ("zh_CN", "zh"),
+        ("und", None),
+        ("mul", None),
         ("unknown", None),
         ("", None),
         (None, None),
