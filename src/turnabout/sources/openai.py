@@ -34,6 +34,7 @@ import msgspec
 from turnabout.sources.files import FileSource
 from turnabout.sources.table.conversation import LoggedConversation, LoggedMessage, instant
 from turnabout.sources.table.extras import others
+from turnabout.sources.traffic.payloads import text_of
 
 Id = Annotated[str, msgspec.Meta(min_length=1)] | int
 
@@ -102,7 +103,7 @@ def logged(message: Message, raw: Mapping[str, Any]) -> LoggedMessage:
         raise ValueError("messages: content may be absent or null only beside tool_calls")
     return LoggedMessage(
         ROLES[message.role],
-        message.content if isinstance(message.content, str) else text_of(message.content or []),
+        message.content if isinstance(message.content, str) else text_of(message.content),
         None if message.created_at is None else instant(message.created_at, "messages.created_at"),
         message.rating,
         message.reaction,
@@ -110,14 +111,3 @@ def logged(message: Message, raw: Mapping[str, Any]) -> LoggedMessage:
         message.alternatives,
         extras=others(raw, OF_MESSAGE),
     )
-
-
-def text_of(parts: Iterable[Any]) -> str:
-    """Text parts as one text. Raises `ValueError` for a part of another kind."""
-    texts = []
-    for part in parts:
-        if not (isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str)):
-            kind = part.get("type") if isinstance(part, dict) else type(part).__name__
-            raise ValueError(f"messages.content: only text parts can be read, came {kind!r:.40}")
-        texts.append(part["text"])
-    return "\n".join(texts)

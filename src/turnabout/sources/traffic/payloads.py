@@ -117,7 +117,7 @@ def text_of(content: Any) -> str:
     for part in content:
         if not isinstance(part, dict) or part.get("type") not in TEXT_PARTS or not isinstance(part.get("text"), str):
             kind = part.get("type") if isinstance(part, dict) else type(part).__name__
-            raise ValueError(f"messages.content: only text parts can be read, came {kind!r}")
+            raise ValueError(f"messages.content: only text parts can be read, came {kind!r:.40}")
     return "\n".join(part["text"] for part in content)
 
 
