@@ -7,6 +7,7 @@ import polars as pl
 from stages._command import command
 from stages._models import open_generator
 from turnabout import schemas
+from turnabout.augment.base import Logs, Writing
 from turnabout.criticised import criticised_replies, first_per_split
 from turnabout.io import read_frame, write_frame, write_json
 from turnabout.params import load_params
@@ -26,20 +27,18 @@ def main(
 ) -> None:
     loaded = load_params(params)
     settings = loaded.augment
-    criticised = criticised_replies(
-        read_frame(messages, schemas.MESSAGES),
-        read_frame(splits, schemas.SPLITS),
-        read_frame(feedback, schemas.FEEDBACK),
-        settings.weak,
-    )
+    held = read_frame(splits, schemas.SPLITS).filter(pl.col("split").is_in(["train", "validation"]))
+    said = read_frame(messages, schemas.MESSAGES).join(held, on="conversation_id", how="semi", maintain_order="left")
+    found = said, held, read_frame(feedback, schemas.FEEDBACK).join(held, on="conversation_id", how="semi")
+    criticised = criticised_replies(*found, settings.weak)
     chosen = first_per_split(criticised, settings.max_replies)
     tables = {name: pl.DataFrame(schema=schema) for name, schema in TABLES.items()}
     if chosen.height:
         author = open_generator(model, loaded.backbone.dtype, "assistant", settings.batch_size)
+        limits = settings.max_prompt_tokens, settings.max_new_tokens, settings.batch_size
         for augmenter in settings.augmenters:
-            tables[augmenter.writes] = augmenter.annotate(
-                chosen, author, settings.max_prompt_tokens, settings.max_new_tokens, loaded.seed
-            )
+            written = augmenter.annotate(Logs(*found, chosen, tables), Writing(author, *limits, loaded.seed))
+            tables[augmenter.writes] = written
     for name, path in {"critiques": critiques, "rationales": rationales}.items():
         write_frame(tables[name], path, TABLES[name])
     yields = {name: counts(table) for name, table in tables.items()}

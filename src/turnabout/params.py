@@ -169,6 +169,9 @@ class Augment(Section):
         written = [augmenter.writes for augmenter in augmenters]
         if twice := sorted({table for table in written if written.count(table) > 1}):
             raise ValueError(f"{twice} stand there more than once; each augmenter may be named once")
+        for i, augmenter in enumerate(augmenters):
+            if missing := sorted(set(augmenter.needs) - set(written[:i])):
+                raise ValueError(f"'{augmenter.writes}' needs {missing}, which must be named before it")
         return augmenters
 
 

@@ -132,6 +132,10 @@ RATIONALES = pl.Schema(
 )
 
 #: One preference pair of one arm. Kept or dropped, it has a `reason`; `evidence` is the user's message that caused it.
+#: `rejected_prompt` is null where both replies follow `prompt`. `r_chosen` and `r_rejected` are what the rule's own
+#: measure gave both sides (its unit is the rule's), `margin` their difference. `difficulty` is the untrained policy's
+#: log π(rejected) − log π(chosen) in nats: above 0 it ranks the pair wrongly. Columns of
+#: quality are null where nobody asked for them.
 PAIRS = pl.Schema(
     {
         "pair_id": pl.String(),
@@ -142,11 +146,15 @@ PAIRS = pl.Schema(
         "prompt": pl.List(MESSAGE),
         "chosen": pl.String(),
         "rejected": pl.String(),
+        "rejected_prompt": pl.List(MESSAGE),
+        "r_chosen": pl.Float64(),
+        "r_rejected": pl.Float64(),
         "margin": pl.Float64(),
         "weight": pl.Float64(),
         "strength_mean": pl.Float64(),
         "strength_std": pl.Float64(),
         "ches": pl.Float64(),
+        "difficulty": pl.Float64(),
         "rationale": pl.String(),
         "keep": pl.Boolean(),
         "reason": pl.String(),

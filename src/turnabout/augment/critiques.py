@@ -2,10 +2,10 @@
 
 from typing import Any, ClassVar, Literal
 
-from turnabout.augment.base import Augmenter
+from turnabout.augment.one_sentence import OneSentence
 
 
-class Critiques(Augmenter):
+class Critiques(OneSentence):
     """One critique per criticised reply, written from the exchange and the user's reaction to it."""
 
     writes: Literal["critiques"] = "critiques"

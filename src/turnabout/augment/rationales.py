@@ -2,10 +2,10 @@
 
 from typing import Any, ClassVar, Literal
 
-from turnabout.augment.base import Augmenter
+from turnabout.augment.one_sentence import OneSentence
 
 
-class Rationales(Augmenter):
+class Rationales(OneSentence):
     """One general rationale per criticised reply: what a reply the user prefers would do differently."""
 
     writes: Literal["rationales"] = "rationales"

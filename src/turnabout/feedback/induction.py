@@ -11,10 +11,11 @@ from pydantic import ValidationError
 
 from turnabout.config import config_error
 from turnabout.errors import DataError, ModelError
-from turnabout.feedback.asking import Asking, Question, Unusable, ask, data, shaped
 from turnabout.feedback.base import LanguageModel
 from turnabout.feedback.criteria import Criteria, Criterion, Polarity
+from turnabout.generation.asking import Asking, Question, Unusable, ask, shaped
 from turnabout.generation.base import Completion
+from turnabout.generation.untrusted import data
 
 #: Criteria of one polarity at most: as many as WildFeedback (Shi et al. 2024) has.
 MOST_CRITERIA = 9

@@ -8,11 +8,12 @@ import msgspec
 import polars as pl
 from pydantic import Field
 
-from turnabout.feedback.asking import Asking, Question, Unusable, ask, data, shaped
 from turnabout.feedback.base import ModelMiner
 from turnabout.feedback.criteria import Criteria, listed, open_criteria
 from turnabout.feedback.signals import WEAK, WHERE, signals
+from turnabout.generation.asking import Asking, Question, Unusable, ask, shaped
 from turnabout.generation.base import Completion
+from turnabout.generation.untrusted import data
 
 #: What a weak category counts for, as in the rules.
 WEAK_SCORE = 0.3

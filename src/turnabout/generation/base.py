@@ -1,7 +1,7 @@
 """The seam of every language model that writes text, and the small nouns it speaks in."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol, TypedDict
+from typing import Any, NamedTuple, Protocol, TypedDict
 
 
 class Message(TypedDict):
@@ -22,6 +22,8 @@ class Sampling(NamedTuple):
     """Words every completion begins with; part of the text that comes back."""
     may_end: bool = True
     """Whether a user model may leave the conversation instead of answering."""
+    schema: dict[str, Any] | None = None
+    """JSON schema of the answer, for models that can be held to one; who asked checks the answer all the same."""
 
 
 class Completion(NamedTuple):
@@ -30,6 +32,16 @@ class Completion(NamedTuple):
     text: str
     ended: bool = False
     truncated: bool = False
+
+
+class Scored(NamedTuple):
+    """How likely a model finds a given turn: the summed log-probability of its tokens, in nats, and their number.
+
+    The tokens are those of the words and of the end of the turn.
+    """
+
+    logp: float
+    tokens: int
 
 
 class Generator(Protocol):
@@ -42,4 +54,8 @@ class Generator(Protocol):
 
     def generate(self, prompts: Sequence[Sequence[Message]], sampling: Sampling) -> list[Completion]:
         """One completion per prompt, in order."""
+        ...
+
+    def score(self, prompts: Sequence[Sequence[Message]], turns: Sequence[Sequence[str]]) -> list[list[Scored]]:
+        """For each prompt, how likely each of its `turns` is as the next one, shaped like `turns`."""
         ...

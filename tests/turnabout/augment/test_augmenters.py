@@ -4,7 +4,8 @@ import polars as pl
 import pytest
 
 from turnabout.augment import AUGMENTERS
-from turnabout.augment.base import first_sentence, transcript
+from turnabout.augment.base import Logs, Writing
+from turnabout.augment.one_sentence import first_sentence, transcript
 from turnabout.criticised import CRITICISED
 from turnabout.generation import Completion
 from turnabout.generation.scripted import ScriptedGenerator
@@ -26,7 +27,9 @@ ROW = {
 def test_one_row_per_criticised_reply_with_author_and_version(name: str) -> None:
     augmenter = AUGMENTERS[name].model_validate({"writes": name})
     author = ScriptedGenerator(lambda _: " leaves out when the shop is open. Second.")
-    table = augmenter.annotate(pl.DataFrame([ROW], schema=CRITICISED), author, 100, 20, seed=0)
+    nothing = pl.DataFrame()
+    logs = Logs(nothing, nothing, nothing, pl.DataFrame([ROW], schema=CRITICISED), {})
+    table = augmenter.annotate(logs, Writing(author, 100, 20, batch_size=4, seed=0))
     row = table.row(0, named=True)
     assert row[augmenter.column] == augmenter.prefill + " leaves out when the shop is open."
     assert (row["author"], row["kept"], row["reason"]) == ("scripted", True, None)

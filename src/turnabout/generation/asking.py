@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -75,12 +75,6 @@ def shaped(answer: Completion, shape: type[Shape]) -> Shape:
         return msgspec.json.decode(text[:end].encode(errors="replace"), type=shape, strict=False)
     except msgspec.DecodeError as error:
         raise Unusable("wrong fields", f"its fields are not as asked ({error})") from error
-
-
-def data(name: str, content: Any) -> str:
-    """Text from a log as one line of JSON between tags that nothing in it can close: `<` and `>` are escaped."""
-    line = json.dumps(content, ensure_ascii=False).replace("<", "\\u003c").replace(">", "\\u003e")
-    return f"<{name}>\n{line}\n</{name}>"
 
 
 def _read(question: Question[T], answer: Completion) -> T | Unusable:
