@@ -1,12 +1,10 @@
 """Stage: messages as logged in; messages out that are scrubbed, flagged, said once, and of nobody too often."""
 
-import os
 import time
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from stages._command import command
@@ -16,18 +14,21 @@ from turnabout.cleaning.contamination import EvaluationSet
 from turnabout.cleaning.evaluation_sets import evaluation_texts
 from turnabout.errors import DataError
 from turnabout.increments import LEDGER, Growth, growing, key_of
-from turnabout.io import read_batches, write_json
+from turnabout.io import Batch, batches_of, read_batch, write_json
 from turnabout.params import Clean, load_params
 from turnabout.parts import group_digests
+from turnabout.side_by_side import side_by_side
 from turnabout.sources.reading.records import SUFFIXES, suffix
 
 #: What shapes the tables besides messages and settings: the code among the stage's dependencies, and packages.
 CODE = (
     "stages/clean.py",
+    "src/turnabout/compact.py",
     "src/turnabout/increments.py",
     "src/turnabout/language_codes.py",
     "src/turnabout/parts.py",
     "src/turnabout/schemas.py",
+    "src/turnabout/side_by_side.py",
     "src/turnabout/sources/reading",
     "src/turnabout/cleaning",
     "src/turnabout/scrubbing",
@@ -44,13 +45,6 @@ PACKAGES = (
 )
 
 ROOT = Path(__file__).parents[1]
-
-#: Processes that look through batches, where there are more than `FEW` of them. Each holds some 300 MB.
-PROCESSES = min(4, os.cpu_count() or 1)
-#: So many batches are done before processes have started.
-FEW = 8
-#: Batches of a process that are in memory at once.
-AT_ONCE = 4
 
 
 def main(
@@ -87,9 +81,10 @@ def evaluation_files(place: Path) -> list[Path]:
 def clean_new(growth: Growth, cleaner: Cleaner, ingested: Path, units: Sequence[str]) -> None:
     """Clean the row groups of `ingested` that were not cleaned before; `units` are the fingerprints of all."""
     began, n_messages = time.monotonic(), 0
-    new = units[growth.n_kept :]
+    new, batches = units[growth.n_kept :], batches_of(ingested)[growth.n_kept :]
+    looking = side_by_side(partial(look_through, settings=cleaner.settings), batches)
     with tqdm(total=len(units), initial=growth.n_kept, desc="clean", unit="batch", disable=None) as bar:
-        for unit, looked in zip(new, look_through(ingested, growth.n_kept, len(new), cleaner.settings), strict=True):
+        for unit, looked in zip(new, looking, strict=True):
             cleaned = cleaner.clean(looked)
             growth.add(cleaned.tallies, messages=cleaned.messages, quarantine=cleaned.quarantine, **cleaned.memories)
             growth.mark(unit)
@@ -103,16 +98,9 @@ def clean_new(growth: Growth, cleaner: Cleaner, ingested: Path, units: Sequence[
         )
 
 
-def look_through(ingested: Path, start: int, n_batches: int, settings: Clean) -> Iterator[Looked]:
-    """The batches from `start` on, in order, looked through side by side; at most `AT_ONCE` a process in memory.
-
-    A window at a time: left alone, processes that are faster than who takes their results would fill the memory.
-    """
-    batches = read_batches(ingested, schemas.MESSAGES, start=start)
-    n_processes = PROCESSES if n_batches > FEW else 1
-    with Parallel(n_processes, return_as="generator") as side_by_side:
-        while window := list(islice(batches, AT_ONCE * n_processes)):
-            yield from side_by_side(delayed(looked_through)(batch, settings) for batch in window)
+def look_through(batch: Batch, settings: Clean) -> Looked:
+    """One batch of the table, looked through."""
+    return looked_through(read_batch(batch, schemas.MESSAGES), settings)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ CODE = (
     "stages/ingest.py",
     "src/turnabout/arrivals.py",
     "src/turnabout/forgetting.py",
+    "src/turnabout/compact.py",
     "src/turnabout/increments.py",
     "src/turnabout/language_codes.py",
     "src/turnabout/parts.py",

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 import pyarrow.parquet as pq
@@ -38,18 +38,29 @@ def read_frame(path: Path, schema: pl.Schema) -> pl.DataFrame:
     return schemas.check(pl.read_parquet(part_files(path)), schema, str(path))
 
 
-def read_batches(path: Path, schema: pl.Schema, start: int = 0) -> Iterator[pl.DataFrame]:
-    """A table of messages by row groups, from the `start`-th on: about 20,000 rows, a conversation whole in one.
+class Batch(NamedTuple):
+    """One row group of a table: a part and its number in it."""
 
-    Only the columns of `schema` are read. Errors as `read_frame`.
-    """
-    for part in part_files(path):
-        with pq.ParquetFile(part) as file:
-            groups = range(file.num_row_groups)
-            for group in groups[start:]:
-                rows = pl.from_arrow(file.read_row_group(group, columns=list(schema)))
-                yield schemas.check(pl.DataFrame(rows), schema, str(part))
-            start = max(start - len(groups), 0)
+    part: Path
+    group: int
+
+
+def batches_of(path: Path) -> list[Batch]:
+    """The row groups of a table of messages, in order: about 20,000 rows each, a conversation whole in one."""
+    return [Batch(part, group) for part in part_files(path) for group in range(pq.read_metadata(part).num_row_groups)]
+
+
+def read_batch(batch: Batch, schema: pl.Schema) -> pl.DataFrame:
+    """One row group with the columns of `schema` alone. Raises `DataError` where it is of another shape."""
+    with pq.ParquetFile(batch.part) as file:
+        rows = pl.from_arrow(file.read_row_group(batch.group, columns=list(schema)))
+    return schemas.check(pl.DataFrame(rows), schema, str(batch.part))
+
+
+def read_batches(path: Path, schema: pl.Schema) -> Iterator[pl.DataFrame]:
+    """A table by its row groups, one at a time."""
+    for batch in batches_of(path):
+        yield read_batch(batch, schema)
 
 
 def part_files(path: Path) -> list[Path]:

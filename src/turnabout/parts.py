@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from turnabout import schemas
+from turnabout.compact import compact
 from turnabout.io import part_files, read_batches
 
 #: A row group ends with the first conversation that brings it to this weight; a row weighs 1, and 1 more for each
@@ -50,7 +51,7 @@ class GrowingTable:
         if rows.is_empty():
             return
         self.n_rows += rows.height
-        self._waiting.append(rows)
+        self._waiting.append(compact(rows))
         self._weight += int(rows.select(_weight().sum()).item())
         if self._weight >= GROUP_WEIGHT:
             self._write_groups()
@@ -88,7 +89,7 @@ class GrowingTable:
         while (at := int(np.searchsorted(weights, base + GROUP_WEIGHT))) < len(ends):
             self._write_group(rows[start : ends[at]])
             start, base = int(ends[at]), int(weights[at])
-        self._waiting, self._weight = [rows[start:]] if start < rows.height else [], int(weights[-1]) - base
+        self._waiting, self._weight = [compact(rows[start:])] if start < rows.height else [], int(weights[-1]) - base
 
     def _write_group(self, rows: pl.DataFrame) -> None:
         if self._writer is None or self._file is None:

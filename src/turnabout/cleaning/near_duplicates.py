@@ -16,6 +16,7 @@ import numpy.typing as npt
 import polars as pl
 
 from turnabout.cleaning.signatures import SLOTS, Signatures, method, sign, similarity
+from turnabout.compact import compact
 from turnabout.errors import DataError
 
 BANDS = 16
@@ -102,7 +103,7 @@ class NearDuplicates:
             free, first = np.unique(wanted[is_free[:, band]], return_index=True)
             at = np.searchsorted(self._buckets[band], free)
             self._buckets[band] = np.insert(self._buckets[band], at, free | places[is_free[:, band]][first])
-        self._ids = pl.concat([self._ids, ids])
+        self._ids = pl.concat([self._ids, compact(ids.to_frame()).to_series()])
         self._signatures = np.concatenate([self._signatures, signatures])
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
+from turnabout.scrubbing.base import has_any
 from turnabout.scrubbing.kinds import KINDS
 
 PLACEHOLDER = re.compile(rf"<(?:{'|'.join(KINDS)})_\d+>")
@@ -29,8 +30,8 @@ def findings(text: str, kinds: Collection[str], names: Collection[str] = ()) -> 
 
 def _mentions(text: str, names: Collection[str]) -> Iterator[tuple[int, int]]:
     """Where one of the names (of two or more words, in small letters) stands in the text."""
-    words = list(WORD.finditer(text)) if names else []
     begins = {_first_word(name) for name in names}
+    words = list(WORD.finditer(text)) if has_any(text, begins) else []
     for first in range(len(words)):
         if _first_word(words[first].group()) not in begins:
             continue

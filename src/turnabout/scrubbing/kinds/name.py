@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from importlib.resources import files
 from itertools import chain
 
-from turnabout.scrubbing.base import Kind, Span, labelled
+from turnabout.scrubbing.base import Kind, Span, has_any, labelled
 
 STRONG = (
     r"my(?: full| first| last)? name(?: is|'s|’s)|name(?:'s|’s)|call me|ich heiße|mein name ist"
@@ -58,7 +58,8 @@ NO_NAME = re.compile(r"[^\W\d_]{3,}(?:ing|ful|less|ish|ous|ive|able)$")
 
 def find(text: str) -> Iterator[Span]:
     """Spans of names after an introduction, a salutation, a closing, a label, or before an address in brackets."""
-    yield from chain(_introduced(text), _signed(text), _in_fields(text), _displayed(text))
+    in_fields = _in_fields(text) if has_any(text, ":=") else ()
+    yield from chain(_introduced(text), _signed(text), in_fields, _displayed(text))
 
 
 def _introduced(text: str) -> Iterator[Span]:

@@ -59,7 +59,7 @@ def find(text: str) -> Iterator[Span]:
     """A national number needs its shape or a word for phone; an international one a possible length in its country."""
     yield from (span for span in spans(NATIONAL, text) if len(set(_digits(text[slice(*span)]))) > 2)
     if has_any(text, WORDS):
-        yield from spans(LABELLED, text)
+        yield from spans(LABELLED, text) if has_any(text, ":=") else ()
         yield from spans(SAID, text)
     yield from (span for span in spans(INTERNATIONAL, text) if _is_possible(text[slice(*span)]))
 
