@@ -1,9 +1,12 @@
 """How stages open models: with the project's answer store behind them, so that nothing is generated twice."""
 
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
 from turnabout import backbones
+from turnabout.generation import Generator
+from turnabout.generation.author import Author, Desk
 from turnabout.generation.local import LocalGenerator
 from turnabout.generation.store import AnswerStore
 
@@ -16,3 +19,16 @@ def open_generator(folder: Path, dtype: str, speaks: Literal["user", "assistant"
     return LocalGenerator(
         checkpoint, speaks, batch_size, AnswerStore(ANSWERS, f"{backbones.fingerprint(folder)} {dtype}")
     )
+
+
+def open_author(author: Author, folder: Path, dtype: str, batch_size: int) -> Generator:
+    """Who answers a stage's questions, as `params.yaml` says; `folder` holds the stage's own model.
+
+    The same author is opened once: it has one budget, and its weights are loaded once.
+    """
+    return _opened(author, Desk(folder.resolve(), dtype, batch_size, ANSWERS.resolve()))
+
+
+@cache
+def _opened(author: Author, desk: Desk) -> Generator:
+    return author.open(desk)

@@ -11,10 +11,9 @@ from pathlib import Path
 import yaml
 
 from stages._command import command
-from stages._models import open_generator
+from stages._language_model import open_language_model
 from turnabout import schemas
 from turnabout.conversations import exchanges
-from turnabout.feedback.base import LanguageModel
 from turnabout.feedback.induction import induce
 from turnabout.io import read_frame, write_json, write_text
 from turnabout.labels.tables import read_labels, trainable
@@ -32,10 +31,8 @@ def main(
 ) -> None:
     """Read the rubric before you use it: a model wrote it, from what people wrote."""
     loaded = load_params(params)
-    size = loaded.mine.batch_size
-    writer = open_generator(model, loaded.backbone.dtype, "assistant", size)
     said = exchanges(read_frame(messages, schemas.MESSAGES))
-    at_hand = LanguageModel(writer, writer.checkpoint, size, loaded.seed)
+    at_hand = open_language_model(loaded.mine, model, loaded.backbone.dtype, loaded.seed)
     judged = trainable(read_labels(labels), read_frame(splits, schemas.SPLITS))
     induced = induce(said, judged, at_hand)
     write_text(yaml.safe_dump(induced.criteria.model_dump(), sort_keys=False, allow_unicode=True), rubric)

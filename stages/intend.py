@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from stages._command import command
-from stages._models import open_generator
+from stages._models import open_author
 from turnabout import schemas
 from turnabout.conversations import sample_conversations
 from turnabout.intents import intents as write_intents
@@ -20,7 +20,7 @@ def main(
     settings, assigned = loaded.intend, read_frame(splits, schemas.SPLITS)
     wanted = sample_conversations(assigned, settings.conversations.model_dump(), loaded.seed)
     said = read_frame(messages, schemas.MESSAGES).join(wanted, on="conversation_id", how="semi")
-    author = open_generator(model, loaded.backbone.dtype, "assistant", settings.batch_size)
+    author = open_author(settings.author, model, loaded.backbone.dtype, settings.batch_size)
     written = write_intents(said, author, settings.max_prompt_tokens, settings.max_new_tokens, loaded.seed)
     write_frame(written, intents, schemas.INTENTS)
     words = pl.col("intent").str.split(" ").list.len().mean()

@@ -2,7 +2,9 @@
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 from tqdm import tqdm
@@ -12,12 +14,13 @@ from turnabout import schemas
 from turnabout.conversations import exchanges
 from turnabout.feedback import Miner
 from turnabout.feedback.accuracy import accuracy, judged_by_people, require
-from turnabout.feedback.base import LanguageModel, ModelMiner, failures
+from turnabout.feedback.base import ModelMiner, failures
 from turnabout.feedback.ensemble import REPLY, WEIGHTS, refit
 from turnabout.feedback.mining import found_in, mined, summary
-from turnabout.io import read_batches, read_frame, write_frame, write_json
+from turnabout.io import Batch, batches_of, read_batch, read_frame, write_frame, write_json
 from turnabout.labels.tables import LABELS, SAMPLE, read_labels, read_table, trainable
 from turnabout.params import Params, load_params
+from turnabout.side_by_side import side_by_side
 
 LEFT_OUT = f"left out: their exchanges are no longer in the log, in the test split, or not in labels/{SAMPLE}"
 UNKNOWN = "accuracy unknown on this log: let people judge a sample of it with `turnabout label`"
@@ -63,25 +66,37 @@ def main(
         require(figures["accuracy"], settings.min_precision.model_dump())
 
 
-def _search(messages: Path, miners: Sequence[Miner], labels: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, int]:
-    """All signals, the person behind each labelled exchange, and the number of exchanges; one batch at a time."""
-    found, seen, n_exchanges = [schemas.FEEDBACK.to_frame()], [], 0
-    for batch in tqdm(read_batches(messages, schemas.MESSAGES), desc="mine", unit=" batches", disable=None):
-        replies = exchanges(batch)
-        found.append(found_in(replies, miners))
-        seen.append(replies.join(labels, on=REPLY, how="semi").select(*REPLY, "user_key"))
-        n_exchanges += replies.height
-    return pl.concat(found), pl.concat(seen), n_exchanges
+class Searched(NamedTuple):
+    """What was found in a batch or a log: signals, the person behind each labelled exchange, how many exchanges."""
+
+    found: pl.DataFrame
+    seen: pl.DataFrame
+    n_exchanges: int
+
+
+def _search(messages: Path, miners: Sequence[Miner], labels: pl.DataFrame) -> Searched:
+    """What the miners find in the whole log, a batch at a time; without a language model, several batches at once."""
+    batches, work = batches_of(messages), partial(_search_batch, miners=miners, labels=labels)
+    with_model = any(isinstance(miner, ModelMiner) for miner in miners)
+    parts = map(work, batches) if with_model else side_by_side(work, batches)
+    shown = tqdm(parts, total=len(batches), desc="mine", unit="batch", disable=None)
+    found, seen, n_exchanges = zip(*shown, strict=True)
+    return Searched(pl.concat(found), pl.concat(seen), sum(n_exchanges))
+
+
+def _search_batch(batch: Batch, miners: Sequence[Miner], labels: pl.DataFrame) -> Searched:
+    replies = exchanges(read_batch(batch, schemas.MESSAGES))
+    seen = replies.join(labels, on=REPLY, how="semi").select(*REPLY, "user_key")
+    return Searched(found_in(replies, miners), seen, replies.height)
 
 
 def _ready(miners: Sequence[Miner], model: Path, loaded: Params) -> list[Miner]:
     """The miners, those that need a language model with it at hand; it is opened once, and only for them."""
     if not any(isinstance(miner, ModelMiner) for miner in miners):
         return list(miners)
-    from stages._models import open_generator
+    from stages._language_model import open_language_model
 
-    writer = open_generator(model, loaded.backbone.dtype, "assistant", loaded.mine.batch_size)
-    at_hand = LanguageModel(writer, writer.checkpoint, loaded.mine.batch_size, loaded.seed)
+    at_hand = open_language_model(loaded.mine, model, loaded.backbone.dtype, loaded.seed)
     return [miner.with_model(at_hand) if isinstance(miner, ModelMiner) else miner for miner in miners]
 
 

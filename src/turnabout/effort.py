@@ -3,57 +3,113 @@
 A call is one prompt answered, or one text read for scoring or training (a reply with all its follow-ups is one text).
 Calls are an upper bound: short logs, conversations that end early and gates that stop early make them less. Tokens are
 those calls at the lengths of `params.yaml`, about: most texts are shorter, templates and instructions come on top.
+Money is those tokens at the price of the author that is asked, where it has one.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from functools import reduce
+from typing import NamedTuple, TypeVar
 
+from turnabout.augment import Augmenter
+from turnabout.feedback.base import ModelMiner
+from turnabout.generation.author import Author
+from turnabout.generation.budget import Budget, Usage
 from turnabout.params import Params
+
+Number = TypeVar("Number", int, float)
 
 
 class Effort(NamedTuple):
     """Most model calls of one stage and about their tokens; None where the logs decide (a null in `params.yaml`)."""
 
     calls: int | None
-    tokens: int | None
+    read: int | None
+    """Input tokens, those read for scoring and training included."""
+    written: int | None
+    """Output tokens."""
+    money: float | None = 0.0
+    """What calls cost whose author has a price, in its currency."""
+    budget: Budget | None = None
+    """What the author of the stage may spend."""
+
+    def plus(self, other: "Effort") -> "Effort":
+        """Both together, within the budget of the first that has one."""
+        return Effort(
+            _sum(self.calls, other.calls),
+            _sum(self.read, other.read),
+            _sum(self.written, other.written),
+            _sum(self.money, other.money),
+            self.budget or other.budget,
+        )
 
 
-UNBOUNDED = Effort(None, None)
+UNBOUNDED = Effort(None, None, None)
 
 
 def effort(params: Params, stage: str) -> Effort:
     """The bound for a stage (`construct@drift`); zero for a stage that asks no model."""
     base, _, arm = stage.partition("@")
-    return FORMULAS[base](params, arm) if base in FORMULAS else Effort(0, 0)
+    return FORMULAS[base](params, arm) if base in FORMULAS else Effort(0, 0, 0)
+
+
+def _mine(params: Params, _: str) -> Effort:
+    """As many calls as there are exchanges, where a miner asks a model."""
+    if not any(isinstance(miner, ModelMiner) for miner in params.mine.miners):
+        return Effort(0, 0, 0)
+    return _asked(params.mine.author, None, 0, 0)
 
 
 def _intend(params: Params, _: str) -> Effort:
-    """One intent per conversation: conversations × (max_prompt_tokens + max_new_tokens)."""
+    """One intent per conversation."""
     section = params.intend
     limits = list(section.conversations.model_dump().values())
     conversations = None if None in limits else sum(limit for limit in limits if limit is not None)
-    return _times(conversations, section.max_prompt_tokens + section.max_new_tokens)
+    return _asked(section.author, conversations, section.max_prompt_tokens, section.max_new_tokens)
 
 
 def _augment(params: Params, _: str) -> Effort:
-    """Each augmenter on each criticised reply, `max_replies` per split: train and validation."""
+    """Each augmenter's calls on each criticised reply, `max_replies` per split: train and validation."""
     section = params.augment
-    replies = None if section.max_replies is None else section.max_replies * 2 * len(section.augmenters)
-    return _times(replies, section.max_prompt_tokens + section.max_new_tokens)
+    replies = None if section.max_replies is None else section.max_replies * 2
+    parts = [
+        _asked(author, None if replies is None else replies * calls, section.max_prompt_tokens, longest)
+        for augmenter in section.augmenters
+        for author, calls, longest in _shares(augmenter, section.author, section.max_new_tokens)
+    ]
+    return reduce(Effort.plus, parts, Effort(0, 0, 0))
+
+
+def _shares(augmenter: Augmenter, author: Author, longest: int) -> Iterator[tuple[Author, int, int]]:
+    """Who answers how many of an augmenter's calls on one reply, and in how many tokens at most."""
+    longest = augmenter.longest_answer(longest)
+    others = augmenter.calls_of_others()
+    yield from ((other, calls, longest) for other, calls in others)
+    yield author, augmenter.calls_per_reply() - sum(calls for _, calls in others), longest
 
 
 def _train_user(params: Params, _: str) -> Effort:
     """Each token of an epoch once: epochs × max_tokens. How many sequences hold them, the logs decide."""
     section = params.train_user
-    return Effort(None, None if section.max_tokens is None else section.epochs * section.max_tokens)
+    return Effort(None, None if section.max_tokens is None else section.epochs * section.max_tokens, 0)
 
 
 def _construct(params: Params, arm: str) -> Effort:
-    """The rule's own bound of fresh replies, each scored once more where the rule reads a model."""
+    """The rule's own bounds: fresh replies, each read once more where the rule reads a model, and questions to a judge.
+
+    A judge reads the prompt and two replies, and answers at the length of a reply. Measures of quality that need the
+    policy read both sides of every pair once.
+    """
     section, rule = params.construct, params.arms[arm].construct
-    replies = rule.max_replies()
-    passes = 2 if rule.reads.startswith("models/") else 1
-    return _times(None if replies is None else replies * passes, section.max_prompt_tokens + section.max_new_tokens)
+    prompt, reply, replies = section.max_prompt_tokens, section.max_new_tokens, rule.max_replies()
+    parts = [
+        _times(replies, prompt, reply),
+        _times(replies if rule.reads.startswith("models/") else 0, prompt + reply, 0),
+        _asked(section.judge, rule.max_judgements(), prompt + 2 * reply, reply),
+    ]
+    if section.quality.reads_policy:
+        pairs = _pairs(params, arm)
+        parts.append(_times(None if pairs is None else 2 * pairs, prompt + reply, 0))
+    return reduce(Effort.plus, parts)
 
 
 def _train_assistant(params: Params, arm: str) -> Effort:
@@ -67,13 +123,13 @@ def _train_assistant(params: Params, arm: str) -> Effort:
     few = min(section.gate_pairs, pairs)
     gate = section.gate_steps * (min(section.batch_size, few) + few)  # a pass takes at least one step
     reference = pairs + few if train.loss.needs_reference else 0
-    return _times(2 * (train.epochs * pairs + gate + reference), section.max_length)
+    return _times(2 * (train.epochs * pairs + gate + reference), section.max_length, 0)
 
 
 def _train_reward(params: Params, arm: str) -> Effort:
     """Both sides of every pair once."""
     pairs = _pairs(params, arm)
-    return _times(None if pairs is None else 2 * pairs, params.train_reward.max_length)
+    return _times(None if pairs is None else 2 * pairs, params.train_reward.max_length, 0)
 
 
 def _simulate(params: Params, _: str) -> Effort:
@@ -81,10 +137,9 @@ def _simulate(params: Params, _: str) -> Effort:
     section = params.simulate
     exchanges = section.conversations * section.max_exchanges
     asked = 1 + section.max_resamples
-    tokens = (
-        asked * (section.max_prompt_tokens + section.user_tokens) + section.max_prompt_tokens + section.assistant_tokens
-    )
-    return Effort(exchanges * (asked + 1), exchanges * tokens)
+    read = (asked + 1) * section.max_prompt_tokens
+    written = asked * section.user_tokens + section.assistant_tokens
+    return Effort(exchanges * (asked + 1), exchanges * read, exchanges * written)
 
 
 def _evaluate(params: Params, _: str) -> Effort:
@@ -103,19 +158,33 @@ def _evaluate(params: Params, _: str) -> Effort:
         return UNBOUNDED
     ranked = assistants * 2 * sum(number for number in pairs if number is not None)
     calls = read + written + judged + ranked
-    return Effort(calls, calls * section.max_length + (written + judged) * section.max_new_tokens)
+    answers = section.max_new_tokens
+    return Effort(calls, calls * section.max_length + judged * answers, written * answers)
 
 
 def _pairs(params: Params, arm: str) -> int | None:
-    """Most pairs of an arm: each takes at least one fresh reply. A rule that asks for none takes them from the logs."""
-    return params.arms[arm].construct.max_replies() or None
+    """Most pairs of an arm, as its rule states."""
+    return params.arms[arm].construct.most_pairs()
 
 
-def _times(calls: int | None, tokens_each: int) -> Effort:
-    return UNBOUNDED if calls is None else Effort(calls, calls * tokens_each)
+def _asked(author: Author, calls: int | None, read: int, written: int) -> Effort:
+    """So many calls of an author at these lengths, at its price."""
+    work, rates = _times(calls, read, written)._replace(budget=author.allowance()), author.rates()
+    if rates is None or calls == 0:
+        return work
+    return work._replace(money=None if calls is None else rates.of(Usage(calls, calls * read, calls * written)))
+
+
+def _sum(one: Number | None, other: Number | None) -> Number | None:
+    return None if one is None or other is None else one + other
+
+
+def _times(calls: int | None, read: int, written: int) -> Effort:
+    return UNBOUNDED if calls is None else Effort(calls, calls * read, calls * written)
 
 
 FORMULAS: dict[str, Callable[[Params, str], Effort]] = {
+    "mine": _mine,
     "intend": _intend,
     "augment": _augment,
     "train_user": _train_user,

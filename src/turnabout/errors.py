@@ -4,6 +4,8 @@ TurnaboutError
 ├── ConfigError    (ValueError)    params.yaml or the command line asks for something that does not exist
 ├── DataError      (ValueError)    an input file, table or conversation is not what the reader needs
 ├── ModelError     (ValueError)    a checkpoint, tokenizer or chat template cannot be used
+├── EndpointError  (RuntimeError)  a model's server refuses every call, or cannot be reached
+├── BudgetSpent    (RuntimeError)  a stage's calls reached what params.yaml allows
 └── StageFailed    (RuntimeError)  a DVC stage ended with a non-zero status
 
 Each message says what came, what was allowed and what to do.
@@ -24,6 +26,14 @@ class DataError(TurnaboutError, ValueError):
 
 class ModelError(TurnaboutError, ValueError):
     """A checkpoint, tokenizer or chat template cannot be used."""
+
+
+class EndpointError(TurnaboutError, RuntimeError):
+    """A model's server refuses every call, or cannot be reached. No message carries a key."""
+
+
+class BudgetSpent(TurnaboutError, RuntimeError):
+    """A stage's calls reached what `params.yaml` allows; what was answered is kept."""
 
 
 class StageFailed(TurnaboutError, RuntimeError):

@@ -59,7 +59,7 @@ def judged(answer: Completion, said: Sequence[str], author: str) -> dict[str, st
     """The checked columns of one intent: what the first sentence names, or the fallback with the reason."""
     topic = answer.text.removeprefix(ABOUT).strip().split("\n")[0].split(". ")[0].rstrip(". ")
     leaks = shares_words(topic, said, LEAK_WORDS)
-    reason = "empty" if not topic else "leak" if leaks else "cut off" if answer.truncated else None
+    reason = answer.refused or ("empty" if not topic else "leak" if leaks else "cut off" if answer.truncated else None)
     if reason:
         return {"intent": FALLBACK, "author": "fallback", "leaks": leaks, "reason": reason}
     return {"intent": f"{PREFIX}{topic}.", "author": author, "leaks": False, "reason": None}

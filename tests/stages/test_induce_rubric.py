@@ -33,8 +33,8 @@ def test_labels_become_a_rubric_that_the_miner_reads(
     tmp_path: Path, messages: Callable[..., pl.DataFrame], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writer: Any = ScriptedGenerator(script)
-    writer.checkpoint = None
-    monkeypatch.setattr("stages.induce_rubric.open_generator", lambda *_: writer)
+    monkeypatch.setattr("stages._language_model.open_author", lambda *_: writer)
+    monkeypatch.setattr("turnabout.backbones.load", lambda *_: None)
     log = pl.concat(messages(name, "swim?", "Lake.", "Hooray, a lake.") for name in ("c1", "c2", "c3"))
     write_frame(log, tmp_path / "messages.parquet", schemas.MESSAGES)
     splits = [("c1", "u", "train"), ("c2", "u", "train"), ("c3", "v", "validation")]

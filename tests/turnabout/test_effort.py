@@ -1,6 +1,6 @@
 """Expected model work, against the sums worked out by hand from the shipped parameters."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -8,13 +8,20 @@ import polars as pl
 import pytest
 
 from turnabout import schemas
+from turnabout.augment.critiques import Critiques
+from turnabout.augment.rationales import Rationales
+from turnabout.augment.units import Critic
 from turnabout.backbones import load
 from turnabout.effort import UNBOUNDED, Effort, effort
+from turnabout.feedback.rubric import Rubric
+from turnabout.generation.base import Scored
+from turnabout.generation.openai import OpenAI
 from turnabout.generation.scripted import ScriptedGenerator
 from turnabout.params import Params, load_params
 from turnabout.preferences import Material, Rule
 from turnabout.preferences.drift import Drift
 from turnabout.preferences.follow_up import FollowUp
+from turnabout.quality.settings import Highest
 
 
 @pytest.fixture
@@ -29,7 +36,54 @@ def changed(params: Params, section: str, **knobs: object) -> Params:
 def test_one_intent_per_conversation(params: Params) -> None:
     limits = params.intend.conversations.model_copy(update={"train": 5, "validation": 2, "test": 3})
     small = changed(params, "intend", conversations=limits, max_prompt_tokens=100, max_new_tokens=20)
-    assert effort(small, "intend") == Effort(10, 10 * 120)
+    assert effort(small, "intend") == Effort(10, 10 * 100, 10 * 20)
+
+
+PAID = OpenAI.model_validate(
+    {"model": "m", "price": {"input": 1.0, "output": 10.0}, "budget": {"money": 5.0}, "key": None}
+)
+DEARER = OpenAI.model_validate({"model": "n", "price": {"input": 2.0, "output": 0.0}, "key": None})
+
+
+def test_a_paid_author_costs_its_price_for_the_tokens_and_has_its_budget(params: Params) -> None:
+    limits = params.intend.conversations.model_copy(update={"train": 500_000, "validation": 300_000, "test": 200_000})
+    paid = changed(params, "intend", author=PAID, conversations=limits, max_prompt_tokens=100, max_new_tokens=20)
+    assert effort(paid, "intend") == Effort(10**6, 10**8, 2 * 10**7, 100.0 + 200.0, PAID.budget)
+    unknown = changed(paid, "intend", conversations=limits.model_copy(update={"train": None}))
+    assert effort(unknown, "intend") == Effort(None, None, None, None, PAID.budget)
+
+
+def test_what_a_miner_asks_the_logs_decide(params: Params) -> None:
+    assert effort(params, "mine") == Effort(0, 0, 0)
+    assert effort(changed(params, "mine", miners=[Rubric()], author=PAID), "mine").money is None
+    assert effort(changed(params, "mine", miners=[Rubric()]), "mine") == UNBOUNDED
+
+
+def test_each_augmenter_makes_its_own_number_of_calls_and_each_author_has_its_price(params: Params) -> None:
+    knobs = {"max_replies": 5, "max_prompt_tokens": 1000, "max_new_tokens": 30, "author": PAID}
+    one = [Critiques(), Rationales()]
+    assert effort(changed(params, "augment", augmenters=one, **knobs), "augment")[:3] == (20, 20_000, 600)
+    two = [
+        Critiques(
+            critics=(Critic(perspective="task", author=DEARER), Critic(perspective="form")),
+            max_new_tokens=100,
+            retries=0,
+        )
+    ]
+    calls = two[0].calls_per_reply()  # one of them the dearer critic's
+    found = effort(changed(params, "augment", augmenters=two, **knobs), "augment")
+    assert found[:3] == (10 * calls, 10 * calls * 1000, 10 * calls * 100)
+    assert found.money == pytest.approx(10 * (calls - 1) * (0.001 + 0.001) + 10 * 0.002)
+
+
+def test_a_judge_reads_the_prompt_and_both_replies(params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Drift, "max_judgements", lambda _: 4)
+    paid = with_arms(
+        changed(params, "construct", judge=PAID, max_prompt_tokens=90, max_new_tokens=10), drift=Drift(max_pairs=3)
+    )
+    # 6 replies of the policy, for nothing, and 4 questions of 90 + 2 × 10 tokens, with answers of 10
+    money = pytest.approx(4 * (110 * 1.0 + 10 * 10.0) / 1e6)
+    assert effort(paid, "construct@drift") == Effort(6 + 4, 540 + 440, 60 + 40, money, PAID.budget)
 
 
 def test_a_limit_that_is_null_leaves_the_work_unknown(params: Params) -> None:
@@ -41,8 +95,8 @@ def test_a_limit_that_is_null_leaves_the_work_unknown(params: Params) -> None:
 def test_a_simulated_exchange_is_one_reply_and_up_to_three_user_messages(params: Params) -> None:
     knobs = {"conversations": 2, "max_exchanges": 3, "max_resamples": 2}
     small = changed(params, "simulate", max_prompt_tokens=100, user_tokens=10, assistant_tokens=20, **knobs)
-    # 2 conversations × 3 exchanges × (3 × 110 user tokens + 120 assistant tokens)
-    assert effort(small, "simulate@drift") == Effort(2 * 3 * 4, 6 * 450)
+    # 2 conversations × 3 exchanges × (3 × (100 + 10) of the user and 100 + 20 of the assistant)
+    assert effort(small, "simulate@drift") == Effort(2 * 3 * 4, 6 * 400, 6 * 50)
 
 
 def with_arms(params: Params, **rules: Rule) -> Params:
@@ -54,9 +108,18 @@ def with_arms(params: Params, **rules: Rule) -> Params:
 def test_replies_of_both_splits_are_written_and_those_a_model_reads_are_scored(params: Params) -> None:
     small = changed(params, "construct", max_prompt_tokens=90, max_new_tokens=10)
     small = with_arms(small, drift=Drift(max_pairs=3), follow_up=FollowUp(prompts=9, k=4))
-    assert effort(small, "construct@drift") == Effort(6, 600)  # 3 in each of two splits
-    assert effort(small, "construct@follow_up") == Effort(88, 8800)  # (9 + 9 // 4) × 4 written, and scored
+    assert effort(small, "construct@drift") == Effort(6, 540, 60)  # 3 in each of two splits
+    assert effort(small, "construct@follow_up") == Effort(
+        88, 44 * 90 + 44 * 100, 440
+    )  # (9 + 9 // 4) × 4 written, and scored
     assert effort(with_arms(small, drift=Drift(max_pairs=None)), "construct@drift") == UNBOUNDED
+
+
+def test_measures_that_need_the_policy_read_both_sides_of_every_pair(params: Params) -> None:
+    measured = params.construct.quality.model_copy(update={"ches": Highest(drop_top=0.1)})
+    small = changed(params, "construct", max_prompt_tokens=90, max_new_tokens=10, quality=measured)
+    small = with_arms(small, drift=Drift(max_pairs=3))
+    assert effort(small, "construct@drift") == Effort(6 + 12, 6 * 90 + 12 * 100, 60)
 
 
 def test_assistant_and_reward_read_both_sides_of_every_pair(params: Params) -> None:
@@ -65,8 +128,8 @@ def test_assistant_and_reward_read_both_sides_of_every_pair(params: Params) -> N
     small = changed(changed(small, "train_assistant", **knobs), "train_reward", max_length=50)
     # 10 pairs once, 10 + 4 by the reference, and 6 gate steps of 3 pairs, each perhaps with a pass over the 4; 2 sides
     calls = 2 * (10 + 14 + 6 * (3 + 4))
-    assert effort(small, "train_assistant@drift") == Effort(calls, calls * 100)
-    assert effort(small, "train_reward@drift") == Effort(20, 1000)
+    assert effort(small, "train_assistant@drift") == Effort(calls, calls * 100, 0)
+    assert effort(small, "train_reward@drift") == Effort(20, 1000, 0)
     unbounded = with_arms(params, drift=Drift(max_pairs=None))
     assert effort(unbounded, "train_assistant@drift") == effort(unbounded, "train_reward@drift") == UNBOUNDED
 
@@ -79,7 +142,7 @@ def test_evaluation_counts_every_pass_over_held_out_people(params: Params) -> No
     judged = 3 * 3 * 3  # three scorers read each answer
     ranked = 3 * 2 * (4 + 10)  # three assistants, two sides, at most 4 pairs of drift and 10 of follow_up
     calls = read + written + judged + ranked
-    assert effort(small, "evaluate") == Effort(calls, calls * 100 + (written + judged) * 7)
+    assert effort(small, "evaluate") == Effort(calls, calls * 100 + judged * 7, written * 7)
     assert effort(with_arms(small, drift=Drift(max_pairs=None)), "evaluate") == UNBOUNDED
 
 
@@ -109,11 +172,12 @@ def test_a_rule_asks_for_as_many_replies_as_it_states_and_no_more(
 ) -> None:
     scored: list[Any] = []
 
-    def likelihood(_: Any, contexts: list[Any], *__: Any) -> list[float]:
-        scored.extend(contexts)
-        return [0.0] * len(contexts)
+    class User(ScriptedGenerator):
+        def score(self, prompts: Sequence[Any], turns: Sequence[Any]) -> list[list[Scored]]:
+            scored.extend(prompts)
+            return super().score(prompts, turns)
 
-    monkeypatch.setattr("turnabout.preferences.follow_up.follow_up_likelihood", likelihood)
+    monkeypatch.setattr("turnabout.preferences.follow_up.LocalGenerator", lambda *_: User(str))
     built = rule.pairs(material)
     policy = cast(ScriptedGenerator, material.policy)
     assert len(policy.asked) == rule.max_replies()  # enough is there to reach the bound
@@ -122,8 +186,8 @@ def test_a_rule_asks_for_as_many_replies_as_it_states_and_no_more(
 
 
 def test_a_sequence_of_user_training_has_no_least_length(params: Params) -> None:
-    assert effort(changed(params, "train_user", epochs=2, max_tokens=50), "train_user") == Effort(None, 100)
+    assert effort(changed(params, "train_user", epochs=2, max_tokens=50), "train_user") == Effort(None, 100, 0)
 
 
 def test_a_stage_without_a_model_asks_nothing(params: Params) -> None:
-    assert effort(params, "clean") == Effort(0, 0)
+    assert effort(params, "clean") == Effort(0, 0, 0)

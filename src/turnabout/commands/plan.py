@@ -1,4 +1,4 @@
-"""Show what would run and why, and the model calls, tokens and seconds to expect."""
+"""Show what would run and why, and the model calls, tokens, money and seconds to expect."""
 
 import argparse
 from collections.abc import Mapping, Sequence
@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import networkx as nx
 
+    from turnabout.effort import Effort
     from turnabout.last_run import StageRun
     from turnabout.params import Params
 
 
-#: Columns that keep stage names whole where output is not a terminal.
-LEAST_WIDTH = 120
+#: Columns that keep stage names whole where output is not a terminal, and those that money and budgets take as well.
+LEAST_WIDTH, MONEY_WIDTH = 120, 50
 
 
 def add_arguments(options: argparse.ArgumentParser) -> None:
@@ -62,18 +63,23 @@ def _print(
 
     from turnabout.effort import effort
 
-    table = Table(Column("stage", no_wrap=True), "why", box=None, pad_edge=False)
-    for column in ("calls ≤", "tokens ≈", "seconds last time"):
-        table.add_column(column, justify="right")
     efforts = {name: effort(params, name) for name in reasons}
+    paid = any(work.money != 0 or work.budget for work in efforts.values())
+    table = Table(Column("stage", no_wrap=True), "why", box=None, pad_edge=False)
+    for column in ("calls ≤", "tokens in ≈", "tokens out ≤", *(["money ≈", "budget"] * paid), "seconds last time"):
+        table.add_column(column, justify="right", no_wrap=True)
     for name, why in reasons.items():
         seconds = f"{last[name].seconds:.0f}" if name in last else "unknown"
-        table.add_row(name, _shortened(why), *(_counted(number) for number in efforts[name]), seconds)
-    totals = [_total(numbers) for numbers in zip(*efforts.values(), strict=True)]
+        work = efforts[name]
+        costs = [_money(work.money), _allowed(work)] if paid else []
+        table.add_row(name, _shortened(why), *map(_counted, work[:3]), *costs, seconds)
+    calls, read, written, money, _ = zip(*efforts.values(), strict=True)
+    costs = [_total(money, digits=2), ""] if paid else []
     seconds = _total([last[name].seconds if name in last else None for name in reasons])
-    table.add_row(f"{len(reasons)} to run, {n_current} current", "", *totals, seconds)
+    summary = f"{len(reasons)} to run, {n_current} current"
+    table.add_row(summary, "", *map(_total, (calls, read, written)), *costs, seconds)
     console = Console()
-    console.width = max(console.width, LEAST_WIDTH)
+    console.width = max(console.width, LEAST_WIDTH + MONEY_WIDTH * paid)
     console.print(table)
 
 
@@ -86,8 +92,23 @@ def _counted(number: int | None) -> str:
     return "unknown" if number is None else f"{number:,}" if number else "–"
 
 
-def _total(numbers: Sequence[float | None]) -> str:
+def _money(amount: float | None) -> str:
+    return "unknown" if amount is None else f"{amount:,.2f}" if amount else "–"
+
+
+def _allowed(work: "Effort") -> str:
+    """What the budget allows, and whether the stage could come to its end within it."""
+    if work.budget is None or not (limits := work.budget.model_dump(exclude_none=True)):
+        return "–"
+    tokens = None if work.read is None or work.written is None else work.read + work.written
+    bounds = {"calls": work.calls, "tokens": tokens, "money": work.money}
+    short = [name for name, limit in limits.items() if (most := bounds[name]) is None or most > limit]
+    told = ", ".join(f"{name} {limit:,}".removesuffix(".0") for name, limit in limits.items())
+    return told + (": may stop early" if short else "")
+
+
+def _total(numbers: Sequence[float | None], digits: int = 0) -> str:
     """The sum of what is known, and how many are not."""
     known = [number for number in numbers if number is not None]
     n_unknown = len(numbers) - len(known)
-    return f"{sum(known):,.0f}" + (f" + {n_unknown} unknown" if n_unknown else "")
+    return f"{sum(known):,.{digits}f}" + (f" + {n_unknown} unknown" if n_unknown else "")

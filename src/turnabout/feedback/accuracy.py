@@ -21,6 +21,7 @@ from turnabout.feedback.ensemble import REPLY, Weights, decide, refit
 from turnabout.feedback.signals import outright
 from turnabout.labels.sampling import weighted
 from turnabout.metrics.estimate import Array, Estimate, nothing, statistic
+from turnabout.metrics.kappa import kappa
 
 RESAMPLES, FOLDS = 1000, 5
 
@@ -79,7 +80,9 @@ def _figures(rows: pl.DataFrame, judged: pl.DataFrame, label: str, seed: int) ->
     return {
         "precision": share(table.filter("flagged"), "true").to_dict(),
         "recall": recall(table).to_dict(),
-        "kappa": kappa(table, seed).to_dict(),
+        "kappa": kappa(
+            table["flagged"], table["true"], table["weight"], table["user_key"].to_list(), RESAMPLES, seed
+        ).to_dict(),
     }
 
 
@@ -119,19 +122,6 @@ def recall(table: pl.DataFrame) -> Estimate:
     low = r - math.hypot(r - at(p.low, q.value), r - at(p.value, q.high))
     high = r + math.hypot(at(p.high, q.value) - r, at(p.value, q.low) - r)
     return Estimate(r, max(0.0, low), min(1.0, high), whole.n)
-
-
-def kappa(table: pl.DataFrame, seed: int) -> Estimate:
-    """Cohen's kappa of `flagged` and `true`, weighted, with its interval over people."""
-    weight, flagged, true = (table[column].cast(pl.Float64).to_numpy() for column in ("weight", "flagged", "true"))
-    columns = [weight, weight * flagged, weight * true, weight * (flagged == true)]
-    return statistic(columns, _binary_kappa, table["user_key"].to_list(), RESAMPLES, seed)
-
-
-def _binary_kappa(sums: Array) -> Array:
-    flagged, true, agreed = (sums[:, i] / sums[:, 0] for i in (1, 2, 3))
-    chance = flagged * true + (1 - flagged) * (1 - true)
-    return (agreed - chance) / (1 - chance)
 
 
 def agreement(judged: pl.DataFrame, seed: int) -> dict[str, Any]:

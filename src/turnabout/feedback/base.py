@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 class LanguageModel(NamedTuple):
-    """What a miner that needs a model works with: the model of `mine.model`, opened once for all of them."""
+    """What a miner that needs a model works with, opened once for all of them."""
 
     writer: "Generator"
-    """Speaks as the assistant; its answers are stored on arrival, so that a rerun asks nothing twice."""
+    """`mine.author`, speaking as the assistant; its answers are stored on arrival: a rerun asks nothing twice."""
     checkpoint: "Checkpoint"
-    """The same weights, for likelihoods (`follow_ups.likelihood`)."""
+    """The weights of `mine.model`, for likelihoods (`follow_ups.likelihood`)."""
     batch_size: int
     seed: int
 

@@ -9,7 +9,7 @@ from rapidfuzz.process import cpdist
 
 from turnabout.errors import DataError
 from turnabout.feedback.base import Miner
-from turnabout.feedback.signals import WHERE, signals
+from turnabout.feedback.signals import RECORDED, WHERE, signals
 
 #: Reactions in lower case, without colons, blanks, `_` and skin tones. One that is not here says nothing.
 SAT_REACTIONS = [
@@ -81,7 +81,7 @@ class Explicit(Miner):
             )
         score = 2 * (pl.col("rating") - low) / (high - low) - 1
         return rated.with_columns(
-            score=score, confidence=1.0, category=pl.lit("rating"), span=pl.col("rating").cast(pl.String)
+            score=score, confidence=RECORDED["rating"], category=pl.lit("rating"), span=pl.col("rating").cast(pl.String)
         ).filter((pl.col("score") >= self.sat_from) | (pl.col("score") <= self.dsat_to))
 
 
@@ -89,7 +89,7 @@ def _reactions(replies: pl.DataFrame) -> pl.DataFrame:
     plain = pl.col("reaction").str.to_lowercase().str.replace_all(DECORATION, "")
     score = pl.when(plain.is_in(SAT_REACTIONS)).then(1.0).when(plain.is_in(DSAT_REACTIONS)).then(-1.0)
     return replies.with_columns(
-        score=score, confidence=1.0, category=pl.lit("reaction"), span=pl.col("reaction")
+        score=score, confidence=RECORDED["reaction"], category=pl.lit("reaction"), span=pl.col("reaction")
     ).drop_nulls("score")
 
 
@@ -102,7 +102,7 @@ def _edits(replies: pl.DataFrame) -> pl.DataFrame:
     )
     return edited.with_columns(
         score=-pl.Series(rewritten, dtype=pl.Float64),
-        confidence=0.8,
+        confidence=RECORDED["edit"],
         category=pl.lit("edit"),
         span=pl.col("edited_text"),
     )
@@ -114,7 +114,7 @@ def _preferences(replies: pl.DataFrame) -> pl.DataFrame:
     preference = pl.col("preferences").list.mean()
     return replies.filter(preference != 0).with_columns(
         score=preference,
-        confidence=0.9,
+        confidence=RECORDED["preference"],
         category=pl.lit("preference"),
         span=pl.format("compared with {} other replies", n_compared),
     )
@@ -123,5 +123,8 @@ def _preferences(replies: pl.DataFrame) -> pl.DataFrame:
 def _regenerations(replies: pl.DataFrame) -> pl.DataFrame:
     others = pl.col("alternatives").list.set_difference(pl.concat_list("reply")).list.len()
     return replies.filter(others > 0).with_columns(
-        score=-0.5, confidence=0.7, category=pl.lit("regeneration"), span=pl.format("{} other replies", others)
+        score=-0.5,
+        confidence=RECORDED["regeneration"],
+        category=pl.lit("regeneration"),
+        span=pl.format("{} other replies", others),
     )

@@ -25,7 +25,7 @@ class FollowUp(ModelMiner):
     least: Annotated[float, Field(gt=0)] = 0.2
     """Smallest reward, in nats per token, that is a signal."""
     phrases_per_dimension: Annotated[int, Field(gt=0, le=10)] = 1
-    """Positive and negative follow-ups per dimension of `follow_ups/phrases.yaml`."""
+    """Positive and negative follow-ups per dimension of `follow_ups/sets/six_dimensions.yaml`."""
     max_chars: Annotated[int, Field(gt=0)] = 600
     """Characters read of the user turn (its end) and of the reply (its end)."""
 
@@ -50,17 +50,15 @@ class FollowUp(ModelMiner):
         """Reward of each reply less that of an empty one, in nats per token."""
         from turnabout.follow_ups.likelihood import follow_up_likelihood
         from turnabout.follow_ups.phrases import load_phrases
+        from turnabout.generation.local import LocalGenerator
 
         asked = judged["previous_user"].str.tail(self.max_chars).to_list()
         said = judged["reply"].str.tail(self.max_chars).to_list()
         contexts = [_context(user, reply) for user, reply in zip(asked, said, strict=True)]
         silent = {user: _context(user, "") for user in asked}
-        rewards = follow_up_likelihood(
-            self.model.checkpoint,
-            [*contexts, *silent.values()],
-            load_phrases(self.phrases_per_dimension),
-            self.model.batch_size,
-        )
+        user = LocalGenerator(self.model.checkpoint, "user", self.model.batch_size)
+        phrases = load_phrases(self.phrases_per_dimension)
+        rewards = follow_up_likelihood(user, [*contexts, *silent.values()], phrases)
         of_silence = dict(zip(silent, rewards[len(contexts) :], strict=True))
         return [reward - of_silence[user] for user, reward in zip(asked, rewards[: len(asked)], strict=True)]
 

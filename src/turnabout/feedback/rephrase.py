@@ -1,16 +1,13 @@
 """The user asks again: a follow-up that says what one of the user's turns before said, in other words or the same."""
 
-from importlib.resources import files
 from typing import Annotated, ClassVar, Literal
 
 import polars as pl
 from pydantic import Field
 
 from turnabout.feedback.base import Miner
+from turnabout.feedback.content_words import content_words
 from turnabout.feedback.signals import WHERE, signals
-
-#: Words that two unrelated turns share, in lower case without apostrophes: grammar, and what small talk is made of.
-COMMON_WORDS = (files(__package__) / "common_words.txt").read_text(encoding="utf-8").split()
 
 #: Least share of common content words, 0 to 100, at which two turns are worth comparing by meaning.
 WORTH_COMPARING = 60.0
@@ -88,9 +85,3 @@ def _repetitions(pairs: pl.DataFrame, similarity: pl.Series, least: float) -> pl
         .filter(pl.col("similarity") >= least)
         .with_columns(confidence=0.5 + 0.4 * (pl.col("similarity").clip(upper_bound=1.0) - least) / (1 - least))
     )
-
-
-def content_words(column: str) -> pl.Expr:
-    """The words of a text in lower case, without apostrophes and `COMMON_WORDS`; null for no text."""
-    words = pl.col(column).str.to_lowercase().str.replace_all("['’]", "").str.extract_all(r"\w+")
-    return words.list.filter(~pl.element().is_in(COMMON_WORDS))

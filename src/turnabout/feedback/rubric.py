@@ -93,7 +93,7 @@ class Rubric(ModelMiner):
             Question(question(row, criteria), partial(read, follow_up=row["follow_up"], criteria=criteria))
             for row in shown.iter_rows(named=True)
         ]
-        how = Asking('{"reason": "', self.max_new_tokens, self.retries, self.model.seed)
+        how = Asking('{"reason": "', self.max_new_tokens, self.retries, self.model.seed, Verdict)
         verdicts = ask(self.model.writer, questions, how)
         self.failures.update(verdict.reason for verdict in verdicts if isinstance(verdict, Unusable))
         held = {i: verdict for i, verdict in enumerate(verdicts) if isinstance(verdict, Finding)}

@@ -7,6 +7,7 @@ from typing import Generic, NamedTuple, TypeVar
 import msgspec
 
 from turnabout.generation.base import Completion, Generator, Message, Sampling
+from turnabout.generation.forms import form_of
 
 T = TypeVar("T")
 Shape = TypeVar("Shape", bound=msgspec.Struct)
@@ -31,31 +32,37 @@ class Question(NamedTuple, Generic[T]):
 
 
 class Asking(NamedTuple):
-    """How to ask. `prefill` are the words every answer begins with, at least its opening brace."""
+    """How to ask. `prefill` are the words every answer begins with, at least its opening brace.
+
+    `shape` is what a usable answer decodes to; a model that can be held to a form is. Its fields stand in the order in
+    which they are to be written.
+    """
 
     prefill: str
     max_new_tokens: int
     retries: int
     seed: int
+    shape: type[msgspec.Struct] | None = None
 
 
 def ask(writer: Generator, questions: Sequence[Question[T]], how: Asking) -> list[T | Unusable]:
     """What was read from the first usable answer to each question, or what was wrong with the last one.
 
     A question is asked again with its answer and what was wrong with it, and with another seed: a stored answer would
-    only come back.
+    only come back. What an endpoint refused to answer is not asked again.
     """
     found: dict[int, T | Unusable] = {}
+    form = None if how.shape is None else form_of(how.shape)
     talks: dict[int, list[Message]] = {i: [_user(question.text)] for i, question in enumerate(questions)}
     for attempt in range(how.retries + 1):
         if not talks:
             break
         temperature = RETRY_TEMPERATURE if attempt else 0.0
-        sampling = Sampling(how.max_new_tokens, temperature, seed=how.seed + attempt, prefill=how.prefill)
+        sampling = Sampling(how.max_new_tokens, temperature, seed=how.seed + attempt, prefill=how.prefill, schema=form)
         answers = writer.generate(list(talks.values()), sampling)
         for i, answer in zip(list(talks), answers, strict=True):
             found[i] = came = _read(questions[i], answer)
-            if isinstance(came, Unusable):
+            if isinstance(came, Unusable) and not answer.refused:
                 talks[i] = [_user(questions[i].text), {"role": "assistant", "content": answer.text}, _again(came)]
             else:
                 del talks[i]
@@ -64,6 +71,8 @@ def ask(writer: Generator, questions: Sequence[Question[T]], how: Asking) -> lis
 
 def shaped(answer: Completion, shape: type[Shape]) -> Shape:
     """The JSON object an answer begins with, whatever follows it, as `shape`. Raises `Unusable`."""
+    if answer.refused:
+        raise Unusable(answer.refused, "there was no answer")
     text = answer.text.strip()
     try:
         _, end = json.JSONDecoder().raw_decode(text)

@@ -32,6 +32,9 @@ class Completion(NamedTuple):
     text: str
     ended: bool = False
     truncated: bool = False
+    refused: str | None = None
+    """Why there are no words at all, where an endpoint will not or cannot answer this prompt; a reason to be counted.
+    Asking the same again does not help."""
 
 
 class Scored(NamedTuple):

@@ -1,29 +1,30 @@
-"""A local transformers model as a generator: batched, sorted by length, repeatable draw for draw."""
+"""A local transformers model as a generator: batched, sorted by length, shared beginnings read once, repeatable."""
 
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from tqdm import tqdm
 
 from turnabout.backbones import Checkpoint
-from turnabout.generation.base import Completion, Message, Sampling
+from turnabout.generation.base import Completion, Message, Sampling, Scored
+from turnabout.generation.continuations import continuation_logps
+from turnabout.generation.prefill import prefill
 from turnabout.generation.store import AnswerStore
+from turnabout.generation.turns import end_ids, prefill_ids, turn
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-
-#: A stored answer is what this file made of a model's tokens: with other code it has to be made again.
-CODE = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+#: A stored answer is what these files made of a model's tokens: with other code it has to be made again.
+_FILES = [Path(__file__).with_name(name) for name in ("local.py", "prefill.py", "turns.py")]
+CODE = hashlib.sha256(b"".join(path.read_bytes() for path in _FILES)).hexdigest()
 
 
 class LocalGenerator:
     """`checkpoint` writing the turns of the role `speaks`, `batch_size` prompts at a time.
 
     Batches depend only on the prompts given, so that the same call gives the same answers; with a `store`, batches
-    answered before (an interrupted run) are read instead of generated.
+    answered before (an interrupted run) are read instead of generated. Draws of one prompt, which come together, read
+    it once.
     """
 
     def __init__(
@@ -42,9 +43,9 @@ class LocalGenerator:
     def generate(self, prompts: Sequence[Sequence[Message]], sampling: Sampling) -> list[Completion]:
         """One completion per prompt, in order."""
         chat = self.checkpoint.chat
-        prefill = chat.tokenizer(sampling.prefill, add_special_tokens=False).input_ids if sampling.prefill else []
-        ids = [[*chat.prompt_ids(prompt, self.speaks), *prefill] for prompt in prompts]
-        order = sorted(range(len(ids)), key=lambda i: (len(ids[i]), i))
+        first = prefill_ids(chat, sampling.prefill)
+        ids = [[*chat.prompt_ids(prompt, self.speaks), *first] for prompt in prompts]
+        order = sorted(range(len(ids)), key=lambda i: (len(ids[i]), ids[i], i))
         answers: dict[int, Completion] = {}
         with tqdm(total=len(ids), desc=f"{self.name} writes", unit="turn", disable=None) as bar:
             for start in range(0, len(order), self.batch_size):
@@ -52,6 +53,17 @@ class LocalGenerator:
                 answers.update(zip(batch, self._answer([ids[i] for i in batch], sampling, start), strict=True))
                 bar.update(len(batch))
         return [answers[i] for i in range(len(ids))]
+
+    def score(self, prompts: Sequence[Sequence[Message]], turns: Sequence[Sequence[str]]) -> list[list[Scored]]:
+        """For each prompt, how likely each of its `turns` is as the next one of the role that speaks.
+
+        Not stored: nothing is drawn, and reading the texts again costs a fraction of having written them.
+        """
+        chat = self.checkpoint.chat
+        rows = [chat.prompt_ids(prompt, self.speaks) for prompt in prompts]
+        ids = [[chat.completion_ids(turn) for turn in of_prompt] for of_prompt in turns]
+        found = continuation_logps(self.checkpoint.model, rows, ids, self.batch_size, f"{self.name} reads")
+        return [[Scored(float(logps.sum(dtype=float)), len(logps)) for logps in of_prompt] for of_prompt in found]
 
     def _answer(self, rows: list[list[int]], sampling: Sampling, start: int) -> list[Completion]:
         chat = self.checkpoint.chat
@@ -72,7 +84,7 @@ class LocalGenerator:
         width = max(map(len, rows))
         padded = torch.tensor([[chat.end_of_turn_id] * (width - len(row)) + row for row in rows])
         attention = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])
-        ends = [token for token in (chat.end_of_turn_id, chat.end_of_conversation_id) if token is not None]
+        ends = end_ids(chat)
         drawn = {"temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}
         config = GenerationConfig(
             max_new_tokens=sampling.max_new_tokens,
@@ -85,14 +97,9 @@ class LocalGenerator:
         torch.manual_seed(sampling.seed + start)
         with torch.inference_mode():
             out = model.generate(  # type: ignore[operator]
-                input_ids=padded.to(model.device), attention_mask=attention.to(model.device), generation_config=config
+                input_ids=padded.to(model.device),
+                attention_mask=attention.to(model.device),
+                past_key_values=prefill(model, rows, padded, attention),
+                generation_config=config,
             )
-        return [self._read(row, sampling) for row in out[:, width:]]
-
-    def _read(self, row: "Tensor", sampling: Sampling) -> Completion:
-        """The text up to the first end token. Words before an end-of-conversation token are the last message."""
-        chat, ids = self.checkpoint.chat, row.tolist()
-        stops = [i for i, token in enumerate(ids) if token in (chat.end_of_turn_id, chat.end_of_conversation_id)]
-        text = str(chat.tokenizer.decode(ids[: stops[0]] if stops else ids, skip_special_tokens=True))
-        ended = bool(stops) and ids[stops[0]] == chat.end_of_conversation_id
-        return Completion((sampling.prefill + text).strip(), ended, truncated=not stops)
+        return [turn(chat, row, sampling.prefill) for row in out[:, width:].tolist()]

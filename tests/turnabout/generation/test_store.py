@@ -1,10 +1,13 @@
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from turnabout.generation.base import Completion
-from turnabout.generation.store import AnswerStore, drop_unused
+from turnabout.generation.budget import Usage
+from turnabout.generation.store import AnswerStore, CallStore, Kept, drop_unused
 
 
 def test_answers_nobody_asked_for_since_leave_no_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -19,7 +22,50 @@ def test_answers_nobody_asked_for_since_leave_no_byte(tmp_path: Path, monkeypatc
     assert drop_unused(path, since=2.0) == 1
     assert b"canary" not in b"".join(file.read_bytes() for file in tmp_path.iterdir())
     left = sqlite3.connect(path).execute("select answers from batches order by used_at").fetchall()
-    assert [answer[0] for answer in left] == ['[["new too", false, false]]', '[["kept", false, false]]']
+    assert [answer[0] for answer in left] == [
+        '[["new too", false, false, null]]',
+        '[["kept", false, false, null]]',
+    ]
+
+
+def test_calls_nobody_asked_for_since_leave_no_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "answers.sqlite"
+    store = CallStore(path)
+    for when, (key, answer) in enumerate([("a", "canary"), ("b", "kept"), ("c", "new too")]):
+        monkeypatch.setattr("time.time", lambda when=when: float(when))
+        store.put(key, Kept([answer], Usage(1, 2, 3)))
+    monkeypatch.setattr("time.time", lambda: 5.0)
+    assert store.get(["b", "unknown"]) == {"b": Kept(["kept"], Usage(1, 2, 3))}
+    store.db.close()
+    assert drop_unused(path, since=2.0) == 1
+    assert b"canary" not in b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    assert set(CallStore(path).get(["a", "b", "c"])) == {"b", "c"}
+
+
+def test_the_first_answer_to_a_call_stays(tmp_path: Path) -> None:
+    one, other = CallStore(tmp_path / "answers.sqlite"), CallStore(tmp_path / "answers.sqlite")
+    assert one.put("a", Kept("first", Usage(1, 2, 3))) == Kept("first", Usage(1, 2, 3))
+    assert other.put("a", Kept("second", Usage(1, 9, 9))) == Kept("first", Usage(1, 2, 3))
+
+
+def test_more_keys_than_one_statement_takes_are_found(tmp_path: Path) -> None:
+    store = CallStore(tmp_path / "answers.sqlite")
+    store.put("k1200", Kept("x", Usage(1, 1, 1)))
+    assert list(store.get([f"k{i}" for i in range(1500)])) == ["k1200"]
+
+
+def test_several_processes_write_at_once_and_nothing_is_lost(tmp_path: Path) -> None:
+    path = tmp_path / "answers.sqlite"
+    script = (
+        "import sys; from pathlib import Path; from turnabout.generation.budget import Usage;"
+        "from turnabout.generation.store import CallStore, Kept; store = CallStore(Path(sys.argv[1]));"
+        "[store.put(f'{sys.argv[2]} {i}', Kept(i, Usage(1, 1, 1))) for i in range(100)];"
+        "store.put('shared', Kept(sys.argv[2], Usage(1, 1, 1)))"
+    )
+    running = [subprocess.Popen([sys.executable, "-c", script, str(path), str(number)]) for number in range(4)]
+    assert [process.wait() for process in running] == [0] * 4
+    assert len(CallStore(path).get([f"{number} {i}" for number in range(4) for i in range(100)])) == 400
+    assert CallStore(path).get(["shared"])["shared"].answer in {"0", "1", "2", "3"}
 
 
 def test_without_a_store_nothing_is_dropped(tmp_path: Path) -> None:

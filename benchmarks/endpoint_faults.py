@@ -1,0 +1,101 @@
+"""A server that fails 30 % of its calls: are all prompts answered, and is any paid for twice, even after a kill -9?
+
+The peer is the `openai` client with its own retries, as many as ours, and the same number of calls at once.
+"""
+
+import argparse
+import asyncio
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.faulty_endpoint import FAULTS, FaultyEndpoint, unlucky
+from turnabout.errors import TurnaboutError
+from turnabout.generation import Message, Sampling
+from turnabout.generation.author import Desk
+from turnabout.generation.openai import OpenAI
+
+RETRIES, AT_ONCE, TIMEOUT_S = 8, 16, 3.0
+
+
+def prompts(n: int) -> list[list[Message]]:
+    """So many different questions."""
+    return [[{"role": "user", "content": f"question {i}"}] for i in range(n)]
+
+
+def ours(url: str, n: int, store: Path) -> int:
+    """How many prompts are answered by an author of ours with this store."""
+    author = OpenAI(model="m", base_url=url, key=None, retries=RETRIES, concurrency=AT_ONCE, timeout_s=TIMEOUT_S).open(
+        Desk(store.parent, "float32", 1, store)
+    )
+    try:
+        return sum(answer.refused is None for answer in author.generate(prompts(n), Sampling(16)))
+    except TurnaboutError as error:
+        print(error)
+        return 0
+
+
+def client_alone(url: str, n: int, _: Path) -> int:
+    """How many prompts the client answers by itself, a failed call costing only its prompt."""
+    from openai import AsyncOpenAI
+
+    async def run() -> int:
+        line = asyncio.Semaphore(AT_ONCE)
+        async with AsyncOpenAI(base_url=url, api_key="none", max_retries=RETRIES, timeout=TIMEOUT_S) as client:
+
+            async def ask(prompt: list[Message]) -> str:
+                async with line:
+                    came = await client.chat.completions.create(model="m", messages=prompt, max_tokens=16)  # type: ignore[arg-type]
+                    return came.choices[0].message.content or ""
+
+            answers = await asyncio.gather(*map(ask, prompts(n)), return_exceptions=True)
+        return sum(isinstance(answer, str) for answer in answers)
+
+    return asyncio.run(run())
+
+
+def killed_half_way(client: Callable[[str, int, Path], int], server: FaultyEndpoint, n: int, store: Path) -> int:
+    """The same in a process that is killed once half of the prompts are answered, and then from the beginning."""
+    script = f"from benchmarks.endpoint_faults import *; {client.__name__}({server.url!r}, {n}, Path({str(store)!r}))"
+    started = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL)
+    while len(server.answered) < n / 2 and started.poll() is None:
+        time.sleep(0.005)
+    started.kill()
+    started.wait()
+    return client(server.url, n, store)
+
+
+def main(n: int, share: float, seed: int) -> None:
+    """Print a row for each way to ask."""
+    table = Table("who asks", box=None, pad_edge=False)
+    for column in ("prompts", "answered", "tries", *FAULTS, "paid twice", "seconds"):
+        table.add_column(column, justify="right")
+    for client in (ours, client_alone):
+        for killed in (False, True):
+            with tempfile.TemporaryDirectory() as folder, FaultyEndpoint(unlucky(share, seed)) as server:
+                store, started = Path(folder, "answers.sqlite"), time.perf_counter()
+                answered = killed_half_way(client, server, n, store) if killed else client(server.url, n, store)
+                seconds = time.perf_counter() - started
+            name = ("turnabout" if client is ours else "openai client alone") + ", killed half-way" * killed
+            faults = [str(server.fates[fault]) for fault in FAULTS]
+            twice = server.answered.total() - len(server.answered)
+            row = [n, answered, server.fates.total(), *faults, twice, f"{seconds:.1f}"]
+            table.add_row(name, *map(str, row))
+    console = Console()
+    console.width = max(console.width, 140)
+    console.print(table)
+
+
+if __name__ == "__main__":
+    cli = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    cli.add_argument("--prompts", type=int, default=300)
+    cli.add_argument("--share", type=float, default=0.3, help="share of calls that fail")
+    cli.add_argument("--seed", type=int, default=1)
+    options = cli.parse_args()
+    main(options.prompts, options.share, options.seed)

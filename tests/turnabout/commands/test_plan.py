@@ -1,0 +1,52 @@
+"""What `turnabout plan` prints: money and budgets only where somebody is paid."""
+
+from pathlib import Path
+
+import pytest
+
+from turnabout.commands.plan import _print
+from turnabout.generation.openai import OpenAI
+from turnabout.params import Params, load_params
+
+PAID = {"model": "m", "price": {"input": 1.0, "output": 1.0}, "key": None}
+REASONS = {"intend": ["never ran"], "augment": ["after intend"]}
+
+
+@pytest.fixture
+def params() -> Params:
+    return load_params(Path(__file__).parents[3] / "params.yaml")
+
+
+def printed(params: Params, capsys: pytest.CaptureFixture[str], **author: object) -> list[str]:
+    paid = (
+        params.intend.model_copy(update={"author": OpenAI.model_validate(PAID | author)}) if author else params.intend
+    )
+    _print(REASONS, params.model_copy(update={"intend": paid}), {}, 3)
+    return capsys.readouterr().out.splitlines()
+
+
+def test_nobody_paid_no_money(params: Params, capsys: pytest.CaptureFixture[str]) -> None:
+    heading, intend, *_ = printed(params, capsys)
+    assert heading.split("  ")[-1].strip() == "seconds last time"
+    assert "money" not in heading
+    # 80 + 24 + 40 conversations of 128 tokens, answered in 24
+    assert intend.split() == ["intend", "never", "ran", "144", "18,432", "3,456", "unknown"]
+
+
+@pytest.mark.parametrize(
+    ("budget", "told"),
+    [
+        ({}, "–"),
+        ({"money": 0.03}, "money 0.03"),
+        ({"money": 0.02}, "money 0.02: may stop early"),
+        ({"calls": 144, "tokens": 21_887}, "calls 144, tokens 21,887: may stop early"),
+    ],
+)
+def test_a_budget_is_held_against_what_the_stage_may_need(
+    params: Params, capsys: pytest.CaptureFixture[str], budget: dict[str, float], told: str
+) -> None:
+    heading, intend, augment, total = printed(params, capsys, budget=budget)
+    assert "money ≈" in heading
+    assert intend.split("3,456")[1].split() == ["0.02", *told.split(), "unknown"]
+    assert augment.split()[-3:] == ["–", "–", "unknown"]
+    assert total.split()[-5:] == ["0.02", "0", "+", "2", "unknown"]

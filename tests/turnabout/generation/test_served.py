@@ -1,0 +1,78 @@
+"""The endpoint client against a real server: `transformers serve` on loopback, with the tiny random model."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from turnabout.backbones import load
+from turnabout.errors import EndpointError
+from turnabout.generation import Message, Sampling
+from turnabout.generation.local import LocalGenerator
+from turnabout.generation.remote import RemoteGenerator
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+Build = Callable[..., RemoteGenerator]
+PROMPTS: list[list[Message]] = [
+    [{"role": "user", "content": text}] for text in ("hi", "what now?", "a longer question")
+]
+
+
+@pytest.fixture(scope="module")
+def address(tiny_checkpoint: Path) -> Iterator[str]:
+    """Where the server answers, as `base_url`; ready after some 10 seconds."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    serve = str(Path(sys.executable).with_name("transformers"))
+    command = [serve, "serve", str(tiny_checkpoint), "--device", "cpu", "--dtype", "float32", "--port", str(port)]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        _wait_for(f"http://127.0.0.1:{port}/health", server)
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def _wait_for(url: str, server: "subprocess.Popen[bytes]") -> None:
+    for _ in range(400):
+        assert server.poll() is None, "the server ended by itself"
+        try:
+            urllib.request.urlopen(url, timeout=1)
+        except (urllib.error.URLError, TimeoutError):
+            time.sleep(0.3)
+        else:
+            return
+    pytest.fail(f"{url} did not answer")
+
+
+def test_a_real_server_writes_what_the_model_writes_here(author: Build, address: str, tiny_checkpoint: Path) -> None:
+    remote = author(address, model=str(tiny_checkpoint), key=None, timeout_s=60, concurrency=3)
+    local = LocalGenerator(load(tiny_checkpoint, "float32"), "assistant", batch_size=1)
+    answers = remote.generate(PROMPTS, Sampling(8))
+    assert [(a.text, a.truncated) for a in answers] == [
+        (a.text, a.truncated) for a in local.generate(PROMPTS, Sampling(8))
+    ]
+    chat = local.checkpoint.chat
+    assert remote.calls.account.used.read == sum(len(chat.prompt_ids(prompt, "assistant")) for prompt in PROMPTS)
+    assert remote.calls.account.used.written == 3 * 8
+
+
+def test_a_model_that_a_real_server_does_not_have_is_told(author: Build, address: str) -> None:
+    with pytest.raises(EndpointError, match="'no/such-model' at http"):
+        author(address, model="no/such-model", key=None, timeout_s=60, retries=0).generate(PROMPTS[:1], Sampling(8))
+
+
+def test_a_real_server_without_likelihoods_is_told(author: Build, address: str, tiny_checkpoint: Path) -> None:
+    with pytest.raises(EndpointError, match=r"prompt_logprobs.*\nthis endpoint cannot score"):
+        author(address, model=str(tiny_checkpoint), key=None, timeout_s=60).score(PROMPTS[:1], [["yes"]])
