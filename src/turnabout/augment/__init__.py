@@ -2,11 +2,19 @@
 
 from turnabout.augment.base import Augmenter
 from turnabout.augment.critiques import Critiques
+from turnabout.augment.hindsights import Hindsights
+from turnabout.augment.preferences import Preferences
+from turnabout.augment.ratings import Ratings
 from turnabout.augment.rationales import Rationales
+from turnabout.augment.refinements import Refinements
 
 AUGMENTERS: dict[str, type[Augmenter]] = {
     "critiques": Critiques,
     "rationales": Rationales,
+    "ratings": Ratings,
+    "refinements": Refinements,
+    "hindsights": Hindsights,
+    "preferences": Preferences,
 }
 
 __all__ = ["AUGMENTERS", "Augmenter"]

@@ -1,13 +1,13 @@
-"""One checked sentence of a model about each criticised reply: the shape of critiques and rationales."""
+"""One checked sentence of a model about each criticised reply: the shape of critiques and rationales by default."""
 
 import re
-from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import polars as pl
 
-from turnabout.augment.base import Augmenter, Logs, Writing
+from turnabout.augment.base import Augmenter, Writing
+from turnabout.augment.record import SHORT_NOTICE, record
 from turnabout.generation import Completion, Message, Sampling
 from turnabout.intents import shares_words
 
@@ -31,21 +31,19 @@ class OneSentence(Augmenter):
     column: ClassVar[str]
     """The table's column that holds the words."""
     prompt_version: ClassVar[str]
+    asked: ClassVar[str]
+    """What is asked under the record of the exchange."""
     prefill: ClassVar[str]
     """How every answer begins, which keeps a small model on the task."""
 
-    @abstractmethod
-    def question(self, row: dict[str, Any]) -> str:
-        """The question about one criticised reply: a `criticised.CRITICISED` row plus `history`, a transcript."""
-
-    def annotate(self, logs: Logs, writing: Writing) -> pl.DataFrame:
+    def sentences(self, criticised: pl.DataFrame, writing: Writing) -> pl.DataFrame:
         """One annotation per criticised reply, kept or not with the reason, in the order of `criticised`."""
-        rows = logs.criticised.to_dicts()
-        prompts = [self._prompt(row, writing.max_prompt_tokens) for row in rows]
+        rows = criticised.to_dicts()
+        prompts = [self.prompt(row, writing.max_prompt_tokens) for row in rows]
         sampling = Sampling(writing.max_new_tokens, seed=writing.seed, prefill=self.prefill)
         answers = writing.author.generate(prompts, sampling)
-        reasons = [self.fault(answer, row) for answer, row in zip(answers, rows, strict=True)]
-        return logs.criticised.select("conversation_id", "reply_index").with_columns(
+        reasons = [fault(answer, self.prefill, _around(row)) for answer, row in zip(answers, rows, strict=True)]
+        return criticised.select("conversation_id", "reply_index").with_columns(
             pl.Series(self.column, [first_sentence(answer.text) for answer in answers], pl.String),
             author=pl.lit(writing.author.name),
             prompt_version=pl.lit(self.prompt_version),
@@ -53,24 +51,35 @@ class OneSentence(Augmenter):
             reason=pl.Series(reasons, dtype=pl.String),
         )
 
-    def fault(self, answer: Completion, row: dict[str, Any]) -> str | None:
-        """Why an annotation is not kept, or None: too short, cut off, copied, or answering the user."""
-        text = first_sentence(answer.text)
-        added = text.removeprefix(self.prefill.strip())
-        if len(added.split()) < MIN_WORDS:
-            return "too short"
-        if answer.truncated and not text.endswith((".", "!", "?")):
-            return "cut off"
-        if shares_words(added, [row["reply"], row["follow_up"]], COPIED_WORDS):
-            return "copies the exchange"
-        if not _content(added) & _content(f"{row['reply']} {row['follow_up']}"):
-            return "generic"
-        if any(word in added.lower() for word in (" i'm ", " i am ", "sorry", " my ")):
-            return "talks to the user"
-        return None
+    def prompt(self, row: dict[str, Any], max_tokens: int) -> list[Message]:
+        """The question about one criticised reply, a `criticised.CRITICISED` row."""
+        return [{"role": "user", "content": f"{record(row, max_tokens)}\n\n{SHORT_NOTICE} {self.asked}"}]
 
-    def _prompt(self, row: dict[str, Any], max_tokens: int) -> list[Message]:
-        return [{"role": "user", "content": self.question({**row, "history": transcript(row["prompt"], max_tokens)})}]
+
+def fault(answer: Completion, prefill: str, about: Sequence[str], specific: bool = True) -> str | None:
+    """Why an annotation is not kept, or None: refused, too short, cut off, copied from `about`, or talking to the user.
+
+    Where it must be `specific`, it is generic unless it shares a telling word with one of the texts it is about.
+    """
+    if answer.refused:
+        return answer.refused
+    text = first_sentence(answer.text)
+    added = text.removeprefix(prefill.strip())
+    if len(added.split()) < MIN_WORDS:
+        return "too short"
+    if answer.truncated and not text.endswith((".", "!", "?")):
+        return "cut off"
+    if shares_words(added, about, COPIED_WORDS):
+        return "copies the exchange"
+    if specific and not _content(added) & _content(" ".join(about)):
+        return "generic"
+    if any(word in added.lower() for word in (" i'm ", " i am ", "sorry", " my ")):
+        return "talks to the user"
+    return None
+
+
+def _around(row: dict[str, Any]) -> list[str]:
+    return [row["reply"], row["follow_up"]]
 
 
 def _content(text: str) -> set[str]:
@@ -83,9 +92,3 @@ def first_sentence(text: str) -> str:
     line = text.strip().split("\n")[0]
     head, stop, _ = line.partition(". ")
     return head + stop.strip()
-
-
-def transcript(messages: Sequence[Message], max_tokens: int) -> str:
-    """The newest messages as lines "Role: words", at most about `max_tokens` long (four characters a token)."""
-    lines = [f"{message['role'].capitalize()}: {message['content']}" for message in messages]
-    return "\n".join(lines)[-4 * max_tokens :]

@@ -5,7 +5,7 @@ Their first docstring line is what `--help` shows; they import inside `execute`,
 
 from types import ModuleType
 
-from turnabout.commands import doctor, forget, label, plan, run, ui
+from turnabout.commands import doctor, forget, label, phrases, plan, run, score, ui
 
 COMMANDS: dict[str, ModuleType] = {
     "run": run,
@@ -14,4 +14,6 @@ COMMANDS: dict[str, ModuleType] = {
     "doctor": doctor,
     "forget": forget,
     "label": label,
+    "phrases": phrases,
+    "score": score,
 }

@@ -1,0 +1,155 @@
+"""How often each scorer of `turnabout score` agrees with people, against "longer wins"; with the embedded model.
+
+`python -m benchmarks.agreement [--data DIR] [--pairs N] [--by SCORER …] [--sets SET …]`. Two sets: of two answers of
+IFLLM the one people preferred, and of EURTAD the corrected reply against the one with the error; N of each, chosen by
+hash. A tie counts half. Intervals are bootstraps over people (IFLLM) and dialogues (EURTAD).
+"""
+
+import argparse
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import development
+from turnabout.conversations import hash_rank
+from turnabout.generation.base import Message
+from turnabout.metrics.estimate import Estimate, mean
+from turnabout.scoring import SCORERS, Pair, Score
+from turnabout.scoring.base import Reading
+from turnabout.scoring.opening import asked
+
+MODEL = "smollm2-135m-instruct"
+BATCH_SIZE = 8
+MAX_PROMPT_TOKENS = 768
+RESAMPLES = 2000
+
+#: Neither set tells its users' wishes, which a checklist is made of.
+COMPARED = [name for name in SCORERS if name != "checklist"]
+
+
+class Labelled(NamedTuple):
+    """Pairs, whether people preferred `a`, and who the bootstrap draws together."""
+
+    name: str
+    pairs: list[Pair]
+    a_is_better: NDArray[np.bool_]
+    clusters: list[str]
+
+
+def ifllm(place: Path, n_pairs: int) -> Labelled:
+    """Turns at which somebody preferred one of two answers, in the order shown.
+
+    What came before them are the earlier turns with the answer preferred there, the first one where none was.
+    """
+    turns = pl.read_parquet(place / "ifllm.parquet").sort("conversation_id", "turn_index")
+    judged = turns.drop_nulls("preferred").sort(hash_rank(0, "conversation_id", "turn_index")).head(n_pairs)
+    talks = turns.partition_by("conversation_id", as_dict=True)
+    pairs = [
+        Pair(
+            f"{row['conversation_id']}:{row['turn_index']}",
+            _talk(talks[row["conversation_id"],].filter(pl.col("turn_index") < row["turn_index"]), row["user_query"]),
+            row["response_1"],
+            row["response_2"],
+        )
+        for row in judged.iter_rows(named=True)
+    ]
+    return Labelled("IFLLM", pairs, (judged["preferred"] == 1).to_numpy(), judged["user"].to_list())
+
+
+def _talk(earlier: pl.DataFrame, query: str) -> list[Message]:
+    talk: list[Message] = []
+    for row in earlier.iter_rows(named=True):
+        answer = row["response_2"] if row["preferred"] == 2 else row["response_1"]
+        talk += [{"role": "user", "content": row["user_query"]}, {"role": "assistant", "content": answer}]
+    return [*talk, {"role": "user", "content": query}]
+
+
+def eurtad(place: Path, n_pairs: int) -> Labelled:
+    """Bad replies that somebody corrected; the corrected one is `a` in every second pair."""
+    items = pl.read_parquet(place / "eurtad.parquet").filter("erroneous", pl.col("target") != "-")
+    rows = items.sort(hash_rank(0, "item_id")).head(n_pairs).to_dicts()
+    pairs, is_a = [], np.arange(len(rows)) % 2 == 0
+    for row, corrected_first in zip(rows, is_a, strict=True):
+        replies = (row["target"], row["error_text"]) if corrected_first else (row["error_text"], row["target"])
+        pairs.append(Pair(row["item_id"], row["context"], *replies))
+    openings = [[m["content"] for m in row["context"] if m["role"] == "user"][:2] for row in rows]
+    return Labelled("EURTAD", pairs, is_a, [" / ".join(opening) for opening in openings])
+
+
+SETS = {"eurtad": eurtad, "ifllm": ifllm}
+
+
+def agreement(scores: Sequence[Score], a_is_better: NDArray[np.bool_], by_size: bool = False) -> NDArray[np.float64]:
+    """1 where the reply people preferred is preferred, 0 where the other one is, 0.5 where neither is.
+
+    `by_size`: the reply with the larger score is, even where the scorer itself prefers neither.
+    """
+    sign = {"a": 1.0, "b": -1.0, None: 0.0}
+    told = [float(np.sign((s.a or 0) - (s.b or 0))) if by_size else sign[s.prefer] for s in scores]
+    return np.asarray(0.5 + 0.5 * np.array(told) * np.where(a_is_better, 1, -1))
+
+
+def show(labelled: Labelled, chosen: Sequence[str]) -> None:
+    """A table of one set, a line printed as each scorer is done."""
+    table = Table("scorer", "agrees, %", "95 % interval", "prefers none", "less length", "95 % interval", "s a pair")
+    readings: dict[object, tuple[Sequence[Reading], float]] = {}
+    longer = agreement(scored("length", labelled.pairs, readings)[0], labelled.a_is_better)
+    for name in chosen:
+        scores, seconds = scored(name, labelled.pairs, readings)
+        ways = {name: False} | ({f"{name}, by strength": True} if "judge" in name or "self" in name else {})
+        for told, by_size in ways.items():
+            right = agreement(scores, labelled.a_is_better, by_size)
+            own, gain = (mean(each, labelled.clusters, RESAMPLES, 0) for each in (right, right - longer))
+            ties = f"{(right == 0.5).sum()} of {len(right)}"
+            table.add_row(told, *percent(own), ties, *percent(gain), f"{seconds / len(right):.2f}")
+            print(f"{labelled.name} {told}: {' '.join(percent(own))}", flush=True)
+    n_clusters = len(set(labelled.clusters))
+    table.title = f"{labelled.name}: {len(labelled.pairs)} pairs, {n_clusters} people or dialogues"
+    Console(width=120).print(table)
+
+
+def scored(
+    name: str, pairs: Sequence[Pair], readings: dict[object, tuple[Sequence[Reading], float]]
+) -> tuple[list[Score], float]:
+    """Scores as `turnabout score` gives them, and the seconds of reading; what two scorers read alike is read once."""
+    scorer = SCORERS[name]
+    if scorer.read not in readings:
+        with TemporaryDirectory() as scratch, asked(name, MODEL, None) as who:
+            means = who.means(BATCH_SIZE, MAX_PROMPT_TOKENS, Path(scratch, "answers.sqlite"))
+            began = time.perf_counter()
+            readings[scorer.read] = scorer.read(pairs, means), time.perf_counter() - began
+    found, seconds = readings[scorer.read]
+    return scorer.settle(found), seconds
+
+
+def percent(estimate: Estimate) -> tuple[str, str]:
+    """The value and its interval, in percent (points)."""
+    value, low, high = (float("nan") if each is None else 100 * each for each in estimate[:3])
+    return f"{value:.1f}", f"{low:.1f} to {high:.1f}"
+
+
+def main() -> None:
+    cli = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    cli.add_argument("--data", type=Path, default=None)
+    cli.add_argument("--pairs", type=int, default=60, metavar="N", help="of each set (default 60)")
+    cli.add_argument("--by", nargs="+", choices=COMPARED, default=COMPARED, metavar="SCORER")
+    cli.add_argument("--sets", nargs="+", choices=list(SETS), default=list(SETS), metavar="SET")
+    given = cli.parse_args()
+    place = development.folder(given.data)
+    if place is None:
+        print("skipped: no development data; set TURNABOUT_DEVELOPMENT_DATA or give --data")
+        return
+    for name in given.sets:
+        show(SETS[name](place, given.pairs), given.by)
+
+
+if __name__ == "__main__":
+    main()
