@@ -20,6 +20,9 @@ AnyLoss = Annotated[SerializeAsAny[Loss], BeforeValidator(partial(resolve, LOSSE
 #: Names that stand beside the arms' in the results.
 TAKEN = {"untrained", "simulated"}
 
+#: The folder of all arms' pairs.
+PAIRS = "data/pairs/"
+
 
 class Training(Section):
     """The `train` half of an arm."""
@@ -43,6 +46,17 @@ class Arm(Section):
             raise ValueError(f"reads: '{self.reads}' but rule '{self.construct.rule}' needs '{self.construct.reads}'")
         return self
 
+    @model_validator(mode="after")
+    def _loss_learns_from_what_its_rule_makes(self) -> "Arm":
+        rule, loss = self.construct, self.train.loss
+        if rule.makes not in loss.learns_from:
+            able = sorted(name for name, known in LOSSES.items() if rule.makes in known.learns_from)
+            raise ValueError(
+                f"train.loss: '{loss.loss}' learns from {sorted(loss.learns_from)} but rule '{rule.rule}' makes "
+                f"{rule.makes} rows; use one of {able}"
+            )
+        return self
+
 
 def names_are_free(arms: dict[str, Arm]) -> dict[str, Arm]:
     """The arms, none of which has a name that the results keep for something else."""
@@ -51,24 +65,48 @@ def names_are_free(arms: dict[str, Arm]) -> dict[str, Arm]:
     return arms
 
 
-def policies_lead_to_the_backbone(arms: dict[str, Arm]) -> dict[str, Arm]:
-    """The arms, each of which starts from the backbone or from an arm that does in the end."""
-    policies = {f"assistants/{name}": arm.policy for name, arm in arms.items()}
-    known = ["backbone", *policies]
+def policies_exist(arms: dict[str, Arm]) -> dict[str, Arm]:
+    """The arms, each of which starts from the backbone or from another arm's assistant."""
+    known = ["backbone", *(f"assistants/{name}" for name in arms)]
     for name, arm in arms.items():
         if arm.policy not in known or arm.policy == f"assistants/{name}":
             raise ValueError(f"{name}.policy: '{arm.policy}' is not one of {known} (and not itself)")
+    return arms
+
+
+def pairs_exist(arms: dict[str, Arm]) -> dict[str, Arm]:
+    """The arms; what one reads of another arm is pairs that this one builds."""
+    known = [pairs_of(name) for name in arms]
+    for name, arm in arms.items():
+        if arm.reads.startswith(PAIRS) and (arm.reads not in known or arm.reads == pairs_of(name)):
+            raise ValueError(f"{name}.reads: '{arm.reads}' is not one of {known} (and not its own)")
+    return arms
+
+
+def none_waits_for_itself(arms: dict[str, Arm]) -> dict[str, Arm]:
+    """The arms, in which a way from arm to arm, by policies and by pairs that are read, has an end."""
+    made = {f"assistants/{name}": name for name in arms} | {pairs_of(name): name for name in arms}
+    waits = {name: {made[needed] for needed in (arm.policy, arm.reads) if needed in made} for name, arm in arms.items()}
     try:
-        TopologicalSorter({arm: [policy] for arm, policy in policies.items()}).prepare()
+        TopologicalSorter(waits).prepare()
     except CycleError as error:
         circle = " before ".join(error.args[1])
-        raise ValueError(f"policies go in a circle, {circle}; one of them must start from 'backbone'") from error
+        raise ValueError(
+            f"arms go in a circle, {circle}; the policy of one of them must be 'backbone', or its rule read the logs"
+        ) from error
     return arms
+
+
+def pairs_of(arm: str) -> str:
+    """Where an arm's pairs are."""
+    return f"{PAIRS}{arm}.parquet"
 
 
 Arms = Annotated[
     dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], Arm],
     Field(min_length=1),
     AfterValidator(names_are_free),
-    AfterValidator(policies_lead_to_the_backbone),
+    AfterValidator(policies_exist),
+    AfterValidator(pairs_exist),
+    AfterValidator(none_waits_for_itself),
 ]

@@ -1,4 +1,7 @@
-"""Replies that drew dissatisfaction, with what was said before and after: the start of every critique and DSAT pair."""
+"""Replies that people judged, with what was said before and after; those that drew dissatisfaction above all.
+
+They are the start of every critique and of every pair with a dissatisfying side.
+"""
 
 from collections.abc import Sequence
 
@@ -23,11 +26,14 @@ CRITICISED = pl.Schema(
     }
 )
 
+#: One reply that people judged, either way: `label` is sat | dsat, `score` in [-1, 1] has its sign.
+JUDGED = pl.Schema({**CRITICISED, "label": pl.String(), "score": pl.Float64()})
 
-def criticised_replies(
+
+def judged_replies(
     messages: pl.DataFrame, splits: pl.DataFrame, feedback: pl.DataFrame, weak: Sequence[WeakCategory]
 ) -> pl.DataFrame:
-    """One row per dissatisfying reply of the train and validation splits (`CRITICISED`), sorted.
+    """One row per reply of the train and validation splits that satisfied or dissatisfied (`JUDGED`), sorted.
 
     What counts is the decision on the reply, all its signals together. A test conversation never gets here. Asking back
     (UR4 of Don-Yehiya et al. 2024) and asking for another form are weak signs and count only where `weak` names them.
@@ -35,8 +41,8 @@ def criticised_replies(
     counted = ~pl.col("category").is_in(WEAK) | pl.col("category").is_in(weak)
     signals = (
         decisions(feedback)
-        .filter(pl.col("label") == "dsat", counted)
-        .select("conversation_id", "reply_index", "category", "confidence")
+        .filter(counted)
+        .select("conversation_id", "reply_index", "category", "label", "score", "confidence")
     )
     held = splits.filter(pl.col("split").is_in(["train", "validation"])).select("conversation_id", "split", "user_key")
     found = (
@@ -47,7 +53,15 @@ def criticised_replies(
         .with_columns(before="reply_index", follow_up=pl.col("follow_up").fill_null(""))
         .sort("conversation_id", "reply_index")
     )
-    return histories(messages, found).drop_nulls("prompt").select(list(CRITICISED))
+    return histories(messages, found).drop_nulls("prompt").select(list(JUDGED))
+
+
+def criticised_replies(
+    messages: pl.DataFrame, splits: pl.DataFrame, feedback: pl.DataFrame, weak: Sequence[WeakCategory]
+) -> pl.DataFrame:
+    """The judged replies that dissatisfied (`CRITICISED`), sorted."""
+    dissatisfied = feedback.filter(pl.col("label") == "dsat")
+    return judged_replies(messages, splits, dissatisfied, weak).select(list(CRITICISED))
 
 
 def first_per_split(criticised: pl.DataFrame, most: int | None) -> pl.DataFrame:

@@ -1,9 +1,9 @@
-"""The seam every preference loss implements: log-probabilities of a batch of pairs in, one loss per pair out."""
+"""The seam every preference loss implements: log-probabilities of a batch in, one loss per row out."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 from turnabout.config import Section
 
@@ -20,11 +20,30 @@ class PairLogps(NamedTuple):
     rejected_tokens: Tensor
 
 
+class JudgedLogps(NamedTuple):
+    """Summed log-probabilities of B judged completions, in nats, each (B,).
+
+    `mismatched` is that of another prompt's completion after the row's own prompt: what a completion that has nothing
+    to do with the prompt has gained.
+    """
+
+    completion: Tensor
+    mismatched: Tensor
+
+
 class Loss(Section):
     """One preference objective. `loss` is the key of the method in `params.yaml`."""
 
     loss: str
     needs_reference: ClassVar[bool] = True
+    learns_from: ClassVar[frozenset[Literal["pairs", "unary"]]]
+    """What a rule may make for it: pairs, or single replies that were liked or disliked."""
+
+
+class PairLoss(Loss):
+    """An objective on two completions, of which one is preferred."""
+
+    learns_from = frozenset({"pairs"})
 
     @abstractmethod
     def __call__(self, policy: PairLogps, reference: PairLogps) -> Tensor:
@@ -33,3 +52,17 @@ class Loss(Section):
     @abstractmethod
     def rewards(self, policy: PairLogps, reference: PairLogps) -> tuple[Tensor, Tensor]:
         """Implicit rewards of chosen and rejected, each (B,): what `accuracy` and `margin` are read from."""
+
+
+class UnaryLoss(Loss):
+    """An objective on single completions that were liked or disliked; a pair is one of each."""
+
+    learns_from = frozenset({"pairs", "unary"})
+
+    @abstractmethod
+    def __call__(self, policy: JudgedLogps, reference: JudgedLogps, is_liked: Tensor) -> Tensor:
+        """The loss of each completion, shape (B,)."""
+
+    @abstractmethod
+    def rewards(self, policy: JudgedLogps, reference: JudgedLogps) -> Tensor:
+        """Implicit rewards, shape (B,): above 0 where the model has come to like a completion."""

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from turnabout.losses.base import Loss, PairLogps
+from turnabout.losses.base import PairLogps, PairLoss
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class DPO(Loss):
+class DPO(PairLoss):
     """−log σ(β(ρ_w − ρ_l)), ρ = log π(y) − log π_ref(y) (Rafailov et al. 2023, arXiv 2305.18290, eq. 7)."""
 
     loss: Literal["dpo"] = "dpo"

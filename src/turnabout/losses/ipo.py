@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from turnabout.losses.base import Loss, PairLogps
+from turnabout.losses.base import PairLogps, PairLoss
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class IPO(Loss):
+class IPO(PairLoss):
     """(ρ̄_w − ρ̄_l − 1/(2τ))² (Azar et al. 2023, arXiv 2310.12036, eq. 17), each log-ratio ρ averaged over its tokens.
 
     The paper writes sums over tokens; TRL averages, having asked its authors, for a square of sums grows with length.

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from turnabout.losses.base import Loss, PairLogps
+from turnabout.losses.base import PairLogps, PairLoss
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Robust(Loss):
+class Robust(PairLoss):
     """[(1−ε)·ℓ(Δ) − ε·ℓ(−Δ)] / (1−2ε), ℓ(z) = −log σ(βz) (Chowdhury et al. 2024, arXiv 2403.00409, eq. 12).
 
     Its mean over flipped and unflipped labels is the DPO loss of the true one. It may be negative.

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from turnabout.losses.base import Loss, PairLogps
+from turnabout.losses.base import PairLogps, PairLoss
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class SimPO(Loss):
+class SimPO(PairLoss):
     """−log σ(β·l̄_w − β·l̄_l − γ), l̄ = log π(y) per token (Meng et al. 2024, arXiv 2405.14734, eq. 6)."""
 
     loss: Literal["simpo"] = "simpo"

@@ -9,15 +9,17 @@ import polars as pl
 from turnabout.backbones import Checkpoint
 from turnabout.metrics.estimate import Estimate, mean, nothing
 from turnabout.token_tree import TokenTree, node_logps
+from turnabout.two_sided import two_sided
 
 
 def ranking_accuracy(
     checkpoint: Checkpoint, pairs: pl.DataFrame, batch_size: int, resamples: int, seed: int
 ) -> Estimate:
-    """The share of kept validation pairs (`schemas.PAIRS`) that the model ranks right."""
-    held_out = pairs.filter("keep", split="validation").sort("pair_id")
+    """The share of kept validation pairs (`schemas.PAIRS`), of those with two replies to one prompt, ranked right."""
+    held_out, skipped = two_sided(pairs.filter("keep", split="validation").sort("pair_id"))
     if held_out.is_empty():
-        return nothing("no kept pair of validation users")
+        told = "; ".join(f"{count} with {reason}" for reason, count in skipped.items())
+        return nothing("no kept pair of validation users" + (f" to rank: {told}" if told else ""))
     chat = checkpoint.chat
     trees, sides = [], []
     for prompt, chosen, rejected in held_out.select("prompt", "chosen", "rejected").iter_rows():

@@ -13,7 +13,15 @@ from turnabout import schemas
 from turnabout.criticised import criticised_replies, first_per_split
 from turnabout.feedback.signals import WeakCategory
 from turnabout.generation import Message, Sampling
-from turnabout.preferences.base import Material, Rule, as_pairs, fault, fitted
+from turnabout.generation.untrusted import data
+from turnabout.preferences.base import Material, Model, Rule, as_pairs, fault, fitted, with_system
+
+GUIDE = """\
+A first reply to the last message, and how the user reacted to it, as a record between tags:
+{reply}
+{reaction}"""
+
+BETTER = "Write a better reply to the last message. Do not mention the first reply."
 
 
 class Drift(Rule):
@@ -21,6 +29,7 @@ class Drift(Rule):
 
     rule: Literal["drift"] = "drift"
     reads: ClassVar[str] = "data/critiques.parquet"
+    needs: ClassVar[frozenset[Model]] = frozenset({"policy"})
     max_pairs: int | None = Field(default=None, gt=0)
     """Most pairs per split; null takes every criticised reply."""
     weak: tuple[WeakCategory, ...] = ()
@@ -53,6 +62,7 @@ class Drift(Rule):
                     "chosen": answer.text,
                     "rejected": row["reply"],
                     "weight": row["confidence"],
+                    "rationale": row["flaw"],
                     "evidence": row["follow_up"],
                     "reason": fault(answer.text, row["reply"]),
                 }
@@ -63,12 +73,9 @@ class Drift(Rule):
 
 def guide(prompt: list[Message], row: dict[str, Any]) -> list[Message]:
     """The prompt with an instruction in front to improve on the criticised reply (shown, with what the user said)."""
-    flaw = f" {row['flaw']}" if row["flaw"] else ""
-    told = (
-        f'A first reply to the last message was: "{row["reply"]}" The user reacted: "{row["follow_up"]}"{flaw} '
-        "Write a better reply to the last message. Do not mention the first reply."
-    )
-    return [{"role": "system", "content": told}, *prompt]
+    told = GUIDE.format(reply=data("first_reply", row["reply"]), reaction=data("reaction", row["follow_up"]))
+    flaw = f"{data('critique', row['flaw'])}\n" if row["flaw"] else ""
+    return with_system(prompt, f"{told}\n{flaw}{BETTER}")
 
 
 def _kept(critiques: pl.DataFrame) -> pl.DataFrame:

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from torch import Tensor
     from transformers import TrainerCallback
 
-#: (model, rows of one batch) → the loss and what else is worth a curve; `tokens` is added up over the steps.
-Objective = Callable[[Any, Sequence[Any]], "tuple[Tensor, dict[str, float]]"]
+#: (model, rows of one batch) → the loss and what else is worth a curve, numbers or None; `tokens` is added up over the
+#: steps.
+Objective = Callable[[Any, Sequence[Any]], "tuple[Tensor, dict[str, Any]]"]
 
 #: Where stages keep the checkpoints of unfinished trainings, from the project's root.
 WORK = Path(".turnabout/work")
@@ -93,7 +94,7 @@ def train(
     trainer.remove_callback(PrinterCallback)
     trainer.train(resume_from_checkpoint=_last_checkpoint(place))
     shutil.rmtree(work)
-    history = pl.DataFrame([entry for entry in trainer.state.log_history if "loss" in entry])
+    history = pl.DataFrame([entry for entry in trainer.state.log_history if "loss" in entry], infer_schema_length=None)
     columns = ["step", "loss", "learning_rate", "tokens"]
     others = sorted(set(history.columns) - {*columns, "grad_norm", "epoch"})
     return history.select(*columns, *others).with_columns(pl.col("tokens").cast(pl.Int64).cum_sum())

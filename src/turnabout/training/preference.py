@@ -3,37 +3,36 @@
 import json
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
 from turnabout.backbones import Checkpoint
-from turnabout.chat_format import ChatFormat, Encoded
+from turnabout.chat_format import ChatFormat
 from turnabout.io import replacing
-from turnabout.logps import answers, pad, token_logps
-from turnabout.losses import Loss, PairLogps
+from turnabout.losses import Loss, PairLoss, UnaryLoss
 from turnabout.training.gate import must_learn
-from turnabout.training.loop import Objective, Settings, autocast, summary, train
+from turnabout.training.judged import encode_judged, judged_logps, judged_objective
+from turnabout.training.loop import Objective, Settings, summary, train
+from turnabout.training.paired import encode_pairs, pair_logps, pair_objective
+from turnabout.training.reference import with_reference
 
 if TYPE_CHECKING:
     from peft import PeftModel
-    from torch import Tensor
-    from transformers import PreTrainedModel, TrainerCallback
+    from transformers import TrainerCallback
 
 #: Columns of the curve; empty where there was nothing to train on.
 CURVE = ["step", "loss", "accuracy", "margin", "chosen_reward", "rejected_reward", "learning_rate"]
 
 
-class PairRow(NamedTuple):
-    """One pair as tokens, with the weight of its loss and the frozen policy's log-probabilities of both completions."""
+class Way(NamedTuple):
+    """How one kind of loss learns: pairs to rows and reasons, rows to log-probabilities, and the loss of a batch."""
 
-    chosen: Encoded
-    rejected: Encoded
-    weight: float
-    reference_chosen: float = 0.0
-    reference_rejected: float = 0.0
+    encode: Callable[[ChatFormat, pl.DataFrame, int], tuple[list[Any], Counter[str]]]
+    logps: Callable[[Any, Sequence[Any]], Any]
+    objective: Objective
 
 
 class Assistant(NamedTuple):
@@ -61,90 +60,37 @@ def train_assistant(
     Without a usable pair the adapter is the untrained one, which answers exactly like the policy, and the metrics say
     why: a log without feedback still gives a whole pipeline. Raises `ModelError` where the gate is not passed.
     """
-    rows, dropped = encode_pairs(policy.chat, pairs, max_length)
+    way = way_of(loss)
+    rows, dropped = way.encode(policy.chat, pairs, max_length)
     told: dict[str, Any] = {"n_pairs": len(rows), "dropped_by_reason": dict(sorted(dropped.items()))}
     if not rows:
         reason = "no usable preference pair in the train split: the assistant is the policy, unchanged"
         return Assistant(new_adapter(policy, lora_rank, settings.seed), _no_history(), {**told, "reason": reason})
-    few = random.Random(settings.seed).sample(rows, min(gate_pairs, len(rows)))
+    # The gate asks whether labels can be learnt, so doubts about them (a toss-up has nothing to learn) wait outside.
+    few = [row.certain() for row in random.Random(settings.seed).sample(rows, min(gate_pairs, len(rows)))]
     if loss.needs_reference:
-        rows = with_reference(policy.model, rows, settings)
+        rows = with_reference(policy.model, rows, settings, way.logps)
         # In bfloat16 a row's score depends a little on its batch: scored in the gate's own, an untrained margin is 0.
-        few = with_reference(policy.model, few, settings)
-    objective = pair_objective(loss)
+        few = with_reference(policy.model, few, settings, way.logps)
     trial = new_adapter(policy, lora_rank, settings.seed)
-    passed = must_learn(trial, few, objective, gate, work / "gate")
+    passed = must_learn(trial, few, way.objective, gate, work / "gate")
     trial.unload()
     model = new_adapter(policy, lora_rank, settings.seed)
-    history = train(model, rows, objective, settings, work / "training", callbacks)
+    history = train(model, rows, way.objective, settings, work / "training", callbacks)
     last = history.tail(-(-history.height // 10))
     ranked = {name: last[name].mean() for name in ("accuracy", "margin")}
     return Assistant(model, history.select(CURVE), {"gate": passed._asdict(), **told, **summary(history), **ranked})
 
 
-def encode_pairs(chat: ChatFormat, pairs: pl.DataFrame, max_length: int) -> tuple[list[PairRow], Counter[str]]:
-    """The kept training pairs as rows, by `pair_id`, and how many were left out for each reason.
-
-    Both completions of a row follow the same prompt, cut from the left at a message boundary.
-    """
-    rows: list[PairRow] = []
-    dropped: Counter[str] = Counter()
-    for pair in pairs.filter(pl.col("keep"), split="train").sort("pair_id").iter_rows(named=True):
-        chosen, rejected = answers(chat, pair["prompt"], [pair["chosen"], pair["rejected"]], max_length)
-        if not pair["chosen"].strip() or not pair["rejected"].strip():
-            dropped["empty completion"] += 1
-        elif chosen == rejected:
-            dropped["chosen equals rejected"] += 1
-        elif max(len(chosen.input_ids), len(rejected.input_ids)) > max_length:
-            dropped["longer than max_length"] += 1
-        else:
-            rows.append(PairRow(chosen, rejected, pair["weight"]))
-    return rows, dropped
-
-
-def pair_logps(model: "PreTrainedModel", rows: Sequence[PairRow]) -> PairLogps:
-    """Log-probabilities of both completions of B pairs, in one forward pass over 2B sequences."""
-    batch = pad([row.chosen for row in rows] + [row.rejected for row in rows], model.device)
-    chosen, rejected = token_logps(model, batch).sum(dim=1).chunk(2)
-    chosen_tokens, rejected_tokens = batch.is_target.sum(dim=1).chunk(2)
-    return PairLogps(chosen, rejected, chosen_tokens, rejected_tokens)
-
-
-def with_reference(model: "PreTrainedModel", rows: Sequence[PairRow], settings: Settings) -> list[PairRow]:
-    """The rows with the log-probabilities that the model as it stands gives them."""
-    import torch
-    from tqdm import tqdm
-
-    scored: list[PairRow] = []
-    for begin in tqdm(range(0, len(rows), settings.batch_size), disable=None, unit="batch", desc="reference"):
-        batch = rows[begin : begin + settings.batch_size]
-        with torch.no_grad(), autocast(model, settings.bf16):
-            logps = pair_logps(model, batch)
-        for row, chosen, rejected in zip(batch, logps.chosen.tolist(), logps.rejected.tolist(), strict=True):
-            scored.append(row._replace(reference_chosen=chosen, reference_rejected=rejected))
-    return scored
-
-
-def pair_objective(loss: Loss) -> Objective:
-    """The weighted mean loss of a batch of pairs, and what its implicit rewards say (accuracy, margin, each reward)."""
-
-    def objective(model: "PreTrainedModel", rows: Sequence[PairRow]) -> "tuple[Tensor, dict[str, float]]":
-        policy = pair_logps(model, rows)
-        like = policy.chosen.new_tensor
-        reference = policy._replace(
-            chosen=like([row.reference_chosen for row in rows]), rejected=like([row.reference_rejected for row in rows])
-        )
-        value = (like([row.weight for row in rows]) * loss(policy, reference)).mean()
-        chosen, rejected = (reward.detach() for reward in loss.rewards(policy, reference))
-        return value, {
-            "tokens": float(sum(len(row.chosen.input_ids) + len(row.rejected.input_ids) for row in rows)),
-            "accuracy": (chosen > rejected).float().mean().item(),
-            "margin": (chosen - rejected).mean().item(),
-            "chosen_reward": chosen.mean().item(),
-            "rejected_reward": rejected.mean().item(),
-        }
-
-    return objective
+def way_of(loss: Loss) -> Way:
+    """The way of losses on pairs, or that of losses on single replies."""
+    match loss:
+        case PairLoss():
+            return Way(encode_pairs, pair_logps, pair_objective(loss))
+        case UnaryLoss():
+            return Way(encode_judged, judged_logps, judged_objective(loss))
+        case _:
+            raise TypeError(f"'{loss.loss}' is neither a PairLoss nor a UnaryLoss")
 
 
 def new_adapter(policy: Checkpoint, rank: int, seed: int) -> "PeftModel":

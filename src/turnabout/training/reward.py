@@ -18,6 +18,7 @@ from turnabout.errors import ModelError
 from turnabout.generation.base import Message
 from turnabout.io import read_json, replacing
 from turnabout.logps import answers, pad
+from turnabout.two_sided import two_sided
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,18 +39,20 @@ def train_reward(
 ) -> tuple[Head, dict[str, Any]]:
     """The head fitted to the kept training pairs (`schemas.PAIRS`), with its accuracy there and on validation pairs.
 
-    With fewer than `MIN_PAIRS` the head is zero, prefers nothing, and the metrics say why.
+    With fewer than `MIN_PAIRS` the head is zero, prefers nothing, and the metrics say why. Pairs that do not compare
+    two replies to one prompt are skipped and counted.
     """
-    kept = pairs.filter("keep").sort("pair_id")
+    kept, skipped = two_sided(pairs.filter("keep").sort("pair_id"))
     train, validation = kept.filter(split="train"), kept.filter(split="validation")
-    counts = {"n_train": train.height, "n_validation": validation.height}
+    counts = {"n_train": train.height, "n_validation": validation.height, "skipped_by_reason": skipped}
     if train.height < MIN_PAIRS:
         weight = np.zeros(checkpoint.model.config.get_text_config().hidden_size, np.float32)
         reason = f"{train.height} training pairs, {MIN_PAIRS} are needed: the head is zero and prefers nothing"
         nothing = {"value": None, "low": None, "high": None, "reason": reason}
         return Head(weight, max_length), {**counts, "train_accuracy": nothing, "validation_accuracy": nothing}
     differences = _differences(checkpoint, train, max_length, batch_size)
-    head = Head(_fit(differences, train["weight"].to_numpy(), l2), max_length)
+    p_win = train["p_win"].fill_null(1.0).to_numpy()
+    head = Head(fit(*either_order(differences, train["weight"].to_numpy(), p_win), l2), max_length)
     held_out = _differences(checkpoint, validation, max_length, batch_size)
     return head, {
         **counts,
@@ -109,7 +112,16 @@ def accuracy(margins: "NDArray[np.floating]") -> dict[str, Any]:
     return {"value": test.statistic, "low": float(interval.low), "high": float(interval.high)}
 
 
-def _fit(differences: "NDArray[np.float32]", weight: "NDArray[np.float64]", l2: float) -> "NDArray[np.float32]":
+def either_order(
+    differences: "NDArray[np.float32]", weight: "NDArray[np.float64]", p_win: "NDArray[np.float64]"
+) -> "tuple[NDArray[np.float32], NDArray[np.float64]]":
+    """Differences and weights of pairs, those of uncertain labels in both orders, each by how likely it is."""
+    turned = p_win < 1
+    weights = np.concatenate([weight * p_win, (weight * (1 - p_win))[turned]])
+    return np.concatenate([differences, -differences[turned]]), weights
+
+
+def fit(differences: "NDArray[np.float32]", weight: "NDArray[np.float64]", l2: float) -> "NDArray[np.float32]":
     """Weights that maximise Σ wᵢ·log σ(θ·dᵢ) − l2·‖θ‖²/2 on standardised differences, scaled back to raw features.
 
     Every difference is given with both signs: the regression needs both classes, and none may be favoured.

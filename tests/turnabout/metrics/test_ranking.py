@@ -19,7 +19,7 @@ def checkpoint(tiny_checkpoint: Path) -> Checkpoint:
     return load(tiny_checkpoint, "float32")
 
 
-def pair(pair_id: str, chosen: str, rejected: str, **columns: Any) -> dict[str, Any]:
+def pair(pair_id: str, chosen: str, rejected: str | None, **columns: Any) -> dict[str, Any]:
     known = {"pair_id": pair_id, "conversation_id": pair_id, "user_key": pair_id, "split": "validation", "keep": True}
     return dict.fromkeys(schemas.PAIRS) | known | {"prompt": PROMPT, "chosen": chosen, "rejected": rejected} | columns
 
@@ -58,3 +58,10 @@ def test_training_users_and_dropped_pairs_are_left_out(checkpoint: Checkpoint) -
         "n": 0,
         "reason": "no kept pair of validation users",
     }
+
+
+def test_what_cannot_be_ranked_is_skipped_and_counted(checkpoint: Checkpoint) -> None:
+    liked, joint = pair("b", "ok", None), pair("c", "ok", "no", rejected_prompt=PROMPT)
+    assert ranking_accuracy(checkpoint, frame(pair("a", "ok", "no"), liked, joint), 2, 10, 1).n == 1
+    reason = "no kept pair of validation users to rank: 1 with different prompts; 1 with one reply alone"
+    assert ranking_accuracy(checkpoint, frame(liked, joint), 2, 10, 1).reason == reason

@@ -5,13 +5,15 @@ import pytest
 from turnabout.errors import ModelError
 from turnabout.losses.dpo import DPO
 from turnabout.training.gate import must_learn
-from turnabout.training.preference import encode_pairs, new_adapter, pair_objective, with_reference
+from turnabout.training.paired import encode_pairs, pair_logps, pair_objective
+from turnabout.training.preference import new_adapter
+from turnabout.training.reference import with_reference
 
 
 @pytest.fixture
 def attempt(tiny, settings, tmp_path):
     def run(pairs, steps):
-        rows = with_reference(tiny.model, encode_pairs(tiny.chat, pairs, 100)[0], settings)
+        rows = with_reference(tiny.model, encode_pairs(tiny.chat, pairs, 100)[0], settings, pair_logps)
         gate = settings._replace(schedule="constant", epochs=steps, max_steps=steps)
         return must_learn(new_adapter(tiny, 4, 7), rows, pair_objective(DPO()), gate, tmp_path / "gate")
 

@@ -1,4 +1,4 @@
-"""Preference training on the tiny model: rows, reference, adapter, and the empty case."""
+"""Preference training on the tiny model: adapter, curve, resuming, and the empty case."""
 
 import json
 
@@ -9,20 +9,13 @@ from transformers import TrainerCallback
 
 from turnabout import backbones, schemas
 from turnabout.io import read_json
-from turnabout.logps import pad, token_logps
 from turnabout.losses.dpo import DPO
 from turnabout.losses.simpo import SimPO
 from turnabout.training import loop
 from turnabout.training.loop import train
-from turnabout.training.preference import (
-    CURVE,
-    encode_pairs,
-    new_adapter,
-    pair_objective,
-    save_adapter,
-    train_assistant,
-    with_reference,
-)
+from turnabout.training.paired import encode_pairs, pair_logps, pair_objective
+from turnabout.training.preference import CURVE, new_adapter, save_adapter, train_assistant
+from turnabout.training.reference import with_reference
 
 TWO = [("hi", "good", "bad"), ("yo", "fine", "ugly")]
 
@@ -44,48 +37,6 @@ def logits(model):
         return model(torch.tensor([[3, 1, 4, 1, 5]])).logits
 
 
-def test_rows_hold_both_answers_after_one_prompt_with_the_answer_as_target(tiny, pairs) -> None:
-    (row,), dropped = encode_pairs(tiny.chat, pairs(("hi", "good", "bad"), weight=0.5), 100)
-    head = "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n"
-    assert tiny.tokenizer.decode(row.chosen.input_ids) == head + "good<|im_end|>"
-    assert tiny.tokenizer.decode(row.rejected.input_ids) == head + "bad<|im_end|>"
-    assert (sum(row.chosen.is_target), sum(row.rejected.is_target), row.weight) == (5, 4, 0.5)
-    assert not dropped
-
-
-def test_pairs_that_cannot_teach_leave_with_a_reason(tiny, pairs) -> None:
-    frame = pairs(("hi", "same", "same"), ("hi", " ", "bad"), ("hi", "good", "x" * 80), ("hi", "good", "bad"))
-    rows, dropped = encode_pairs(tiny.chat, frame, 100)
-    assert len(rows) == 1
-    assert dropped == {"chosen equals rejected": 1, "empty completion": 1, "longer than max_length": 1}
-
-
-def test_only_kept_training_pairs_are_rows(tiny, pairs) -> None:
-    frame = pl.concat([pairs(*TWO), pairs(*TWO, keep=False), pairs(*TWO, split="validation")])
-    assert len(encode_pairs(tiny.chat, frame, 100)[0]) == 2
-
-
-def test_reference_is_the_models_own_sum_over_the_answer(tiny, pairs, settings) -> None:
-    (row,) = with_reference(tiny.model, encode_pairs(tiny.chat, pairs(TWO[0]), 100)[0], settings)
-    assert row.reference_chosen == pytest.approx(token_logps(tiny.model, pad([row.chosen])).sum().item(), abs=1e-4)
-    assert row.reference_rejected == pytest.approx(token_logps(tiny.model, pad([row.rejected])).sum().item(), abs=1e-4)
-
-
-def test_an_untrained_adapter_has_margin_zero_and_the_loss_of_a_coin(tiny, pairs, settings) -> None:
-    rows = with_reference(tiny.model, encode_pairs(tiny.chat, pairs(*TWO), 100)[0], settings)
-    loss, metrics = pair_objective(DPO())(new_adapter(tiny, 4, 7), rows)
-    assert loss.item() == pytest.approx(0.693147, abs=1e-5)  # log 2
-    assert metrics["margin"] == pytest.approx(0, abs=1e-5)
-
-
-def test_a_pairs_weight_multiplies_its_loss(tiny, pairs, settings) -> None:
-    rows = with_reference(tiny.model, encode_pairs(tiny.chat, pairs(*TWO), 100)[0], settings)
-    # log 2 each at the start: (3·log 2 + 0·log 2) / 2
-    weighted = [rows[0]._replace(weight=3.0), rows[1]._replace(weight=0.0)]
-    loss, _ = pair_objective(DPO())(new_adapter(tiny, 4, 7), weighted)
-    assert loss.item() == pytest.approx(1.5 * 0.693147, abs=1e-5)
-
-
 def test_training_moves_the_margin_up_and_says_what_it_did(trained) -> None:
     assistant = trained(epochs=10)
     assert assistant.history.columns == CURVE
@@ -103,6 +54,10 @@ def test_a_loss_without_a_reference_trains_too(trained) -> None:
 
 def test_one_pair_is_enough(trained, pairs) -> None:
     assert trained(pairs(TWO[0])).metrics["n_pairs"] == 1
+
+
+def test_labels_in_doubt_do_not_fail_the_gate(trained, pairs) -> None:
+    assert trained(pairs(*TWO, p_win=0.5)).metrics["gate"]["passed"]
 
 
 def test_saved_adapter_gives_the_trained_model_back(trained, tiny_checkpoint, tmp_path) -> None:
@@ -136,7 +91,7 @@ def test_a_killed_training_goes_on_with_the_same_adapter(tiny, settings, pairs, 
                 raise Killed
 
     monkeypatch.setattr(loop, "CHECKPOINT_STEPS", 2)
-    rows = with_reference(tiny.model, encode_pairs(tiny.chat, pairs(*TWO), 100)[0], settings)
+    rows = with_reference(tiny.model, encode_pairs(tiny.chat, pairs(*TWO), 100)[0], settings, pair_logps)
 
     def run(work, *callbacks):
         adapter = new_adapter(tiny, 4, 7)

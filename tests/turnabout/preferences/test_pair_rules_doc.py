@@ -1,0 +1,60 @@
+"""docs/pair_rules.md: every rule has a section whose fragments, merged into the `params.yaml` that ships, are valid."""
+
+import re
+from pathlib import Path
+
+import networkx as nx
+import pytest
+import yaml
+
+from benchmarks.arms import GUIDE, ROOT, fragments, merged, project
+from stages.construct import TABLES
+from turnabout.params import Params
+from turnabout.preferences import RULES
+from turnabout.preferences.base import NOTHING_MORE
+from turnabout.repro import stage_graph
+
+TEXT = GUIDE.read_text(encoding="utf-8")
+SECTIONS = dict(re.findall(r"^## (\S+)\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL))
+SHIPPED = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("rule", sorted(RULES))
+def test_the_fragments_of_a_rule_are_valid_and_use_it(rule: str) -> None:
+    assert rule in SECTIONS, f"docs/pair_rules.md has no section '## {rule}'"
+    shown = fragments(SECTIONS[rule])
+    for fragment in shown:
+        arms = SHIPPED["arms"] | fragment["arms"]
+        augment = SHIPPED["augment"] | fragment.get("augment", {})
+        Params.model_validate({**SHIPPED, "augment": augment, "arms": arms})
+    assert rule in {arm["construct"]["rule"] for fragment in shown for arm in fragment["arms"].values()}
+
+
+@pytest.fixture(scope="module")
+def graph(tmp_path_factory: pytest.TempPathFactory) -> nx.DiGraph:
+    """The graph with all arms of the guide side by side."""
+    place = tmp_path_factory.mktemp("arms")
+    project(place, merged(SHIPPED, fragments(TEXT)))
+    return stage_graph(place)
+
+
+def test_an_arm_waits_for_what_its_rule_needs_and_for_nothing_else(graph: nx.DiGraph) -> None:
+    arms = Params.model_validate(merged(SHIPPED, fragments(TEXT))).arms
+    for name, arm in arms.items():
+        deps = set(graph.nodes[f"construct@{name}"]["stage"].deps)
+        inputs = {path for path in deps if path.startswith(("data/", "models/"))}
+        logs = {"data/messages", "data/splits.parquet", "data/feedback.parquet", "models/backbone"}
+        assert inputs == logs | {arm.reads, f"models/{arm.policy}"}
+        assert f"src/turnabout/preferences/{arm.construct.rule}.py" in deps
+        assert graph.has_edge(f"construct@{name}", f"train_assistant@{name}")
+
+
+def test_the_stage_knows_every_table_that_an_arm_of_the_guide_reads() -> None:
+    arms = Params.model_validate(merged(SHIPPED, fragments(TEXT))).arms.values()
+    tables = {Path(arm.reads).stem for arm in arms if Path(arm.reads).parent == Path("data")}
+    assert tables - {Path(NOTHING_MORE).stem} <= set(TABLES)
+
+
+def test_a_second_round_waits_for_the_assistant_of_the_first(graph: nx.DiGraph) -> None:
+    assert graph.has_edge("train_assistant@drift", "construct@drift_2")
+    assert graph.has_edge("train_assistant@drift", "train_assistant@drift_2")

@@ -1,0 +1,95 @@
+"""Reward-augmented pairs: two goals per pair, what each prefers, and which arms cannot be augmented."""
+
+from collections.abc import Callable
+from typing import Any
+
+import polars as pl
+import pytest
+
+from turnabout import schemas
+from turnabout.errors import DataError
+from turnabout.preferences import Material
+from turnabout.preferences.reward_augmented import BEST, RewardAugmented, towards
+
+ASKED = [{"role": "user", "content": "Open when?"}]
+
+
+def pair(name: str, r_chosen: float | None, r_rejected: float | None, **columns: Any) -> dict[str, Any]:
+    known = {
+        "pair_id": name,
+        "conversation_id": name,
+        "reply_index": 1,
+        "split": "train",
+        "prompt": ASKED,
+        "weight": 0.5,
+    }
+    sides = {"chosen": "at nine", "rejected": "no idea", "r_chosen": r_chosen, "r_rejected": r_rejected, "keep": True}
+    return {**dict.fromkeys(schemas.PAIRS), **known, **sides, **columns}
+
+
+@pytest.fixture
+def augmented(material: Callable[..., Material]) -> Callable[..., pl.DataFrame]:
+    def build(*rows: dict[str, Any]) -> pl.DataFrame:
+        return RewardAugmented(arm="ratings").pairs(material(reads=pl.DataFrame(rows, schema=schemas.PAIRS)))
+
+    return build
+
+
+def test_each_goal_prefers_the_side_that_has_its_score(augmented: Callable[..., pl.DataFrame]) -> None:
+    # Ends of the scale: 1 star is 1, 5 stars are 10; 3 stars are 1 + 9·(3 − 1)/(5 − 1) = 5.5, rounded to the even 6.
+    built = augmented(pair("a", 5.0, 1.0), pair("b", 5.0, 3.0))
+    columns = ["pair_id", "chosen", "rejected", "r_chosen", "r_rejected", "margin", "keep"]
+    assert built.select(columns).rows() == [
+        ("reward_augmented:a:chosen", "at nine", "no idea", 0.0, -81.0, 81.0, True),
+        ("reward_augmented:a:rejected", "no idea", "at nine", 0.0, -81.0, 81.0, True),
+        ("reward_augmented:b:chosen", "at nine", "no idea", 0.0, -16.0, 16.0, True),
+        ("reward_augmented:b:rejected", "no idea", "at nine", 0.0, -16.0, 16.0, True),
+    ]
+    goals = [prompt[0]["content"] for prompt in built["prompt"].to_list()]
+    assert [f"scored {goal} on" in told for goal, told in zip((10, 1, 10, 6), goals, strict=True)] == [True] * 4
+    assert [prompt[1:] for prompt in built["prompt"].to_list()] == [ASKED] * 4
+    assert built["weight"].to_list() == [0.5] * 4
+
+
+def test_scores_beyond_those_of_training_are_at_an_end_of_the_scale(augmented: Callable[..., pl.DataFrame]) -> None:
+    built = augmented(pair("a", 1.0, 0.0), pair("v", 9.0, -9.0, split="validation"))
+    assert built["margin"].to_list() == [81.0] * 4  # of both: 10 against 1
+
+
+def test_scores_that_become_one_cannot_tell_the_sides_apart(augmented: Callable[..., pl.DataFrame]) -> None:
+    built = augmented(pair("a", 100.0, 0.0), pair("b", 50.1, 50.0))
+    assert built["reason"].to_list() == [None, None, "same score", "same score"]
+    assert augmented(pair("a", 1.0, 1.0))["reason"].to_list() == ["same score"] * 2
+    assert augmented(pair("a", 0.0, 1.0))["reason"].to_list() == ["score against the pair"] * 2
+
+
+def test_a_side_with_a_prompt_of_its_own_keeps_it(augmented: Callable[..., pl.DataFrame]) -> None:
+    other = [{"role": "user", "content": "Closed when?"}]
+    high, low = augmented(pair("a", 5.0, 1.0, rejected_prompt=other)).to_dicts()
+    assert (high["prompt"], high["rejected_prompt"]) == (towards(ASKED, 10), towards(other, 10))
+    assert (low["prompt"], low["rejected_prompt"]) == (towards(other, 1), towards(ASKED, 1))
+
+
+def test_what_the_other_arm_dropped_is_not_augmented(augmented: Callable[..., pl.DataFrame]) -> None:
+    assert augmented(pair("a", 5.0, None, keep=False, reason="tie")).is_empty()
+    assert augmented().schema == schemas.PAIRS
+
+
+def test_an_arm_without_scores_of_both_sides_is_refused_by_name(augmented: Callable[..., pl.DataFrame]) -> None:
+    with pytest.raises(
+        DataError, match=r"1 of 2 pairs of arm 'ratings' lack a score .* such as ratings, repair or joint"
+    ):
+        augmented(pair("a", 5.0, 1.0), pair("b", 5.0, None))
+    with pytest.raises(DataError, match="1 of 1 pairs"):
+        augmented(pair("a", 5.0, 1.0, rejected=None))
+
+
+def test_the_goal_stands_in_front_of_a_system_message_there_is() -> None:
+    (system, user) = towards([{"role": "system", "content": "Be kind."}, *ASKED], BEST)
+    assert system["content"].startswith("Write a reply that would be scored 10 on a scale from 1 to 10.")
+    assert system["content"].endswith("\n\nBe kind.")
+    assert user == ASKED[0]
+
+
+def test_it_reads_the_pairs_of_the_arm_it_names() -> None:
+    assert RewardAugmented(arm="ratings").reads == "data/pairs/ratings.parquet"
