@@ -5,6 +5,12 @@ To have them in a folder of their own:
     pip install --no-deps --target .peers gaoya datasketch py3langid pycld2 lingua-language-detector \
         better-profanity profanex alt-profanity-check
     PYTHONPATH=.peers python -m benchmarks.near_duplicates
+
+For `benchmarks.follow_up_speed` also lm-eval with what it imports:
+
+    pip install --no-deps --target .peers lm_eval evaluate sacrebleu rouge_score sqlitedict pytablewriter \
+        more-itertools word2number DataProperty tabledata tcolorpy typepy mbstrdecoder pathvalidate portalocker \
+        absl-py nltk lxml chardet
 """
 
 from collections.abc import Callable, Mapping

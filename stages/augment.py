@@ -1,18 +1,26 @@
-"""Stage: replies that drew dissatisfaction in; critiques and rationales of them, kept or dropped with a reason, out."""
+"""Stage: logs and the feedback in them in; what augmenters wrote about them, kept or dropped with a reason, out."""
 
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 
 from stages._command import command
-from stages._models import open_generator
+from stages._models import open_author, open_generator
 from turnabout import schemas
-from turnabout.augment.base import Logs, Writing
+from turnabout.augment.base import Logs, Writing, annotations, yielded
 from turnabout.criticised import criticised_replies, first_per_split
 from turnabout.io import read_frame, write_frame, write_json
 from turnabout.params import load_params
 
-TABLES = {"critiques": schemas.CRITIQUES, "rationales": schemas.RATIONALES}
+TABLES = {
+    "critiques": schemas.CRITIQUES,
+    "rationales": schemas.RATIONALES,
+    "ratings": schemas.RATINGS,
+    "refinements": schemas.REFINEMENTS,
+    "hindsights": schemas.HINDSIGHTS,
+    "preferences": schemas.PREFERENCES,
+}
 
 
 def main(
@@ -20,8 +28,13 @@ def main(
     splits: Path,
     feedback: Path,
     model: Path,
+    user: Path,
     critiques: Path,
     rationales: Path,
+    ratings: Path,
+    refinements: Path,
+    hindsights: Path,
+    preferences: Path,
     metrics: Path,
     params: Path = Path("params.yaml"),
 ) -> None:
@@ -32,23 +45,32 @@ def main(
     found = said, held, read_frame(feedback, schemas.FEEDBACK).join(held, on="conversation_id", how="semi")
     criticised = criticised_replies(*found, settings.weak)
     chosen = first_per_split(criticised, settings.max_replies)
-    tables = {name: pl.DataFrame(schema=schema) for name, schema in TABLES.items()}
-    if chosen.height:
-        author = open_generator(model, loaded.backbone.dtype, "assistant", settings.batch_size)
-        limits = settings.max_prompt_tokens, settings.max_new_tokens, settings.batch_size
-        for augmenter in settings.augmenters:
-            written = augmenter.annotate(Logs(*found, chosen, tables), Writing(author, *limits, loaded.seed))
-            tables[augmenter.writes] = written
-    for name, path in {"critiques": critiques, "rationales": rationales}.items():
+    dtype, batch_size = loaded.backbone.dtype, settings.batch_size
+    open_other = partial(open_author, folder=model, dtype=dtype, batch_size=batch_size)
+    writing = Writing(
+        open_other(settings.author),
+        settings.max_prompt_tokens,
+        settings.max_new_tokens,
+        batch_size,
+        loaded.seed,
+        open_other,
+        partial(open_generator, user, dtype, "user", batch_size),
+    )
+    nothing = {name: schema.to_frame() for name, schema in TABLES.items()}
+    tables = annotations(settings.augmenters, Logs(*found, chosen, nothing), writing)
+    outs = {
+        "critiques": critiques,
+        "rationales": rationales,
+        "ratings": ratings,
+        "refinements": refinements,
+        "hindsights": hindsights,
+        "preferences": preferences,
+    }
+    for name, path in outs.items():
         write_frame(tables[name], path, TABLES[name])
-    yields = {name: counts(table) for name, table in tables.items()}
+    more = {augmenter.writes: augmenter.figures(tables[augmenter.writes]) for augmenter in settings.augmenters}
+    yields = {name: {**yielded(table), **more.get(name, {})} for name, table in tables.items()}
     write_json({"n_criticised": criticised.height, "n_replies": chosen.height, **yields}, metrics)
-
-
-def counts(table: pl.DataFrame) -> dict[str, int | dict[str, int]]:
-    """Rows, rows kept, and how many were dropped for each reason."""
-    reasons = table.drop_nulls("reason").group_by("reason").len().sort("reason")
-    return {"n": table.height, "kept": int(table["kept"].sum()), "dropped_by_reason": dict(reasons.iter_rows())}
 
 
 if __name__ == "__main__":

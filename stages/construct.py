@@ -3,14 +3,26 @@
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from stages._command import command
-from stages._models import open_generator
+from stages._models import open_author, open_generator
 from turnabout import backbones, schemas
+from turnabout.generation import Generator
+from turnabout.generation.local import LocalGenerator
+from turnabout.generation.nobody import NOBODY
 from turnabout.io import read_frame, write_frame, write_json
-from turnabout.params import load_params
-from turnabout.preferences import Material
+from turnabout.params import Construct, load_params
+from turnabout.preferences import Material, Rule
+from turnabout.preferences.base import NOTHING_MORE
+from turnabout.quality import screened, summary
+
+#: Tables of other stages that a rule may read, by file name.
+TABLES = {
+    "critiques": schemas.CRITIQUES,
+    "hindsights": schemas.HINDSIGHTS,
+    "preferences": schemas.PREFERENCES,
+    "ratings": schemas.RATINGS,
+    "refinements": schemas.REFINEMENTS,
+}
 
 
 def main(
@@ -19,44 +31,59 @@ def main(
     splits: Path,
     feedback: Path,
     policy: Path,
+    model: Path,
     reads: Path,
     pairs: Path,
     metrics: Path,
     params: Path = Path("params.yaml"),
 ) -> None:
     loaded = load_params(params)
-    settings, dtype = loaded.construct, loaded.backbone.dtype
-    writer = open_generator(policy, dtype, "assistant", settings.batch_size)
+    settings, dtype, rule = loaded.construct, loaded.backbone.dtype, loaded.arm(arm).construct
+    writer, judge = opened(rule, settings, policy, model, dtype)
     material = Material(
         read_frame(messages, schemas.MESSAGES),
         read_frame(splits, schemas.SPLITS),
         read_frame(feedback, schemas.FEEDBACK),
-        read_frame(reads, schemas.CRITIQUES) if reads.suffix == ".parquet" else backbones.load(reads, dtype),
+        what_it_reads(reads, dtype),
         writer,
-        writer.checkpoint.chat,
+        backbones.load_chat(policy),
         settings.max_prompt_tokens,
         settings.max_new_tokens,
         settings.batch_size,
         loaded.seed,
+        judge,
     )
-    built = loaded.arm(arm).construct.pairs(material)
-    write_frame(built, pairs, schemas.PAIRS)
-    write_json(counts(built), metrics)
+    judged = screened(
+        rule.pairs(material),
+        material.messages,
+        settings.quality,
+        lambda: writer.checkpoint if isinstance(writer, LocalGenerator) else backbones.load(policy, dtype),
+        settings.batch_size,
+        loaded.seed,
+    )
+    write_frame(judged.pairs, pairs, schemas.PAIRS)
+    write_json(summary(judged, material.messages, loaded.seed), metrics)
 
 
-def counts(built: pl.DataFrame) -> dict[str, Any]:
-    """Yield of one arm: pairs built, kept by split, dropped by reason, mean margin and lengths of what is kept."""
-    kept = built.filter("keep")
-    lengths = kept.select(pl.col("chosen", "rejected").str.len_chars().mean())
-    return {
-        "n_pairs": built.height,
-        "n_kept": kept.height,
-        "kept_by_split": dict(kept.group_by("split").len().sort("split").iter_rows()),
-        "dropped_by_reason": dict(built.drop_nulls("reason").group_by("reason").len().sort("reason").iter_rows()),
-        "mean_margin": kept["margin"].mean(),
-        "mean_chosen_characters": lengths["chosen"].item(),
-        "mean_rejected_characters": lengths["rejected"].item(),
-    }
+def opened(rule: Rule, settings: Construct, policy: Path, model: Path, dtype: str) -> tuple[Generator, Generator]:
+    """The policy and the judge, each only where the rule asks it; one that is both is opened once."""
+    writer: Generator = NOBODY
+    if "policy" in rule.needs:
+        writer = open_generator(policy, dtype, "assistant", settings.batch_size)
+    if "judge" not in rule.needs:
+        return writer, NOBODY
+    if writer is not NOBODY and settings.judge.generator == "local" and policy == model:
+        return writer, writer
+    return writer, open_author(settings.judge, model, dtype, settings.batch_size)
+
+
+def what_it_reads(path: Path, dtype: str) -> Any:
+    """The output an arm `reads`, by what it names: a model's checkpoint, a table, or None for no more than the logs."""
+    if path.as_posix() == NOTHING_MORE:
+        return None
+    if path.suffix != ".parquet":
+        return backbones.load(path, dtype)
+    return read_frame(path, schemas.PAIRS if path.parent.name == "pairs" else TABLES[path.stem])
 
 
 if __name__ == "__main__":

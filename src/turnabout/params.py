@@ -17,6 +17,9 @@ from turnabout.config import Section, config_error, resolve
 from turnabout.errors import ConfigError
 from turnabout.feedback import MINERS, Miner
 from turnabout.feedback.signals import WeakCategory
+from turnabout.generation.authors import AnyAuthor
+from turnabout.preferences.base import NOTHING_MORE
+from turnabout.quality.settings import Quality
 from turnabout.sources import SOURCES, Source
 
 AnySource = Annotated[SerializeAsAny[Source], BeforeValidator(partial(resolve, SOURCES, "format"))]
@@ -116,7 +119,9 @@ class Mine(Section):
     min_precision: MinPrecision
     """What people's labels, where there are any, must show of decisions before pairs are built on them."""
     model: str
-    """Output of the graph that miners read with which need a language model; not opened unless one does."""
+    """Output of the graph whose likelihoods miners use which need a language model; not opened unless one does."""
+    author: AnyAuthor
+    """Who reads follow-ups for a miner that asks questions about them (`rubric`)."""
     batch_size: Count
     """Prompts at once of that model."""
 
@@ -128,6 +133,8 @@ class PerSplit(Section):
 
 
 class Intend(Section):
+    author: AnyAuthor
+    """Who names the intents."""
     conversations: PerSplit
     """Most conversations per split that get an intent (and are flipped); null means all."""
     max_prompt_tokens: Count
@@ -154,6 +161,10 @@ class TrainUser(Section):
 
 
 class Augment(Section):
+    author: AnyAuthor
+    """Who writes what augmenters ask for."""
+    user: str
+    """Output of the graph that speaks as the user where follow-ups score revisions; not opened unless they do."""
     augmenters: list[AnyAugmenter]
     weak: list[WeakCategory]
     """Categories of weak dissatisfaction (`clarification`, `revision`) whose replies are worked on too."""
@@ -176,10 +187,14 @@ class Augment(Section):
 
 
 class Construct(Section):
+    judge: AnyAuthor
+    """Who answers the questions of rules that ask a judge."""
     max_prompt_tokens: Count
     """Longest prompt of a pair, in tokens; older messages are dropped first."""
     max_new_tokens: Count
     batch_size: Count
+    quality: Quality
+    """What every arm's pairs are measured by, and what drops them."""
 
 
 class TrainAssistant(Section):
@@ -271,11 +286,20 @@ class Params(Section):
         wanted = self.augment.weak
         for name, arm in self.arms.items():
             came = getattr(arm.construct, "weak", wanted)
-            if set(came) != set(wanted):
+            if arm.reads != NOTHING_MORE and set(came) != set(wanted):
                 raise ValueError(
                     f"arms.{name}.construct.weak: {came} but augment.weak is {wanted}; "
                     f"{arm.construct.rule} would get replies without critiques, or miss some; make both the same"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _tables_of_arms_are_written(self) -> "Params":
+        tables = {f"data/{table}.parquet": table for table in AUGMENTERS}
+        written = {augmenter.writes for augmenter in self.augment.augmenters}
+        for name, arm in self.arms.items():
+            if arm.reads in tables and (table := tables[arm.reads]) not in written:
+                raise ValueError(f"arms.{name} reads {arm.reads}, but augment.augmenters has no {{writes: {table}}}")
         return self
 
 

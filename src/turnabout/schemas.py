@@ -105,7 +105,23 @@ USER_SAMPLES = pl.Schema(
     }
 )
 
-#: One critique of one dissatisfying reply; `kept` is false where a check failed, and `reason` says which.
+#: One critic's point about a reply (an Analytical Critique Unit); `location` is a quote of the reply, `severity` 1 to 5.
+#: `label` is its quality. A unit without a `reason` went into the critique; one without words is an unusable answer.
+UNIT = pl.Struct(
+    {
+        "critic": pl.String(),
+        "location": pl.String(),
+        "flaw": pl.String(),
+        "suggestion": pl.String(),
+        "criterion": pl.String(),
+        "severity": pl.Int32(),
+        "label": pl.String(),
+        "reason": pl.String(),
+    }
+)
+
+#: One critique of one dissatisfying reply; `kept` is false where a check failed, and `reason` says which. `units` is null
+#: where it was written as one sentence. `gain` is how much better revisions are that follow it, null where not tried.
 CRITIQUES = pl.Schema(
     {
         "conversation_id": pl.String(),
@@ -113,17 +129,28 @@ CRITIQUES = pl.Schema(
         "flaw": pl.String(),
         "author": pl.String(),
         "prompt_version": pl.String(),
+        "units": pl.List(UNIT),
+        "gain": pl.Float64(),
         "kept": pl.Boolean(),
         "reason": pl.String(),
     }
 )
 
-#: One rationale: why a better reply would have been preferred to the logged one.
+#: One rationale: why `better` is preferred to the logged reply or, where it is null, what a better reply would do.
+#: `kind` is general | specific. Of a pair, the author saw the better reply as A where `order` is `cr`, as B where it is
+#: `rc`; `flipped` is what it argued for the other reply, and either conviction how far that won it over (nats of log-odds,
+#: or -1 to 1 where it was asked for its verdict).
 RATIONALES = pl.Schema(
     {
         "conversation_id": pl.String(),
         "reply_index": pl.Int32(),
+        "better": pl.String(),
+        "kind": pl.String(),
+        "order": pl.String(),
         "rationale": pl.String(),
+        "flipped": pl.String(),
+        "conviction": pl.Float64(),
+        "conviction_flipped": pl.Float64(),
         "author": pl.String(),
         "prompt_version": pl.String(),
         "kept": pl.Boolean(),
@@ -131,11 +158,91 @@ RATIONALES = pl.Schema(
     }
 )
 
-#: One preference pair of one arm. Kept or dropped, it has a `reason`; `evidence` is the user's message that caused it.
+#: One text rated for one aspect. `text` could stand at `reply_index`: the logged reply or another one, as `origin` says
+#: (logged | edit | refinement | alternative); `place` is where among the reply's texts the judge saw it. `rating` is 1 to
+#: 5, null where not kept; `overall` is the mean over all aspects, null where one is missing.
+RATINGS = pl.Schema(
+    {
+        "conversation_id": pl.String(),
+        "reply_index": pl.Int32(),
+        "origin": pl.String(),
+        "text": pl.String(),
+        "aspect": pl.String(),
+        "place": pl.Int32(),
+        "rating": pl.Float64(),
+        "rationale": pl.String(),
+        "overall": pl.Float64(),
+        "author": pl.String(),
+        "prompt_version": pl.String(),
+        "kept": pl.Boolean(),
+        "reason": pl.String(),
+    }
+)
+
+#: One refinement of one dissatisfying reply. `method` is ilf | spar; `critique` is the kept critique it was told of, null
+#: where there was none. `score` is how sure the author is, 0 to 1, that it meets the complaint, null where it failed a
+#: check; `score_before` is the same of the criticised reply. `depth` counts refinements one after another; `similarity`,
+#: 0 to 1, is the normalised edit similarity to the criticised reply.
+REFINEMENTS = pl.Schema(
+    {
+        "conversation_id": pl.String(),
+        "reply_index": pl.Int32(),
+        "method": pl.String(),
+        "refined": pl.String(),
+        "critique": pl.String(),
+        "score": pl.Float64(),
+        "score_before": pl.Float64(),
+        "depth": pl.Int32(),
+        "similarity": pl.Float64(),
+        "author": pl.String(),
+        "prompt_version": pl.String(),
+        "kept": pl.Boolean(),
+        "reason": pl.String(),
+    }
+)
+
+#: One dissatisfying reply rewritten by somebody who knew what the user said afterwards: `n_later` messages of theirs were
+#: shown. `score`, `score_before` and `similarity` as of a refinement.
+HINDSIGHTS = pl.Schema(
+    {
+        "conversation_id": pl.String(),
+        "reply_index": pl.Int32(),
+        "hindsight": pl.String(),
+        "n_later": pl.Int32(),
+        "score": pl.Float64(),
+        "score_before": pl.Float64(),
+        "similarity": pl.Float64(),
+        "author": pl.String(),
+        "prompt_version": pl.String(),
+        "kept": pl.Boolean(),
+        "reason": pl.String(),
+    }
+)
+
+#: What one user wants of replies, as a list of wishes, for one dissatisfying reply. `whole` is true where all feedback of
+#: the conversation was summarised, false where only that up to the reaction to this reply was: `n_feedback` signals.
+#: `dropped` has the reason of every wish that was left out.
+PREFERENCES = pl.Schema(
+    {
+        "conversation_id": pl.String(),
+        "reply_index": pl.Int32(),
+        "user_preferences": pl.List(pl.String()),
+        "whole": pl.Boolean(),
+        "n_feedback": pl.Int32(),
+        "dropped": pl.List(pl.String()),
+        "author": pl.String(),
+        "prompt_version": pl.String(),
+        "kept": pl.Boolean(),
+        "reason": pl.String(),
+    }
+)
+
+#: One preference pair of one arm. Kept or dropped, it has a `reason`; `evidence` is the user's message that caused it, or
+#: in brackets what they did. A judged reply alone has one side: `chosen` where it was liked, else `rejected`.
 #: `rejected_prompt` is null where both replies follow `prompt`. `r_chosen` and `r_rejected` are what the rule's own
 #: measure gave both sides (its unit is the rule's), `margin` their difference. `difficulty` is the untrained policy's
-#: log π(rejected) − log π(chosen) in nats: above 0 it ranks the pair wrongly. Columns of
-#: quality are null where nobody asked for them.
+#: log π(rejected) − log π(chosen) in nats: above 0 it ranks the pair wrongly. `p_win` is the probability that the chosen
+#: side is the better one; null is certain. Columns of quality are null where nobody asked for them.
 PAIRS = pl.Schema(
     {
         "pair_id": pl.String(),
@@ -151,6 +258,7 @@ PAIRS = pl.Schema(
         "r_rejected": pl.Float64(),
         "margin": pl.Float64(),
         "weight": pl.Float64(),
+        "p_win": pl.Float64(),
         "strength_mean": pl.Float64(),
         "strength_std": pl.Float64(),
         "ches": pl.Float64(),

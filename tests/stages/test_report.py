@@ -48,7 +48,7 @@ def test_a_run_with_nothing_in_it_still_gets_its_page(folder: Path) -> None:
     page = run(folder)
 
     assert '<td class="n">16</td>' in page  # 12 conversations and 4 rejected records were read
-    assert all(f"Pairs of arm {arm}: examples" in page for arm in ARMS)
+    assert all(f"Pairs of arm {arm}</h3>" in page for arm in ARMS)
 
 
 def test_a_curve_is_drawn_from_its_file(folder: Path) -> None:

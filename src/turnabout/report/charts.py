@@ -12,6 +12,9 @@ from turnabout.report.svg import DSAT, INK, LINE, NOISE, SAT, SERIES, drawing
 #: Height of one row of a chart, and of what stands below the rows, in inches.
 ROW, FOOT = 0.42, 0.75
 
+#: Entries of a legend side by side.
+ENTRIES = 3
+
 
 class Dot(NamedTuple):
     """One row of an interval chart. Rows of the same `series` share a colour; -1 is the grey of noise."""
@@ -73,16 +76,35 @@ def bands(name: str, alt: str, lines: Mapping[str, pl.DataFrame], x: str, y: str
 
 
 def curves(name: str, alt: str, lines: Mapping[str, pl.DataFrame], y: str, labels: tuple[str, str]) -> Markup:
-    """Per frame its `y` by `step`, faint, and a running mean over a tenth of the steps, strong."""
+    """Per frame its `y` by `step`, faint, and a running mean over a tenth of the steps, strong.
+
+    Lines are dashed from where the colours repeat.
+    """
 
     def draw(axes: Any) -> None:
-        for color, (label, points) in zip(_colors(lines), lines.items(), strict=True):
+        for i, (label, points) in enumerate(lines.items()):
+            color, style = SERIES[i % len(SERIES)], "-" if i < len(SERIES) else "--"
             smooth = points[y].rolling_mean(max(1, points.height // 10), min_samples=1, center=True)
             axes.plot(points["step"], points[y], color=color, linewidth=1, alpha=0.3)
-            axes.plot(points["step"], smooth, color=color, linewidth=2.2, label=label)
+            axes.plot(points["step"], smooth, style, color=color, linewidth=2.2, label=label)
         _finish(axes, labels)
 
-    return drawing(name, alt, 3.0, draw)
+    return drawing(name, alt, 2.8 + 0.24 * -(-len(lines) // ENTRIES), draw)
+
+
+def histogram(name: str, alt: str, values: Sequence[float], labels: tuple[str, str]) -> Markup:
+    """How many values lie where, in at most 20 bins; a line where they are zero."""
+
+    def draw(axes: Any) -> None:
+        axes.hist(values, bins=min(20, max(5, len(values) // 4)), color=SERIES[0], alpha=0.75, rwidth=0.92)
+        if min(values) < 0 < max(values):
+            axes.axvline(0, color=INK, linewidth=1)
+        axes.yaxis.get_major_locator().set_params(integer=True)
+        axes.set_xlabel(labels[0])
+        axes.set_ylabel(labels[1])
+        axes.grid(axis="y", color=LINE)
+
+    return drawing(name, alt, 2.2, draw)
 
 
 def _colors(lines: Mapping[str, pl.DataFrame]) -> list[str]:
@@ -96,4 +118,4 @@ def _finish(axes: Any, labels: tuple[str, str]) -> None:
     axes.grid(axis="y", color=LINE)
     axes.xaxis.get_major_locator().set_params(integer=True)
     if len(axes.get_legend_handles_labels()[0]) > 1:
-        axes.legend(ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+        axes.legend(ncols=ENTRIES, loc="lower center", bbox_to_anchor=(0.5, 1.0))

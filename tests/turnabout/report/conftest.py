@@ -189,6 +189,13 @@ METRICS: dict[str, Any] = {
         exchanges(table(schemas.MESSAGES, MESSAGES)).height, Mined(table(schemas.FEEDBACK, FEEDBACK), 1, 0)
     ),
     "intend": {"n_intents": 3, "n_fallback": 1},
+    "augment": {
+        "n_criticised": 2,
+        "n_replies": 2,
+        "critiques": {"n": 2, "kept": 1, "dropped_by_reason": {"too short": 1}},
+        "rationales": {"n": 1, "kept": 1, "dropped_by_reason": {}},
+        "ratings": {"n": 0, "kept": 0, "dropped_by_reason": {}},
+    },
     "train_user": {"n_samples": 160, "n_windows": 212, "n_tokens": 29813, "n_target_tokens": 11204, "steps": 40},
     "user": {
         "perplexity": {"trained": by_intent(24.1, 25.3, 2.2), "untrained": by_intent(61.7, 66.2, 7.4)},

@@ -64,7 +64,7 @@ def test_an_arm_without_a_single_figure_is_listed_all_the_same(run: Inputs) -> N
     page = render(late)
 
     assert page.count('<th class="n">late</th>') == 2  # differences and figures
-    assert "Pairs of arm late: examples" in page
+    assert "Pairs of arm late" in page
     assert "This arm kept no pair." in page
     assert "<h4>late</h4>" in page
     assert "The assistant of arm late was not compared with the untrained one: no figure was written." in page

@@ -1,5 +1,6 @@
-"""Critiques and rationales: what a model wrote about criticised replies, what was kept of it and what was not."""
+"""What a model wrote about replies: what was kept of each kind, what was not and why, with examples of both."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
@@ -7,39 +8,58 @@ import polars as pl
 from turnabout.conversations import exchanges
 from turnabout.report.inputs import Inputs
 
-#: Table → (its heading, the column that holds the words).
-KINDS = {"critiques": ("What was wrong", "flaw"), "rationales": ("What would be better", "rationale")}
+REPLY = ["conversation_id", "reply_index"]
+
+#: Table → what stands in it.
+KINDS = {
+    "critiques": "What was wrong",
+    "rationales": "What would be better",
+    "refinements": "The reply put right",
+    "hindsights": "The reply as it should have been, known afterwards",
+    "preferences": "What this person wants of replies",
+    "ratings": "How good a text is, aspect by aspect",
+}
 
 
 def context(inputs: Inputs) -> dict[str, Any]:
-    """The yield of both tables and, for replies that have both, what was written about them."""
-    tables = {"critiques": inputs.critiques, "rationales": inputs.rationales}
+    """The yield of every table that has rows, that of the critics, what trying critiques showed, and examples."""
+    told = inputs.metrics.get("augment", {})
+    tables = {name: counts for name, counts in told.items() if isinstance(counts, Mapping) and counts["n"]}
     return {
         "kinds": KINDS,
-        "yields": {kind: yielded(table) for kind, table in tables.items()},
+        "yields": {name: fates(counts) for name, counts in tables.items()},
+        "critics": told.get("critiques", {}).get("units", {}).get("by_critic", {}),
+        "tried": tried(inputs.critiques),
         "examples": examples(inputs),
     }
 
 
-def yielded(table: pl.DataFrame) -> dict[str, Any]:
-    """How many were written, how many kept, and how many went for each reason."""
-    reasons = table.filter(~pl.col("kept")).group_by("reason").len().sort("len", "reason", descending=[True, False])
-    return {"n": table.height, "kept": table["kept"].sum(), "reasons": dict(reasons.iter_rows())}
+def fates(counts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What became of a table's rows, as bars: kept ones first, then one row per reason, most frequent first."""
+    dropped = sorted(counts["dropped_by_reason"].items(), key=lambda item: (-item[1], item[0]))
+    rows = [("kept", counts["kept"]), *((f"dropped: {reason}", n) for reason, n in dropped)]
+    return [{"fate": fate, "n": n, "share": n / counts["n"]} for fate, n in rows]
+
+
+def tried(critiques: pl.DataFrame) -> dict[str, Any] | None:
+    """How many critiques were tried by revision, how many of them helped, and the mean gain; None where none was."""
+    gains = critiques["gain"].drop_nulls()
+    return {"n": len(gains), "helped": int((gains > 0).sum()), "mean": gains.mean()} if len(gains) else None
 
 
 def examples(inputs: Inputs) -> list[dict[str, Any]]:
-    """Exchanges with their critique and rationale: half of `examples` with a kept critique, half without.
+    """Exchanges with their critique and a rationale: half of `examples` with a kept critique, half without.
 
-    Of one conversation, as far as there are enough others, one reply only.
+    Of one conversation, as far as there are enough others, one reply only; of its rationales a kept one, if any is.
     """
-    written = inputs.critiques.join(
-        inputs.rationales, on=["conversation_id", "reply_index"], suffix="_rationale", how="left"
-    )
+    rationales = inputs.rationales.sort("kept", *REPLY, "better", "kind", descending=[True, *[False] * 4])
+    first = rationales.unique(REPLY, keep="first", maintain_order=True)
+    written = inputs.critiques.join(first, on=REPLY, suffix="_rationale", how="left", maintain_order="left")
     chosen = pl.concat(
         written.filter(kept=kept)
-        .sort(pl.int_range(pl.len()).over("conversation_id"), "conversation_id", "reply_index")
+        .sort(pl.int_range(pl.len()).over("conversation_id"), *REPLY)
         .head(max(1, inputs.examples // 2))
         for kept in (True, False)
     )
     talk = inputs.messages.join(chosen, on="conversation_id", how="semi")
-    return chosen.join(exchanges(talk), on=["conversation_id", "reply_index"], maintain_order="left").to_dicts()
+    return chosen.join(exchanges(talk), on=REPLY, maintain_order="left").to_dicts()

@@ -1,11 +1,11 @@
-"""Preference pairs: how many each arm built and kept, examples with their evidence, and what training on them did."""
+"""Preference pairs: what became of each arm's candidates, how good the kept ones are, and what training on them did."""
 
 from typing import Any
 
 import polars as pl
 
-from turnabout.report.charts import curves
-from turnabout.report.figures import figure
+from turnabout.report.charts import curves, histogram
+from turnabout.report.figures import counted, figure, number
 from turnabout.report.inputs import Inputs
 
 #: What an arm reads whose pairs are built from criticised replies.
@@ -14,28 +14,85 @@ CRITIQUES = "data/critiques.parquet"
 #: What the reward model was measured on.
 REWARD_ACCURACIES = ("train_accuracy", "validation_accuracy")
 
+#: Measures of pairs, and what their numbers are.
+MEASURES = {
+    "margin": "margin, on the scale of what built the pairs",
+    "strength_mean": "strength: chosen minus rejected, by reward heads that never saw the pair",
+    "difficulty": "difficulty: nats by which the policy, before training, prefers the rejected reply",
+    "ches": "CHES: how alike the policy finds both replies",
+}
+
+#: Measures whose spread is drawn: the first of them that an arm has.
+DRAWN = {"strength_mean": "strength", "margin": "margin"}
+
+#: From this many arms on, what is told of each is folded up.
+MANY = 4
+
 
 def context(inputs: Inputs) -> dict[str, Any]:
-    """One entry per arm, and the training curves of all of them (None before the first step)."""
-    return {"arms": [arm(inputs, name) for name in inputs.arms], "curve": curve(inputs)}
+    """One entry per arm, whether anybody's preferences can be held against any, and the training curves of all."""
+    arms = [arm(inputs, name) for name in inputs.arms]
+    someone = any(told["people"]["kappa"].value is not None for told in arms)
+    return {"arms": arms, "someone": someone, "folded": len(arms) >= MANY, "curve": curve(inputs)}
 
 
 def arm(inputs: Inputs, name: str) -> dict[str, Any]:
-    """Yield, training, reward model and example pairs of one arm."""
-    built = inputs.pairs[name]
-    dropped = built.filter(~pl.col("keep")).group_by("reason").len().sort("len", "reason", descending=[True, False])
+    """Yield, quality, training, reward model and example pairs of one arm."""
+    built, told = inputs.pairs[name], inputs.metrics.get(f"construct/{name}", {})
+    kept = built.filter("keep")
     return {
         "name": name,
         "n": built.height,
-        "kept": built["keep"].sum(),
-        "by_split": dict(built.filter("keep").group_by("split").len().sort("split").iter_rows()),
-        "dropped": dict(dropped.iter_rows()),
+        "kept": kept.height,
+        "by_split": dict(kept.group_by("split").len().sort("split").iter_rows()),
+        "fates": fates(built),
+        "changed": kinds(kept),
         "criticised": criticised(inputs, name),
-        "margin": built.filter("keep")["margin"].mean(),
+        "longer": figure(told, "lengths", "chosen_is_longer"),
+        "longer_by": (told.get("lengths") or {}).get("median_difference"),
+        "wrong_before": told.get("ranked_wrongly_before_training"),
+        "people": {part: figure(told, "people", part) for part in ("agreement", "kappa")},
+        "strength": strength(told.get("strength")),
+        "measures": [{"told": words, **told[key]} for key, words in MEASURES.items() if told.get(key)],
+        "spread": spread(name, kept),
         "training": inputs.metrics.get(f"train_assistant/{name}", {}),
         "reward": {part: figure(inputs.metrics, f"train_reward/{name}", part) for part in REWARD_ACCURACIES},
         "examples": examples(built, max(1, inputs.examples // 2)),
     }
+
+
+def fates(built: pl.DataFrame) -> list[dict[str, Any]]:
+    """What became of the candidates, as bars: kept ones first, then one row per kind of reason to drop them."""
+    counts = {"kept": int(built["keep"].sum()), **kinds(built.filter(~pl.col("keep")))}
+    return [{"fate": fate, "n": n, "share": n / built.height} for fate, n in counts.items()] if built.height else []
+
+
+def kinds(pairs: pl.DataFrame) -> dict[str, int]:
+    """How many of these pairs there are of each kind of reason (what stands before its colon), most frequent first."""
+    kind = pairs.drop_nulls("reason").group_by(kind=pl.col("reason").str.split(": ").list.first()).len()
+    return dict(kind.sort("len", "kind", descending=[True, False]).iter_rows())
+
+
+def strength(told: dict[str, Any] | None) -> str | None:
+    """What the ensemble was worth and what it found, in a sentence; None where nobody asked for it."""
+    if told is None:
+        return None
+    agreed = figure(told, "agreement_with_unseen_pairs")
+    heads = "" if agreed.value is None else f"its heads agree with {number(100 * agreed.value)} % of unseen pairs; "
+    if "reason" in told:
+        return f"{heads}nothing was done: {told['reason']}"
+    wrong = counted(told["n_wrong"], "label", "labels")
+    return f"{heads}{wrong} taken to be wrong, {number(told['n_ambiguous'])} to be ambiguous"
+
+
+def spread(name: str, kept: pl.DataFrame) -> Any:
+    """How strength, or else the margin, is spread over the kept pairs; None where fewer than two have one."""
+    for column, word in DRAWN.items():
+        values = kept[column].drop_nulls().to_list()
+        if len(values) > 1:
+            told = f"Kept pairs of {name} by {word}: {len(values)} from {number(min(values))} to {number(max(values))}"
+            return histogram(f"pairs-{name.replace('_', '-')}", told, values, (word, "pairs"))
+    return None
 
 
 def criticised(inputs: Inputs, name: str) -> dict[str, int] | None:

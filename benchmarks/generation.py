@@ -1,0 +1,111 @@
+"""Generating with shared beginnings read once, against plain `model.generate` on the same prompts.
+
+    python -m benchmarks.generation [--rounds 3] [--new-tokens 32]
+
+Two cases: four draws of each prompt, and prompts of their own behind one instruction of 200 tokens; batches of 32,
+sorted by length on both sides, bfloat16 as in the default settings. Both sides take turns; the ratio is the median of
+the rounds', in processor seconds, which other work on the machine changes little. The answers are compared in float32,
+where no rounding hides a mistake.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from functools import partial
+
+from benchmarks.follow_up_speed import BACKBONE, chats
+from turnabout.backbones import Checkpoint, load_named
+from turnabout.generation import Message, Sampling
+from turnabout.generation.local import LocalGenerator
+
+BATCH_SIZE = 32
+DRAWS = 4
+N_PROMPTS = {"draws": 8, "instruction": 32}
+
+#: Words of the instruction; repeated up to 200 tokens.
+INSTRUCTION = "Read the conversation and answer its last message kindly, in one short line, without any list. "
+INSTRUCTION_TOKENS = 200
+
+
+def main() -> None:
+    cli = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    cli.add_argument("--rounds", type=int, default=3)
+    cli.add_argument("--new-tokens", type=int, default=32)
+    given = cli.parse_args()
+    checkpoint, exact = load_named(BACKBONE, "bfloat16"), load_named(BACKBONE, "float32")
+    sampling = Sampling(given.new_tokens, temperature=0.7, top_p=0.9, seed=1)
+    cases = {
+        f"{DRAWS} draws of each of {N_PROMPTS['draws']} prompts of about 128 tokens": draws(checkpoint),
+        f"{N_PROMPTS['instruction']} prompts of about 40 tokens behind {INSTRUCTION_TOKENS} shared": instructed(
+            checkpoint
+        ),
+    }
+    for name, prompts in cases.items():
+        same = shared(exact, prompts, sampling) == plain(exact, prompts, sampling)
+        work = [partial(side, checkpoint, prompts, sampling) for side in (shared, plain)]
+        rounds = [[timed(side) for side in work] for _ in range(given.rounds)]
+        ratios = sorted(theirs / mine for mine, theirs in rounds)
+        print(f"{name}, {given.new_tokens} new ones: {'the same' if same else 'OTHER'} answers in float32")
+        for side, seconds in zip(("shared", "plain"), zip(*rounds, strict=True), strict=True):
+            print(f"  {side}: {statistics.median(seconds):.1f} processor s")
+        print(f"  {statistics.median(ratios):.2f} times as fast (rounds: {', '.join(f'{r:.2f}' for r in ratios)})")
+
+
+def draws(checkpoint: Checkpoint) -> list[list[Message]]:
+    """Chats of the embedded log up to a reply, each several times."""
+    return [chat[:-1] for chat in chats(checkpoint, N_PROMPTS["draws"], 128) for _ in range(DRAWS)]
+
+
+def instructed(checkpoint: Checkpoint) -> list[list[Message]]:
+    """Ends of chats behind one instruction."""
+    words = checkpoint.tokenizer(INSTRUCTION * INSTRUCTION_TOKENS).input_ids[:INSTRUCTION_TOKENS]
+    told: Message = {"role": "system", "content": str(checkpoint.tokenizer.decode(words))}
+    return [[told, *chat[:-1]] for chat in chats(checkpoint, N_PROMPTS["instruction"], 40)]
+
+
+def shared(checkpoint: Checkpoint, prompts: list[list[Message]], sampling: Sampling) -> list[str]:
+    """Ours."""
+    writer = LocalGenerator(checkpoint, "assistant", BATCH_SIZE)
+    return [answer.text for answer in writer.generate(prompts, sampling)]
+
+
+def plain(checkpoint: Checkpoint, prompts: list[list[Message]], sampling: Sampling) -> list[str]:
+    """The same batches and seeds, padded and handed to `model.generate`."""
+    import torch
+
+    tokenizer, chat = checkpoint.tokenizer, checkpoint.chat
+    rows = sorted(((chat.prompt_ids(prompt, "assistant"), i) for i, prompt in enumerate(prompts)), key=_by_length)
+    answers: dict[int, str] = {}
+    for start in range(0, len(rows), BATCH_SIZE):
+        batch = rows[start : start + BATCH_SIZE]
+        inputs = tokenizer.pad({"input_ids": [ids for ids, _ in batch]}, padding_side="left", return_tensors="pt")
+        torch.manual_seed(sampling.seed + start)
+        out = checkpoint.model.generate(  # type: ignore[operator]
+            **inputs,
+            max_new_tokens=sampling.max_new_tokens,
+            do_sample=True,
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            top_k=0,
+            eos_token_id=chat.end_of_turn_id,
+            pad_token_id=chat.end_of_turn_id,
+        )
+        texts = tokenizer.batch_decode(out[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
+        answers.update((i, text.strip()) for (_, i), text in zip(batch, texts, strict=True))
+    return [answers[i] for i in range(len(prompts))]
+
+
+def _by_length(row: tuple[list[int], int]) -> tuple[int, list[int], int]:
+    return len(row[0]), *row
+
+
+def timed(work: Callable[[], list[str]]) -> float:
+    """Processor seconds of one run."""
+    began = time.process_time()
+    work()
+    return time.process_time() - began
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""The augment stage: a table for every augmenter, and metrics that count what became of each row."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from stages import augment
+from tests.smoke.graph import tiny_params
+from turnabout import schemas
+from turnabout.augment import AUGMENTERS
+from turnabout.generation.scripted import ScriptedGenerator
+from turnabout.io import read_frame, write_frame
+
+OUTS = list(augment.TABLES)
+
+
+def test_there_is_a_table_for_every_augmenter() -> None:
+    assert sorted(augment.TABLES) == sorted(AUGMENTERS)
+
+
+@pytest.fixture
+def run(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    messages: Callable[..., pl.DataFrame],
+    signal: Callable[..., dict[str, Any]],
+) -> Callable[[ScriptedGenerator], dict[str, Any]]:
+    """Runs the stage on one dissatisfied person in the training and one in the test split; returns its metrics."""
+    talk = "when does the shop open?", "the shop is a nice place", "that is not what I asked"
+    said = pl.concat([messages(each, *talk, user=each) for each in ("seen", "held")])
+    splits = [{"conversation_id": "seen", "split": "train"}, {"conversation_id": "held", "split": "test"}]
+    write_frame(said, tmp_path / "messages.parquet", schemas.MESSAGES)
+    write_frame(pl.DataFrame(splits, schema=schemas.SPLITS), tmp_path / "splits.parquet", schemas.SPLITS)
+    feedback = pl.DataFrame([signal("seen", 1), signal("held", 1)], schema=schemas.FEEDBACK)
+    write_frame(feedback, tmp_path / "feedback.parquet", schemas.FEEDBACK)
+    (tmp_path / "params.yaml").write_text(json.dumps(tiny_params(tmp_path)))
+
+    def with_author(author: ScriptedGenerator) -> dict[str, Any]:
+        monkeypatch.setattr(augment, "open_author", lambda *_, **__: author)
+        inputs = {name: tmp_path / f"{name}.parquet" for name in ("messages", "splits", "feedback")}
+        outs = {name: tmp_path / f"{name}.parquet" for name in OUTS}
+        augment.main(
+            **inputs,
+            **outs,
+            model=tmp_path,
+            user=tmp_path,
+            metrics=tmp_path / "augment.json",
+            params=tmp_path / "params.yaml",
+        )
+        return dict(json.loads((tmp_path / "augment.json").read_text()))
+
+    return with_author
+
+
+def test_a_held_out_conversation_never_reaches_the_author(
+    run: Callable[[ScriptedGenerator], dict[str, Any]], tmp_path: Path
+) -> None:
+    author = ScriptedGenerator(lambda _: " leaves out when the shop is open.")
+    counts = run(author)
+    assert (counts["n_criticised"], counts["n_replies"]) == (1, 1)
+    assert len(author.asked) == 2
+    assert read_frame(tmp_path / "critiques.parquet", schemas.CRITIQUES)["conversation_id"].to_list() == ["seen"]
+
+
+def test_every_reason_is_counted_and_tables_nobody_writes_are_empty(
+    run: Callable[[ScriptedGenerator], dict[str, Any]], tmp_path: Path
+) -> None:
+    counts = run(ScriptedGenerator(lambda _: " fails."))
+    dropped = {"n": 1, "kept": 0, "dropped_by_reason": {"too short": 1}}
+    assert {name: counts[name] for name in ("critiques", "rationales")} == {"critiques": dropped, "rationales": dropped}
+    assert counts["ratings"] == {"n": 0, "kept": 0, "dropped_by_reason": {}}
+    assert read_frame(tmp_path / "ratings.parquet", schemas.RATINGS).height == 0

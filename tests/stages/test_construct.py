@@ -1,0 +1,84 @@
+"""construct: which models it opens for a rule, and what it hands to it as `reads`."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import polars as pl
+import pytest
+
+from stages import construct
+from turnabout import schemas
+from turnabout.backbones import Checkpoint
+from turnabout.generation.nobody import NOBODY
+from turnabout.generation.scripted import ScriptedGenerator
+from turnabout.params import Construct, load_params
+from turnabout.preferences import Material, Rule
+from turnabout.preferences.base import Model
+
+POLICY, BACKBONE = Path("models/assistants/drift"), Path("models/backbone")
+
+
+class Asks(Rule):
+    """A rule that asks whom it is told to."""
+
+    rule: Literal["asks"] = "asks"
+    whom: frozenset[Model] = frozenset()
+
+    @property
+    def needs(self) -> frozenset[Model]:
+        return self.whom
+
+    def pairs(self, material: Material) -> pl.DataFrame:
+        return schemas.PAIRS.to_frame()
+
+
+@pytest.fixture
+def settings() -> Construct:
+    return load_params(Path(__file__).parents[2] / "params.yaml").construct
+
+
+@pytest.fixture
+def folders(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The folders that were opened, in order; each opening gives a generator of its own."""
+    found: list[Path] = []
+
+    def policy(folder: Path, *_: Any) -> ScriptedGenerator:
+        found.append(folder)
+        return ScriptedGenerator(lambda _: "")
+
+    monkeypatch.setattr(construct, "open_generator", policy)
+    monkeypatch.setattr(construct, "open_author", lambda _, folder, *others: policy(folder, *others))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("whom", "policy", "opened"),
+    [
+        (set(), POLICY, []),
+        ({"policy"}, POLICY, [POLICY]),
+        ({"judge"}, POLICY, [BACKBONE]),
+        ({"policy", "judge"}, POLICY, [POLICY, BACKBONE]),
+        ({"policy", "judge"}, BACKBONE, [BACKBONE]),  # one model in both parts is opened once
+    ],
+)
+def test_only_the_models_a_rule_asks_are_opened(
+    settings: Construct, folders: list[Path], whom: set[Model], policy: Path, opened: list[Path]
+) -> None:
+    writer, judge = construct.opened(Asks(whom=frozenset(whom)), settings, policy, BACKBONE, "float32")
+    assert folders == opened
+    assert (writer is not NOBODY, judge is not NOBODY) == ("policy" in whom, "judge" in whom)
+
+
+def test_what_an_arm_reads_is_opened_by_what_it_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_checkpoint: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("data/pairs").mkdir(parents=True)
+    for path, schema in {
+        "data/hindsights.parquet": schemas.HINDSIGHTS,
+        "data/pairs/critiques.parquet": schemas.PAIRS,  # an arm may bear the name of a table
+    }.items():
+        schema.to_frame().write_parquet(path)
+        assert construct.what_it_reads(Path(path), "float32").schema == schema
+    assert construct.what_it_reads(Path("data/feedback.parquet"), "float32") is None
+    assert isinstance(construct.what_it_reads(tiny_checkpoint, "float32"), Checkpoint)
