@@ -9,6 +9,7 @@ import pytest
 
 from tests.source_tree import ROOT, imported_files, needed_files
 from turnabout.params import Params
+from turnabout.preferences import RULES
 from turnabout.repro import Stage, stage_graph
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -58,8 +59,8 @@ def covered_files(stage: Stage) -> set[Path]:
     """The Python files among a stage's dependencies, those inside its folders included."""
     named = [ROOT / path for path in stage.deps if path.startswith(("src/", "stages/"))]
     assert all(path.exists() for path in named), f"{stage.name}: {[str(path) for path in named if not path.exists()]}"
-    files = [file for path in named for file in (path.rglob("*.py") if path.is_dir() else [path])]
-    return {file.relative_to(ROOT) for file in files}
+    files = [file for path in named for file in (path.rglob("*") if path.is_dir() else [path])]
+    return {file.relative_to(ROOT) for file in files if file.suffix == ".py"}
 
 
 def test_a_stage_runs_the_script_that_bears_its_name() -> None:
@@ -93,6 +94,15 @@ def test_dependencies_cover_the_code_a_stage_runs(stage: Stage) -> None:
     covered = covered_files(stage)
     missing = needed_files(covered | {script_of(stage)}) - covered
     assert not missing, f"add to the deps of {stage.name} in dvc.yaml: {sorted(map(str, missing))}"
+
+
+@pytest.mark.parametrize("rule", sorted(RULES))
+def test_dependencies_of_construct_cover_every_rule_an_arm_may_name(rule: str) -> None:
+    stage = next(stage for stage in STAGES if stage.name.startswith("construct@"))
+    own = Path("src/turnabout/preferences", f"{rule}.py")
+    covered = covered_files(stage) - {own.with_stem(other) for other in RULES} | {own}
+    missing = needed_files({own}) - covered
+    assert not missing, f"add to the deps of construct in dvc.yaml: {sorted(map(str, missing))}"
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=NAMES)

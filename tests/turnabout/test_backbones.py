@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from turnabout import backbones
-from turnabout.backbones import EMBEDDED, Embedded, fingerprint, load, pin, write_manifest
+from turnabout.backbones import EMBEDDED, Embedded, fingerprint, load, load_chat, pin, write_manifest
 from turnabout.errors import ModelError
 
 
@@ -69,3 +69,17 @@ def test_the_fingerprint_follows_the_weights_and_what_they_build_on(tmp_path: Pa
     before = fingerprint(adapter)
     (base / "manifest.json").write_text('{"sha256": "other"}')
     assert fingerprint(adapter) != before
+
+
+def test_the_chat_format_alone_is_that_of_the_whole_model_and_of_the_base_of_an_adapter(
+    tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "base.json").write_text(json.dumps({"base": str(tiny_checkpoint)}))
+    frames = [load(tiny_checkpoint, "float32").chat.frame, load_chat(tiny_checkpoint).frame, load_chat(tmp_path).frame]
+    assert frames[0] == frames[1] == frames[2]
+
+
+def test_a_folder_without_a_tokenizer_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(ModelError, match="its tokenizer cannot be loaded"):
+        load_chat(tmp_path)

@@ -1,11 +1,21 @@
 """The token tree against one row per sequence, and its shape counted by hand."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from transformers import (
+    Gemma3ForCausalLM,
+    Gemma3TextConfig,
+    Lfm2Config,
+    Lfm2ForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
+)
 
 from turnabout.backbones import load
+from turnabout.errors import ModelError
 from turnabout.token_tree import TokenTree, node_logps
 
 
@@ -64,3 +74,38 @@ def test_the_head_is_whole_again_afterwards(tiny_checkpoint: Path) -> None:
     tree = TokenTree()
     node_logps(model, [tree], [tree.grow([1, 2])[1:]], 1, "test")
     assert model(torch.tensor([[1, 2, 3]])).logits.shape[1] == 3
+
+
+SMALL: dict[str, Any] = {
+    "vocab_size": 50,
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+}
+
+
+@pytest.mark.parametrize("kind", ["mixed", "all"])
+def test_layers_that_see_a_window_see_no_more_of_a_branch(kind: str) -> None:
+    torch.manual_seed(0)
+    layers = ["sliding_attention", "full_attention"]
+    if kind == "mixed":
+        settings = Gemma3TextConfig(**SMALL, head_dim=8, sliding_window=6, layer_types=layers)
+        model: Any = Gemma3ForCausalLM(settings).eval()
+    else:
+        model = MistralForCausalLM(MistralConfig(**SMALL, sliding_window=6)).eval()
+    before = list(range(1, 21))  # longer than the window
+    sequences = [[*before, 30, 31, 32], [*before, 30, 33], [*before, 40]]
+    tree = TokenTree()
+    wanted = [node for sequence in sequences for node in tree.grow(sequence)[20:]]
+    found = node_logps(model, [tree], [wanted], 2, "test")[0]
+    expected = [logp for sequence in sequences for logp in one_by_one(model, sequence)[19:]]
+    assert found.tolist() == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_model_that_does_more_than_attend_is_refused() -> None:
+    model: Any = Lfm2ForCausalLM(Lfm2Config(**SMALL, layer_types=["conv", "full_attention"])).eval()
+    tree = TokenTree()
+    with pytest.raises(ModelError, match="lfm2: has layers of kind"):
+        node_logps(model, [tree], [tree.grow([1, 2])[1:]], 1, "test")

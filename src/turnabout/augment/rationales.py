@@ -45,6 +45,11 @@ class Rationales(OneSentence):
         """Of a pair, each kind: an argument for either side and the verdicts on both, in both orders."""
         return 1 if self.about == "reply" else len(self.kinds) * (2 + 4 * (1 + self.retries))
 
+    def longest_answer(self, max_new_tokens: int) -> int:
+        """A verdict may be longer than a rationale."""
+        asks = self.about == "pairs" and self.by == "answers"
+        return max(max_new_tokens, self.max_verdict_tokens) if asks else max_new_tokens
+
     def annotate(self, logs: Logs, writing: Writing) -> pl.DataFrame:
         """The rationales, kept or not with the reason, sorted by reply, better reply and kind."""
         if self.about == "reply":

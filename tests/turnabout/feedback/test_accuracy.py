@@ -7,7 +7,7 @@ from sklearn.metrics import cohen_kappa_score
 
 from turnabout import schemas
 from turnabout.errors import DataError
-from turnabout.feedback.accuracy import accuracy, by_label, judged_by_people, kappa, out_of_fold, recall, require, share
+from turnabout.feedback.accuracy import accuracy, by_label, judged_by_people, out_of_fold, recall, require, share
 from turnabout.feedback.ensemble import WEIGHTS
 from turnabout.feedback.signals import outright
 
@@ -73,16 +73,6 @@ def test_recall_of_nothing_said_or_of_everything_is_wilsons():
     assert recall(table) == share(table, "flagged")
     assert recall(table.with_columns(flagged=False)) == share(table.with_columns(flagged=False), "flagged")
     assert recall(table.with_columns(true=False)).value is None
-
-
-def test_kappa_is_cohens():
-    flagged, true = [1, 1, 1, 0, 0, 0, 0, 1, 0, 0], [1, 1, 0, 0, 0, 1, 0, 1, 0, 0]
-    table = judged(*((f"c{i}", "dsat", 1.0, "x") for i in range(10))).with_columns(
-        flagged=pl.Series(flagged) == 1, true=pl.Series(true) == 1
-    )
-    estimate = kappa(table, seed=1)
-    assert estimate.value == pytest.approx(cohen_kappa_score(flagged, true))
-    assert estimate.low < estimate.value < estimate.high
 
 
 def test_annotators_are_compared_on_what_both_judged(found):

@@ -14,6 +14,7 @@ from turnabout.feedback.follow_up import CEILING, FollowUp, confidence
 from turnabout.follow_ups.likelihood import follow_up_likelihood
 from turnabout.follow_ups.phrases import load_phrases
 from turnabout.generation.base import Message
+from turnabout.generation.local import LocalGenerator
 from turnabout.generation.scripted import ScriptedGenerator
 
 TALK = [("Is it late?", "Yes."), ("Is it late?", "No idea, ask somebody else."), (None, "Welcome!"), ("Tea?", "Green.")]
@@ -39,7 +40,7 @@ def miner(checkpoint: Checkpoint, **settings: float) -> FollowUp:
 
 def reward(checkpoint: Checkpoint, asked: str, reply: str) -> float:
     context: list[Message] = [{"role": "user", "content": asked}, {"role": "assistant", "content": reply}]
-    return follow_up_likelihood(checkpoint, [context], load_phrases(1), 1)[0]
+    return follow_up_likelihood(LocalGenerator(checkpoint, "user", 1), [context], load_phrases(1))[0]
 
 
 def test_a_reply_is_scored_against_saying_nothing(checkpoint: Checkpoint) -> None:

@@ -1,4 +1,4 @@
-"""Follow-up likelihood against a row per follow-up, and the phrases it reads."""
+"""Follow-up likelihood against a row per follow-up."""
 
 from pathlib import Path
 
@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from turnabout.backbones import Checkpoint, load
-from turnabout.errors import ConfigError
-from turnabout.follow_ups import Phrases, follow_up_likelihood, likelihood, load_phrases
+from turnabout.follow_ups import Phrases, follow_up_likelihood, phrase_logps
 from turnabout.generation import Message
+from turnabout.generation.local import LocalGenerator
+from turnabout.generation.scripted import ScriptedGenerator
 
 PHRASES = Phrases(["Thanks!", "That helps."], ["That's wrong.", "No", "Why?"], 1)
 CONTEXTS: list[list[Message]] = [
@@ -35,12 +36,8 @@ def naive(checkpoint: Checkpoint, context: list[Message]) -> float:
     return float(np.mean(positive) - np.mean(negative))
 
 
-@pytest.mark.parametrize("max_nodes", [1, 1024])
-def test_shared_prompts_and_batches_change_nothing(
-    checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch, max_nodes: int
-) -> None:
-    monkeypatch.setattr(likelihood, "MAX_NODES", max_nodes)  # 1: no two contexts fit into one tree
-    rewards = follow_up_likelihood(checkpoint, CONTEXTS, PHRASES, batch_size=3)
+def test_the_reward_is_that_of_a_pass_for_each_follow_up(checkpoint: Checkpoint) -> None:
+    rewards = follow_up_likelihood(LocalGenerator(checkpoint, "user", 3), CONTEXTS, PHRASES)
     assert rewards == pytest.approx([naive(checkpoint, context) for context in CONTEXTS], abs=1e-4)
     assert len(set(np.round(rewards, 5))) == len(CONTEXTS)  # the reply and the prompt matter
 
@@ -51,22 +48,17 @@ def test_the_intent_is_the_system_message(checkpoint: Checkpoint) -> None:
         naive(checkpoint, [{"role": "system", "content": intent}, *context])
         for intent, context in zip(intents, CONTEXTS, strict=True)
     ]
-    assert follow_up_likelihood(checkpoint, CONTEXTS, PHRASES, 4, intents) == pytest.approx(told, abs=1e-4)
+    user = LocalGenerator(checkpoint, "user", 4)
+    assert follow_up_likelihood(user, CONTEXTS, PHRASES, intents) == pytest.approx(told, abs=1e-4)
 
 
-def test_no_context_has_no_reward(checkpoint: Checkpoint) -> None:
-    assert follow_up_likelihood(checkpoint, [], PHRASES, 4) == []
+def test_a_follow_up_counts_by_the_token_and_the_positive_ones_come_first() -> None:
+    user = ScriptedGenerator(str, lambda context, turn: -6.0 if turn == "That helps." else -1.0)
+    logps = phrase_logps(user, CONTEXTS[:1], PHRASES)
+    # Words and the end of the turn: 2, 3, 3, 2 and 2 tokens.
+    assert logps.tolist() == [pytest.approx([-1 / 2, -6 / 3, -1 / 3, -1 / 2, -1 / 2])]
+    assert follow_up_likelihood(user, CONTEXTS[:1], PHRASES) == [pytest.approx(-2.5 / 2 + (4 / 3) / 3)]
 
 
-def test_every_dimension_gives_as_many_phrases_of_each_sign() -> None:
-    few, all_of_them = load_phrases(1), load_phrases(10)
-    assert (len(few.positive), len(few.negative)) == (6, 6)
-    assert (len(all_of_them.positive), len(all_of_them.negative)) == (60, 60)
-    assert set(few.positive) < set(all_of_them.positive)
-    assert len({*all_of_them.positive, *all_of_them.negative}) == 120  # none stands twice, none on both sides
-
-
-@pytest.mark.parametrize("wrong", [0, 11])
-def test_more_phrases_than_there_are_is_refused(wrong: int) -> None:
-    with pytest.raises(ConfigError, match=f"phrases_per_dimension: {wrong} came, the phrases allow 1 to 10"):
-        load_phrases(wrong)
+def test_no_context_has_no_reward() -> None:
+    assert follow_up_likelihood(ScriptedGenerator(str), [], PHRASES) == []

@@ -10,6 +10,7 @@ import pytest
 from turnabout import schemas
 from turnabout.backbones import Checkpoint, load
 from turnabout.follow_ups import Phrases, follow_up_likelihood
+from turnabout.generation.local import LocalGenerator
 from turnabout.generation.scripted import ScriptedGenerator
 from turnabout.metrics.answers import Scorers, answered, judged, prompts
 from turnabout.metrics.comparison import figures
@@ -62,7 +63,7 @@ def test_answers_are_judged_by_both_models_and_by_trained_heads_only(checkpoint:
         [*prompt, {"role": "assistant", "content": answer}]
         for prompt, answer in given.select("prompt", "answer").rows()
     ]
-    expected = follow_up_likelihood(checkpoint, contexts, PHRASES, 2, ["Ask.", "Ask."])
+    expected = follow_up_likelihood(LocalGenerator(checkpoint, "user", 2), contexts, PHRASES, ["Ask.", "Ask."])
     assert scored["answer"].to_list() == [f"about {len(prompt)}" for prompt in asked["prompt"].to_list()]
     assert scored["follow_up_likelihood_user"].to_list() == pytest.approx(expected)
     assert scored["follow_up_likelihood_backbone"].to_list() == pytest.approx(expected)
@@ -78,7 +79,7 @@ def test_the_same_answer_of_two_assistants_is_judged_once(
     given = pl.concat([answered(asked, name, same, 8) for name in ("untrained", "drift")])
     judging: list[int] = []
 
-    def judge(_: Checkpoint, contexts: list[Any], *__: Any) -> list[float]:
+    def judge(_: LocalGenerator, contexts: list[Any], *__: Any) -> list[float]:
         judging.append(len(contexts))
         return [float(i) for i in range(len(contexts))]
 
