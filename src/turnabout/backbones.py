@@ -98,6 +98,20 @@ def load(folder: Path, dtype: str = "bfloat16", merged: bool = False) -> Checkpo
     return Checkpoint(name, model.eval().to(torch.device(device)), tokenizer, ChatFormat.from_tokenizer(tokenizer))
 
 
+def load_chat(folder: Path) -> ChatFormat:
+    """The chat format of the model in a pipeline folder, from its tokenizer alone; no weights are read."""
+    from transformers import AutoTokenizer
+
+    if (folder / "base.json").exists():
+        return load_chat(Path(read_json(folder / "base.json")["base"]))
+    place, revision = weights_of(folder)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(place, revision=revision)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{place}: its tokenizer cannot be loaded: {error}") from error
+    return ChatFormat.from_tokenizer(tokenizer)
+
+
 def load_named(name: str, dtype: str = "bfloat16") -> Checkpoint:
     """An embedded backbone by name, outside any pipeline."""
     return load(_unpack(name), dtype)
@@ -160,12 +174,13 @@ def _sha256(path: Path) -> str:
 
 def _hub_revision(name: str) -> str:
     """The commit a Hub id stands at now, so that the manifest changes when the model does."""
+    import httpx2
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
 
     try:
         revision = HfApi().model_info(name).sha
-    except (HfHubHTTPError, HFValidationError, OfflineModeIsEnabled, OSError) as error:
+    except (HfHubHTTPError, HFValidationError, OfflineModeIsEnabled, OSError, httpx2.HTTPError) as error:
         known = sorted(EMBEDDED)
         raise ModelError(
             f"backbone.name: '{name}' is no embedded name {known}, no folder, and the Hub did not answer for it: "

@@ -105,8 +105,8 @@ USER_SAMPLES = pl.Schema(
     }
 )
 
-#: One critic's point about a reply (an Analytical Critique Unit); `location` is a quote of the reply, `severity` 1 to 5.
-#: `label` is its quality. A unit without a `reason` went into the critique; one without words is an unusable answer.
+#: One critic's point about a reply (an Analytical Critique Unit); `location` is a quote of the reply, `severity` 1 to
+#: 5. `label` is its quality. A unit without a `reason` went into the critique; one without words is an unusable answer.
 UNIT = pl.Struct(
     {
         "critic": pl.String(),
@@ -120,8 +120,9 @@ UNIT = pl.Struct(
     }
 )
 
-#: One critique of one dissatisfying reply; `kept` is false where a check failed, and `reason` says which. `units` is null
-#: where it was written as one sentence. `gain` is how much better revisions are that follow it, null where not tried.
+#: One critique of one dissatisfying reply; `kept` is false where a check failed, and `reason` says which. `units` is
+#: null where it was written as one sentence. `gain` is how much better revisions are that follow it, null where not
+#: tried.
 CRITIQUES = pl.Schema(
     {
         "conversation_id": pl.String(),
@@ -138,8 +139,8 @@ CRITIQUES = pl.Schema(
 
 #: One rationale: why `better` is preferred to the logged reply or, where it is null, what a better reply would do.
 #: `kind` is general | specific. Of a pair, the author saw the better reply as A where `order` is `cr`, as B where it is
-#: `rc`; `flipped` is what it argued for the other reply, and either conviction how far that won it over (nats of log-odds,
-#: or -1 to 1 where it was asked for its verdict).
+#: `rc`; `flipped` is what it argued for the other reply, and either conviction how far that won it over (nats of
+#: log-odds, or -1 to 1 where it was asked for its verdict).
 RATIONALES = pl.Schema(
     {
         "conversation_id": pl.String(),
@@ -159,8 +160,8 @@ RATIONALES = pl.Schema(
 )
 
 #: One text rated for one aspect. `text` could stand at `reply_index`: the logged reply or another one, as `origin` says
-#: (logged | edit | refinement | alternative); `place` is where among the reply's texts the judge saw it. `rating` is 1 to
-#: 5, null where not kept; `overall` is the mean over all aspects, null where one is missing.
+#: (logged | edit | refinement | alternative); `place` is where among the reply's texts the judge saw it. `rating` is 1
+#: to 5, null where not kept; `overall` is the mean over all aspects, null where one is missing.
 RATINGS = pl.Schema(
     {
         "conversation_id": pl.String(),
@@ -179,10 +180,10 @@ RATINGS = pl.Schema(
     }
 )
 
-#: One refinement of one dissatisfying reply. `method` is ilf | spar; `critique` is the kept critique it was told of, null
-#: where there was none. `score` is how sure the author is, 0 to 1, that it meets the complaint, null where it failed a
-#: check; `score_before` is the same of the criticised reply. `depth` counts refinements one after another; `similarity`,
-#: 0 to 1, is the normalised edit similarity to the criticised reply.
+#: One refinement of one dissatisfying reply. `method` is ilf | spar; `critique` is the kept critique it was told of,
+#: null where there was none. `score` is how sure the author is, 0 to 1, that it meets the complaint, null where it
+#: failed a check; `score_before` is the same of the criticised reply. `depth` counts refinements one after another;
+#: `similarity`, 0 to 1, is the normalised edit similarity to the criticised reply.
 REFINEMENTS = pl.Schema(
     {
         "conversation_id": pl.String(),
@@ -201,8 +202,8 @@ REFINEMENTS = pl.Schema(
     }
 )
 
-#: One dissatisfying reply rewritten by somebody who knew what the user said afterwards: `n_later` messages of theirs were
-#: shown. `score`, `score_before` and `similarity` as of a refinement.
+#: One dissatisfying reply rewritten by somebody who knew what the user said afterwards: `n_later` messages of theirs
+#: were shown. `score`, `score_before` and `similarity` as of a refinement.
 HINDSIGHTS = pl.Schema(
     {
         "conversation_id": pl.String(),
@@ -219,8 +220,8 @@ HINDSIGHTS = pl.Schema(
     }
 )
 
-#: What one user wants of replies, as a list of wishes, for one dissatisfying reply. `whole` is true where all feedback of
-#: the conversation was summarised, false where only that up to the reaction to this reply was: `n_feedback` signals.
+#: What one user wants of replies, as a list of wishes, for one dissatisfying reply. `whole` is true where all feedback
+#: of the conversation was summarised, false where only that up to the reaction to this reply was: `n_feedback` signals.
 #: `dropped` has the reason of every wish that was left out.
 PREFERENCES = pl.Schema(
     {
@@ -237,12 +238,12 @@ PREFERENCES = pl.Schema(
     }
 )
 
-#: One preference pair of one arm. Kept or dropped, it has a `reason`; `evidence` is the user's message that caused it, or
-#: in brackets what they did. A judged reply alone has one side: `chosen` where it was liked, else `rejected`.
+#: One preference pair of one arm. Kept or dropped, it has a `reason`; `evidence` is the user's message that caused it,
+#: or in brackets what they did. A judged reply alone has one side: `chosen` where it was liked, else `rejected`.
 #: `rejected_prompt` is null where both replies follow `prompt`. `r_chosen` and `r_rejected` are what the rule's own
 #: measure gave both sides (its unit is the rule's), `margin` their difference. `difficulty` is the untrained policy's
-#: log π(rejected) − log π(chosen) in nats: above 0 it ranks the pair wrongly. `p_win` is the probability that the chosen
-#: side is the better one; null is certain. Columns of quality are null where nobody asked for them.
+#: log π(rejected) − log π(chosen) in nats: above 0 it ranks the pair wrongly. `p_win` is the probability that the
+#: chosen side is the better one; null is certain. Columns of quality are null where nobody asked for them.
 PAIRS = pl.Schema(
     {
         "pair_id": pl.String(),

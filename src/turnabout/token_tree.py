@@ -2,13 +2,16 @@
 
 Replies to one prompt, follow-ups to one reply: the model reads a tree of tokens as one row, in which a token sees its
 ancestors alone and stands at its depth (tree attention; Miao et al. 2024, SpecInfer, §4.2). The result is that of one
-row per sequence. Works for models whose tokens meet through attention only and which take a mask of their own.
+row per sequence. Works for models whose tokens meet through attention only, full or within a window, and which take a
+mask of their own.
 """
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from turnabout.errors import ModelError
 
 if TYPE_CHECKING:
     import torch
@@ -106,7 +109,6 @@ def _batch_logps(model: "PreTrainedModel", trees: Sequence[TokenTree], wanted: S
     for row, tree in enumerate(trees):
         ids[row, : len(tree)], depths[row, : len(tree)] = tree.tokens, tree.depths
         sees[row, : len(tree), : len(tree)] = tree.ancestry()
-    mask = torch.zeros(sees.shape, dtype=model.dtype).masked_fill(~torch.from_numpy(sees), torch.finfo(model.dtype).min)
     nodes = [(row, tree.parents[node], tree.tokens[node]) for row, tree in enumerate(trees) for node in wanted[row]]
     rows, parents, labels = torch.tensor(nodes, dtype=torch.long).reshape(-1, 3).to(model.device).T
 
@@ -118,10 +120,38 @@ def _batch_logps(model: "PreTrainedModel", trees: Sequence[TokenTree], wanted: S
         out = model(
             input_ids=torch.from_numpy(ids).to(model.device),
             position_ids=torch.from_numpy(depths).to(model.device),
-            attention_mask=mask[:, None].to(model.device),
+            attention_mask=_masks(model, torch.from_numpy(sees), torch.from_numpy(depths)),
             use_cache=False,
         )
     finally:
         hook.remove()
     logits = out.logits.float()
     return logits.gather(1, labels[:, None]).squeeze(1) - logits.logsumexp(dim=1)
+
+
+def _masks(model: "PreTrainedModel", sees: "Tensor", depths: "Tensor") -> "Tensor | dict[str, Tensor]":
+    """What each layer adds to its attention scores, from `sees` (B, T, T) and `depths` (B, T).
+
+    One mask where all layers are alike; one for each kind where some see a window only, as such models take them.
+    Raises `ModelError` for a model in which tokens meet in another way, such as a recurrent one.
+    """
+    import torch
+    from transformers.cache_utils import DynamicCache, DynamicSlidingWindowLayer
+
+    layers = DynamicCache(config=model.config).layers
+    if strange := sorted({type(layer).__name__ for layer in layers} - {"DynamicLayer", "DynamicSlidingWindowLayer"}):
+        raise ModelError(
+            f"{model.config.model_type}: has layers of kind {strange}; turns can be scored by models that attend only"
+        )
+
+    def mask(allowed: "Tensor") -> "Tensor":
+        hidden = torch.zeros(allowed.shape, dtype=model.dtype).masked_fill(~allowed, torch.finfo(model.dtype).min)
+        return hidden[:, None].to(model.device)
+
+    windows = {layer.sliding_window for layer in layers if isinstance(layer, DynamicSlidingWindowLayer)}
+    if not windows:
+        return mask(sees)
+    within = mask(sees & (depths[:, :, None] - depths[:, None, :] < min(windows)))
+    if all(isinstance(layer, DynamicSlidingWindowLayer) for layer in layers):
+        return within
+    return {"full_attention": mask(sees), "sliding_attention": within}

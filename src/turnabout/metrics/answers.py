@@ -11,6 +11,7 @@ from turnabout.chat_format import ChatFormat
 from turnabout.conversations import hash_rank
 from turnabout.follow_ups import Phrases, follow_up_likelihood
 from turnabout.generation import Generator, Message, Sampling
+from turnabout.generation.local import LocalGenerator
 from turnabout.training.reward import Head, score
 
 
@@ -61,7 +62,7 @@ def judged(answers: pl.DataFrame, scorers: Scorers, batch_size: int) -> pl.DataF
     ]
     scores = {
         f"follow_up_likelihood_{name}": follow_up_likelihood(
-            checkpoint, contexts, scorers.phrases, batch_size, distinct["intent"].to_list()
+            LocalGenerator(checkpoint, "user", batch_size), contexts, scorers.phrases, distinct["intent"].to_list()
         )
         for name, checkpoint in (("user", scorers.user), ("backbone", scorers.backbone))
     }
