@@ -15,7 +15,8 @@ BACKBONE = "smollm2-135m-instruct"
 
 def samples() -> pl.DataFrame:
     """Flipped conversations of the embedded log, all with one intent."""
-    messages = next(iter(Chitchat(format="chitchat").batches())).messages
+    log = Chitchat(format="chitchat")
+    messages = next(batch.messages for piece in log.pieces() for batch in log.batches(piece))
     ids = messages["conversation_id"].unique(maintain_order=True).head(N_CONVERSATIONS)
     splits = pl.DataFrame({"conversation_id": ids}).with_columns(user_key=pl.lit("u"), split=pl.lit("train"))
     intents = pl.DataFrame({"conversation_id": ids}).with_columns(

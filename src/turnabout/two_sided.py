@@ -2,18 +2,20 @@
 
 import polars as pl
 
+#: Why a pair compares nothing, null where it compares two replies to one prompt.
+NOT_COMPARED = (
+    pl.when(pl.any_horizontal(pl.col("chosen", "rejected").is_null()))
+    .then(pl.lit("one reply alone"))
+    .when(pl.col("rejected_prompt").is_not_null())
+    .then(pl.lit("different prompts"))
+)
+
 
 def two_sided(pairs: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
     """The pairs (`schemas.PAIRS`) with both replies after one prompt, and how many of the others by reason.
 
     Log-probabilities and rewards of replies to different prompts do not compare, and a single reply with nothing.
     """
-    reason = (
-        pl.when(pl.any_horizontal(pl.col("chosen", "rejected").is_null()))
-        .then(pl.lit("one reply alone"))
-        .when(pl.col("rejected_prompt").is_not_null())
-        .then(pl.lit("different prompts"))
-    )
-    told = pairs.with_columns(skipped=reason)
+    told = pairs.with_columns(skipped=NOT_COMPARED)
     counts = told.drop_nulls("skipped").group_by("skipped").len().sort("skipped")
     return told.filter(pl.col("skipped").is_null()).drop("skipped"), dict(counts.iter_rows())

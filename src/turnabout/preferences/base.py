@@ -82,11 +82,11 @@ class Rule(Section):
         return 0
 
 
-def fault(chosen: str, rejected: str) -> str | None:
-    """Why a pair cannot teach anything, or None: an empty side, or two sides that say the same."""
+def fault(chosen: str, rejected: str, alike: float = NEAR_IDENTICAL) -> str | None:
+    """Why a pair cannot teach anything, or None: an empty side, or two sides at least `alike` (0–100)."""
     if not chosen.strip() or not rejected.strip():
         return "empty"
-    if ratio(chosen.lower().strip(), rejected.lower().strip()) >= NEAR_IDENTICAL:
+    if ratio(chosen.lower().strip(), rejected.lower().strip()) >= alike:
         return "near-identical"
     return None
 

@@ -6,7 +6,10 @@ import polars as pl
 
 from turnabout.criticised import criticised_replies
 from turnabout.feedback.signals import WEAK
-from turnabout.preferences.base import Material, as_pairs, fault, fitted
+from turnabout.preferences.base import NEAR_IDENTICAL, Material, as_pairs, fault, fitted
+
+#: From this similarity on (0–100) a rewriting says the same: tree search looks for the smallest edit that helps.
+ALIKE = {"spar": 100.0}
 
 
 def augmented(material: Material) -> pl.DataFrame:
@@ -46,5 +49,5 @@ def pair(row: dict[str, Any], prompt: list[Any], text: str, rationale: str | Non
         "weight": row["confidence"],
         "rationale": row[rationale] if rationale else None,
         "evidence": row["follow_up"],
-        "reason": row["reason"] or fault(chosen, row["reply"]),
+        "reason": row["reason"] or fault(chosen, row["reply"], ALIKE.get(row.get("method", ""), NEAR_IDENTICAL)),
     }

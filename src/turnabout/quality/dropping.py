@@ -2,11 +2,12 @@
 
 import polars as pl
 
+from turnabout.two_sided import NOT_COMPARED
+
 
 def is_comparable() -> pl.Expr:
     """Whether a pair is kept and compares two replies to one prompt; unary and joint rows do not."""
-    both = pl.col("chosen").is_not_null() & pl.col("rejected").is_not_null()
-    return pl.col("keep") & both & pl.col("rejected_prompt").is_null()
+    return pl.col("keep") & NOT_COMPARED.is_null()
 
 
 def dropped(pairs: pl.DataFrame, faulty: pl.Expr, reason: str | pl.Expr) -> pl.DataFrame:

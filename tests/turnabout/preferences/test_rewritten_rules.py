@@ -49,6 +49,7 @@ def test_conversations_of_the_test_split_and_replies_nobody_rewrote_give_no_pair
         ({"kept": False, "reason": "no better"}, "no better"),
         ({"refined": None, "score": None, "kept": False, "reason": "cut off"}, "cut off"),
         ({"refined": "Nice shop!"}, "near-identical"),
+        ({"refined": "Nice shop", "method": "spar"}, "near-identical"),
     ],
 )
 def test_what_the_augmenter_dropped_is_a_dropped_pair(
@@ -56,6 +57,13 @@ def test_what_the_augmenter_dropped_is_a_dropped_pair(
 ) -> None:
     built = Refined().pairs(material(reads=table("refined", {"conversation_id": "a", **row})))
     assert built.select("keep", "reason").rows() == [(False, reason)]
+
+
+def test_the_smallest_edit_that_tree_search_found_is_a_pair(material: Callable[..., Material]) -> None:
+    built = Refined().pairs(
+        material(reads=table("refined", {"conversation_id": "a", "refined": "nice shop!", "method": "spar"}))
+    )
+    assert built["keep"].to_list() == [True]
 
 
 def test_the_critique_a_refinement_acted_on_is_the_rationale(material: Callable[..., Material]) -> None:
