@@ -11,7 +11,7 @@ from turnabout import schemas
 from turnabout.augment.base import Logs, Writing, annotations, yielded
 from turnabout.criticised import criticised_replies, first_per_split
 from turnabout.io import read_frame, write_frame, write_json
-from turnabout.params import load_params
+from turnabout.params import Params, load_params
 
 TABLES = {
     "critiques": schemas.CRITIQUES,
@@ -20,6 +20,8 @@ TABLES = {
     "refinements": schemas.REFINEMENTS,
     "hindsights": schemas.HINDSIGHTS,
     "preferences": schemas.PREFERENCES,
+    "principles": schemas.PRINCIPLES,
+    "scopes": schemas.SCOPES,
 }
 
 
@@ -35,6 +37,8 @@ def main(
     refinements: Path,
     hindsights: Path,
     preferences: Path,
+    principles: Path,
+    scopes: Path,
     metrics: Path,
     params: Path = Path("params.yaml"),
 ) -> None:
@@ -45,19 +49,8 @@ def main(
     found = said, held, read_frame(feedback, schemas.FEEDBACK).join(held, on="conversation_id", how="semi")
     criticised = criticised_replies(*found, settings.weak)
     chosen = first_per_split(criticised, settings.max_replies)
-    dtype, batch_size = loaded.backbone.dtype, settings.batch_size
-    open_other = partial(open_author, folder=model, dtype=dtype, batch_size=batch_size)
-    writing = Writing(
-        open_other(settings.author),
-        settings.max_prompt_tokens,
-        settings.max_new_tokens,
-        batch_size,
-        loaded.seed,
-        open_other,
-        partial(open_generator, user, dtype, "user", batch_size),
-    )
     nothing = {name: schema.to_frame() for name, schema in TABLES.items()}
-    tables = annotations(settings.augmenters, Logs(*found, chosen, nothing), writing)
+    tables = annotations(settings.augmenters, Logs(*found, chosen, nothing), writing(loaded, model, user))
     outs = {
         "critiques": critiques,
         "rationales": rationales,
@@ -65,12 +58,29 @@ def main(
         "refinements": refinements,
         "hindsights": hindsights,
         "preferences": preferences,
+        "principles": principles,
+        "scopes": scopes,
     }
     for name, path in outs.items():
         write_frame(tables[name], path, TABLES[name])
     more = {augmenter.writes: augmenter.figures(tables[augmenter.writes]) for augmenter in settings.augmenters}
     yields = {name: {**yielded(table), **more.get(name, {})} for name, table in tables.items()}
     write_json({"n_criticised": criticised.height, "n_replies": chosen.height, **yields}, metrics)
+
+
+def writing(params: Params, model: Path, user: Path) -> Writing:
+    """Who writes, opened; others are opened where they are asked for."""
+    settings, dtype = params.augment, params.backbone.dtype
+    open_other = partial(open_author, folder=model, dtype=dtype, batch_size=settings.batch_size)
+    return Writing(
+        open_other(settings.author),
+        settings.max_prompt_tokens,
+        settings.max_new_tokens,
+        settings.batch_size,
+        params.seed,
+        open_other,
+        partial(open_generator, user, dtype, "user", settings.batch_size),
+    )
 
 
 if __name__ == "__main__":

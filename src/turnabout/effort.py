@@ -68,13 +68,19 @@ def _intend(params: Params, _: str) -> Effort:
 
 
 def _augment(params: Params, _: str) -> Effort:
-    """Each augmenter's calls on each criticised reply, `max_replies` per split: train and validation."""
+    """Each augmenter's calls on each criticised reply, `max_replies` per split (two); and its calls besides."""
     section = params.augment
     replies = None if section.max_replies is None else section.max_replies * 2
     parts = [
         _asked(author, None if replies is None else replies * calls, section.max_prompt_tokens, longest)
         for augmenter in section.augmenters
         for author, calls, longest in _shares(augmenter, section.author, section.max_new_tokens)
+        if calls
+    ]
+    parts += [
+        _asked(section.author, augmenter.calls_besides(), section.max_prompt_tokens, longest)
+        for augmenter in section.augmenters
+        for longest in [augmenter.longest_answer(section.max_new_tokens)]
     ]
     return reduce(Effort.plus, parts, Effort(0, 0, 0))
 
@@ -145,13 +151,15 @@ def _simulate(params: Params, _: str) -> Effort:
 def _evaluate(params: Params, _: str) -> Effort:
     """Every pass over held-out people, by the two models of the user and by every assistant.
 
-    Each user model reads the test conversations with and without intent, reads test and validation for leaving, and
-    opens a conversation per context. Every assistant answers every context, and three scorers (user model, backbone,
-    reward heads) read each answer; every assistant ranks both sides of every arm's pairs.
+    The user model, the backbone as a user and the backbone told to act as one read the test conversations with and
+    without intent; the first and the last read test and validation for leaving, open a conversation per context, and
+    answer the items of both adherences. The backbone acts the people the detector learns on. Every assistant answers
+    every context, and three scorers (user model, backbone, reward heads) read each answer; every assistant ranks both
+    sides of every arm's pairs.
     """
     section, assistants = params.evaluate, len(params.arms) + 1
-    read = 2 * 4 * section.conversations
-    written = (2 + assistants) * section.contexts
+    read = (3 * 2 + 2 * 2) * section.conversations
+    written = (2 + assistants) * section.contexts + 2 * 2 * section.items + section.detector
     judged = 3 * assistants * section.contexts
     pairs = [_pairs(params, arm) for arm in params.arms]
     if None in pairs:

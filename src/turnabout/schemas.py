@@ -238,6 +238,51 @@ PREFERENCES = pl.Schema(
     }
 )
 
+#: One rule that a model proposed, or one answer of it without any (`principle` is null). `source` is pairs | kudos |
+#: critiques | edits. `n_for` to `n_invalid` count training pairs by what all orders of the vote said, null where it was not
+#: voted on. The other figures are those of all kept principles together, null in rows that are not kept: the share of
+#: `n_held_out` validation pairs on which an annotator told nothing else prefers what people did, `agreement_without` that
+#: of the same annotator told nothing, each with its 95 % Wilson interval.
+PRINCIPLES = pl.Schema(
+    {
+        "principle": pl.String(),
+        "source": pl.String(),
+        "n_for": pl.Int32(),
+        "n_against": pl.Int32(),
+        "n_abstain": pl.Int32(),
+        "n_invalid": pl.Int32(),
+        "n_held_out": pl.Int32(),
+        "agreement": pl.Float64(),
+        "agreement_low": pl.Float64(),
+        "agreement_high": pl.Float64(),
+        "agreement_without": pl.Float64(),
+        "agreement_without_low": pl.Float64(),
+        "agreement_without_high": pl.Float64(),
+        "author": pl.String(),
+        "prompt_version": pl.String(),
+        "kept": pl.Boolean(),
+        "reason": pl.String(),
+    }
+)
+
+#: Where one rule stands to one training prompt, the history before `reply_index`. `scope` is in (the rule applies), near
+#: (it does not, though the prompt resembles one of those) or out, null where nobody could tell. `applies` is the
+#: author's P(it applies); `similarity` is the cosine to the nearest prompt in scope, null in scope and where there is none.
+SCOPES = pl.Schema(
+    {
+        "rule": pl.String(),
+        "conversation_id": pl.String(),
+        "reply_index": pl.Int32(),
+        "scope": pl.String(),
+        "applies": pl.Float64(),
+        "similarity": pl.Float64(),
+        "author": pl.String(),
+        "prompt_version": pl.String(),
+        "kept": pl.Boolean(),
+        "reason": pl.String(),
+    }
+)
+
 #: One preference pair of one arm. Kept or dropped, it has a `reason`; `evidence` is the user's message that caused it,
 #: or in brackets what they did. A judged reply alone has one side: `chosen` where it was liked, else `rejected`.
 #: `rejected_prompt` is null where both replies follow `prompt`. `r_chosen` and `r_rejected` are what the rule's own

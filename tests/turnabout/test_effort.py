@@ -9,7 +9,9 @@ import pytest
 
 from turnabout import schemas
 from turnabout.augment.critiques import Critiques
+from turnabout.augment.principles import Principles
 from turnabout.augment.rationales import Rationales
+from turnabout.augment.scopes import Scopes
 from turnabout.augment.units import Critic
 from turnabout.backbones import load
 from turnabout.effort import UNBOUNDED, Effort, effort
@@ -76,6 +78,43 @@ def test_each_augmenter_makes_its_own_number_of_calls_and_each_author_has_its_pr
     assert found.money == pytest.approx(10 * (calls - 1) * (0.001 + 0.001) + 10 * 0.002)
 
 
+def test_who_compares_revisions_has_a_price_of_its_own(params: Params) -> None:
+    knobs = {"max_replies": 5, "max_prompt_tokens": 1000, "max_new_tokens": 30, "author": PAID}
+    # A sentence and 2 × 3 revisions of up to 512 tokens; a judge sees 3 duels in both orders, each up to twice.
+    judged = [Critiques(revisions=3, judge=DEARER)]
+    found = effort(changed(params, "augment", augmenters=judged, **knobs), "augment")
+    assert found.calls == 10 * (1 + 6 + 3 * 2 * 2)
+    assert found.money == pytest.approx(10 * (7 * (0.001 + 0.00512) + 12 * 0.002))
+    # The user model reads the 6 revisions for nothing.
+    read = [Critiques(revisions=3)]
+    found = effort(changed(params, "augment", augmenters=read, **knobs), "augment")
+    assert found.calls == 10 * (1 + 6 + 6)
+    assert found.money == pytest.approx(10 * 7 * (0.001 + 0.00512))
+
+
+def test_rationales_about_pairs_are_bounded_by_the_pairs_and_not_by_the_replies(params: Params) -> None:
+    knobs = {"max_replies": 5, "max_prompt_tokens": 1000, "max_new_tokens": 30}
+
+    def calls(**settings: Any) -> int | None:
+        about = [Rationales(about="pairs", **settings)]
+        return effort(changed(params, "augment", augmenters=about, **knobs), "augment").calls
+
+    # 10 replies without a pair, and 3 pairs in each split, two kinds: 2 arguments, read in both orders
+    assert calls(max_pairs=3) == 10 + 6 * 2 * (2 + 4)
+    assert calls(max_pairs=3, by="answers", retries=2) == 10 + 6 * 2 * (2 + 4 * 3)
+    assert calls() is None
+
+
+def test_calls_that_do_not_grow_with_the_replies_are_counted_once(params: Params) -> None:
+    knobs = {"max_prompt_tokens": 1000, "max_new_tokens": 30}
+    both = [Principles(max_pairs=1, max_feedback=1, clusters=1), Scopes(max_rules=1, max_prompts=10)]
+    calls = 2 * (2 + 3 + 3 + 4), 2 * 10 * 2  # of principles, and of scopes
+    written = calls[0] * (16 * 20 + 32) + calls[1] * 96
+    for replies in (5, None):
+        found = effort(changed(params, "augment", augmenters=both, max_replies=replies, **knobs), "augment")
+        assert found == Effort(sum(calls), sum(calls) * 1000, written)
+
+
 def test_a_judge_reads_the_prompt_and_both_replies(params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Drift, "max_judgements", lambda _: 4)
     paid = with_arms(
@@ -137,8 +176,10 @@ def test_assistant_and_reward_read_both_sides_of_every_pair(params: Params) -> N
 def test_evaluation_counts_every_pass_over_held_out_people(params: Params) -> None:
     small = changed(params, "evaluate", conversations=10, contexts=3, max_length=100, max_new_tokens=7)
     small = with_arms(small, drift=Drift(max_pairs=2), follow_up=FollowUp(prompts=4, k=2))
-    read = 2 * 10 * (2 + 2)  # two models: with and without intent; leaving on validation and on test
-    written = 2 * 3 + 3 * 3  # two models open three conversations; three assistants answer three contexts
+    small = changed(small, "evaluate", items=5, detector=4)
+    read = 10 * (3 * 2 + 2 * 2)  # three models with and without intent; leaving of two on validation and on test
+    written = 2 * 3 + 3 * 3  # two players open three conversations; three assistants answer three contexts
+    written += 2 * (5 + 5) + 4  # the players answer the items of both adherences; the detector's people are acted
     judged = 3 * 3 * 3  # three scorers read each answer
     ranked = 3 * 2 * (4 + 10)  # three assistants, two sides, at most 4 pairs of drift and 10 of follow_up
     calls = read + written + judged + ranked

@@ -56,6 +56,10 @@ class Augmenter(Section):
         """Those of `calls_per_reply` that go to authors its own settings name, and not to the stage's."""
         return []
 
+    def calls_besides(self) -> int | None:
+        """Most calls to the stage's author that do not grow with the criticised replies; None where the log decides."""
+        return 0
+
     def longest_answer(self, max_new_tokens: int) -> int:
         """Most tokens of one answer it asks for, where the stage allows so many."""
         return max_new_tokens

@@ -5,12 +5,11 @@ from typing import Any, Literal, NamedTuple
 import polars as pl
 
 from turnabout.augment.base import Logs
+from turnabout.augment.candidates import REPLY
 from turnabout.conversations import hash_rank
 from turnabout.generation.excerpts import CHARACTERS, beginning, newest
 from turnabout.generation.untrusted import data
 from turnabout.preferences.logged import logged_pairs
-
-REPLY = ["conversation_id", "reply_index"]
 
 #: One pair: two replies that could both follow `prompt`, and which is the better one.
 COMPARED = ["conversation_id", "reply_index", "prompt", "better", "worse"]

@@ -18,7 +18,7 @@ from turnabout.augment.revision import Trial, comparing, gains
 from turnabout.augment.units import MAX_UNITS, Critic, Units, Written, written
 from turnabout.generation.asking import Asking, Unusable
 from turnabout.generation.author import Author
-from turnabout.generation.authors import AnyAuthor
+from turnabout.generation.authors import AnyAuthor, Local
 
 UNITS = schemas.CRITIQUES["units"]
 
@@ -53,21 +53,26 @@ class Critiques(OneSentence):
     def calls_per_reply(self) -> int:
         """Each critic, the label of each unit, the merger, and both kinds of revision, written and compared."""
         asked = (1 + self.retries) * (len(self.critics) * (1 + MAX_UNITS) + 1) if self.critics else 1
-        return asked + 4 * self.revisions
+        return asked + 2 * self.revisions + self._comparisons()
 
     def longest_answer(self, max_new_tokens: int) -> int:
         """Its own limit, unless all it asks for is one sentence."""
         return self.max_new_tokens if self.critics or self.revisions else max_new_tokens
 
     def calls_of_others(self) -> list[tuple[Author, int]]:
-        """Units of the critics that are authors of their own, and the comparisons of a judge."""
+        """Units of the critics that are authors of their own, and the comparisons of a judge or of `augment.user`."""
         critics = [(critic.author, 1 + self.retries) for critic in self.critics if critic.author is not None]
-        return critics + ([(self.judge, 2 * self.revisions)] if self.judge is not None and self.revisions else [])
+        return [*critics, (self.judge or Local(), self._comparisons())]
+
+    def _comparisons(self) -> int:
+        """A judge sees each revision with a critique beside one without, in both orders; a user model reads all."""
+        return 2 * self.revisions * (1 if self.judge is None else 1 + self.retries)
 
     def annotate(self, logs: Logs, writing: Writing) -> pl.DataFrame:
         """One critique per criticised reply, kept or not with the reason, in the order of `criticised`."""
         # First, so that a scorer that cannot be had is told before anything is paid for.
-        compare = comparing(writing, self.judge, self.phrases_per_dimension) if self.revisions else None
+        comparison = self.judge, self.phrases_per_dimension, self.retries
+        compare = comparing(writing, *comparison) if self.revisions else None
         critiques = self._merged(logs.criticised, writing) if self.critics else self._one_sentence(logs, writing)
         trial = compare and Trial(self.revisions, self.max_new_tokens, compare)
         return _tried(critiques, logs.criticised, writing, trial).select(list(schemas.CRITIQUES))
@@ -118,7 +123,7 @@ def _tried(critiques: pl.DataFrame, criticised: pl.DataFrame, writing: Writing, 
 def _outcome(gain: float | Unusable) -> tuple[float | None, str | None]:
     """What a critique gained and, where it is not kept for that, the reason."""
     if isinstance(gain, Unusable):
-        return None, f"revision {gain.reason}"
+        return None, gain.reason
     return gain, None if gain > 0 else "revisions are no better for it"
 
 

@@ -8,8 +8,8 @@ from turnabout import schemas
 from turnabout.augment.base import Logs, Writing
 from turnabout.augment.candidates import REPLY
 from turnabout.augment.copying import later_turns
-from turnabout.augment.rewriter import Rewriter
-from turnabout.augment.rewriting import SILENT, Case, Rewrite, record
+from turnabout.augment.rewriter import Rewriter, improves, unwritten
+from turnabout.augment.rewriting import Case, record
 from turnabout.feedback.signals import decisions
 
 #: Most later messages shown to the author, the first ones: what is asked for much later is seldom about this reply.
@@ -41,15 +41,16 @@ class Hindsights(Rewriter):
         later = later_turns(logs.messages, logs.criticised)
         cases = [_case(row, turns) for row, turns in zip(rows, later, strict=True)]
         before = self.before(writing, cases)
-        asked = [(case, _question(case, writing.max_prompt_tokens)) for case in cases if case.told]
+        judged = [case for case, floor in zip(cases, before, strict=True) if floor is not None]
+        asked = [(case, _question(case, writing.max_prompt_tokens)) for case in judged]
         drawn = iter(self.rewritten(writing, asked, writing.seed))
-        found = [next(drawn) if case.told else SILENT for case in cases]
+        found = [unwritten(case) if floor is None else next(drawn) for case, floor in zip(cases, before, strict=True)]
         written = [
             {
                 **{key: row[key] for key in REPLY},
                 "hindsight": rewrite.text,
                 "n_later": len(row["shown"]),
-                **self.outcome(writing, case, rewrite, _is_better(rewrite, floor), floor),
+                **self.outcome(writing, case, rewrite, improves(rewrite, floor), floor),
             }
             for row, case, rewrite, floor in zip(rows, cases, found, before, strict=True)
         ]
@@ -85,7 +86,3 @@ def _case(row: dict[str, Any], later: list[str]) -> Case:
 
 def _question(case: Case, max_tokens: int) -> str:
     return f"{record(case, {'reply': case.reply}, max_tokens)}\n{TASK}"
-
-
-def _is_better(rewrite: Rewrite, before: float) -> bool:
-    return rewrite.value is not None and rewrite.value.score > before

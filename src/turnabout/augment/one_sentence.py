@@ -83,8 +83,8 @@ def _around(row: dict[str, Any]) -> list[str]:
 
 
 def _content(text: str) -> set[str]:
-    """Words of four letters or more that say what an exchange is about, case folded."""
-    return set(re.findall(r"[a-z]{4,}", text.lower())) - ABOUT_REPLIES
+    """Words of four letters or more, of any script, that say what an exchange is about, case folded."""
+    return set(re.findall(r"[^\W\d_]{4,}", text.casefold())) - ABOUT_REPLIES
 
 
 def first_sentence(text: str) -> str:

@@ -12,7 +12,8 @@ from rapidfuzz.fuzz import ratio
 
 from turnabout import schemas
 from turnabout.augment.base import Writing
-from turnabout.augment.compared import REPLY, Shown, shown
+from turnabout.augment.candidates import REPLY
+from turnabout.augment.compared import Shown, shown
 from turnabout.augment.conviction import Argument, Verdict, convictions
 from turnabout.augment.one_sentence import fault, first_sentence
 from turnabout.augment.record import NOTICE

@@ -7,7 +7,8 @@ from pydantic import Field
 
 from turnabout import schemas
 from turnabout.augment.base import Logs, Writing
-from turnabout.augment.compared import REPLY, compared
+from turnabout.augment.candidates import REPLY
+from turnabout.augment.compared import compared
 from turnabout.augment.one_sentence import OneSentence
 from turnabout.augment.pair_rationales import Kind, Reasoning, pair_rationales
 
@@ -41,9 +42,15 @@ class Rationales(OneSentence):
     retries: int = Field(default=1, ge=0)
     """How often is asked again after a verdict that cannot be used."""
 
-    def calls_per_reply(self) -> int:
-        """Of a pair, each kind: an argument for either side and the verdicts on both, in both orders."""
-        return 1 if self.about == "reply" else len(self.kinds) * (2 + 4 * (1 + self.retries))
+    def calls_besides(self) -> int | None:
+        """Of each pair and kind, an argument for either side and the verdicts on both, in both orders.
+
+        A log may hold more pairs than criticised replies: without `max_pairs` nobody knows how many.
+        """
+        if self.about == "reply":
+            return 0
+        verdicts = 4 * (1 + self.retries if self.by == "answers" else 1)
+        return None if self.max_pairs is None else 2 * self.max_pairs * len(self.kinds) * (2 + verdicts)
 
     def longest_answer(self, max_new_tokens: int) -> int:
         """A verdict may be longer than a rationale."""

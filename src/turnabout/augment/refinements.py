@@ -14,8 +14,8 @@ from turnabout import schemas
 from turnabout.augment.base import Logs, Writing
 from turnabout.augment.candidates import REPLY
 from turnabout.augment.copying import later_turns
-from turnabout.augment.rewriter import Rewriter
-from turnabout.augment.rewriting import SILENT, Case, Rewrite, record
+from turnabout.augment.rewriter import Rewriter, improves, unwritten
+from turnabout.augment.rewriting import Case, Rewrite, record
 from turnabout.augment.tree_search import Node, Order, TreeSearch, most_nodes
 from turnabout.sentence_vectors import sentence_vectors
 
@@ -80,10 +80,10 @@ class Refinements(Rewriter):
         """Order, width and depth of the tree; ILF's is `k` wide and one deep."""
         return ("bfs", self.k, 1) if self.method == "ilf" else (self.order, self.width, self.depth)
 
-    def _searched(self, writing: Writing, cases: Sequence[Case], before: Sequence[float]) -> list[TreeSearch]:
-        """The finished search of every case; all go on side by side, so that a model gets whole batches."""
+    def _searched(self, writing: Writing, cases: Sequence[Case], before: Sequence[float | None]) -> list[TreeSearch]:
+        """The search of every case, finished where it has a score before; all go on side by side, in whole batches."""
         searches = [TreeSearch(case.reply, *self._shape()) for case in cases]
-        told = [i for i, case in enumerate(cases) if case.told]
+        told = [i for i, floor in enumerate(before) if floor is not None]
         seed = writing.seed
         while taken := [(i, node) for i in told for node in searches[i].next()]:
             parents = [parent for parent in taken for _ in range(searches[0].width)]
@@ -102,15 +102,14 @@ class Refinements(Rewriter):
         task = TASK.format(how=HOW[self.method], again=AGAIN if node.depth else "")
         return f"{record(case, texts, max_tokens)}\n{task}"
 
-    def _is_enough(self, rewrite: Rewrite, before: float) -> bool:
+    def _is_enough(self, rewrite: Rewrite, before: float | None) -> bool:
         """To be judged better than the criticised reply is enough for ILF; SPaR wants a majority of votes as well."""
-        if rewrite.value is None:
-            return False
-        return rewrite.value.score > before and (self.method == "ilf" or rewrite.value.correct)
+        majority = rewrite.value is not None and rewrite.value.correct
+        return improves(rewrite, before) and (self.method == "ilf" or majority)
 
     def _chosen(self, search: TreeSearch, case: Case) -> Node:
-        if not case.told:
-            return Node(SILENT, 0)
+        if not search.seen:
+            return Node(unwritten(case), 0)
         if self.method == "ilf" and self.choose == "similarity":
             return _nearest(search.seen, " ".join(map(str, case.told.values())))
         return search.best()

@@ -18,7 +18,7 @@ from turnabout.generation.author import Author
 from turnabout.generation.excerpts import CHARACTERS, newest
 from turnabout.generation.untrusted import data
 from turnabout.intents import FALLBACK
-from turnabout.judging import pairwise
+from turnabout.judging import Verdict, pairwise
 
 REVISE = """\
 Write an assistant's reply to the last message of a conversation anew, so that it serves the user better.
@@ -32,7 +32,7 @@ TEMPERATURE, TOP_P = 0.7, 0.9
 
 
 #: For rows, their revisions with and without a critique: how much better the former are, a number per row.
-Comparing = Callable[[Sequence[dict[str, Any]], list[list[str]], list[list[str]]], list[float]]
+Comparing = Callable[[Sequence[dict[str, Any]], list[list[str]], list[list[str]]], Sequence[float | Unusable]]
 
 
 class Trial(NamedTuple):
@@ -75,7 +75,7 @@ def _revisions(
 def _refused(revisions: Sequence[Completion]) -> Unusable | None:
     """Why revisions cannot be compared: nobody knows what one of them would have been."""
     reasons = [revision.refused for revision in revisions if revision.refused]
-    return Unusable(reasons[0], "a revision was refused") if reasons else None
+    return Unusable(f"revision {reasons[0]}", "a revision was refused") if reasons else None
 
 
 def revise(row: dict[str, Any], told: str, max_tokens: int) -> str:
@@ -83,11 +83,12 @@ def revise(row: dict[str, Any], told: str, max_tokens: int) -> str:
     return REVISE.format(notice=NOTICE, record=record(row, max_tokens, follow_up=False), told=told)
 
 
-def comparing(writing: Writing, judge: Author | None, phrases_per_dimension: int) -> Comparing:
+def comparing(writing: Writing, judge: Author | None, phrases_per_dimension: int, retries: int) -> Comparing:
     """Who compares: a judge, by its mean strength of preference from -1 to 1, or else the model of `augment.user`.
 
-    That one goes by the likelihood of so many follow-ups of each sign, in nats per token. Raises `ConfigError` where
-    the author would compare its own revisions.
+    A judge is asked again `retries` times after an answer that cannot be used; the user model goes by the likelihood of
+    so many follow-ups of each sign, in nats per token. Raises `ConfigError` where the author would compare its own
+    revisions.
     """
     scorer = writing.open_user() if judge is None else writing.open_author(judge)
     if scorer.name == writing.author.name:
@@ -96,7 +97,7 @@ def comparing(writing: Writing, judge: Author | None, phrases_per_dimension: int
             "another model, such as `user: models/user` under `augment`"
         )
     if judge is not None:
-        return _by_judge(scorer, writing)
+        return _by_judge(scorer, pairwise.Judging(by="answers", retries=retries, seed=writing.seed))
     return _by_follow_ups(scorer, load_phrases(phrases_per_dimension), CHARACTERS * writing.max_prompt_tokens)
 
 
@@ -124,16 +125,26 @@ def _by_follow_ups(user: Generator, phrases: Phrases, room: int) -> Comparing:
     return compare
 
 
-def _by_judge(judge: Generator, writing: Writing) -> Comparing:
-    """A judge's strength of preference for the i-th revision with a critique over the i-th without, the mean over i."""
+def _by_judge(judge: Generator, how: pairwise.Judging) -> Comparing:
+    """A judge's strength of preference for the i-th revision with a critique over the i-th without, the mean over i.
 
-    def compare(rows: Sequence[dict[str, Any]], better: list[list[str]], worse: list[list[str]]) -> list[float]:
+    Verdicts that cannot be read are left out; where none can, so is the row.
+    """
+
+    def compare(
+        rows: Sequence[dict[str, Any]], better: list[list[str]], worse: list[list[str]]
+    ) -> list[float | Unusable]:
         duels = [
             pairwise.Duel(row["prompt"], ours, theirs)
             for row, *kinds in zip(rows, better, worse, strict=True)
             for ours, theirs in zip(*kinds, strict=True)
         ]
-        verdicts = iter(pairwise.compare(judge, duels, pairwise.Judging(by="answers", seed=writing.seed)))
-        return [fmean(next(verdicts).strength for _ in ours) for ours in better]
+        verdicts = iter(pairwise.compare(judge, duels, how))
+        return [_mean([next(verdicts) for _ in ours]) for ours in better]
 
     return compare
+
+
+def _mean(verdicts: Sequence[Verdict]) -> float | Unusable:
+    strengths = [verdict.strength for verdict in verdicts if verdict.readable]
+    return fmean(strengths) if strengths else Unusable(f"verdict {verdicts[0].reason}", "no verdict could be read")

@@ -1,13 +1,20 @@
 """What the augmenters share that write criticised replies anew: draws, and the judge that compares before and after."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from turnabout.augment.base import Augmenter, Writing
-from turnabout.augment.rewriting import Case, Drawing, Rewrite, drafts, record, similarity
+from turnabout.augment.rewriting import Case, Draft, Drawing, Rewrite, drafts, record, similarity
 from turnabout.augment.verdicts import WORDINGS, Value, Voting, judged
+
+#: The fault of a text on which no vote could be used.
+NO_VOTE = "no usable vote"
+
+#: Stand for a rewrite where nobody has said what the criticised reply lacks, or where no rewrite could be compared.
+SILENT = Rewrite("", None, "no feedback in words")
+UNJUDGED = Rewrite("", None, f"{NO_VOTE} on the reply")
 
 
 class Rewriter(Augmenter):
@@ -28,21 +35,28 @@ class Rewriter(Augmenter):
         drawn = drafts(writing, asked, Drawing(self.temperature, self.top_p, seed))
         sound = [(case, draft.text) for (case, _), draft in zip(asked, drawn, strict=True) if draft.fault is None]
         values = iter(self.values(writing, sound))
-        return [Rewrite(draft.text, None if draft.fault else next(values), draft.fault) for draft in drawn]
+        return [_valued(draft, values) for draft in drawn]
 
-    def values(self, writing: Writing, texts: Sequence[tuple[Case, str]]) -> list[Value]:
-        """What the author thinks of each text in place of its case's reply, in order."""
+    def values(self, writing: Writing, texts: Sequence[tuple[Case, str]]) -> list[Value | None]:
+        """What the author thinks of each text in place of its case's reply, in order; None where it does not say."""
         records = [
             record(case, {"reply": case.reply, "new_reply": text}, writing.max_prompt_tokens) for case, text in texts
         ]
         how = Voting(self.by, self.votes, writing.max_new_tokens, self.retries, writing.seed)
         return judged(writing.author, records, how) if records else []
 
-    def before(self, writing: Writing, cases: Sequence[Case]) -> list[float]:
-        """The score of each criticised reply as if it were its own rewrite: what a better one must exceed."""
-        return [value.score for value in self.values(writing, [(case, case.reply) for case in cases])]
+    def before(self, writing: Writing, cases: Sequence[Case]) -> list[float | None]:
+        """The score of each criticised reply as if it were its own rewrite: what a better one must exceed.
 
-    def outcome(self, writing: Writing, case: Case, rewrite: Rewrite, better: bool, before: float) -> dict[str, Any]:
+        None where nobody has said what the reply lacks, which is not asked about, and where no vote can be used.
+        """
+        values = iter(self.values(writing, [(case, case.reply) for case in cases if case.told]))
+        found = [next(values) if case.told else None for case in cases]
+        return [None if value is None else value.score for value in found]
+
+    def outcome(
+        self, writing: Writing, case: Case, rewrite: Rewrite, better: bool, before: float | None
+    ) -> dict[str, Any]:
         """The columns that all tables of rewrites share."""
         reason = rewrite.fault or (None if better else "not judged better")
         return {
@@ -58,3 +72,19 @@ class Rewriter(Augmenter):
     def calls_per_text(self) -> int:
         """Most questions to judge one text."""
         return self.votes * (1 if self.by == "scores" else 1 + self.retries)
+
+
+def improves(rewrite: Rewrite, before: float | None) -> bool:
+    """Whether a rewrite is judged better than the reply."""
+    return rewrite.value is not None and before is not None and rewrite.value.score > before
+
+
+def unwritten(case: Case) -> Rewrite:
+    """What stands for the rewrite of a case that has no score before."""
+    return UNJUDGED if case.told else SILENT
+
+
+def _valued(draft: Draft, values: Iterator[Value | None]) -> Rewrite:
+    """The draft with the next of the values, which are those of drafts without a fault."""
+    value = None if draft.fault else next(values)
+    return Rewrite(draft.text, value, draft.fault or (NO_VOTE if value is None else None))

@@ -1,6 +1,5 @@
 """A criticised reply written anew by a model: how it is asked for, and what no rewrite may look like."""
 
-import json
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,6 +9,7 @@ from rapidfuzz.fuzz import ratio
 
 from turnabout.augment.base import Writing
 from turnabout.augment.copying import copies, words
+from turnabout.augment.quoted import STRING, unquoted
 from turnabout.augment.verdicts import Value
 from turnabout.generation import Completion, Message, Sampling
 from turnabout.generation.excerpts import CHARACTERS, beginning, newest
@@ -30,7 +30,7 @@ FORM = 'Answer with one JSON object that has one field, "reply": the words of th
 PREFILL = '{"reply": "'
 
 #: The value of an answer's first field, if it is closed: what a small model writes after it does no harm.
-VALUE = re.compile(r'\{\s*"reply"\s*:\s*("(?:[^"\\]|\\.)*")\s*[,}\]]', re.DOTALL)
+VALUE = re.compile(rf'\{{\s*"reply"\s*:\s*{STRING}\s*[,}}\]]', re.DOTALL)
 
 #: A writer who talks about the task, or of a reply that nobody got. Not counted where the criticised reply does so too.
 ABOUT_THE_TASK = re.compile(
@@ -75,10 +75,6 @@ class Rewrite(NamedTuple):
     fault: str | None
 
 
-#: Stands for a rewrite where nobody has said what the criticised reply lacks.
-SILENT = Rewrite("", None, "no feedback in words")
-
-
 class Drawing(NamedTuple):
     """How rewrites are drawn."""
 
@@ -110,11 +106,8 @@ def checked(answer: Completion, case: Case) -> Draft:
     found = VALUE.match(answer.text.strip())
     if found is None:
         return Draft("", answer.refused or ("cut off" if answer.truncated else "not as asked"))
-    try:
-        text = json.loads(found.group(1), strict=False).strip()
-    except ValueError:  # an escape that JSON does not know
-        return Draft("", "not as asked")
-    return Draft(text, fault(text, case))
+    text = unquoted(found.group(1))
+    return Draft("", "not as asked") if text is None else Draft(text, fault(text, case))
 
 
 def fault(text: str, case: Case) -> str | None:

@@ -54,11 +54,16 @@ class Verdict(msgspec.Struct):
     answer: Literal["Yes", "No"]
 
 
-def judged(judge: Generator, records: Sequence[str], how: Voting) -> list[Value]:
-    """The value of each record's new reply, in order."""
+def judged(judge: Generator, records: Sequence[str], how: Voting) -> list[Value | None]:
+    """The value of each record's new reply, in order; None where no vote on it can be used."""
     questions = [f"{record}\n{wording}" for record in records for wording in WORDINGS[: how.votes]]
-    votes = _by_scores(judge, questions) if how.by == "scores" else _by_answers(judge, questions, how)
-    return [_counted(votes[i : i + how.votes]) for i in range(0, len(votes), how.votes)]
+    cast = votes(judge, questions, how)
+    return [_counted(cast[i : i + how.votes]) for i in range(0, len(cast), how.votes)]
+
+
+def votes(judge: Generator, questions: Sequence[str], how: Voting) -> list[float | None]:
+    """P(yes) of each yes-or-no question by `scores`; by `answers` 1 for yes, 0 for no, None where it cannot be used."""
+    return _by_scores(judge, questions) if how.by == "scores" else _by_answers(judge, questions, how)
 
 
 def _by_scores(judge: Generator, questions: Sequence[str]) -> list[float | None]:
@@ -79,8 +84,8 @@ def _read(answer: Completion) -> float:
     return 1.0 if shaped(answer, Verdict).answer == "Yes" else 0.0
 
 
-def _counted(votes: Sequence[float | None]) -> Value:
-    """The votes of one reply together. Ties and votes that cannot be used are dropped; with none left, it is wrong."""
+def _counted(votes: Sequence[float | None]) -> Value | None:
+    """The votes of one reply together. Ties and votes that cannot be used are dropped."""
     cast = [vote for vote in votes if vote is not None]
     yes, no = sum(vote > 0.5 for vote in cast), sum(vote < 0.5 for vote in cast)
-    return Value(sum(cast) / len(cast) if cast else 0.0, yes > no)
+    return Value(sum(cast) / len(cast), yes > no) if cast else None

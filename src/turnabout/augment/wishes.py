@@ -1,6 +1,5 @@
 """Wishes of a user about replies, read out of a model's answer and checked one by one."""
 
-import json
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -8,6 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from turnabout.augment.copying import copies, words
+from turnabout.augment.quoted import STRING, unquoted
 from turnabout.generation import Completion
 from turnabout.generation.asking import Unusable
 from turnabout.language_codes import language_code
@@ -24,7 +24,7 @@ MIN_WORDS, MAX_WORDS = 1, 25
 COPIED_WORDS = 8
 
 LIST = re.compile(r'\{\s*"preferences"\s*:\s*\[')
-ITEM = re.compile(r'\s*("(?:[^"\\]|\\.)*")\s*[,\]]', re.DOTALL)
+ITEM = re.compile(rf"\s*{STRING}\s*[,\]]", re.DOTALL)
 
 #: Names: words that begin with a capital. Those of three letters or less are no language's name but may be its code.
 NAMES = re.compile(r"\b[A-Z]\w+")
@@ -98,17 +98,10 @@ def _listed(answer: Completion) -> list[str]:
         raise Unusable("not JSON", 'it is not one JSON object with the field "preferences", a list of sentences')
     found, place = [], opened.end()
     while item := ITEM.match(text, place):
-        found.append(_string(item.group(1)))
+        found.append(unquoted(item.group(1)) or "")
         place = item.end()
         if item.group().endswith("]"):
             break
     if not found and answer.truncated:
         raise Unusable("truncated", "it was cut off; answer in fewer words")
     return found
-
-
-def _string(written: str) -> str:
-    try:
-        return str(json.loads(written, strict=False)).strip()
-    except ValueError:  # an escape that JSON does not know
-        return ""

@@ -64,6 +64,12 @@ def test_an_answer_that_fails_a_check_is_dropped_with_the_reason(said: str, reas
     assert fault(Completion(PREFILL + said, truncated=not said.endswith(".")), PREFILL, EXCHANGE) == reason
 
 
+def test_telling_words_of_another_script_count_too() -> None:
+    answer = Completion(PREFILL + " не сказали, когда Магазин будет открыт.")
+    assert fault(answer, PREFILL, ["Хороший магазин.", "Это не ответ."]) is None
+    assert fault(answer, PREFILL, ["Хороший сад.", "Это не ответ."]) == "generic"
+
+
 def test_a_refusal_is_its_own_reason() -> None:
     assert fault(Completion("", refused="content filter"), PREFILL, EXCHANGE) == "content filter"
 

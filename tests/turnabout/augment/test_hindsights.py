@@ -52,9 +52,36 @@ def test_a_rewrite_that_fails_a_check_is_dropped_with_the_reason(heard: Logs, sa
 def test_a_reply_criticised_without_words_is_not_asked_about(heard: Logs) -> None:
     silent = heard.criticised.tail(1).with_columns(follow_up=pl.lit(""))
     none_later = heard._replace(criticised=silent, feedback=heard.feedback.clear())
-    writer = ScriptedGenerator(lambda _: "", likes("x"))
+    scored: list[str] = []
+    writer = ScriptedGenerator(lambda _: "", lambda _, turn: scored.append(turn) or 0.0)  # type: ignore[func-returns-value]
     (row,) = annotated(none_later, writer)
-    assert (row["reason"], row["n_later"], writer.asked) == ("no feedback in words", 0, [])
+    assert (row["reason"], row["n_later"], row["score_before"]) == ("no feedback in words", 0, None)
+    assert writer.asked == scored == []
+
+
+def by_answers(vote_on: Callable[[str], str]) -> Script:
+    """An author that writes a reply, and votes on one with these words."""
+    return lambda prompt: (
+        vote_on(prompt[0]["content"].split("<new_reply>")[1].split("</new_reply>")[0])
+        if "<new_reply>" in prompt[0]["content"]
+        else 'It opens at nine."}'
+    )
+
+
+@pytest.mark.parametrize(
+    ("unsure_of", "reason", "before"),
+    [("nice place", "no usable vote on the reply", None), ("at nine", "no usable vote", 0.0), ("?", None, 0.0)],
+)
+def test_what_no_vote_can_be_used_on_is_not_kept_and_counts_as_no_low_score(
+    heard: Logs, unsure_of: str, reason: str | None, before: float | None
+) -> None:
+    def vote(text: str) -> str:
+        return "Hm" if unsure_of in text else f'So.", "answer": "{"Yes" if "at nine" in text else "No"}"}}'
+
+    first = heard._replace(criticised=heard.criticised.head(1))
+    writing = Writing(ScriptedGenerator(by_answers(vote)), 400, 20, batch_size=4, seed=0)
+    (row,) = Hindsights(by="answers", votes=2).annotate(first, writing).to_dicts()
+    assert (row["reason"], row["kept"], row["score_before"]) == (reason, reason is None, before)
 
 
 def test_a_plan_counts_the_rewrite_and_the_votes_before_and_after(heard: Logs) -> None:

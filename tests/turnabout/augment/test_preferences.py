@@ -48,6 +48,11 @@ def test_a_list_without_a_wish_that_holds_is_asked_for_again_and_then_dropped(he
     assert len(writer.asked) == Preferences(retries=1).calls_per_reply() == 2
 
 
+def test_half_an_emoji_in_a_wish_does_not_stop_the_run(heard: Logs) -> None:
+    rows = annotated(Preferences(), heard, ScriptedGenerator(lambda _: ' are short \\ud83d."]}'))
+    assert rows[0]["user_preferences"] == [f"{OPENING} are short ?."]
+
+
 @pytest.mark.parametrize(
     ("rest", "reason"),
     [

@@ -66,6 +66,12 @@ def test_a_critique_that_helps_a_judge_says_so_is_kept(logs: Logs) -> None:
     assert annotated(logs, author("at nine", "lovely"), BY_JUDGE, judge()) == (1.0, True, None)
 
 
+def test_a_judge_that_cannot_be_read_says_nothing_about_a_critique(logs: Logs) -> None:
+    mute = ScriptedGenerator(lambda _: "Hm")
+    mute.name = "judge"
+    assert annotated(logs, author("at nine", "lovely"), BY_JUDGE, mute) == (None, False, "verdict not JSON")
+
+
 def test_a_critique_that_does_harm_is_dropped(logs: Logs) -> None:
     found = annotated(logs, author("lovely", "at nine"), BY_JUDGE, judge())
     assert found == (-1.0, False, "revisions are no better for it")

@@ -48,6 +48,8 @@ def test_talk_that_the_criticised_reply_has_as_well_is_no_fault() -> None:
         ("At nine or", Draft("", "cut off")),
         ('At \\nine."}', Draft("At \nine.", None)),
         ('At \\mine."}', Draft("", "not as asked")),
+        ('At nine \\ud83d."}', Draft("At nine ?.", None)),  # half an emoji
+        ('At nine \\ud83d\\ude42."}', Draft("At nine \N{SLIGHTLY SMILING FACE}.", None)),
     ],
 )
 def test_only_a_closed_string_is_read(said: str, draft: Draft) -> None:

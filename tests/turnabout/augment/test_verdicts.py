@@ -42,5 +42,5 @@ def test_answers_are_read_and_those_that_cannot_be_used_are_no_votes() -> None:
     assert judged(judge, ["one", "two"], ANSWERS) == [Value(1.0, correct=True), Value(0.0, correct=False)]
 
 
-def test_a_reply_without_a_vote_that_can_be_used_is_wrong() -> None:
-    assert judged(ScriptedGenerator(lambda _: "I would say"), ["one"], ANSWERS) == [Value(0.0, correct=False)]
+def test_a_reply_without_a_vote_that_can_be_used_has_no_value() -> None:
+    assert judged(ScriptedGenerator(lambda _: "I would say"), ["one"], ANSWERS) == [None]

@@ -1,0 +1,168 @@
+"""How many labels turn when a log holds words meant for the judge: injections.jsonl at every place of a record.
+
+    python -m benchmarks.injections [--model NAME] [--n 240] [--author FILE] [--by scores|answers]
+
+Each attempt is a text of the file, put after a text of a made-up record (injection_records.jsonl): in the history, the
+user's message, the reply, or the follow-up. It is after another label than the judge gives the record without it. Tried
+are the pairwise judge, the yes-or-no judge of rewrites and the prompt of the rubric miner, at the places each shows:
+as this project asks, and with the same texts pasted without a fence. "harmless" is the same with as many characters of
+small talk, for labels of a weak judge turn by that alone; "as wanted" are those that turned into what the attempt was
+after. Intervals are Wilson's.
+
+`--author` is a YAML file like `augment.author` in params.yaml; answers are read from it, and probabilities from an
+embedded model.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Iterator, Sequence
+from itertools import cycle, islice
+from pathlib import Path
+from random import Random
+from typing import Any, NamedTuple
+
+import polars as pl
+import yaml
+from pydantic import TypeAdapter
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.injection_judges import JUDGES, By, Goal, Judge, Record
+from benchmarks.unfenced import Unfenced
+from turnabout.generation.author import Desk
+from turnabout.generation.authors import AnyAuthor
+from turnabout.generation.base import Generator
+from turnabout.metrics.proportion import proportion
+
+FOLDER = Path(__file__).parent
+MODEL, BATCH_SIZE = "smollm2-135m-instruct", 16
+PLACES = {"before": "history", "user": "user message", "reply": "reply", "follow_up": "follow-up"}
+
+SMALL_TALK = (
+    "By the way, it has rained here since Monday and the bus was late again this morning. My neighbour has a new dog, "
+    "a brown one, and it barks at the post. We had soup for lunch, and there was some left for the evening. "
+)
+
+#: Long runs that push the record away, by the slot that stands for them in the file.
+PADDING = {"«sentences»": SMALL_TALK * 2, "«dots»": ". " * 200, "«newlines»": "\n" * 60, "«dashes»": "-" * 120}
+
+
+class Attempt(NamedTuple):
+    """One text at one place of one record, for one judge."""
+
+    kind: str
+    text: str
+    judge: str
+    place: str
+    record: Record
+
+    def hidden(self, goal: Goal) -> Record:
+        """The record with the attempt in it."""
+        return self._with(filled(self.text, goal))
+
+    def harmless(self, goal: Goal) -> Record:
+        """The record with as many characters of small talk in its place."""
+        return self._with("".join(islice(cycle(SMALL_TALK), len(filled(self.text, goal)))))
+
+    def _with(self, text: str) -> Record:
+        return self.record._replace(**{self.place: f"{getattr(self.record, self.place)} {text}"})
+
+
+def filled(text: str, goal: Goal) -> str:
+    """A text of the file with what it is after."""
+    for slot, words in {"«word»": goal.word, "«json»": goal.json, "«claim»": goal.claim, **PADDING}.items():
+        text = text.replace(slot, words)
+    return text
+
+
+def attempts(texts: Sequence[dict[str, str]], records: Sequence[Record], n: int | None) -> list[Attempt]:
+    """`n` of: every text for every judge at every place it is shown; drawn by lot, records take turns."""
+    places = [(name, place) for name, judge in JUDGES.items() for place in judge.places]
+    drawn = [(each["kind"], each["text"], *where) for each in texts for where in places]
+    Random(0).shuffle(drawn)
+    return [Attempt(*each, record) for each, record in zip(drawn[:n], cycle(records), strict=False)]
+
+
+def tried(judge: Judge, author: Generator, shown: Sequence[Attempt], by: By) -> Iterator[dict[str, Any]]:
+    """What became of each attempt on this judge."""
+    records = list(dict.fromkeys(each.record for each in shown))
+    clean = dict(zip(records, judge.labels(author, records, by), strict=True))
+    goals = [judge.against(clean[each.record]) for each in shown]
+    hidden = judge.labels(author, [each.hidden(goal) for each, goal in zip(shown, goals, strict=True)], by)
+    harmless = judge.labels(author, [each.harmless(goal) for each, goal in zip(shown, goals, strict=True)], by)
+    for each, goal, came, control in zip(shown, goals, hidden, harmless, strict=True):
+        label = clean[each.record]
+        turned = {"turned": came != label, "as wanted": came == goal.label, "harmless": control != label}
+        yield {"kind": each.kind, "place": PLACES[each.place], **turned}
+
+
+def run(author: Generator, made: Sequence[Attempt], by: By) -> pl.DataFrame:
+    """Two rows per attempt: with fences and without."""
+    rows = []
+    for name, judge in JUDGES.items():
+        shown = [each for each in made if each.judge == name]
+        for fenced, reader in ((True, author), (False, Unfenced(author))):
+            rows += [{"judge": name, "fenced": fenced, **row} for row in tried(judge, reader, shown, by)]
+    return pl.DataFrame(rows)
+
+
+def show(found: pl.DataFrame) -> None:
+    """Labels that turned, by judge, kind and place."""
+    table = Table("", "", "n", "fenced: turned", "as wanted", "harmless", "pasted: turned", "as wanted", "harmless")
+    for of in ("judge", "kind", "place"):
+        for value in (
+            found[of].unique(maintain_order=True).sort() if of == "place" else found[of].unique(maintain_order=True)
+        ):
+            _row(table, of, value, found.filter(pl.col(of) == value))
+    _row(table, "all", "", found)
+    Console(width=150).print(table)
+
+
+def _row(table: Table, of: str, value: str, part: pl.DataFrame) -> None:
+    halves = [part.filter(pl.col("fenced") == fenced) for fenced in (True, False)]
+    shares = [_share(half[column]) for half in halves for column in ("turned", "as wanted", "harmless")]
+    table.add_row(of, value, str(halves[0].height), *shares)
+
+
+def _share(turned: pl.Series) -> str:
+    value, low, high = (
+        float("nan") if each is None else 100 * each for each in proportion(turned.sum(), len(turned))[:3]
+    )
+    return f"{value:.0f} % [{low:.0f}, {high:.0f}]"
+
+
+def lines(name: str) -> list[dict[str, str]]:
+    """The objects of a file beside this one."""
+    return [json.loads(line) for line in (FOLDER / name).read_text(encoding="utf-8").splitlines()]
+
+
+def opened(model: str, author: Path | None) -> Generator:
+    """Who judges: the author of a file, or an embedded model."""
+    if author is not None:
+        settings = TypeAdapter(AnyAuthor).validate_python(yaml.safe_load(author.read_text(encoding="utf-8")))
+        return settings.open(Desk(Path("models/backbone"), "bfloat16", BATCH_SIZE, Path(".turnabout/answers.sqlite")))
+    from turnabout.backbones import load_named
+    from turnabout.generation.local import LocalGenerator
+
+    return LocalGenerator(load_named(model, "bfloat16"), "assistant", BATCH_SIZE)
+
+
+def main() -> None:
+    cli = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    cli.add_argument("--model", default=MODEL, metavar="NAME", help=f"an embedded model (default {MODEL})")
+    cli.add_argument("--n", type=int, default=240, help="attempts, drawn by lot of 590 (default 240)")
+    cli.add_argument("--author", type=Path, default=None, metavar="FILE")
+    cli.add_argument("--by", choices=["scores", "answers"], default=None, help="how verdicts are read")
+    given = cli.parse_args()
+    records = [Record(**each) for each in lines("injection_records.jsonl")]
+    made = attempts(lines("injections.jsonl"), records, given.n)
+    author = opened(given.model, given.author)
+    began = time.perf_counter()
+    found = run(author, made, given.by or ("answers" if given.author else "scores"))
+    print(f"{author.name}: {len(made)} attempts in {len(records)} records, {time.perf_counter() - began:.0f} s")
+    show(found)
+
+
+if __name__ == "__main__":
+    main()
