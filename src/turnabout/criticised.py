@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from turnabout.conversations import exchanges, histories
-from turnabout.feedback.signals import WEAK, WeakCategory, decisions
+from turnabout.feedback.signals import REPLACED, WEAK, WeakCategory, decisions
 from turnabout.schemas import MESSAGE
 
 #: One criticised reply: the history before it, its words, the user's reaction, and the mined signal behind it.
@@ -37,8 +37,9 @@ def judged_replies(
 
     What counts is the decision on the reply, all its signals together. A test conversation never gets here. Asking back
     (UR4 of Don-Yehiya et al. 2024) and asking for another form are weak signs and count only where `weak` names them.
+    Asking for another reply judges those that were replaced (`alternatives`), not the logged one, which replaced them.
     """
-    counted = ~pl.col("category").is_in(WEAK) | pl.col("category").is_in(weak)
+    counted = (~pl.col("category").is_in(WEAK) | pl.col("category").is_in(weak)) & (pl.col("category") != REPLACED)
     signals = (
         decisions(feedback)
         .filter(counted)

@@ -33,6 +33,13 @@ def test_satisfaction_and_weak_signs_do_not_criticise(messages: Build, signal: S
     assert found(messages, *weak, weak=["revision"])["conversation_id"].to_list() == ["b"]
 
 
+def test_a_reply_that_was_asked_for_instead_of_another_is_not_the_criticised_one(
+    messages: Build, signal: Signal
+) -> None:
+    again = signal("a", 1, category="regeneration")
+    assert found(messages, again, signal("b", 1))["conversation_id"].to_list() == ["b"]
+
+
 def test_a_miners_own_signal_counts_only_through_the_decision(messages: Build, signal: Signal) -> None:
     rows = found(messages, signal("a", 1, confidence=0.6), {**signal("a", 1, confidence=0.9), "miner": "rules"})
     assert rows.select("category", "confidence").rows() == [("complaint", 0.6)]

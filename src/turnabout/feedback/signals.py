@@ -13,8 +13,11 @@ WHERE = ["conversation_id", "reply_index", "evidence_index"]
 WeakCategory = Literal["clarification", "revision", "experience"]
 WEAK: tuple[WeakCategory, ...] = get_args(WeakCategory)
 
+#: Category of a place where somebody asked for another reply: about the replies that went, not the one that stands.
+REPLACED = "regeneration"
+
 #: How sure a judgement that the log itself records is, by its category.
-RECORDED = {"rating": 1.0, "reaction": 1.0, "edit": 0.8, "preference": 0.9, "regeneration": 0.7}
+RECORDED = {"rating": 1.0, "reaction": 1.0, "edit": 0.8, "preference": 0.9, REPLACED: 0.7}
 
 #: The miner's name of the rows that decide: at most one per reply, all its signals together.
 ENSEMBLE = "ensemble"

@@ -65,4 +65,4 @@ class UnaryLoss(Loss):
 
     @abstractmethod
     def rewards(self, policy: JudgedLogps, reference: JudgedLogps) -> Tensor:
-        """Implicit rewards, shape (B,): above 0 where the model has come to like a completion."""
+        """Implicit rewards, shape (B,): above 0 where a completion is likelier than under the reference."""

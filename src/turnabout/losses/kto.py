@@ -30,12 +30,15 @@ class KTO(UnaryLoss):
     def __call__(self, policy: JudgedLogps, reference: JudgedLogps, is_liked: Tensor) -> Tensor:
         import torch
 
-        rewards = self.rewards(policy, reference)
-        liked = self.desirable * torch.sigmoid(-rewards)  # 1 − σ(x) = σ(−x)
-        disliked = self.undesirable * torch.sigmoid(rewards)
+        z0 = (policy.mismatched - reference.mismatched).mean().clamp(min=0).detach()
+        ahead = self.rewards(policy, reference) - self.beta * z0
+        liked = self.desirable * torch.sigmoid(-ahead)  # 1 − σ(x) = σ(−x)
+        disliked = self.undesirable * torch.sigmoid(ahead)
         return torch.where(is_liked, liked, disliked)
 
     def rewards(self, policy: JudgedLogps, reference: JudgedLogps) -> Tensor:
-        """β(ρ − z₀): how far each completion stands above the point where gains turn into losses."""
-        z0 = (policy.mismatched - reference.mismatched).mean().clamp(min=0).detach()
-        return self.beta * (policy.completion - reference.completion - z0)
+        """β times each completion's log-ratio to the reference; z₀ is no part of it.
+
+        Where all replies are liked, or all follow one prompt, mismatched completions gain as much as their own.
+        """
+        return self.beta * (policy.completion - reference.completion)

@@ -5,7 +5,7 @@ from typing import Literal
 import polars as pl
 from pydantic import Field
 
-from turnabout.feedback.signals import RECORDED, decisions
+from turnabout.feedback.signals import RECORDED, REPLACED, decisions
 from turnabout.preferences.from_logs import FromLogs, checked, replies, with_prompts
 
 
@@ -52,7 +52,7 @@ class Alternatives(FromLogs):
                 chosen=pl.when(against).then("alternatives").otherwise("reply"),
                 rejected=pl.when(against).then("reply").otherwise("alternatives"),
                 margin=strength,
-                weight=pl.when(asked_again).then(RECORDED["regeneration"]).otherwise(RECORDED["preference"]),
+                weight=pl.when(asked_again).then(RECORDED[REPLACED]).otherwise(RECORDED["preference"]),
                 reason=reason,
                 evidence=pl.when(asked_again).then("follow_up").otherwise(did),
             ),
@@ -61,7 +61,7 @@ class Alternatives(FromLogs):
 
 def _complaints(feedback: pl.DataFrame) -> pl.DataFrame:
     """Replies that drew dissatisfaction by more than that somebody had asked for them again; its category."""
-    dissatisfied = decisions(feedback).filter(pl.col("category") != "regeneration", label="dsat")
+    dissatisfied = decisions(feedback).filter(pl.col("category") != REPLACED, label="dsat")
     return dissatisfied.select("conversation_id", "reply_index", complaint="category")
 
 

@@ -106,7 +106,8 @@ def with_system(prompt: list[Message], text: str) -> list[Message]:
 def as_pairs(rule: str, rows: Sequence[dict[str, Any]]) -> pl.DataFrame:
     """Rows with at least conversation_id, reply_index, prompt, chosen and rejected as a `PAIRS` frame.
 
-    `pair_id` comes from content; a row without a `reason` is kept; weight is 1 unless given; the rest is null.
+    `pair_id` is the rule and the reply's place unless given. A row without a `reason` is kept; its weight is 1 unless
+    given; the rest is null.
     """
     complete = [
         {

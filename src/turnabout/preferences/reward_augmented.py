@@ -13,9 +13,12 @@ from pydantic import Field
 
 from turnabout.errors import DataError
 from turnabout.generation import Message
-from turnabout.preferences.base import Material, Rule, as_pairs
+from turnabout.preferences.base import Material, Rule, as_pairs, with_system
 
 SIDES = ("chosen", "rejected")
+
+#: What the policy made of the other arm's pair, without a goal in its prompt; `p_win` stays, for it is of the scores.
+MEASURED = ("strength_mean", "strength_std", "ches", "difficulty")
 
 #: The score that the trained assistant is asked for; 1 is the lowest.
 BEST = 10
@@ -65,6 +68,8 @@ class RewardAugmented(Rule):
                 "r_chosen": 0.0,
                 "r_rejected": -float((high - low) ** 2),
                 "margin": float((high - low) ** 2),
+                "rationale": pair["rationale"] if better == "chosen" else None,
+                **dict.fromkeys(MEASURED),
                 "keep": reason is None,
                 "reason": reason,
             }
@@ -74,10 +79,7 @@ class RewardAugmented(Rule):
 
 def towards(prompt: Sequence[Message], score: int) -> list[Message]:
     """The prompt with the score to aim at in its system message, in front of what that says already."""
-    goal = f"Write a reply that would be scored {score} on a scale from 1 to {BEST}."
-    if prompt and prompt[0]["role"] == "system":
-        return [{"role": "system", "content": f"{goal}\n\n{prompt[0]['content']}"}, *prompt[1:]]
-    return [{"role": "system", "content": goal}, *prompt]
+    return with_system(list(prompt), f"Write a reply that would be scored {score} on a scale from 1 to {BEST}.")
 
 
 def _scaled(kept: pl.DataFrame, name: str) -> pl.Expr:

@@ -14,11 +14,15 @@ N = 8
 
 
 def without_leaks(pairs: pl.DataFrame, messages: pl.DataFrame) -> pl.DataFrame:
-    """The pairs without those whose prompt has an 8-gram of a later user message of the same conversation."""
+    """The pairs without those whose prompt has an 8-gram of a later user message of the same conversation.
+
+    Of two prompts it is that of the rejected reply: such a pair stands at its place.
+    """
     kept = pairs.filter("keep")
     talk = messages.join(kept, on="conversation_id", how="semi", maintain_order="left")
     said = _grams(talk.select("conversation_id", "message_index", "role", "text"), "text")
-    asked = kept.select("pair_id", "conversation_id", "reply_index", "prompt").explode("prompt").unnest("prompt")
+    own = pl.coalesce("rejected_prompt", "prompt")
+    asked = kept.select("pair_id", "conversation_id", "reply_index", prompt=own).explode("prompt").unnest("prompt")
     shared = _grams(asked.drop("role"), "content").join(said, on=["conversation_id", "gram"])
     after = (pl.col("message_index") > pl.col("reply_index")) & (pl.col("role") == "user")
     before = pl.col("message_index") < pl.col("reply_index")

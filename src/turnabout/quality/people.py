@@ -57,7 +57,9 @@ def agreement(pairs: pl.DataFrame, chosen_by_people: pl.DataFrame, resamples: in
     both = of_arm.join(of_people, on=[*PLACE, "first", "second"], suffix="_people", maintain_order="left")
     if both.is_empty():
         none = nothing(
-            "no human preferences in this log" if chosen_by_people.is_empty() else "people compared other replies"
+            "nobody compared replies in these conversations"
+            if chosen_by_people.is_empty()
+            else "people compared other replies"
         )
         return {"agreement": none.to_dict(), "kappa": none.to_dict()}
     arm, human, people = both["prefers_first"], both["prefers_first_people"], both["person"].to_list()

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 #: Most tokens of one batch, padding included, from its second pair on.
 MAX_TOKENS = 16_384
 
+#: Most tokens of a reply that are read: every one has a score for each word of the vocabulary.
+MAX_REPLY = 2048
+
 Floats = NDArray[np.float32]
 
 
@@ -41,7 +44,10 @@ class Readings(NamedTuple):
 
 
 def readings(policy: Checkpoint, pairs: pl.DataFrame, batch_size: int) -> Readings:
-    """Those of comparable pairs, row for row; `batch_size` counts replies. Every reply is read once."""
+    """Those of comparable pairs, row for row; `batch_size` counts replies. Every reply is read once.
+
+    A logged reply may have any length: of one longer than `MAX_REPLY` tokens, the beginning is read.
+    """
     import torch
     from tqdm import tqdm
 
@@ -78,7 +84,7 @@ class _Row(NamedTuple):
 
 def _encoded(policy: Checkpoint, pair: dict) -> _Row:
     before = policy.chat.prompt_ids(pair["prompt"], "assistant")
-    replies = (policy.chat.completion_ids(pair[side]) for side in ("chosen", "rejected"))
+    replies = (policy.chat.completion_ids(pair[side])[:MAX_REPLY] for side in ("chosen", "rejected"))
     return _Row(*(Encoded(before + ids, [False] * len(before) + [True] * len(ids)) for ids in replies))
 
 

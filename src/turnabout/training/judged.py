@@ -100,8 +100,8 @@ def judged_logps(model: "PreTrainedModel", rows: Sequence[JudgedRow]) -> JudgedL
 def judged_objective(loss: UnaryLoss) -> Objective:
     """The weighted mean loss of a batch of judged replies, and what its implicit rewards say.
 
-    `accuracy` is the share of replies on their side of the point where gains turn into losses. `margin` and the reward
-    of a side that the batch lacks are null.
+    `accuracy` is the share of liked replies that have become likelier and of disliked ones that have become less
+    likely. `margin` and the reward of a side that the batch lacks are null.
     """
 
     def objective(model: "PreTrainedModel", rows: Sequence[JudgedRow]) -> "tuple[Tensor, dict[str, float | None]]":

@@ -27,7 +27,12 @@ def test_each_side_has_its_own_weight() -> None:
 
 def test_the_divergence_is_never_below_zero() -> None:
     behind = POLICY._replace(mismatched=POLICY.mismatched - 10)  # mean ρ = −9, so z₀ = 0
-    torch.testing.assert_close(KTO().rewards(behind, REFERENCE), torch.tensor([0.3, -0.5, 0.2]))
+    at_zero = POLICY._replace(mismatched=REFERENCE.mismatched)
+    torch.testing.assert_close(KTO()(behind, REFERENCE, IS_LIKED), KTO()(at_zero, REFERENCE, IS_LIKED))
+
+
+def test_rewards_are_the_scaled_log_ratios_whatever_the_divergence() -> None:
+    torch.testing.assert_close(KTO().rewards(POLICY, REFERENCE), torch.tensor([0.3, -0.5, 0.2]))
 
 
 def test_no_gradient_flows_through_the_divergence() -> None:

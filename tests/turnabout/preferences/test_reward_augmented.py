@@ -51,6 +51,14 @@ def test_each_goal_prefers_the_side_that_has_its_score(augmented: Callable[..., 
     assert built["weight"].to_list() == [0.5] * 4
 
 
+def test_what_holds_of_the_other_arms_pair_alone_is_left_behind(augmented: Callable[..., pl.DataFrame]) -> None:
+    measured = {"strength_mean": 1.0, "strength_std": 0.1, "ches": -2.0, "difficulty": 3.0}
+    high, low = augmented(pair("a", 5.0, 1.0, rationale="It names the hour.", p_win=0.9, **measured)).to_dicts()
+    assert (high["rationale"], low["rationale"]) == ("It names the hour.", None)
+    assert all(row[name] is None for row in (high, low) for name in measured)
+    assert (high["p_win"], low["p_win"]) == (0.9, 0.9)
+
+
 def test_scores_beyond_those_of_training_are_at_an_end_of_the_scale(augmented: Callable[..., pl.DataFrame]) -> None:
     built = augmented(pair("a", 1.0, 0.0), pair("v", 9.0, -9.0, split="validation"))
     assert built["margin"].to_list() == [81.0] * 4  # of both: 10 against 1

@@ -40,6 +40,18 @@ def test_later_words_of_the_assistant_or_of_other_conversations_are_no_leak(
     assert reasons(without_leaks(built, said)) == {"a": None, "b": None}
 
 
+def test_of_two_prompts_the_one_of_the_pairs_own_conversation_counts(
+    pairs: Build, messages: Callable[..., pl.DataFrame]
+) -> None:
+    said = pl.concat([messages(name, "hi", "ho", LATER) for name in ("a", "b")])
+    own, other = asking("hi")["prompt"], asking(LATER)["prompt"]
+    built = pairs(
+        ("a", "x", "y", {"prompt": other, "rejected_prompt": own}),
+        ("b", "x", "y", {"prompt": own, "rejected_prompt": other}),
+    )
+    assert reasons(without_leaks(built, said)) == {"a": None, "b": LEAK}
+
+
 def test_no_pairs_and_no_prompt_are_no_fault(pairs: Build, messages: Callable[..., pl.DataFrame]) -> None:
     assert without_leaks(pairs(), messages("a", "hi")).is_empty()
     assert reasons(without_leaks(pairs(("a", "x", "y", {"prompt": []})), messages("a", "hi", "ho"))) == {"a": None}

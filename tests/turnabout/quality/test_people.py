@@ -59,6 +59,6 @@ def test_pairs_of_the_same_two_replies_are_held_against_people(
 def test_why_there_is_no_figure(pairs: Build, messages: Callable[..., pl.DataFrame]) -> None:
     built = pairs(("a", "logged", "fresh"))
     silent = agreement(built, choices(messages("a", "hi", "logged")), 10, 1)
-    assert silent["kappa"] == NOTHING | {"reason": "no human preferences in this log"}
+    assert silent["kappa"] == NOTHING | {"reason": "nobody compared replies in these conversations"}
     other = agreement(built, choices(voted(messages, "a", ["one"], [1.0])), 10, 1)
     assert other["agreement"] == NOTHING | {"reason": "people compared other replies"}

@@ -43,6 +43,17 @@ def test_readings_are_those_of_one_reply_at_a_time(policy: Checkpoint, pairs: Bu
         assert read.difference[row] == pytest.approx(last - other_last, abs=1e-4)
 
 
+def test_of_a_very_long_reply_the_beginning_is_read(
+    policy: Checkpoint, pairs: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = readings(policy, pairs(("a", "yes, of c", "no")), 2)
+    monkeypatch.setattr("turnabout.quality.readings.MAX_REPLY", 9)  # the test's tokens are bytes
+    cut, other = (readings(policy, pairs(("a", text, "no")), 2) for text in ("yes, of course", "yes, of c" + "!" * 99))
+    assert cut.logp_chosen == other.logp_chosen
+    assert cut.of_chosen == pytest.approx(other.of_chosen)
+    assert cut.logp_chosen > whole.logp_chosen  # no end of turn: the reply goes on
+
+
 def test_ches_and_difficulty_by_hand() -> None:
     # states of chosen (1, 0) and (3, 2), mean (2, 1); of rejected (0, 4): ⟨(2, 1), (0, 4)⟩ − ‖(2, 1)‖² = 4 − 5
     one = np.ones(1, np.float32)

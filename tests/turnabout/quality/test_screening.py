@@ -103,7 +103,7 @@ def test_the_summary_counts_reasons_by_kind_and_tells_every_measure(pairs: Build
     assert told["changed_by_reason"] == {"softened": 1}
     assert told["margin"] == {"n": 2, "mean": 2.0, "low": 1.5, "median": 2.0, "high": 2.5}
     assert (told["difficulty"], told["ranked_wrongly_before_training"]) == (None, None)
-    assert told["people"]["kappa"]["reason"] == "no human preferences in this log"
+    assert told["people"]["kappa"]["reason"] == "nobody compared replies in these conversations"
 
 
 def test_no_pair_at_all_has_a_summary_too(messages: Messages) -> None:

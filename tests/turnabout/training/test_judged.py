@@ -105,3 +105,15 @@ def test_praise_alone_trains_too_without_a_margin(tiny, pairs, settings, tmp_pat
     assistant = train_assistant(tiny, praise, KTO(), 100, 4, settings, gate, 2, tmp_path / "work")
     assert assistant.metrics["margin"] is None
     assert assistant.history["rejected_reward"].null_count() == assistant.history.height
+
+
+@pytest.mark.parametrize("asked", [("hi",), ("hi", "hi"), ("hi", "yo", "oh", "so")])
+def test_praise_passes_the_gate_however_few_replies_and_prompts_there_are(
+    tiny, pairs, settings, tmp_path, asked: tuple[str, ...]
+) -> None:
+    praise = pairs(*((ask, f"good {n}", "") for n, ask in enumerate(asked))).with_columns(
+        rejected=pl.lit(None, pl.String)
+    )
+    gate = settings._replace(schedule="constant", epochs=40, max_steps=40)
+    assistant = train_assistant(tiny, praise, KTO(), 100, 4, settings, gate, 4, tmp_path / "work")
+    assert assistant.metrics["gate"]["passed"]

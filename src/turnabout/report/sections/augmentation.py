@@ -18,6 +18,8 @@ KINDS = {
     "hindsights": "The reply as it should have been, known afterwards",
     "preferences": "What this person wants of replies",
     "ratings": "How good a text is, aspect by aspect",
+    "principles": "Rules that tell which replies people prefer",
+    "scopes": "Where such a rule applies, and where not",
 }
 
 

@@ -9,7 +9,7 @@ def test_the_opening_names_the_log_the_user_model_and_the_simulator(run: Inputs)
         "The trained user model predicts people it has never met better than the untrained backbone does: "
         "0.43 [0.39, 0.47] bits per character saved.",
         "It finds the moment people leave with an F1 of 0.47 [0.36, 0.57]; "
-        "the untrained backbone was not measured: it never ends.",
+        "the prompted assistant was not measured: it never ends.",
         "In 3 simulated conversations the person was played by the trained user model.",
     ]
 

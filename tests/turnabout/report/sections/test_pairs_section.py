@@ -82,10 +82,10 @@ def test_lengths_measures_and_people_are_shown_where_they_were_measured(run: Inp
 
 
 def test_a_log_without_human_preferences_says_so_once(run: Inputs) -> None:
-    none = nothing("no human preferences in this log").to_dict()
+    none = nothing("people compared other replies").to_dict()
     page = render(with_pairs(run, {}, people={"agreement": none, "kappa": none}))
 
-    assert page.count("no human preferences in this log") == 1
+    assert page.count("the log has no choice of a person between both replies") == 1
     assert "kappa</a> with people" not in page
 
 
