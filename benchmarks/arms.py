@@ -1,7 +1,8 @@
 """Arms: every pair rule on the embedded default, in a scratch copy of the project with small limits (no peer).
 
-The arms are those that docs/pair_rules.md shows, as far as they start from the backbone. Upstream stages run once, then
-`construct` for each arm; a table says what each rule found, kept and dropped, and one example of each follows.
+The arms are those that docs/pair_rules.md shows, as far as they start from the backbone. What comes before `augment`
+runs once (with `--as-run` what `make demo` made stands), then `augment`, then `construct` for each arm. A table says
+what each rule found, kept and dropped, and one example of each follows.
 """
 
 import argparse
@@ -66,12 +67,19 @@ def project(place: Path, params: dict[str, Any]) -> None:
     subprocess.run([sys.executable, "-m", "dvc", "init", "--no-scm", "-q"], cwd=place, check=True)
 
 
-def run(place: Path) -> dict[str, float]:
+def take_over(place: Path) -> None:
+    """What this project has made so far, in the copy: its tables copied, its models linked."""
+    shutil.copytree(ROOT / "data", place / "data", ignore=shutil.ignore_patterns("pairs", "rollouts"))
+    (place / "models").symlink_to(ROOT / "models")
+
+
+def run(place: Path, is_taken_over: bool) -> dict[str, float]:
     """Processor seconds of every stage up to the pairs of all arms, each run by its own command."""
     graph = stage_graph(place)
     environment = {**os.environ, "PYTHONPATH": f"{place / 'src'}{os.pathsep}{place}"}
     taken = {}
-    for name in wanted_stages(graph, ["construct"]):
+    wanted = wanted_stages(graph, ["construct"])
+    for name in (name for name in wanted if not is_taken_over or name.startswith(("augment", "construct@"))):
         words = shlex.split(graph.nodes[name]["stage"].command)
         before = processor_seconds()
         subprocess.run([sys.executable, *words[1:]], cwd=place, env=environment, check=True)
@@ -120,6 +128,9 @@ def main() -> None:
     cli.add_argument(
         "--only", nargs="+", default=[], metavar="ARM", help="the fragments with these arms instead of all"
     )
+    cli.add_argument(
+        "--as-run", action="store_true", help="after `make demo`: do not run what comes before augment again"
+    )
     options = cli.parse_args()
     shipped = yaml.safe_load((ROOT / "params.yaml").read_text())
     parts = [part for part in fragments(GUIDE.read_text()) if not options.only or part["arms"].keys() & {*options.only}]
@@ -127,7 +138,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         project(place, params)
-        taken = run(place)
+        if options.as_run:
+            take_over(place)
+        taken = run(place, options.as_run)
         built = {arm: pl.read_parquet(place / "data" / "pairs" / f"{arm}.parquet") for arm in params["arms"]}
     print("| arm | candidates | kept | dropped | chosen | rejected | chosen is longer | CPU s |")
     print("|---|---|---|---|---|---|---|---|")
