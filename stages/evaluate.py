@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import polars as pl
-
 from stages._command import command
 from stages._models import open_generator
 from turnabout import schemas
@@ -12,6 +10,7 @@ from turnabout.follow_ups import load_phrases
 from turnabout.generation.local import LocalGenerator
 from turnabout.io import read_frame, write_csv, write_frame, write_json
 from turnabout.metrics import comparison, user_model
+from turnabout.metrics.acting import Cast, by_split
 from turnabout.metrics.answers import Scorers
 from turnabout.metrics.comparison import UNTRAINED
 from turnabout.metrics.simulated import simulated
@@ -35,14 +34,12 @@ def main(
 ) -> None:
     loaded = load_params(params)
     settings, dtype = loaded.evaluate, loaded.backbone.dtype
-    test, validation = held_out(read_frame(samples, schemas.USER_SAMPLES), settings.conversations, loaded.seed)
+    people = by_split(read_frame(samples, schemas.USER_SAMPLES), settings.conversations, loaded.seed)
     untrained = open_generator(backbone, dtype, "assistant", settings.batch_size)
     trained = open_generator(user, dtype, "user", settings.batch_size)
-    users = {
-        "trained": trained,
-        UNTRAINED: LocalGenerator(untrained.checkpoint, "user", settings.batch_size, untrained.store),
-    }
-    people = user_model.evaluate(users, test, validation, settings, loaded.seed)
+    as_user = LocalGenerator(untrained.checkpoint, "user", settings.batch_size, untrained.store)
+    cast = Cast({"trained": trained, "prompted": untrained}, untrained, as_user)
+    users = user_model.evaluate(cast, people, settings, loaded.seed)
 
     def open_assistant(name: str) -> LocalGenerator:
         if name == UNTRAINED:
@@ -59,7 +56,7 @@ def main(
             load_phrases(settings.phrases_per_dimension),
         ),
         {arm: read_frame(pairs / f"{arm}.parquet", schemas.PAIRS) for arm in loaded.arms},
-        sample_conversations(test, {"test": settings.contexts}, loaded.seed),
+        sample_conversations(people.test, {"test": settings.contexts}, loaded.seed),
         settings,
         loaded.seed,
     )
@@ -67,16 +64,10 @@ def main(
         name: simulated(read_frame(rollouts / f"{name}.parquet", schemas.ROLLOUTS), settings.resamples, loaded.seed)
         for name in (UNTRAINED, *loaded.arms)
     }
-    write_json(people.metrics, user_metrics)
-    write_csv(people.by_turn, by_turn)
+    write_json(users.metrics, user_metrics)
+    write_csv(users.by_turn, by_turn)
     write_frame(compared.answers, answers, schemas.ANSWERS)
     write_json({**compared.metrics, "simulated": talks}, assistant_metrics)
-
-
-def held_out(samples: pl.DataFrame, most: int, seed: int) -> list[pl.DataFrame]:
-    """At most `most` conversations of test and of validation; without a user key, each is a person of its own."""
-    known = samples.with_columns(user_key=pl.coalesce("user_key", "conversation_id"))
-    return [sample_conversations(known, {split: most}, seed) for split in ("test", "validation")]
 
 
 if __name__ == "__main__":

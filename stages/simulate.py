@@ -11,6 +11,7 @@ from turnabout import schemas
 from turnabout.conversations import sample_conversations
 from turnabout.io import read_frame, write_frame, write_json
 from turnabout.params import load_params
+from turnabout.simulation.guards import FAULTS
 from turnabout.simulation.rollouts import simulate
 from turnabout.simulation.users import PromptedUser, TrainedUser, User
 
@@ -52,7 +53,7 @@ def counts(table: pl.DataFrame) -> dict[str, Any]:
         "n_conversations": n,
         "mean_exchanges": table.filter(role="assistant").height / n if n else None,
         "ended_by": dict(ended.iter_rows()),
-        "faults": dict(faults.iter_rows()),
+        "faults": dict.fromkeys(FAULTS, 0) | dict(faults.iter_rows()),
         "resamples": int(table["resamples"].sum()),
     }
 

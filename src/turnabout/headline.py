@@ -21,8 +21,9 @@ def headline(metrics: Path) -> list[str]:
     arm = best_arm(assistants)
     return [
         f"1. feedback mined: {_mined(mined)}",
-        f"2. user model, bits per character on strangers: {_against(user, 'bits_per_character', 'with_intent')}",
-        f"3. user model, knowing when to leave (F1): {_against(user, 'termination', 'f1')}",
+        "2. user model, bits per character on strangers: "
+        f"{_against(user, 'bits_per_character', 'with_intent', BASELINE)}",
+        f"3. user model, knowing when to leave (F1): {_against(user, 'termination', 'f1', 'prompted')}",
         f"4. best of {counted(len(arms), 'arm', 'arms')} ({arm}), follow-up likelihood over untrained: "
         f"{_differences(gains(assistants, arm))}",
         f"5. {arm}, ranking accuracy on its held-out pairs: {said(figure(assistants, arm, 'ranking_accuracy', arm))}",
@@ -62,9 +63,9 @@ def _mined(mined: Mapping[str, Any]) -> str:
     return f"{said(n_sat)} sat and {said(n_dsat)} dsat signals in {said(n_exchanges)} exchanges"
 
 
-def _against(user: Mapping[str, Any], section: str, name: str) -> str:
-    trained, untrained = (figure(user, section, model, name) for model in ("trained", BASELINE))
-    return f"{said(trained)} trained, {said(untrained)} untrained"
+def _against(user: Mapping[str, Any], section: str, name: str, baseline: str) -> str:
+    trained, other = (figure(user, section, model, name) for model in ("trained", baseline))
+    return f"{said(trained)} trained, {said(other)} {baseline}"
 
 
 def _differences(by_scorer: Mapping[str, Figure]) -> str:

@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError, fi
 
 from turnabout.arms import Arm, Arms
 from turnabout.augment import AUGMENTERS, Augmenter
-from turnabout.config import Section, config_error, resolve
+from turnabout.config import Section, config_error, resolve, yaml_error
 from turnabout.errors import ConfigError
 from turnabout.feedback import MINERS, Miner
 from turnabout.feedback.signals import WeakCategory
@@ -220,6 +220,8 @@ class Simulate(Section):
     """Who plays the user: the trained user model, or the backbone told to act as one."""
     conversations: Count
     max_exchanges: Count
+    min_exchanges: Count
+    """Replies the user waits for before it may leave; as many as `max_exchanges`: it never leaves (as in the paper)."""
     user_tokens: Count
     assistant_tokens: Count
     max_prompt_tokens: Count
@@ -228,6 +230,8 @@ class Simulate(Section):
     top_p: float = Field(gt=0, le=1)
     min_words: Count
     max_words: Count
+    forbidden_openings: tuple[str, ...]
+    """First words of a user turn that are drawn again, case sensitive; the paper's: I, You, Here."""
     max_resamples: int = Field(ge=0)
 
     @model_validator(mode="after")
@@ -242,7 +246,12 @@ class Evaluate(Section):
     """Held-out conversations scored for the user model."""
     max_length: Count
     contexts: Count
-    """Held-out prompts every assistant answers."""
+    """Held-out prompts every assistant answers, and held-out people whose first message every model writes."""
+    items: Count
+    """Items of role adherence, and as many of intent adherence, that every model of the user answers."""
+    detector: Count
+    """People of the train split whose first message the detector of naturalness sees, once more as an assistant plays
+    them."""
     phrases_per_dimension: int = Field(gt=0, le=10)
     """Positive and negative follow-ups per dimension behind a follow-up likelihood; the phrases hold 10 of each."""
     max_new_tokens: Count
@@ -310,6 +319,6 @@ def load_params(path: Path) -> Params:
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: no such file; run from the project's root or give --params") from error
     except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not YAML: {error}") from error
+        raise yaml_error(str(path), error) from None
     except ValidationError as error:
         raise config_error(str(path), error) from error

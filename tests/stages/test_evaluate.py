@@ -51,6 +51,7 @@ def project(tmp_path: Path, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPat
     params = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text())
     params["backbone"]["dtype"] = "float32"
     params["evaluate"] |= {"contexts": 2, "max_length": 200, "max_new_tokens": 4, "batch_size": 3, "resamples": 20}
+    params["evaluate"] |= {"items": 3, "detector": 8}
     params["arms"] = {arm: params["arms"][arm] for arm in ARMS}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     shutil.copytree(tiny_checkpoint, "backbone")
@@ -88,27 +89,39 @@ def estimates(tree: Any) -> list[dict[str, Any]]:
 
 
 def test_all_figures_are_written_and_a_rerun_writes_the_same_bytes(project: Path) -> None:
-    table = samples(["test", "test", "test", "validation", "validation", "train"])
+    table = samples(["test", "test", "test", "validation", "validation", *["train"] * 8])
     first, second = run("first", table), run("second", table)
     for path in first.iterdir():
         assert path.read_bytes() == (second / path.name).read_bytes(), path.name
     user = json.loads((first / "user.json").read_text())
     assert (user["n_conversations"], user["n_users"], user["warnings"]) == (3, 3, [])
     for measure in ("perplexity", "bits_per_character"):
-        for model in ("trained", "untrained"):
+        for model in ("trained", "untrained", "prompted"):
             for intent in ("with_intent", "without_intent"):
                 figure = user[measure][model][intent]
                 assert figure["low"] <= figure["value"] <= figure["high"]
                 assert figure["n"] == 6  # three conversations of two user messages
-    assert set(user["first_turn_diversity"]) == {"human", "trained", "untrained"}
+    for measure in ("first_turn_diversity", "intent_overlap"):
+        assert {who: figure["n"] for who, figure in user[measure].items()} == {"human": 2, "trained": 2, "prompted": 2}
+    assert set(user["termination"]) == {"trained", "prompted"}
     assert 0 < user["termination"]["trained"]["threshold"] < 1
+    detector = user["naturalness"].pop("detector")
+    assert (len(detector["fingerprint"]), detector["n"]) == (16, 16)
+    assert {who: figure["n"] for who, figure in user["naturalness"].items()} == {
+        "human": 2,
+        "trained": 2,
+        "prompted": 2,
+    }
+    for measure in ("role_adherence", "intent_adherence"):
+        assert [user[measure][player]["n"] for player in ("trained", "prompted")] == [3, 3]
+    assert (user["intent_adherence"]["judge"], user["intent_adherence"]["unjudged"]["trained"]) == ("words", 0)
     bits = {model: user["bits_per_character"][model]["with_intent"]["value"] for model in ("trained", "untrained")}
     saved = user["bits_per_character_saved"]["with_intent"]["value"]
     assert saved == pytest.approx(bits["untrained"] - bits["trained"])
     assert abs(saved) > 1e-4
     plot = pl.read_csv(first / "by_turn.csv")
     assert plot.columns == ["model", "intent", "turn", "bits_per_character", "low", "high", "n"]
-    assert plot.height == 8  # two models, two intents, two turns
+    assert plot.height == 12  # three models, two intents, two turns
 
     told = json.loads((first / "assistants.json").read_text())
     assert list(told) == ["untrained", *ARMS, "simulated"]
@@ -137,6 +150,8 @@ def test_nobody_to_test_on_is_a_warning_and_nulls_with_reasons(project: Path, sp
         pairs().clear().write_parquet(f"pairs/{arm}.parquet")
     out = run("out", samples(splits))
     user, told = (json.loads((out / name).read_text()) for name in ("user.json", "assistants.json"))
+    for measure in ("role_adherence", "intent_adherence"):  # nobody of the log is behind their items
+        assert user.pop(measure)["trained"]["n"] == 3
     assert "no test conversation has an intent" in user["warnings"][0]
     found = estimates(user) + estimates(told)
     assert len(found) > 20

@@ -161,6 +161,7 @@ def test_a_missing_file_and_broken_yaml_are_told_plainly(tmp_path: Path) -> None
     with pytest.raises(ConfigError, match="no such file; run from the project's root"):
         load_params(tmp_path / "none.yaml")
     broken = tmp_path / "params.yaml"
-    broken.write_text("seed: [1")
-    with pytest.raises(ConfigError, match="not YAML"):
+    broken.write_text('seed: 1\nkey: "sk-canary')
+    with pytest.raises(ConfigError, match=r"not YAML: .*, line 2") as caught:
         load_params(broken)
+    assert "canary" not in str(caught.value)  # the line may hold a key

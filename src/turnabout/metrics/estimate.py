@@ -23,6 +23,11 @@ class Estimate(NamedTuple):
     reason: str | None = None
     """Why value or interval are missing."""
 
+    def times(self, factor: float) -> "Estimate":
+        """The same in another unit: 100 makes percent of a share."""
+        value, low, high = (None if bound is None else factor * bound for bound in self[:3])
+        return Estimate(value, low, high, self.n, self.reason)
+
     def to_dict(self) -> dict[str, Any]:
         """As metrics files have it: value, low, high, n, and the reason where something is missing."""
         told = self._asdict()

@@ -1,20 +1,20 @@
-"""The user model against the model it was made from, on people neither has met: the figures of `metrics/user.json`."""
+"""Models of the user on people they have not met: the figures of `metrics/user.json` and of `turnabout eval-user`.
 
-from collections.abc import Mapping
+The intrinsic metrics of Naous et al. 2025, §4, a file each: `perplexity`, `diversity`, `overlap`, `termination`,
+`naturalness`, `role_adherence`, `intent_adherence`. No simulation guard is at work in any of them.
+"""
+
 from typing import Any, NamedTuple
 
 import polars as pl
 
-from turnabout.generation import Message, Sampling
 from turnabout.generation.local import LocalGenerator
-from turnabout.metrics.diversity import diversity
+from turnabout.metrics.acting import Cast, People, adherence, first_messages
+from turnabout.metrics.intent_adherence import WORDS, Judge
 from turnabout.metrics.perplexity import bits_per_character, bits_saved, by_turn, perplexity
 from turnabout.metrics.termination import best_threshold, termination
 from turnabout.metrics.user_turns import endings, openings, score
 from turnabout.params import Evaluate
-
-#: How user turns are drawn: the settings of the published user model's card (Naous et al. 2025).
-TEMPERATURE, TOP_P = 1.0, 0.8
 
 INTENTS = {"with_intent": True, "without_intent": False}
 
@@ -28,38 +28,45 @@ class UserFigures(NamedTuple):
     by_turn: pl.DataFrame
 
 
-def evaluate(
-    models: Mapping[str, LocalGenerator], test: pl.DataFrame, validation: pl.DataFrame, settings: Evaluate, seed: int
-) -> UserFigures:
-    """All figures of the models `trained` and `untrained`, both speaking as the user, on `schemas.USER_SAMPLES`.
+def evaluate(cast: Cast, people: People, settings: Evaluate, seed: int, judge: Judge = WORDS) -> UserFigures:
+    """All figures of the cast.
 
     Prediction is measured on the first `max_length` tokens of each test conversation, leaving on the last ones: a cut
     conversation does not show how it ended. (Ends are more frequent there than in whole conversations, so precision is
     higher than it would be over all of them.) Thresholds come from the validation conversations, one per model.
     """
     boot = (settings.resamples, seed)
-    turns = {name: _turns(model, test, settings) for name, model in models.items()}
+    readers = {**cast.players, **({"untrained": cast.untrained} if cast.untrained else {})}
+    read = {name: _turns(model, people.test, settings) for name, model in readers.items()}
+    saved = (
+        {intent: bits_saved(read["untrained"][intent], read["trained"][intent], *boot).to_dict() for intent in INTENTS}
+        if cast.untrained
+        else None
+    )
     metrics = {
-        "perplexity": _each(turns, perplexity, boot),
-        "bits_per_character": _each(turns, bits_per_character, boot),
-        "bits_per_character_saved": {
-            intent: bits_saved(turns["untrained"][intent], turns["trained"][intent], *boot).to_dict()
-            for intent in INTENTS
-        },
-        "termination": {name: _leaving(model, test, validation, settings, seed) for name, model in models.items()},
-        "first_turn_diversity": _first_turns(models, test.head(settings.contexts), settings, seed),
-        "n_conversations": test.height,
-        "n_users": test["user_key"].n_unique(),
-        "warnings": _warnings(test, turns["untrained"]["with_intent"], settings.max_length),
+        "perplexity": _each(read, perplexity, boot),
+        "bits_per_character": _each(read, bits_per_character, boot),
+        **({"bits_per_character_saved": saved} if saved else {}),
+        "termination": {name: _leaving(model, people, settings, seed) for name, model in cast.players.items()},
+        **first_messages(cast, people, settings, seed),
+        **adherence(cast.players, settings, seed, judge),
+        "n_conversations": people.test.height,
+        "n_users": people.test["user_key"].n_unique(),
+        "warnings": _warnings(people.test, next(iter(read.values()))["with_intent"], settings.max_length),
     }
-    return UserFigures(metrics, _by_turn(turns, boot))
+    return UserFigures(metrics, _by_turn(read, boot))
 
 
 def _turns(model: LocalGenerator, test: pl.DataFrame, settings: Evaluate) -> dict[str, pl.DataFrame]:
     """`user_turns.TURNS` with and without the intent."""
     chat = model.checkpoint.chat
     return {
-        name: score(model.checkpoint, openings(test, chat, settings.max_length, with_intent), settings.batch_size).turns
+        name: score(
+            model.checkpoint,
+            openings(test, chat, settings.max_length, with_intent),
+            settings.batch_size,
+            model.speaks,
+        ).turns
         for name, with_intent in INTENTS.items()
     }
 
@@ -71,32 +78,18 @@ def _each(turns: Turns, measure: Any, boot: tuple[int, int]) -> dict[str, Any]:
     }
 
 
-def _leaving(
-    model: LocalGenerator, test: pl.DataFrame, validation: pl.DataFrame, settings: Evaluate, seed: int
-) -> dict[str, Any]:
+def _leaving(model: LocalGenerator, people: People, settings: Evaluate, seed: int) -> dict[str, Any]:
     """Precision, recall, F1 and the threshold they were measured at."""
+    checkpoint = model.checkpoint
     chosen_on, measured_on = (
         score(
-            model.checkpoint, endings(part, model.checkpoint.chat, settings.max_length), settings.batch_size
+            checkpoint, endings(part, checkpoint.chat, settings.max_length), settings.batch_size, model.speaks
         ).decisions
-        for part in (validation, test)
+        for part in (people.validation, people.test)
     )
     threshold = best_threshold(chosen_on)
     found = termination(measured_on, threshold, settings.resamples, seed)
     return {**{name: estimate.to_dict() for name, estimate in found.items()}, "threshold": threshold}
-
-
-def _first_turns(
-    models: Mapping[str, LocalGenerator], test: pl.DataFrame, settings: Evaluate, seed: int
-) -> dict[str, Any]:
-    """Diversity of what people wrote first, and of what each model writes first when told the same people's intents."""
-    opened = test.filter(pl.col("messages").list.first().struct.field("role") == "user")
-    texts = {"human": opened["messages"].list.first().struct.field("content").to_list()}
-    prompts: list[list[Message]] = [[{"role": "system", "content": intent}] for intent in opened["intent"]]
-    sampling = Sampling(settings.max_new_tokens, TEMPERATURE, TOP_P, seed, may_end=False)
-    texts |= {name: [turn.text for turn in model.generate(prompts, sampling)] for name, model in models.items()}
-    users = opened["user_key"].to_list()
-    return {who: diversity(said, users, settings.resamples, seed).to_dict() for who, said in texts.items()}
 
 
 def _by_turn(turns: Turns, boot: tuple[int, int]) -> pl.DataFrame:

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import polars as pl
 
 from turnabout.backbones import Checkpoint
-from turnabout.chat_format import ChatFormat
+from turnabout.chat_format import END_OF_CONVERSATION, ChatFormat
 from turnabout.generation.base import Message
+from turnabout.simulation.users import Situation, told_to_act
 from turnabout.token_tree import TokenTree, node_logps
 
 #: The system message where the intent is withheld, the same for every model: what each intent begins with.
@@ -87,14 +88,17 @@ def endings(samples: pl.DataFrame, chat: ChatFormat, max_length: int) -> list[Ex
     return found
 
 
-def score(checkpoint: Checkpoint, excerpts: Sequence[Excerpt], batch_size: int) -> Scored:
+def score(
+    checkpoint: Checkpoint, excerpts: Sequence[Excerpt], batch_size: int, speaks: Literal["user", "assistant"] = "user"
+) -> Scored:
     """What the model gives each user message, and P(leave) at every place after an assistant message.
 
     A user model leaves by the end-of-conversation token. A model that has none is read as leaving where it ends its
-    turn before saying a word.
+    turn before saying a word. One that speaks as the assistant is told to act as the user and reads the roles
+    exchanged; it leaves where its turn begins with the text it was told to write then.
     """
-    planted = [_plant(checkpoint.chat, excerpt) for excerpt in excerpts]
-    wanted = [[n for nodes in each.words for n in nodes] + each.leaves for each in planted]
+    planted = [_plant(checkpoint.chat, excerpt, speaks) for excerpt in excerpts]
+    wanted = [[n for nodes in [*each.words, *each.leaves] for n in nodes] for each in planted]
     found = node_logps(checkpoint.model, [p.tree for p in planted], wanted, batch_size, f"{checkpoint.name} reads")
     turns, decisions = [], []
     for excerpt, each, nodes, logps in zip(excerpts, planted, wanted, found, strict=True):
@@ -105,8 +109,9 @@ def score(checkpoint: Checkpoint, excerpts: Sequence[Excerpt], batch_size: int) 
             nats = -sum(logp[node] for node in words)
             turns.append({**keys, "turn": turn, "nats": nats, "tokens": len(words), "characters": len(text) + 1})
         for place, leave in zip(each.places, each.leaves, strict=True):
-            left = place == len(said)
-            decisions.append({**keys, "turn": excerpt.first_turn + place, "p_end": math.exp(logp[leave]), "left": left})
+            p_end = math.exp(sum(logp[node] for node in leave))
+            turn = excerpt.first_turn + place
+            decisions.append({**keys, "turn": turn, "p_end": p_end, "left": place == len(said)})
     return Scored(
         pl.DataFrame(turns, schema=TURNS).sort("conversation_id", "turn"),
         pl.DataFrame(decisions, schema=DECISIONS).sort("conversation_id", "turn"),
@@ -114,7 +119,7 @@ def score(checkpoint: Checkpoint, excerpts: Sequence[Excerpt], batch_size: int) 
 
 
 class _Planted(NamedTuple):
-    """An excerpt as a tree: the nodes of each user message, and the leaving nodes beside some of them.
+    """An excerpt as a tree: the nodes of each user message, and those of leaving beside some of them.
 
     `places[i]` is the number of user messages before `leaves[i]`.
     """
@@ -122,18 +127,18 @@ class _Planted(NamedTuple):
     tree: TokenTree
     words: list[list[int]]
     places: list[int]
-    leaves: list[int]
+    leaves: list[list[int]]
 
 
-def _plant(chat: ChatFormat, excerpt: Excerpt) -> _Planted:
-    """The excerpt with a branch that leaves at every open user header after an assistant message."""
-    messages = excerpt.messages
-    leave = chat.end_of_turn_id if chat.end_of_conversation_id is None else chat.end_of_conversation_id
+def _plant(chat: ChatFormat, excerpt: Excerpt, speaks: Literal["user", "assistant"]) -> _Planted:
+    """The excerpt with a branch that leaves at every open header after an assistant message."""
+    system, *talk = excerpt.messages
+    shown = excerpt.messages if speaks == "user" else told_to_act(Situation(system["content"], talk))
+    said = [i for i, message in enumerate(talk) if message["role"] == "user"]
     tree = TokenTree()
     words: list[list[int]] = []
     headers: list[int] = []
-    said = [i for i, message in enumerate(messages) if message["role"] == "user"]
-    row = chat.encode(messages, targets=said)
+    row = chat.encode(shown, targets=[len(shown) - len(talk) + i for i in said])
     nodes = tree.grow(row.input_ids)
     for i, node in enumerate(nodes):
         if row.is_target[i]:
@@ -141,13 +146,21 @@ def _plant(chat: ChatFormat, excerpt: Excerpt) -> _Planted:
                 words.append([])
                 headers.append(nodes[i - 1])
             words[-1].append(node)
-    places = [place for place, i in enumerate(said) if messages[i - 1]["role"] == "assistant"]
-    leaves = [tree.grow([leave], headers[place])[0] for place in places]
-    if excerpt.ends and messages[-1]["role"] == "assistant":
-        open_header = chat.prompt_ids(messages, "user")[len(row.input_ids) :]
+    leave = _leave(chat, speaks)
+    places = [place for place, i in enumerate(said) if i > 0 and talk[i - 1]["role"] == "assistant"]
+    leaves = [tree.grow(leave, headers[place]) for place in places]
+    if excerpt.ends and talk[-1]["role"] == "assistant":
+        open_header = chat.prompt_ids(shown, speaks)[len(row.input_ids) :]
         places.append(len(said))
-        leaves.append(tree.grow([*open_header, leave], nodes[-1])[-1])
+        leaves.append(tree.grow([*open_header, *leave], nodes[-1])[len(open_header) :])
     return _Planted(tree, words, places, leaves)
+
+
+def _leave(chat: ChatFormat, speaks: Literal["user", "assistant"]) -> list[int]:
+    """The tokens a model's turn begins with when it leaves."""
+    if speaks == "assistant":
+        return list(chat.tokenizer(END_OF_CONVERSATION, add_special_tokens=False).input_ids)
+    return [chat.end_of_turn_id if chat.end_of_conversation_id is None else chat.end_of_conversation_id]
 
 
 def _system(content: str) -> Message:

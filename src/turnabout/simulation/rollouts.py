@@ -37,16 +37,17 @@ def simulate(
     """One row per message (`schemas.ROLLOUTS`), sorted, of one conversation per task (`conversation_id`, `intent`).
 
     A conversation ends when the user leaves (`end_token`), writes nothing at all (`silence`), or after `max_exchanges`
-    (`max_turns`). The user never leaves before the first message. Both sides see the newest messages that fit
-    `max_prompt_tokens`, counted by `chat`.
+    (`max_turns`). The user may leave after `min_exchanges`, at the earliest after its first message. Both sides see the
+    newest messages that fit `max_prompt_tokens`, counted by `chat`.
     """
-    guard = UserGuard(settings.min_words, settings.max_words, settings.max_resamples)
+    window = (settings.min_words, settings.max_words, settings.max_resamples)
+    guard = UserGuard(*window, settings.forbidden_openings)
     user_sampling = Sampling(settings.user_tokens, settings.temperature, settings.top_p, seed)
     assistant_sampling = user_sampling._replace(max_new_tokens=settings.assistant_tokens)
     running = [Rollout(task_id, intent) for task_id, intent in tasks.select("conversation_id", "intent").iter_rows()]
     for exchange in range(settings.max_exchanges):
         speakers = [rollout for rollout in running if rollout.ended_by is None]
-        draw = user_sampling._replace(seed=user_sampling.seed + exchange, may_end=exchange > 0)
+        draw = user_sampling._replace(seed=user_sampling.seed + exchange, may_end=exchange >= settings.min_exchanges)
         seen = [Situation(r.intent, chat.fit(r.history, settings.max_prompt_tokens)) for r in speakers]
         for rollout, said in zip(speakers, guard.speak(user, seen, draw) if speakers else [], strict=True):
             rollout.add("user", said.turn.text, said.resamples, said.faults)

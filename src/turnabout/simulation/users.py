@@ -47,7 +47,7 @@ class PromptedUser:
         self.name = f"prompted:{generator.name}"
 
     def speak(self, situations: Sequence[Situation], sampling: Sampling) -> list[Completion]:
-        answers = self.generator.generate([self._prompt(s) for s in situations], sampling)
+        answers = self.generator.generate([told_to_act(s) for s in situations], sampling)
         return [
             Completion(
                 answer.text.split(END_OF_CONVERSATION)[0].strip(),
@@ -56,18 +56,17 @@ class PromptedUser:
             for answer in answers
         ]
 
-    def _prompt(self, situation: Situation) -> list[Message]:
-        told = (
-            f"{situation.intent} Write only your next short message, as a person types it. "
-            f"When you have nothing more to say, write {END_OF_CONVERSATION}"
-        )
-        exchanged = {"user": "assistant", "assistant": "user"}
-        said: list[Message] = [{"role": exchanged[m["role"]], "content": m["content"]} for m in situation.history]
-        start: list[Message] = [
-            {"role": "system", "content": told},
-            {"role": "user", "content": "(conversation starts)"},
-        ]
-        return [*start, *said]
+
+def told_to_act(situation: Situation) -> list[Message]:
+    """The situation as an assistant is shown it: what to act, then the history message by message, roles exchanged."""
+    told = (
+        f"{situation.intent} Write only your next short message, as a person types it. "
+        f"When you have nothing more to say, write {END_OF_CONVERSATION}"
+    )
+    exchanged = {"user": "assistant", "assistant": "user"}
+    said: list[Message] = [{"role": exchanged[m["role"]], "content": m["content"]} for m in situation.history]
+    start: list[Message] = [{"role": "system", "content": told}, {"role": "user", "content": "(conversation starts)"}]
+    return [*start, *said]
 
 
 class ScriptedUser:

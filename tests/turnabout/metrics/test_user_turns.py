@@ -11,8 +11,10 @@ import torch
 
 from turnabout import schemas
 from turnabout.backbones import Checkpoint, load
+from turnabout.chat_format import END_OF_CONVERSATION
 from turnabout.generation import Message
 from turnabout.metrics.user_turns import NO_INTENT, Excerpt, endings, openings, score
+from turnabout.simulation.users import Situation, told_to_act
 from turnabout.training.user import with_end_token
 
 Samples = Callable[..., pl.DataFrame]
@@ -136,3 +138,29 @@ def test_nobody_gives_empty_tables(untrained: Checkpoint) -> None:
     scored = score(untrained, openings(frame(), untrained.chat, 100, True), 2)
     assert scored.turns.is_empty()
     assert scored.decisions.is_empty()
+
+
+def test_a_prompted_assistant_reads_the_same_words_with_roles_exchanged(untrained: Checkpoint) -> None:
+    excerpts = openings(frame(sample("c", "hi", "hello", "bye", "ok?")), untrained.chat, 200, True)
+    scored = score(untrained, excerpts, 2, "assistant")
+    acting = told_to_act(Situation("Ask.", excerpts[0].messages[1:]))
+    assert [m["role"] for m in acting] == ["system", "user", "assistant", "user", "assistant", "user"]
+    chat = untrained.chat
+    for nats, text, n_before in zip(scored.turns["nats"], ("hi", "bye"), (2, 4), strict=True):
+        expected = -logp(untrained, chat.prompt_ids(acting[:n_before], "assistant"), chat.completion_ids(text))
+        assert nats == pytest.approx(expected, abs=1e-4)
+    assert scored.turns.select("turn", "tokens", "characters").rows() == [(1, 3, 3), (2, 4, 4)]
+
+
+def test_a_prompted_assistant_leaves_where_its_turn_begins_with_the_words_it_was_told(untrained: Checkpoint) -> None:
+    excerpts = openings(frame(sample("c", "hi", "hello", "bye", "ok?")), untrained.chat, 200, True)
+    decisions = score(untrained, excerpts, 2, "assistant").decisions
+    # Not before its first message, though the opening is shown as something the other side said.
+    assert decisions.select("turn", "left").rows() == [(2, False), (3, True)]
+    acting = told_to_act(Situation("Ask.", excerpts[0].messages[1:]))
+    leave = list(END_OF_CONVERSATION.encode())
+    for p_end, n_before in zip(decisions["p_end"], (4, 6), strict=True):
+        ids = untrained.tokenizer(END_OF_CONVERSATION, add_special_tokens=False).input_ids
+        assert len(ids) == len(leave)  # bytes: the text is no token of this vocabulary
+        expected = logp(untrained, untrained.chat.prompt_ids(acting[:n_before], "assistant"), ids)
+        assert math.log(p_end) == pytest.approx(expected, abs=1e-3)

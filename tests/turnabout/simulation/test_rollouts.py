@@ -26,8 +26,9 @@ def chat(tiny_checkpoint: Path) -> ChatFormat:
 
 def settings(**changes: object) -> Simulate:
     base = {"user": "trained", "conversations": 2, "max_exchanges": 3, "user_tokens": 9, "assistant_tokens": 9}
+    rules = {"min_exchanges": 1, "forbidden_openings": []}
     window = {"max_prompt_tokens": 500, "temperature": 1.0, "top_p": 0.9, "min_words": 1, "max_words": 5}
-    return Simulate.model_validate({**base, **window, "max_resamples": 1, **changes})
+    return Simulate.model_validate({**base, **window, **rules, "max_resamples": 1, **changes})
 
 
 def run(user: User, chat: ChatFormat, **changes: object) -> pl.DataFrame:
@@ -87,6 +88,28 @@ def test_a_turn_at_fault_is_drawn_again_and_counted(chat: ChatFormat) -> None:
 
     first = UserGuard(1, 5, 2).speak(Stutters(), [Situation("x", [])], sampling=Sampling(5))[0]
     assert (first.turn.text, first.resamples, first.faults) == ("fine", 1, ["too long"])
+
+
+def test_the_user_may_leave_after_as_many_replies_as_it_waits_for(chat: ChatFormat) -> None:
+    class Patient:
+        name = "patient"
+
+        def __init__(self) -> None:
+            self.may_end: list[bool] = []
+
+        def speak(self, situations: Sequence[Situation], sampling: Sampling) -> list[Completion]:
+            self.may_end.append(sampling.may_end)
+            return [Completion(f"turn {len(self.may_end)}") for _ in situations]
+
+    for wait, expected in ((1, [False, True, True]), (2, [False, False, True]), (3, [False] * 3)):
+        user = Patient()
+        run(user, chat, min_exchanges=wait)
+        assert user.may_end == expected
+
+
+def test_forbidden_openings_are_drawn_again_and_counted(chat: ChatFormat) -> None:
+    table = run(ScriptedUser(["I do"]), chat, forbidden_openings=["I"], max_exchanges=1).filter(role="user")
+    assert table["faults"].to_list() == [["forbidden opening"] * 2] * 2  # a script insists
 
 
 @pytest.mark.parametrize(

@@ -52,14 +52,14 @@ def user_sentence(inputs: Inputs) -> str:
 
 
 def leaving_sentence(inputs: Inputs) -> str:
-    """How well the user model knows when people leave, beside the backbone; the two are not compared case by case."""
-    trained, untrained = (
-        figure(inputs.metrics.get("user", {}), "termination", model, "f1") for model in ("trained", "untrained")
+    """How well the user model knows when people leave, beside a prompted assistant; not compared case by case."""
+    trained, prompted = (
+        figure(inputs.metrics.get("user", {}), "termination", model, "f1") for model in ("trained", "prompted")
     )
     if trained.value is None:
         return f"Whether it knows when people leave is not measured: {trained.reason}."
-    other = f"was not measured: {untrained.reason}" if untrained.value is None else f"with {shown(untrained)}"
-    return f"It finds the moment people leave with an F1 of {shown(trained)}; the untrained backbone {other}."
+    other = f"was not measured: {prompted.reason}" if prompted.value is None else f"with {shown(prompted)}"
+    return f"It finds the moment people leave with an F1 of {shown(trained)}; the prompted assistant {other}."
 
 
 def assistant_sentence(inputs: Inputs, arm: str) -> str:

@@ -7,13 +7,17 @@ import polars as pl
 from turnabout.report.charts import Dot, bands, curves, intervals
 from turnabout.report.figures import figure, shown
 from turnabout.report.inputs import Inputs, Metrics
+from turnabout.report.user_table import rows
 
 MODELS = {"trained": "trained user model", "untrained": "untrained backbone"}
+
+#: Who plays the user: the backbone is there as the assistant it is, told to act as one.
+PLAYERS = {"trained": "trained user model", "prompted": "prompted assistant"}
 INTENTS = {"with_intent": "told what the person wants", "without_intent": "told nothing"}
 
 
 def context(inputs: Inputs) -> dict[str, Any]:
-    """Charts (None where nothing was measured), tables of prediction and leaving, diversity, what it learned from."""
+    """Charts (None where nothing was measured), tables of prediction, of leaving and of all metrics, what it read."""
     user = inputs.metrics.get("user", {})
     return {
         "user": user,
@@ -26,8 +30,8 @@ def context(inputs: Inputs) -> dict[str, Any]:
         "curve": curve(inputs.user_curve),
         "prediction": prediction(user),
         "leaving": leaving(user),
-        "diversity": {who: figure(user, "first_turn_diversity", who) for who in ("human", *MODELS)},
-        "models": MODELS,
+        "table": rows(user, list(PLAYERS)),
+        "players": PLAYERS,
         "intent_words": INTENTS,
     }
 
@@ -89,8 +93,8 @@ def prediction(user: Metrics) -> list[dict[str, Any]]:
 
 
 def leaving(user: Metrics) -> list[dict[str, Any]]:
-    """One row per model: precision, recall and F1 of ending the conversation where the person ended it."""
+    """One row per player: precision, recall and F1 of ending the conversation where the person ended it."""
     return [
         {"model": model, **{part: figure(user, "termination", name, part) for part in ("precision", "recall", "f1")}}
-        for name, model in MODELS.items()
+        for name, model in PLAYERS.items()
     ]

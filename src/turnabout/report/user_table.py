@@ -1,0 +1,60 @@
+"""Every intrinsic metric of models of the user in one table, beside people's own value where they have one."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from turnabout.report.figures import Figure, figure
+from turnabout.report.inputs import Metrics
+
+
+class Metric(NamedTuple):
+    """One row of the table: where its figures are in `metrics/user.json`, before and after the model's name."""
+
+    name: str
+    better: str
+    """`lower`, `higher`, or `like people` where neither end is good."""
+    section: str
+    part: tuple[str, ...] = ()
+
+
+METRICS = (
+    Metric("perplexity, told the intent", "lower", "perplexity", ("with_intent",)),
+    Metric("perplexity, told nothing", "lower", "perplexity", ("without_intent",)),
+    Metric("bits per character, told the intent", "lower", "bits_per_character", ("with_intent",)),
+    Metric("bits per character, told nothing", "lower", "bits_per_character", ("without_intent",)),
+    Metric("first-turn diversity, %", "like people", "first_turn_diversity"),
+    Metric("intent overlap, %", "lower", "intent_overlap"),
+    Metric("dialogue termination, F1", "higher", "termination", ("f1",)),
+    Metric("naturalness, %", "like people", "naturalness"),
+    Metric("role adherence, %", "higher", "role_adherence"),
+    Metric("intent adherence, %", "higher", "intent_adherence"),
+)
+
+#: Metrics that were measured on what people wrote themselves, too.
+OF_PEOPLE = ("first_turn_diversity", "intent_overlap", "naturalness")
+
+
+class Row(NamedTuple):
+    """A metric with its figure of every model, and of people (None where they have none)."""
+
+    metric: Metric
+    figures: dict[str, Figure]
+    human: Figure | None
+
+
+def rows(user: Metrics, models: Sequence[str]) -> list[Row]:
+    """The table of these models, one row per metric."""
+    return [
+        Row(
+            metric,
+            {model: figure(user, metric.section, model, *metric.part) for model in models},
+            figure(user, metric.section, "human") if metric.section in OF_PEOPLE else None,
+        )
+        for metric in METRICS
+    ]
+
+
+def models_of(user: Metrics) -> list[str]:
+    """The models that played the user in this metrics file."""
+    found: dict[str, Any] = user.get("termination", {})
+    return list(found)
