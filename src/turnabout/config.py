@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import yaml
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from turnabout.errors import ConfigError
@@ -31,6 +32,12 @@ def resolve(table: Mapping[str, type[Section]], key: str, entry: Any) -> Section
     if not isinstance(entry[key], str) or entry[key] not in table:
         raise ValueError(f"{key}: '{entry[key]}' is not one of {sorted(table)}")
     return table[entry[key]].model_validate(entry)
+
+
+def yaml_error(origin: str, error: yaml.YAMLError) -> ConfigError:
+    """What is wrong in which line, without the line: it may hold a secret."""
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None) or "cannot be read"
+    return ConfigError(f"{origin}: not YAML: {problem}" + ("" if mark is None else f", line {mark.line + 1}"))
 
 
 def config_error(origin: str, error: Exception) -> ConfigError:

@@ -46,12 +46,12 @@ def execute(
     from turnabout.scoring import SCORERS
     from turnabout.scoring.opening import asked
     from turnabout.scoring.reading import read_pairs
-    from turnabout.scoring.resuming import begin, fingerprint, score_all
+    from turnabout.scoring.resuming import alone, begin, fingerprint, score_all
 
     limits = {"batch_size": batch_size, "max_prompt_tokens": max_prompt_tokens}
     _check(pairs, by, out, limits)
     scorer, read = SCORERS[by], read_pairs(pairs, SCORERS[by].checklist)
-    with asked(by, model, author) as who:
+    with asked(by, model, author) as who, alone(out):
         part = begin(out, {"by": by, "pairs": fingerprint(pairs), **limits, **who.identity})
         means = who.means(batch_size, max_prompt_tokens, part / "answers.sqlite")
         scores = score_all(read, scorer, means, out)

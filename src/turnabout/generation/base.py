@@ -50,7 +50,8 @@ class Scored(NamedTuple):
 class Generator(Protocol):
     """A language model that speaks as one role of a conversation.
 
-    Implementations: `local.LocalGenerator` (transformers) and `scripted.ScriptedGenerator` (the fake that ships).
+    Implementations: `local.LocalGenerator` (transformers), `vllm_engine.VLLMGenerator`, `remote.RemoteGenerator` (an
+    endpoint) and `scripted.ScriptedGenerator` (the fake that ships).
     """
 
     name: str

@@ -18,22 +18,26 @@ def told(prompt: Sequence[Message], prefill: str) -> list[Message]:
 def begun(text: str, prefill: str) -> str:
     """The answer, beginning with `prefill`: a model that went on from it without repeating it gets it put in front.
 
-    Blanks and case may differ. Where `prefill` opens a JSON object, an answer that is an object of its own stays as it
-    is, without a fence round it: its keys may come in another order.
+    Blanks and case may differ, and in prose punctuation. Where `prefill` opens a JSON object, an answer that is an
+    object of its own stays as it is, without a fence round it: its keys may come in another order.
     """
     if not prefill.startswith("{"):
-        rest = _after(prefill, text.strip())
+        rest = _after(prefill, text.strip(), prose=True)
         joint = "" if not prefill or prefill[-1].isspace() else " "
-        return f"{prefill}{joint}{text.strip()}".strip() if rest is None else prefill + rest
+        if rest is None:
+            return f"{prefill}{joint}{text.strip()}".strip()
+        return prefill + (rest if joint else rest.lstrip())
     answer = re.sub(r"^```\w*\s*(?=\{)", "", text.strip())
-    rest = _after(prefill, answer)
+    rest = _after(prefill, answer, prose=False)
     if rest is None and answer.startswith("{"):
         return answer
     return prefill + (answer if rest is None else rest)
 
 
-def _after(beginning: str, text: str) -> str | None:
-    """What follows the beginning, or None where the text begins otherwise."""
-    letters = map(re.escape, re.sub(r"\s", "", beginning))
-    found = re.match(r"\s*".join(letters), text, re.IGNORECASE)
+def _after(beginning: str, text: str, prose: bool) -> str | None:
+    """What follows the beginning, or None where the text begins otherwise. Of prose only letters and digits count."""
+    letters = re.findall(r"[^\W_]", beginning) if prose else []
+    between = r"[\W_]*" if letters else r"\s*"
+    pattern = between.join(map(re.escape, letters or re.sub(r"\s", "", beginning)))
+    found = re.match(between + pattern, text, re.IGNORECASE)
     return found and text[found.end() :]

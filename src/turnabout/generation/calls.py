@@ -4,7 +4,8 @@ import asyncio
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
@@ -12,7 +13,8 @@ from tqdm import tqdm
 from turnabout.errors import BudgetSpent, EndpointError
 from turnabout.generation.account import Account, Reservations
 from turnabout.generation.budget import Usage
-from turnabout.generation.endpoint import Key, Line, Over, line
+from turnabout.generation.endpoint import Line, Over, line
+from turnabout.generation.key import Key
 from turnabout.generation.replies import Refusal, Reply
 from turnabout.generation.store import CallStore, Kept, hash_of
 
@@ -45,7 +47,7 @@ class Calls:
             self._charge(key, answer.usage)
         found: dict[str, Any] = {key: answer.answer for key, answer in kept.items()}
         if missing := {key: body for key, body in wanted.items() if key not in found}:
-            asyncio.run(self._fetch(missing, shape, found))
+            _completed(self._fetch(missing, shape, found))
         return [found[key] for key in keys]
 
     async def _fetch(self, missing: Mapping[str, Body], shape: Callable[[Reply], Any], found: dict[str, Any]) -> None:
@@ -98,6 +100,17 @@ class Calls:
         kept = f"{n_kept} of these {total} answers are kept in {self.store.path} and will not be paid for again"
         mend = "raise `budget` and run again" if isinstance(problem, BudgetSpent) else "mend it and run again"
         return type(problem)(f"{problem}. {kept}; {mend}")
+
+
+def _completed(fetching: Coroutine[Any, Any, None]) -> None:
+    """Run it to its end: in a thread of its own where this one has an event loop already, as in a notebook."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(fetching)
+        return
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, fetching).result()
 
 
 def most(body: Body) -> Usage:

@@ -1,13 +1,13 @@
 """Calls to an endpoint that survive its faults: tried again, held back together, the key in no message."""
 
 import asyncio
-import os
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from turnabout.errors import ConfigError, EndpointError
+from turnabout.errors import EndpointError
+from turnabout.generation.key import Key
 from turnabout.generation.replies import Fault, Refusal, Reply, complaint_of, judged, read
 
 if TYPE_CHECKING:
@@ -24,35 +24,9 @@ MOST_PATIENCE_S = 600.0
 #: Reason of a prompt that gets no answer while others do.
 NO_ANSWER = "no answer"
 
-#: From this length on a key is cut out of answers too; a shorter one stands for none and may be a common word.
-LEAST_SECRET = 16
-
 
 class Over(Exception):
     """The run ends; nothing more is sent."""
-
-
-class Key:
-    """An API key from the environment; it is in no representation, and can be cut out of what a server says."""
-
-    def __init__(self, variable: str | None) -> None:
-        self._secret = "" if variable is None else os.environ.get(variable, "").strip()
-        if variable is not None and not self._secret:
-            raise ConfigError(f"the environment variable {variable} is not set; it must hold the endpoint's API key")
-        if not self._secret.isascii() or not self._secret.isprintable():
-            raise ConfigError(f"the environment variable {variable} holds more than an API key; it must be one line")
-
-    def reveal(self) -> str:
-        """The key, for the client alone; the client wants words even where a server asks for no key."""
-        return self._secret or "none"
-
-    def cut_from(self, text: str) -> str:
-        """The text without the key."""
-        return text.replace(self._secret, "[key]") if self._secret else text
-
-    def cut_from_answer(self, body: bytes) -> bytes:
-        """An answer without the key: a server may repeat what it was sent."""
-        return body if len(self._secret) < LEAST_SECRET else body.replace(self._secret.encode(), b"[key]")
 
 
 class Line:
@@ -81,10 +55,10 @@ class Line:
                 n_faults += not (fault.crowded and self.n_answered > before)
                 if n_faults > self.settings.retries:
                     raise self._given_up(fault, n_faults, self.n_answered > at_first) from None
-                if fault.wait_s is None:
-                    await self._rest(waiting_s(n_faults))
-                else:
+                if fault.wait_s:
                     self._hold_back(fault.wait_s)
+                else:  # a wait of 0 s, or until a date gone by, would use up all tries at once
+                    await self._rest(waiting_s(n_faults))
             else:
                 self.n_answered += 1
                 return reply

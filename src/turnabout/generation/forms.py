@@ -20,6 +20,8 @@ def _strict(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     kept = {key: _strict(entry) for key, entry in schema.items() if key not in ("default", "title", "description")}
+    if "enum" in schema and all(isinstance(entry, str) for entry in schema["enum"]):
+        kept["type"] = "string"  # msgspec leaves it out; some endpoints refuse a schema without a type
     if "properties" in schema:
         kept["properties"] = {name: _strict(entry) for name, entry in schema["properties"].items()}
         kept |= {"required": list(schema["properties"]), "additionalProperties": False}

@@ -72,9 +72,7 @@ class LocalGenerator:
             return self._draw(rows, sampling, start)
         if (kept := self.store.get(request)) is not None:
             return kept
-        answers = self._draw(rows, sampling, start)
-        self.store.put(request, answers)
-        return answers
+        return self.store.put(request, self._draw(rows, sampling, start))
 
     def _draw(self, rows: list[list[int]], sampling: Sampling, start: int) -> list[Completion]:
         import torch

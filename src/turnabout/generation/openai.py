@@ -55,8 +55,14 @@ class OpenAI(Author):
     @classmethod
     def _is_an_address_without_secrets(cls, entry: str) -> str:
         parts = urlsplit(entry)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
-            raise ValueError("must be like http://host:port/v1, without a user, a password or anything after a '?'")
+        if parts.scheme not in ("http", "https") or not parts.hostname or re.search("[@?#]", entry):
+            raise ValueError(
+                "must be like http://host:port/v1, without a user, a password or anything after a '?' or a '#'"
+            )
+        try:
+            _ = parts.port
+        except ValueError:
+            raise ValueError("the port must be a number, as in http://host:8000/v1") from None
         return entry.rstrip("/")
 
     @model_validator(mode="after")
@@ -76,7 +82,7 @@ class OpenAI(Author):
     def open(self, desk: Desk) -> Generator:
         """The endpoint's model; every answer is kept on arrival. Raises `ConfigError` where its key is not set."""
         from turnabout.generation.calls import Calls
-        from turnabout.generation.endpoint import Key
+        from turnabout.generation.key import Key
         from turnabout.generation.remote import RemoteGenerator
         from turnabout.generation.store import CallStore
 

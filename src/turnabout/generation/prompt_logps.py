@@ -12,8 +12,8 @@ Token = tuple[str, str, float | None]
 
 #: What to do about a server that does not tell likelihoods.
 CANNOT = (
-    "this endpoint cannot score: take one whose server runs vLLM (it knows `prompt_logprobs`), or an author with "
-    "{generator: local} or {generator: vllm}"
+    "this endpoint cannot score: say `by: answers` where a method has that; else take one whose server runs vLLM (it "
+    "knows `prompt_logprobs`), or an author with {generator: local} or {generator: vllm}"
 )
 
 #: Who speaks after whom.

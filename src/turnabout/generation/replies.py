@@ -138,4 +138,6 @@ def asked_wait(headers: Mapping[str, str]) -> float | None:
         until = parsedate_to_datetime(came)
     except ValueError:
         return None
-    return max(0.0, (until - datetime.now(until.tzinfo or UTC)).total_seconds())
+    if until.tzinfo is None:  # "-0000", or no zone at all
+        until = until.replace(tzinfo=UTC)
+    return max(0.0, (until - datetime.now(UTC)).total_seconds())

@@ -41,10 +41,15 @@ class AnswerStore:
         row = found.fetchone()
         return None if row is None else [Completion(*answer) for answer in json.loads(row[0])]
 
-    def put(self, request: Any, answers: Sequence[Completion]) -> None:
-        """Keep the answers to a batch request."""
+    def put(self, request: Any, answers: Sequence[Completion]) -> list[Completion]:
+        """Keep the answers to a batch request; what is stored from now on, which may be another process's."""
         row = [self._key(request), json.dumps(answers), time.time()]
-        self.db.execute("insert or replace into batches values (?, ?, ?)", row)
+        stored = self.db.execute(
+            "insert into batches values (?, ?, ?) on conflict do update set used_at = excluded.used_at "
+            "returning answers",
+            row,
+        )
+        return [Completion(*answer) for answer in json.loads(stored.fetchone()[0])]
 
     def _key(self, request: Any) -> str:
         return hash_of([self.model, request])
@@ -117,7 +122,8 @@ def drop_unused(path: Path, since: float) -> int:
 
 def _opened(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
-    db = sqlite3.connect(path, timeout=60, isolation_level=None)
+    # Never used by two threads at once: the one that opened it waits for the one that fetches (`calls`).
+    db = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
     db.execute("pragma journal_mode=wal")
     db.execute("pragma secure_delete=on")  # an answer may repeat what a person wrote
     db.executescript(TABLES)

@@ -10,7 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from turnabout import backbones
-from turnabout.config import config_error, resolve
+from turnabout.config import config_error, resolve, yaml_error
 from turnabout.errors import ConfigError, ModelError
 from turnabout.generation.author import Author, Desk
 from turnabout.generation.authors import AUTHORS
@@ -108,7 +108,7 @@ def read_author(path: Path) -> Author:
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not YAML: {error}") from error
+        raise yaml_error(str(path), error) from None
     except (ValidationError, ValueError) as error:
         raise config_error(str(path), error) from error
     assert isinstance(found, Author)

@@ -9,13 +9,15 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from tqdm import tqdm
 
-from turnabout.errors import DataError
+from turnabout.errors import ConfigError, DataError
 from turnabout.io import read_json, write_json, write_text
 from turnabout.scoring.base import Means, Pair, Reading, Score, Scorer
 
@@ -29,6 +31,26 @@ CHUNK = 32
 def part_of(out: Path) -> Path:
     """The folder that holds what is done until all is."""
     return out.with_name(out.name + ".part")
+
+
+@contextmanager
+def alone(out: Path) -> Iterator[None]:
+    """While it lasts nobody else writes to `out`, whose OUT.part is there from now on.
+
+    Raises `DataError` where somebody does, `ConfigError` where nothing can be written there.
+    """
+    lock = FileLock(part_of(out) / "lock", timeout=0)
+    try:
+        part_of(out).mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as error:
+        raise DataError(f"another run is writing {out} at this moment; wait for it, or give another --out") from error
+    except OSError as error:
+        raise ConfigError(f"--out: {out} cannot be written: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def begin(out: Path, settings: Mapping[str, Any]) -> Path:

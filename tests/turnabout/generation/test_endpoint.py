@@ -1,9 +1,12 @@
 """An endpoint on a bad day: everything completes, nothing is paid twice, and what cannot be mended is told plainly."""
 
+import asyncio
 import logging
 import time
 import traceback
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from tests.turnabout.generation.conftest import KEY
 from turnabout.errors import ConfigError, EndpointError
 from turnabout.generation import Completion, Message, Sampling
 from turnabout.generation.remote import RemoteGenerator
+from turnabout.generation.replies import asked_wait
 
 Build = Callable[..., RemoteGenerator]
 Prompts = list[list[Message]]
@@ -198,6 +202,48 @@ def test_a_server_that_wants_to_be_left_alone_for_long_is(author: Build, prompts
     fate = (429, {"headers": {"Retry-After": "3600"}})
     with FaultyEndpoint(lambda *_: fate) as server, pytest.raises(EndpointError, match="left alone for 3,600 s"):
         author(server.url).generate(prompts[:1], Sampling(20))
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("2", 2.0),
+        ("-3", 0.0),
+        ("nan", 0.0),
+        ("soon", None),
+        ("", None),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
+        ("Wed, 21 Oct 2015 07:28:00 -0000", 0.0),
+        ("Wed, 21 Oct 2015 07:28:00", 0.0),
+    ],
+)
+def test_a_wait_comes_in_seconds_or_as_a_date_with_any_zone_or_none(header: str, seconds: float | None) -> None:
+    assert asked_wait({"retry-after": header}) == seconds
+
+
+def test_a_date_ahead_is_waited_for() -> None:
+    ahead = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
+    assert 80 < (asked_wait({"retry-after": ahead}) or 0) <= 90
+
+
+def test_a_wait_of_nothing_does_not_use_up_all_tries_at_once(
+    author: Build, prompts: Prompts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[int] = []
+    monkeypatch.setattr("turnabout.generation.endpoint.waiting_s", lambda n: waits.append(n) or 0.0)  # type: ignore[func-returns-value]
+    busy = (503, {"headers": {"Retry-After": "0"}})
+    with FaultyEndpoint(lambda _, attempt: busy if attempt < 2 else "answer") as server:
+        author(server.url, retries=2).generate(prompts[:1], Sampling(20))
+    assert waits == [1, 2]  # our own back-off, after each fault
+
+
+def test_calls_are_made_where_an_event_loop_runs_already(author: Build, prompts: Prompts) -> None:
+    async def in_a_notebook() -> list[Completion]:
+        return author(server.url).generate(prompts[:3], Sampling(20))
+
+    with FaultyEndpoint(lambda *_: "answer") as server:
+        answers = asyncio.run(in_a_notebook())
+    assert [answer.text for answer in answers] == [f"answer to question {i}" for i in range(3)]
 
 
 def test_the_key_is_sent_and_found_nowhere_else(

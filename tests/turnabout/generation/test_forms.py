@@ -26,7 +26,7 @@ def test_all_fields_are_required_and_no_other_is_allowed_at_each_level() -> None
     parts = {"type": "array", "items": {"$ref": "#/$defs/Part"}}
     assert form_of(Whole) == {
         "type": "object",
-        "properties": {"label": {"enum": ["bad", "good"]}, "parts": parts},
+        "properties": {"label": {"type": "string", "enum": ["bad", "good"]}, "parts": parts},
         "required": ["label", "parts"],
         "additionalProperties": False,
         "$defs": {"Part": {**part, "required": ["title", "note"], "additionalProperties": False}},

@@ -71,3 +71,9 @@ def test_several_processes_write_at_once_and_nothing_is_lost(tmp_path: Path) -> 
 def test_without_a_store_nothing_is_dropped(tmp_path: Path) -> None:
     assert drop_unused(tmp_path / "answers.sqlite", since=2.0) == 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_first_answers_to_a_batch_stay(tmp_path: Path) -> None:
+    ours, theirs = (AnswerStore(tmp_path / "a.sqlite", "m") for _ in range(2))
+    assert ours.put(["?"], [Completion("first")]) == [Completion("first")]
+    assert theirs.put(["?"], [Completion("second")]) == [Completion("first")] == ours.get(["?"])

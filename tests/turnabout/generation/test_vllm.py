@@ -13,7 +13,8 @@ from turnabout.errors import ModelError
 from turnabout.generation import Completion, Message, Sampling
 from turnabout.generation.author import Desk
 from turnabout.generation.base import Scored
-from turnabout.generation.vllm import VLLM, VLLMGenerator
+from turnabout.generation.vllm import VLLM
+from turnabout.generation.vllm_engine import VLLMGenerator
 
 HI: list[Message] = [{"role": "user", "content": "hi"}]
 WHO: list[Message] = [{"role": "user", "content": "who?"}]
@@ -190,3 +191,12 @@ def test_an_adapter_and_a_model_that_cannot_be_loaded_are_refused(
     monkeypatch.setattr(Engine, "__init__", fails)
     with pytest.raises(ModelError, match="vLLM cannot load it: no GPU"):
         VLLM(model=str(tiny_checkpoint)).open(desk)
+
+
+def test_a_prompt_that_vllm_does_not_take_is_told(writer: VLLMGenerator, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise ValueError("the decoder prompt is longer than the maximum model length")
+
+    monkeypatch.setattr(writer.engine, "generate", refuse)
+    with pytest.raises(ModelError, match=r"longer than the maximum .*lower the section's max_prompt_tokens"):
+        writer.generate([HI], Sampling(8))

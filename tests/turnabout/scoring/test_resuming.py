@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from turnabout.errors import DataError
+from turnabout.errors import ConfigError, DataError
 from turnabout.generation.nobody import NOBODY
 from turnabout.scoring.base import Means, Pair, Reading, Scorer
-from turnabout.scoring.resuming import CHUNK, READINGS, begin, part_of, score_all
+from turnabout.scoring.resuming import CHUNK, READINGS, alone, begin, part_of, score_all
 
 PAIRS = [Pair(f"é{i}", [{"role": "user", "content": "Hi"}], "a" * i, "b" * 40) for i in range(2 * CHUNK + 5)]
 MEANS = Means(NOBODY, "scores", 1)
@@ -89,3 +89,21 @@ def test_other_settings_do_not_go_on_with_what_was_read(tmp_path: Path) -> None:
     begin(out, {"by": "x", "model": "1"})
     with pytest.raises(DataError, match=r"begun with other settings \(model\)"):
         begin(out, {"by": "x", "model": "2"})
+
+
+def test_two_runs_do_not_write_one_file(tmp_path: Path) -> None:
+    out = tmp_path / "scores.jsonl"
+    with alone(out):
+        begin(out, {"by": "x"})
+        with pytest.raises(DataError, match=r"another run is writing .*scores\.jsonl"), alone(out):
+            pass
+        score_all(PAIRS, scorer([], last=999), MEANS, out)
+    assert list(tmp_path.iterdir()) == [out]
+    with alone(out):  # free again
+        assert part_of(out).is_dir()
+
+
+def test_a_place_where_nothing_can_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="cannot be written: Not a directory"), alone(tmp_path / "file" / "s.jsonl"):
+        pass
