@@ -239,10 +239,10 @@ PREFERENCES = pl.Schema(
 )
 
 #: One rule that a model proposed, or one answer of it without any (`principle` is null). `source` is pairs | kudos |
-#: critiques | edits. `n_for` to `n_invalid` count training pairs by what all orders of the vote said, null where it was not
-#: voted on. The other figures are those of all kept principles together, null in rows that are not kept: the share of
-#: `n_held_out` validation pairs on which an annotator told nothing else prefers what people did, `agreement_without` that
-#: of the same annotator told nothing, each with its 95 % Wilson interval.
+#: critiques | edits. `n_for` to `n_invalid` count training pairs by what all orders of the vote said, null where it was
+#: not voted on. The other figures are those of all kept principles together, null in rows that are not kept: the share
+#: of `n_held_out` validation pairs on which an annotator told nothing else prefers what people did, `agreement_without`
+#: that of the same annotator told nothing, each with its 95 % Wilson interval.
 PRINCIPLES = pl.Schema(
     {
         "principle": pl.String(),
@@ -265,9 +265,10 @@ PRINCIPLES = pl.Schema(
     }
 )
 
-#: Where one rule stands to one training prompt, the history before `reply_index`. `scope` is in (the rule applies), near
-#: (it does not, though the prompt resembles one of those) or out, null where nobody could tell. `applies` is the
-#: author's P(it applies); `similarity` is the cosine to the nearest prompt in scope, null in scope and where there is none.
+#: Where one rule stands to one training prompt, the history before `reply_index`. `scope` is in (the rule applies),
+#: near (it does not, though the prompt resembles one of those) or out, null where nobody could tell. `applies` is the
+#: author's P(it applies); `similarity` is the cosine to the nearest prompt in scope, null in scope and where there is
+#: none.
 SCOPES = pl.Schema(
     {
         "rule": pl.String(),

@@ -130,9 +130,7 @@ def test_as_many_phrases_are_allowed_as_there_are(tmp_path: Path) -> None:
 def test_policies_in_a_circle_are_an_error_that_shows_it(tmp_path: Path) -> None:
     drift = yaml.safe_load(SHIPPED.read_text())["arms"]["drift"]
     arms = {"a": {**drift, "policy": "assistants/b"}, "b": {**drift, "policy": "assistants/a"}, "c": drift}
-    with pytest.raises(
-        ConfigError, match=r"arms: .* circle, ([ab] before ){2}[ab]; .*'backbone'"
-    ):
+    with pytest.raises(ConfigError, match=r"arms: .* circle, ([ab] before ){2}[ab]; .*'backbone'"):
         load_params(changed(tmp_path, "arms", to=arms))
 
 

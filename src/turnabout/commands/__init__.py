@@ -5,7 +5,20 @@ Their first docstring line is what `--help` shows; they import inside `execute`,
 
 from types import ModuleType
 
-from turnabout.commands import doctor, forget, label, phrases, plan, run, score, ui
+from turnabout.commands import (
+    chat,
+    doctor,
+    eval_user,
+    export_user,
+    forget,
+    label,
+    phrases,
+    plan,
+    run,
+    score,
+    serve_user,
+    ui,
+)
 
 COMMANDS: dict[str, ModuleType] = {
     "run": run,
@@ -16,4 +29,8 @@ COMMANDS: dict[str, ModuleType] = {
     "label": label,
     "phrases": phrases,
     "score": score,
+    "serve-user": serve_user,
+    "chat": chat,
+    "eval-user": eval_user,
+    "export-user": export_user,
 }

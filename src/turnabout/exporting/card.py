@@ -1,0 +1,32 @@
+"""The model card of an exported user model: what it is, where it comes from, what it is worth, what it cannot do."""
+
+from turnabout.chat_format import END_OF_CONVERSATION
+from turnabout.exporting.facts import Facts
+
+
+def card(name: str, facts: Facts | None) -> str:
+    """A README.md with the Hub's front matter. Without `facts` it says that nothing is known of the model's making."""
+    import yaml
+    from huggingface_hub import ModelCardData
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    base = facts.base if facts is not None else {}
+    licence = base.get("licence")
+    data = ModelCardData(
+        base_model=base["name"] if base.get("origin") == "hub" else None,
+        license=licence.lower() if licence else None,
+        library_name="transformers",
+        pipeline_tag="text-generation",
+        tags=["user-simulation", "user-language-model"],
+    )
+    pages = Environment(
+        loader=PackageLoader("turnabout.exporting", "."),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    settings = yaml.safe_dump(dict(facts.settings), sort_keys=False, default_flow_style=None) if facts else ""
+    return pages.get_template("card.md.jinja").render(
+        data=data.to_yaml(), name=name, facts=facts, settings=settings, end=END_OF_CONVERSATION
+    )

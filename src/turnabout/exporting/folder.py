@@ -1,0 +1,71 @@
+"""A user model as a plain Hugging Face folder: merged weights, a chat template that opens a user's turn, end tokens.
+
+Nothing of this package is needed to use it: `apply_chat_template(…, add_generation_prompt=True)` followed by
+`generate` writes the next user turn, as the released model of Naous et al. 2025 does.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from turnabout.backbones import Checkpoint
+from turnabout.chat_format import Frame
+from turnabout.errors import ConfigError
+from turnabout.io import replacing
+from turnabout.serving.opening import TEMPERATURE, TOP_P
+
+
+def check_free(out: Path) -> None:
+    """Raise `ConfigError` where something would be overwritten."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ConfigError(f"--out: {out} is not empty; name a new folder")
+
+
+def export_user(checkpoint: Checkpoint, card: str, out: Path) -> None:
+    """Write the model in bfloat16, its tokenizer and its card, whole or not at all."""
+    import torch
+
+    check_free(out)
+    model: Any = checkpoint.model
+    model.config.use_cache = True  # training switches it off
+    model.generation_config = generation_config(checkpoint)
+    tokenizer = checkpoint.tokenizer
+    tokenizer.chat_template = flipped_template(checkpoint.chat.frame)
+    with replacing(out) as part:
+        model.to(torch.bfloat16).save_pretrained(part)
+        tokenizer.save_pretrained(part)
+        (part / "README.md").write_text(card, encoding="utf-8")
+
+
+def flipped_template(frame: Frame) -> str:
+    """A Jinja chat template that writes messages as `frame` does and whose generation prompt opens a user's turn."""
+    headers, footer = json.dumps(frame.headers), json.dumps(frame.footer)
+    opening, preamble = json.dumps(frame.opening), json.dumps(frame.preamble)
+    return (
+        f"{{% set headers = {headers} %}}"
+        f"{{{{ {opening} if messages and messages[0]['role'] == 'system' else {preamble} }}}}"
+        "{% for message in messages %}"
+        f"{{{{ headers[message['role']] + message['content'] + {footer} }}}}"
+        "{% endfor %}"
+        "{% if add_generation_prompt %}{{ headers['user'] }}{% endif %}"
+    )
+
+
+def generation_config(checkpoint: Checkpoint) -> Any:
+    """How turns are drawn and where they end: at the token that ends every turn.
+
+    The end-of-conversation token is no end of its own: engines leave ends out of the text (vLLM does), and then nobody
+    would see that the user left. The model learnt to end its turn right after it.
+    """
+    from transformers import GenerationConfig
+
+    chat = checkpoint.chat
+    return GenerationConfig(
+        do_sample=True,
+        temperature=TEMPERATURE,
+        top_p=TOP_P,
+        top_k=0,
+        bos_token_id=checkpoint.tokenizer.bos_token_id,
+        eos_token_id=[chat.end_of_turn_id],
+        pad_token_id=chat.end_of_turn_id,
+    )

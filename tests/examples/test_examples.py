@@ -1,0 +1,81 @@
+"""Every example against a served user: a script who asks twice and leaves, and a tiny random model."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from tests.served_user import asks_twice_and_leaves, served
+from turnabout import backbones
+from turnabout.chat_format import END_OF_CONVERSATION
+from turnabout.generation.local import LocalGenerator
+from turnabout.generation.scripted import ScriptedGenerator
+from turnabout.serving.player import Player
+from turnabout.training.user import with_end_token
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tiny_checkpoint: Path) -> backbones.Checkpoint:
+    return with_end_token(backbones.load(tiny_checkpoint, "float32"))
+
+
+@pytest.fixture
+def scripted_url(checkpoint: backbones.Checkpoint) -> Iterator[str]:
+    with served(Player(ScriptedGenerator(asks_twice_and_leaves), checkpoint.chat)) as url:
+        yield url
+
+
+def run(name: str, url: str, folder: Path, *options: str) -> str:
+    """What the example prints."""
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "LANGSMITH_TRACING": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+    command = [sys.executable, str(EXAMPLES / name), "--base-url", url, *options]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_openai_client_talks_until_the_user_leaves(scripted_url: str, tmp_path: Path) -> None:
+    shown = run("talk_to_a_user.py", scripted_url, tmp_path).splitlines()
+    assert shown == [
+        "user: question 1?",
+        "assistant: You said: question 1?",
+        "user: question 2?",
+        "assistant: You said: question 2?",
+        f"user: thanks, bye{END_OF_CONVERSATION}",
+    ]
+
+
+def test_the_openai_client_talks_to_a_real_model(checkpoint: backbones.Checkpoint, tmp_path: Path) -> None:
+    with served(Player(LocalGenerator(checkpoint, "user", 4), checkpoint.chat, 1024, 512)) as url:
+        shown = run("talk_to_a_user.py", url, tmp_path, "--turns", "2")
+    assert shown.startswith("user: ")
+
+
+def test_mlflow_simulates_until_the_user_leaves(scripted_url: str, tmp_path: Path) -> None:
+    shown = run("mlflow_simulation.py", scripted_url, tmp_path)
+    topics = [line.split(" about ")[1] for line in shown.splitlines() if " turns for: " in line]
+    assert topics == ["trains.", "bread."]
+    assert shown.count("3 turns for: ") == 2  # two questions, and the turn in which the user leaves
+
+
+@pytest.mark.skipif(find_spec("openevals") is None, reason="openevals is not installed: no package of the project")
+def test_openevals_simulates_until_the_user_leaves(scripted_url: str, tmp_path: Path) -> None:
+    shown = run("openevals_simulation.py", scripted_url, tmp_path).splitlines()
+    assert [line for line in shown if line.startswith("user: ")] == [
+        "user: question 1?",
+        "user: question 2?",
+        f"user: thanks, bye{END_OF_CONVERSATION}",
+    ]

@@ -1,0 +1,75 @@
+"""`turnabout serve-user` as a process: ready when it says so, ended by Ctrl-C; mistakes told first."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from turnabout import backbones
+from turnabout.cli import main
+from turnabout.training.user import save_user, with_end_token
+
+
+def exit_of(*arguments: str) -> str:
+    with pytest.raises(SystemExit) as ended:
+        main(["serve-user", *arguments])
+    return str(ended.value.code)
+
+
+@pytest.fixture
+def folder(tiny_checkpoint: Path, tmp_path: Path) -> Path:
+    save_user(with_end_token(backbones.load(tiny_checkpoint, "float32")), tmp_path / "user")
+    return tmp_path / "user"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_it_answers_from_the_line_that_says_so_until_a_signal(folder: Path, signum: signal.Signals) -> None:
+    options = ["serve-user", str(folder), "--port", "0", "--leaves-with", "BYE"]
+    run = [sys.executable, "-c", "from turnabout.cli import main; main()", *options]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    server = subprocess.Popen(run, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert server.stdout is not None
+        line = server.stdout.readline()
+        assert "(models: user, user:flipped), and leaves with BYE" in line
+        url = line.split(" at ")[1].split()[0]
+        body = json.dumps({"model": "user", "messages": [{"role": "system", "content": "trains"}], "max_tokens": 4})
+        asked = urllib.request.Request(f"{url}/chat/completions", body.encode(), {"Content-Type": "application/json"})
+        assert json.load(urllib.request.urlopen(asked, timeout=60))["object"] == "chat.completion"
+        server.send_signal(signum)
+        _, err = server.communicate(timeout=30)
+    finally:
+        server.kill()
+    assert (server.returncode, err) == (0, "")
+
+
+def test_a_taken_port_is_told_before_anything_is_loaded() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        told = exit_of("models/none", "--port", str(port))
+    assert told.startswith(f"ConfigError: --host 127.0.0.1 --port {port}: ")
+    assert told.endswith("give another port, or 0 for a free one")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "told"),
+    [
+        ("--port", "99999", "--port 99999"),
+        ("--leaves-with", " ", "no text came"),
+        ("--max-prompt-tokens", "0", "0 came"),
+    ],
+)
+def test_options_that_cannot_be_are_told(option: str, value: str, told: str) -> None:
+    assert told in exit_of(option, value)
+
+
+def test_a_missing_model_is_told_without_a_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert exit_of("--port", "0").startswith("ModelError: models/user: neither a manifest")

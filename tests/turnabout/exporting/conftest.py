@@ -1,0 +1,21 @@
+"""A tiny user model whose random weights are large enough for words that differ."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from turnabout import backbones
+from turnabout.backbones import Checkpoint
+from turnabout.training.user import with_end_token
+
+
+@pytest.fixture
+def user_model(tiny_checkpoint: Path) -> Checkpoint:
+    """The tiny model, in float32, with the end-of-conversation token in its vocabulary."""
+    checkpoint = backbones.load(tiny_checkpoint, "float32")
+    torch.manual_seed(3)
+    for parameter in checkpoint.model.parameters():
+        if parameter.dim() == 2:
+            torch.nn.init.normal_(parameter, std=0.5)
+    return with_end_token(checkpoint)

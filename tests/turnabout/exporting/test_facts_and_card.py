@@ -1,0 +1,104 @@
+"""What a card says of a project's user model: the window of its logs, filters, figures with their intervals."""
+
+import shutil
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+import yaml
+from huggingface_hub import ModelCard
+
+from turnabout import schemas
+from turnabout.exporting.card import card
+from turnabout.exporting.facts import Figure, Window, gather
+from turnabout.flipping import MIRROR
+from turnabout.io import write_frame, write_json
+
+ADDRESS = "postgresql://db.internal/logs"
+
+
+def sample(conversation: str, user: str, split: str) -> dict[str, object]:
+    return {
+        "conversation_id": conversation,
+        "user_key": user,
+        "split": split,
+        "intent": "chat",
+        "messages": [{"role": "user", "content": "hi"}],
+        "target_indexes": [0],
+        "ends": False,
+    }
+
+
+@pytest.fixture
+def project(tmp_path: Path, messages: Callable[..., pl.DataFrame]) -> Path:
+    """Conversation c1 (and its mirror) and c2 of the train split, c3 of the test split, a day each."""
+    talks = [messages(f"c{day}", "hi", "hello", at=datetime(2026, 3, day, tzinfo=UTC)) for day in (1, 2, 3)]
+    samples = [
+        sample("c1", "ann", "train"),
+        sample(f"c1{MIRROR}", "bob", "train"),
+        sample("c2", "ann", "train"),
+        sample("c3", "eve", "test"),
+    ]
+    write_frame(pl.concat(talks), tmp_path / "data" / "messages" / "part-0.parquet", schemas.MESSAGES)
+    write_frame(
+        pl.DataFrame(samples, schema=schemas.USER_SAMPLES), tmp_path / "data/user_samples.parquet", schemas.USER_SAMPLES
+    )
+    write_json({"n_tokens": 24000, "n_target_tokens": 9000}, tmp_path / "metrics/train_user.json")
+    figure = {"value": 1.2907, "low": 1.2143, "high": 1.3732, "n": 128}
+    unknown = {"value": None, "low": None, "high": None, "n": 0}
+    of_user = {"bits": {"trained": {"with_intent": figure, "late": unknown}, "threshold": 0.5}, "n_users": 38}
+    write_json(of_user, tmp_path / "metrics/user.json")
+    base = {"name": "some/base", "origin": "hub", "revision": "abc", "licence": "Apache-2.0"}
+    write_json(base, tmp_path / "models/backbone/manifest.json")
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["ingest"]["sources"] = [{"format": "sql", "url": ADDRESS, "query": "select 1"}]
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    return tmp_path
+
+
+def test_the_window_is_that_of_the_train_split(project: Path) -> None:
+    assert gather(project).window == Window(2, 2, date(2026, 3, 1), date(2026, 3, 2))
+
+
+def test_only_figures_with_intervals_are_told(project: Path) -> None:
+    assert gather(project).figures == [Figure("bits, trained, with intent", 1.2907, 1.2143, 1.3732, 128)]
+
+
+def test_a_card_has_front_matter_window_filters_figures_and_no_address(project: Path) -> None:
+    text = card("our-user", gather(project))
+    data = ModelCard(text).data
+    assert (data.license, data.base_model, data.library_name) == ("apache-2.0", "some/base", "transformers")
+    for wanted in (
+        "# our-user: a user language model",
+        "| base model | some/base at `abc` |",
+        "| format of the logs | sql |",
+        "| conversations, train split | 2 of 2 people |",
+        "| first and last day | 2026-03-01 to 2026-03-02 |",
+        "| tokens of one epoch | 24,000, of which 9,000 are the users' own, the only ones learnt |",
+        "| bits, trained, with intent | 1.291 | 1.214 to 1.373 | 128 |",
+        "near_duplicates: 0.8",
+    ):
+        assert wanted in text
+    assert ADDRESS not in text
+
+
+def test_what_no_stage_has_written_is_said_to_be_missing(project: Path) -> None:
+    for folder in ("data", "metrics", "models"):
+        shutil.rmtree(project / folder)
+    text = card("our-user", gather(project))
+    assert "| base model | not recorded |" in text
+    assert "| conversations | not at hand when this was exported |" in text
+    assert "No figures were at hand" in text
+
+
+def test_logs_without_times_have_no_days(project: Path, messages: Callable[..., pl.DataFrame]) -> None:
+    write_frame(messages("c1", "hi", "hello"), project / "data/messages/part-0.parquet", schemas.MESSAGES)
+    assert "| first and last day | no times in the logs |" in card("u", gather(project))
+
+
+def test_a_model_from_elsewhere_has_no_facts() -> None:
+    text = card("theirs", None)
+    assert "was not trained by the project it was exported from" in text
+    assert ModelCard(text).data.license is None

@@ -1,0 +1,118 @@
+"""The exported folder, loaded without our package: same words as ours, a user's turn, the end in sight, TRL's masks."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, pipeline
+
+from turnabout.backbones import Checkpoint, load
+from turnabout.chat_format import END_OF_CONVERSATION, Frame
+from turnabout.errors import ConfigError
+from turnabout.exporting.folder import check_free, export_user, flipped_template
+from turnabout.generation import Message, Sampling
+from turnabout.generation.local import LocalGenerator
+
+TALK: list[Message] = [
+    {"role": "system", "content": "trains"},
+    {"role": "user", "content": "when does it leave?"},
+    {"role": "assistant", "content": "At nine."},
+]
+
+
+@pytest.fixture
+def exported(user_model: Checkpoint, tmp_path: Path) -> Path:
+    export_user(user_model, "# a card\n", tmp_path / "out")
+    return tmp_path / "out"
+
+
+def test_the_folder_holds_what_a_hub_model_holds_and_no_path_of_this_machine(
+    exported: Path, tiny_checkpoint: Path
+) -> None:
+    names = {path.name for path in exported.iterdir()}
+    assert names == {
+        "README.md",
+        "chat_template.jinja",
+        "config.json",
+        "generation_config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "tokenizer_config.json",
+    }
+    texts = [path.read_text() for path in exported.iterdir() if path.suffix in (".json", ".jinja")]
+    assert not any(str(tiny_checkpoint) in text for text in texts)
+    assert json.loads((exported / "config.json").read_text())["use_cache"] is True
+
+
+def test_the_prompt_of_the_plain_tokenizer_is_ours(exported: Path) -> None:
+    plain = AutoTokenizer.from_pretrained(exported)
+    ours = load(exported, "float32").chat
+    for said in (TALK[:1], TALK, TALK[1:]):
+        prompt = plain.apply_chat_template([dict(m) for m in said], add_generation_prompt=True, return_dict=True)
+        assert prompt["input_ids"] == ours.prompt_ids(said, "user")
+
+
+def test_a_pipeline_of_transformers_writes_our_greedy_turn(exported: Path) -> None:
+    ours = LocalGenerator(load(exported), "user", 1).generate([TALK], Sampling(12))[0]
+    writer = pipeline("text-generation", model=str(exported), dtype=torch.bfloat16)
+    said = [dict(message) for message in TALK]
+    how = {"max_new_tokens": 12, "do_sample": False, "return_full_text": False}
+    theirs = writer(said, continue_final_message=False, **how)  # or it would go on with the assistant's words
+    assert theirs[0]["generated_text"].strip() == ours.text
+    assert len(set(ours.text)) > 4
+
+
+def test_leaving_stands_in_the_text_and_the_turn_ends_right_after_it(exported: Path) -> None:
+    tokenizer, model = AutoTokenizer.from_pretrained(exported), AutoModelForCausalLM.from_pretrained(exported)
+    leave, stop = (tokenizer.convert_tokens_to_ids(token) for token in (END_OF_CONVERSATION, "<|im_end|>"))
+    assert model.generation_config.eos_token_id == [stop]
+    head = torch.nn.Linear(32, len(tokenizer), dtype=model.dtype)
+    head.weight.data.zero_()
+    head.bias.data.zero_()[leave] = 1.0
+    model.lm_head = head
+    prompt = tokenizer.apply_chat_template(
+        [dict(m) for m in TALK], add_generation_prompt=True, return_dict=True, return_tensors="pt"
+    )
+    out = model.generate(**prompt, max_new_tokens=1, do_sample=False)[0, prompt["input_ids"].shape[1] :]
+    assert tokenizer.decode(out, skip_special_tokens=True) == END_OF_CONVERSATION
+
+
+def test_trl_masks_everything_but_the_users_words_and_their_end(exported: Path, tmp_path: Path) -> None:
+    from datasets import Dataset
+    from trl import SFTConfig, SFTTrainer
+
+    rows = [
+        {"prompt": TALK, "completion": [{"role": "user", "content": "thanks"}]},
+        {"prompt": TALK, "completion": [{"role": "user", "content": END_OF_CONVERSATION}]},
+    ]
+    settings = SFTConfig(str(tmp_path / "trl"), max_length=200, report_to="none", use_cpu=True, bf16=False)
+    trainer = SFTTrainer(str(exported), args=settings, train_dataset=Dataset.from_list(rows))
+    tokenizer = trainer.processing_class
+    learnt = []
+    for row in trainer.train_dataset:
+        mask = row.get("completion_mask") or [label != -100 for label in row["labels"]]
+        learnt.append(
+            tokenizer.decode([token for token, is_learnt in zip(row["input_ids"], mask, strict=True) if is_learnt])
+        )
+    assert learnt == ["thanks<|im_end|>\n", f"{END_OF_CONVERSATION}<|im_end|>\n"]
+
+
+def test_a_default_system_message_of_the_template_stays_where_none_is_given() -> None:
+    from jinja2 import Environment
+
+    frame = Frame("<s>", '<s>S: be "good"\n', {"system": "S: ", "user": "U: ", "assistant": "A: "}, "\n")
+    template = Environment().from_string(flipped_template(frame))
+    alone = template.render(messages=[{"role": "user", "content": "hi"}], add_generation_prompt=True)
+    assert alone == '<s>S: be "good"\nU: hi\nU: '
+    led = template.render(messages=[{"role": "system", "content": "x"}], add_generation_prompt=False)
+    assert led == "<s>S: x\n"
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    check_free(tmp_path / "new")
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(ConfigError, match="is not empty; name a new folder"):
+        check_free(tmp_path)
+    with pytest.raises(ConfigError, match="name a new folder"):
+        check_free(tmp_path / "mine.txt")
