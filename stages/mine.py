@@ -23,6 +23,9 @@ from turnabout.params import Params, load_params
 from turnabout.side_by_side import side_by_side
 
 LEFT_OUT = f"left out: their exchanges are no longer in the log, in the test split, or not in labels/{SAMPLE}"
+#: Batches searched at once: polars compiles the rules anew for each search, which costs as much as searching a batch.
+TOGETHER = 4
+
 UNKNOWN = "accuracy unknown on this log: let people judge a sample of it with `turnabout label`"
 
 
@@ -76,16 +79,18 @@ class Searched(NamedTuple):
 
 def _search(messages: Path, miners: Sequence[Miner], labels: pl.DataFrame) -> Searched:
     """What the miners find in the whole log, a batch at a time; without a language model, several batches at once."""
-    batches, work = batches_of(messages), partial(_search_batch, miners=miners, labels=labels)
+    batches = batches_of(messages)
+    units = [batches[start : start + TOGETHER] for start in range(0, len(batches), TOGETHER)]
+    work = partial(_search_batches, miners=miners, labels=labels)
     with_model = any(isinstance(miner, ModelMiner) for miner in miners)
-    parts = map(work, batches) if with_model else side_by_side(work, batches)
-    shown = tqdm(parts, total=len(batches), desc="mine", unit="batch", disable=None)
+    parts = map(work, units) if with_model else side_by_side(work, units)
+    shown = tqdm(parts, total=len(units), desc="mine", unit=f"{TOGETHER} batches", disable=None)
     found, seen, n_exchanges = zip(*shown, strict=True)
     return Searched(pl.concat(found), pl.concat(seen), sum(n_exchanges))
 
 
-def _search_batch(batch: Batch, miners: Sequence[Miner], labels: pl.DataFrame) -> Searched:
-    replies = exchanges(read_batch(batch, schemas.MESSAGES))
+def _search_batches(batches: Sequence[Batch], miners: Sequence[Miner], labels: pl.DataFrame) -> Searched:
+    replies = pl.concat(exchanges(read_batch(batch, schemas.MESSAGES)) for batch in batches)
     seen = replies.join(labels, on=REPLY, how="semi").select(*REPLY, "user_key")
     return Searched(found_in(replies, miners), seen, replies.height)
 

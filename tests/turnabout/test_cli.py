@@ -3,7 +3,6 @@
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -29,13 +28,11 @@ def exit_of(*arguments: str) -> str | int | None:
     return ended.value.code
 
 
-def test_help_answers_in_half_a_second_and_loads_nothing_heavy() -> None:
+def test_help_loads_nothing_heavy() -> None:
     heavy = "{'torch', 'mlflow', 'prefect', 'polars', 'dvc', 'pydantic', 'rich'}"
     script = f"import sys; import turnabout.cli; print(sorted({heavy} & set(sys.modules)))"
-    began = time.monotonic()
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert loaded == "[]\n"
-    assert time.monotonic() - began < 0.5
 
 
 def test_outside_a_project_the_error_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

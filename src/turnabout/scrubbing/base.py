@@ -18,6 +18,8 @@ class Kind(NamedTuple):
     """Regex of the field names whose values are of this kind, for JSON numbers (`"phone": 15552345678`)."""
     same: Callable[[str], str] = str.casefold
     """What two spellings of one value have in common."""
+    needs_digit: bool = False
+    """Whether `find` finds nothing in a text without a digit: most texts have none and are not searched at all."""
 
 
 def spans(pattern: re.Pattern[str], text: str) -> Iterator[Span]:

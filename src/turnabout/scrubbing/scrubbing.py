@@ -5,6 +5,7 @@ Only texts that hold a trigger (a digit run, `@`, "my name is", …) are read cl
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
+from functools import cache
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -32,13 +33,14 @@ def scrub(messages: pl.DataFrame, kinds: Collection[str]) -> Scrubbed:
     """
     if not kinds:
         return Scrubbed(messages, {})
-    keyed = messages.with_row_index("row").with_columns(kinds=_triggered(kinds))
+    kinds = tuple(kinds)
+    keyed = messages.with_row_index("row").with_columns(triggered=_triggered(messages, kinds))
     counts: Counter[str] = Counter()
     changed: list[dict[str, Any]] = []
     names: dict[str, set[str]] = {}
-    for key, rows in _conversations(keyed.filter(pl.col("kinds").list.len() > 0)):
+    for key, rows in _conversations(keyed.filter(pl.col("triggered") > 0)):
         conversation = Conversation()
-        read = _read(conversation, rows)
+        read = _read(conversation, rows, kinds)
         if conversation.full_names:
             names[key] = conversation.full_names
         else:
@@ -46,21 +48,33 @@ def scrub(messages: pl.DataFrame, kinds: Collection[str]) -> Scrubbed:
             counts += conversation.counts
     for key, rows in _conversations(keyed.filter(pl.col("conversation_id").is_in(list(names)))):
         conversation = Conversation(names[key])
-        changed += _read(conversation, rows)
+        changed += _read(conversation, rows, kinds)
         counts += conversation.counts
     clean = pl.DataFrame(changed, schema=keyed.select("row", *COLUMNS).schema)
-    updated = keyed.update(clean, on="row", how="left", maintain_order="left").drop("row", "kinds")
+    updated = keyed.update(clean, on="row", how="left", maintain_order="left").drop("row", "triggered")
     return Scrubbed(updated, {kind: counts[kind] for kind in kinds})
 
 
-def _triggered(kinds: Collection[str]) -> pl.Expr:
-    """The kinds whose triggers a message holds; all of them where JSON has escapes, which may hide one.
+def _triggered(messages: pl.DataFrame, kinds: tuple[str, ...]) -> pl.Series:
+    """The kinds whose triggers each message holds, bit i for kinds[i]; all where JSON has escapes, which may hide one.
 
     One search per kind: joined into one pattern they lose the literals that polars' regex engine jumps to.
     """
     is_escaped = pl.col("extras").str.contains(r"\\").fill_null(False)
-    found = [pl.when(_holds(KINDS[kind].trigger) | is_escaped).then(pl.lit(kind)) for kind in kinds]
-    return pl.concat_list(found).list.drop_nulls()
+    bits: dict[bool, list[pl.Expr]] = {True: [pl.lit(0)], False: [pl.lit(0)]}
+    for place, kind in enumerate(kinds):
+        found = _holds(KINDS[kind].trigger) | is_escaped
+        bits[KINDS[kind].needs_digit].append(found.cast(pl.Int32) * 2**place)
+    with_digit = messages.select(_holds(r"\d") | is_escaped).to_series().arg_true()
+    masks = messages.select(triggered=pl.sum_horizontal(bits[False])).to_series()
+    more = messages[with_digit].select(pl.sum_horizontal(bits[True])).to_series()
+    return masks.scatter(with_digit, masks[with_digit] + more)
+
+
+@cache
+def _chosen(kinds: tuple[str, ...], mask: int) -> frozenset[str]:
+    """The kinds whose bits are set."""
+    return frozenset(kind for place, kind in enumerate(kinds) if mask >> place & 1)
 
 
 def _holds(trigger: str) -> pl.Expr:
@@ -78,9 +92,9 @@ def _holds(trigger: str) -> pl.Expr:
 
 def _conversations(messages: pl.DataFrame) -> Iterator[tuple[str, Iterable[dict[str, Any]]]]:
     """The rows of each conversation, in the order in which they were said."""
-    rows = messages.sort("conversation_id", "message_index").select("row", "conversation_id", "kinds", *COLUMNS)
+    rows = messages.sort("conversation_id", "message_index").select("row", "conversation_id", "triggered", *COLUMNS)
     return groupby(rows.iter_rows(named=True), key=itemgetter("conversation_id"))
 
 
-def _read(conversation: Conversation, rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{"row": row["row"], **conversation.scrub(row, row["kinds"])} for row in rows]
+def _read(conversation: Conversation, rows: Iterable[dict[str, Any]], kinds: tuple[str, ...]) -> list[dict[str, Any]]:
+    return [{"row": row["row"], **conversation.scrub(row, _chosen(kinds, row["triggered"]))} for row in rows]

@@ -55,4 +55,5 @@ KIND = Kind(
     rf"\d.* (?:{ROADS})\b|Box \d|\d,? (?:{FRENCH}) |(?:{ROMANCE}) .*\d|{GERMAN} \d"
     rf"|\w \d{{1,4}}[^,]{{0,8}}, \d{{4}}|(?i:(?:{LABELS})[\"']?\s{{0,3}}[:=])",
     find,
+    needs_digit=True,
 )

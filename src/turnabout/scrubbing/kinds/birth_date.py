@@ -22,4 +22,5 @@ KIND = Kind(
     lambda text: spans(BIRTH, text),
     CUE,
     alphanumerics,
+    needs_digit=True,
 )

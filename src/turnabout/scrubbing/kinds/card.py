@@ -27,4 +27,4 @@ def find(text: str) -> Iterator[Span]:
             yield match.span()
 
 
-KIND = Kind(r"\d{4}[ -]?\d{4}", find, LABELS, alphanumerics)
+KIND = Kind(r"\d{4}[ -]?\d{4}", find, LABELS, alphanumerics, needs_digit=True)

@@ -30,4 +30,4 @@ def _shape(country: str) -> re.Pattern[str] | None:
     return re.compile(rf"[A-Za-z]{{2}}\d\d(?:[ -]?[A-Za-z0-9]){{{length}}}(?![A-Za-z0-9])")
 
 
-KIND = Kind(r"[A-Za-z]{2}\d\d[ -]?[A-Za-z0-9]{4}", find, same=alphanumerics)
+KIND = Kind(r"[A-Za-z]{2}\d\d[ -]?[A-Za-z0-9]{4}", find, same=alphanumerics, needs_digit=True)

@@ -79,4 +79,10 @@ def find(text: str) -> Iterator[Span]:
         yield from spans(SAID, text)
 
 
-KIND = Kind(rf"\d(?:[ .+-]?\d){{6}}|\d\d ?\d\d ?[A-D]\b|[A-Z]{{4}}\d\d|\b(?i:{CUE})\b", find, CUE, alphanumerics)
+KIND = Kind(
+    rf"\d(?:[ .+-]?\d){{6}}|\d\d ?\d\d ?[A-D]\b|[A-Z]{{4}}\d\d|\b(?i:{CUE})\b",
+    find,
+    CUE,
+    alphanumerics,
+    needs_digit=True,
+)

@@ -77,4 +77,4 @@ def _is_possible(number: str) -> bool:
     return phonenumbers.is_possible_number(parsed)
 
 
-KIND = Kind(r"\d(?:\D{0,2}\d){6}", find, LABELS, _digits)
+KIND = Kind(r"\d(?:\D{0,2}\d){6}", find, LABELS, _digits, needs_digit=True)
