@@ -61,7 +61,7 @@ def _triggered(messages: pl.DataFrame, kinds: tuple[str, ...]) -> pl.Series:
     One search per kind: joined into one pattern they lose the literals that polars' regex engine jumps to.
     """
     is_escaped = pl.col("extras").str.contains(r"\\").fill_null(False)
-    bits: dict[bool, list[pl.Expr]] = {True: [pl.lit(0)], False: [pl.lit(0)]}
+    bits: dict[bool, list[pl.Expr]] = {needs: [pl.repeat(0, pl.len(), dtype=pl.Int32)] for needs in (True, False)}
     for place, kind in enumerate(kinds):
         found = _holds(KINDS[kind].trigger) | is_escaped
         bits[KINDS[kind].needs_digit].append(found.cast(pl.Int32) * 2**place)

@@ -104,6 +104,13 @@ def test_only_the_wanted_kinds_are_replaced(messages: Build) -> None:
     assert_frame_equal(scrub(log, []).messages, log)
 
 
+@pytest.mark.parametrize(
+    ("kind", "scrubbed"), [("phone", ["hi", "a@b.com", "<phone_1>"]), ("email", ["hi", "<email_1>", "555-1234"])]
+)
+def test_one_kind_alone_is_looked_for_with_and_without_digits(messages: Build, kind: str, scrubbed: list[str]) -> None:
+    assert scrub(messages("c", "hi", "a@b.com", "555-1234"), [kind]).messages["text"].to_list() == scrubbed
+
+
 def test_scrubbing_twice_changes_nothing_more(messages: Build) -> None:
     once = scrub(messages("a", "x@y.com @ann www.y.com 555-234-5678 null", "plain"), KINDS)
     twice = scrub(once.messages, KINDS)
