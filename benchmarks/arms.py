@@ -111,7 +111,7 @@ def example(arm: str, pairs: pl.DataFrame) -> str:
     """The first kept pair of an arm, cut to a few lines."""
     for pair in pairs.filter("keep").head(1).iter_rows(named=True):
         asked = pair["prompt"][-1]["content"] if pair["prompt"] else ""
-        sides = (f"  {side:9}{_cut(pair[side])}" for side in ("chosen", "rejected", "rationale") if pair[side])
+        sides = (f"  {side:10}{_cut(pair[side])}" for side in ("chosen", "rejected", "rationale") if pair[side])
         return "\n".join([f"{arm}: {_cut(asked)}", *sides])
     return f"{arm}: nothing kept"
 
