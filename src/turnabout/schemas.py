@@ -80,12 +80,16 @@ LABELS = pl.Schema(
     }
 )
 
-#: One conversation's intent. `author` is a model name or "fallback"; `leaks` is true where it copies the user's words.
+#: One conversation's intent. `author` is a model name, "fallback" where no answer could be used for the `reason` of the
+#: last, or null where nobody was asked. `leaks_first` and `leaks` say whether the first of its `tries` answers and the
+#: last one copy the user's words.
 INTENTS = pl.Schema(
     {
         "conversation_id": pl.String(),
         "intent": pl.String(),
         "author": pl.String(),
+        "tries": pl.Int32(),
+        "leaks_first": pl.Boolean(),
         "leaks": pl.Boolean(),
         "reason": pl.String(),
     }

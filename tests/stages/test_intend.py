@@ -1,4 +1,4 @@
-"""The stage `intend` with a paid author: it stops at its budget, goes on with a bigger one, and writes no key."""
+"""The stage `intend`: with a paid author it keeps to its budget and asks again; without intents it opens no model."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +12,7 @@ from benchmarks.faulty_endpoint import FaultyEndpoint, echo, unlucky
 from stages.intend import main
 from turnabout import schemas
 from turnabout.errors import BudgetSpent
+from turnabout.intents import NO_INTENT, PREFIX
 from turnabout.io import read_frame, read_json, write_frame
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
@@ -26,7 +27,7 @@ def boats(body: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 def run(tmp_path: Path, messages: Callable[..., pl.DataFrame], monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """`run(url, calls=5)` runs the stage on ten conversations with such a budget, in a folder of its own."""
+    """`run(url, detail=…, calls=5)` runs the stage on ten conversations with such a budget, in a folder of its own."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CANARY_KEY", KEY)
     monkeypatch.setattr("turnabout.generation.endpoint.FIRST_WAIT_S", 0.005)
@@ -36,9 +37,9 @@ def run(tmp_path: Path, messages: Callable[..., pl.DataFrame], monkeypatch: pyte
     write_frame(pl.DataFrame(people, schema=schemas.SPLITS), Path(PATHS[1]), schemas.SPLITS)
     params = yaml.safe_load(SHIPPED.read_text())
 
-    def build(url: str, **budget: int) -> None:
+    def build(url: str, detail: str = "high_level", **budget: int) -> None:
         author = {"generator": "openai", "model": "m", "base_url": url, "key": "CANARY_KEY", "budget": budget}
-        params["intend"]["author"] = author
+        params["intend"].update(author=author, detail=detail)
         Path("params.yaml").write_text(yaml.safe_dump(params))
         main(*map(Path, PATHS))
 
@@ -59,3 +60,31 @@ def test_a_budget_stops_the_stage_and_a_bigger_one_lets_it_end_without_paying_tw
     assert read_json(tmp_path / "metrics.json")["n_fallback"] == 0
     assert KEY not in "".join(capfd.readouterr()) + str(caught.value)
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()]
+
+
+def test_an_unusable_answer_is_paid_for_and_asked_again_once_and_for_all_runs(
+    run: Callable[..., None], tmp_path: Path
+) -> None:
+    def at_first_unusable(body: dict[str, Any]) -> dict[str, Any]:
+        answer = boats(body)
+        if "question c3" in body["messages"][-1]["content"] and not body["temperature"]:
+            answer["choices"][0]["message"]["content"] = "I cannot help with that."
+        return answer
+
+    with FaultyEndpoint(unlucky(0.0, seed=1), at_first_unusable) as server:
+        run(server.url)
+        run(server.url)
+    assert sum(server.answered.values()) == 11
+    intents = read_frame(tmp_path / "intents.parquet", schemas.INTENTS)
+    assert intents["intent"].unique().to_list() == [f"{PREFIX}boats."]
+    assert intents.filter(pl.col("tries") > 1)["conversation_id"].to_list() == ["c3"]
+    assert read_json(tmp_path / "metrics.json")["n_asked_again"] == 1
+
+
+def test_without_intents_no_model_is_opened(
+    run: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CANARY_KEY")  # its author cannot be opened
+    run("http://127.0.0.1:9/v1", detail="none")
+    assert read_frame(tmp_path / "intents.parquet", schemas.INTENTS)["intent"].unique().to_list() == [NO_INTENT]
+    assert read_json(tmp_path / "metrics.json")["leaks"]["first_answers"]["value"] is None

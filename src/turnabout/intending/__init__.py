@@ -1,0 +1,1 @@
+"""Intents written by a model: the question, the checks of its answers, and asking again."""
