@@ -1,63 +1,146 @@
-"""Flipping: one sequence per conversation against the paper's K+1 samples, for the same targets."""
+"""Flipping and tokenising a log: one sequence per conversation against the K+1 samples of the paper, by a plain script.
 
+    python -m benchmarks.flipping [--log chitchat | made-up] [--conversations 50000] [--peer-conversations 200]
+
+The script renders and tokenises the prompt and the prompt with the turn, for every user turn and for leaving, from the
+start of the conversation: it needs both to know where the loss begins (trl does the same with its prompt–completion
+samples). It runs on a sample of the conversations, and rates are compared. Both must learn the same tokens, in the same
+order. Nothing is cut.
+
+`chitchat` is the embedded log, repeated under new ids; in `made-up` ones conversations are short and messages long.
+Ours reads in as many threads as RAYON_NUM_THREADS allows, the script in one; processor seconds add threads up.
+"""
+
+import argparse
+import os
 import time
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any, NamedTuple
 
 import polars as pl
 
-from turnabout import backbones, schemas
-from turnabout.chat_format import ChatFormat
+from benchmarks.synthetic_log import records
+from turnabout import schemas
+from turnabout.backbones import load_named
+from turnabout.chat_format import END_OF_CONVERSATION, ChatFormat, Encoded
 from turnabout.flipping import flip
 from turnabout.sources.chitchat import Chitchat
+from turnabout.training.user import with_end_token
+from turnabout.training.windows import windows
 
-N_CONVERSATIONS = 500
-BACKBONE = "smollm2-135m-instruct"
-
-
-def samples() -> pl.DataFrame:
-    """Flipped conversations of the embedded log, all with one intent."""
-    log = Chitchat(format="chitchat")
-    messages = next(batch.messages for piece in log.pieces() for batch in log.batches(piece))
-    ids = messages["conversation_id"].unique(maintain_order=True).head(N_CONVERSATIONS)
-    splits = pl.DataFrame({"conversation_id": ids}).with_columns(user_key=pl.lit("u"), split=pl.lit("train"))
-    intents = pl.DataFrame({"conversation_id": ids}).with_columns(
-        intent=pl.lit("You are a user."), author=pl.lit("none"), leaks=pl.lit(False), reason=pl.lit(None, pl.String)
-    )
-    return flip(messages, splits, intents.select(list(schemas.INTENTS)), mirror=False)
+BACKBONE, INTENT = "smollm2-135m-instruct", "You are a user chatting with an assistant language model to pass the time."
+SEED, NO_LIMIT = 1, 10**9
+#: Conversations of which ours keeps the rows at a time.
+AT_ONCE = 1_000
 
 
-def one_row(chat: ChatFormat, sample: dict) -> tuple[int, int]:  # type: ignore[type-arg]
-    """Tokens read and tokens learnt of one conversation as one sequence."""
-    targets = {index + 1 for index in sample["target_indexes"]}
-    row = chat.encode([{"role": "system", "content": sample["intent"]}, *sample["messages"]], targets)
-    return len(row.input_ids), sum(row.is_target)
+class Timed(NamedTuple):
+    """What was done, in seconds on the clock and of all threads together."""
 
-
-def k_plus_one(chat: ChatFormat, sample: dict) -> tuple[int, int]:  # type: ignore[type-arg]
-    """The same as K samples, each rendered and tokenised from the start by the tokenizer's own template."""
-    read = learnt = 0
-    for index in sample["target_indexes"]:
-        history = [{"role": "system", "content": sample["intent"]}, *sample["messages"][: index + 1]]
-        ids = chat.tokenizer.apply_chat_template(history, tokenize=True, return_dict=True)["input_ids"]
-        words = chat.completion_ids(history[-1]["content"])
-        read, learnt = read + len(ids), learnt + len(words)
-    return read, learnt
+    done: Any
+    seconds: float
+    processor: float
 
 
 def main() -> None:
-    chat = backbones.load_named(BACKBONE, "float32").chat
-    rows = samples().to_dicts()
-    totals = {}
-    for name, encode in {"one sequence": one_row, "K+1 samples": k_plus_one}.items():
-        began = time.perf_counter()
-        counts = [encode(chat, row) for row in rows]
-        totals[name] = (*map(sum, zip(*counts, strict=True)), time.perf_counter() - began)
-        read, learnt, seconds = totals[name]
-        print(f"{name}: {read:,} tokens read, {learnt:,} learnt, tokenised in {seconds:.2f} s")
-    ours, theirs = totals["one sequence"], totals["K+1 samples"]
-    assert ours[1] == theirs[1], "both must learn the same tokens"
-    print(
-        f"{theirs[0] / ours[0]:.1f} times fewer tokens to train on, tokenised {theirs[2] / ours[2]:.1f} times as fast"
-    )
+    cli = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    cli.add_argument("--log", choices=["chitchat", "made-up"], default="chitchat")
+    cli.add_argument("--conversations", type=int, default=50_000)
+    cli.add_argument("--peer-conversations", type=int, default=200)
+    given = cli.parse_args()
+    chat = with_end_token(load_named(BACKBONE, "float32")).chat
+    messages = {"chitchat": chitchat, "made-up": made_up}[given.log](given.conversations)
+    flipped = timed(lambda: flip(messages, *wanted(messages), mirror=False))
+    samples: pl.DataFrame = flipped.done
+    print(f"{samples.height:,} conversations, {messages.height:,} messages; {threads()} threads")
+    n_tokens = timed(lambda: sum(len(row.input_ids) for row in ours(chat, samples)))
+    print(f"ours: flipped in {flipped.seconds:.1f} s, {n_tokens.done:,} tokens in {n_tokens.seconds:.1f} s")
+
+    some = samples.sample(min(given.peer_conversations, samples.height), seed=SEED)
+    theirs = timed(lambda: [list(k_plus_one(chat, talk)) for talk in some.to_dicts()])
+    apart = [sample for of_talk in theirs.done for sample in of_talk]
+    together = list(ours(chat, some))
+    same = [token for row in together for token in learnt(row)] == [token for row in apart for token in learnt(row)]
+    assert same, "both must learn the same tokens"
+    read, again = (sum(len(row.input_ids) for row in rows) for rows in (together, apart))
+    print(f"per turn, {some.height:,} conversations: {len(apart):,} samples, {theirs.seconds:.1f} s; the same targets")
+    print(f"{again / read:.1f} times fewer tokens to train on for them: {read:,} instead of {again:,}")
+    for name in ("seconds", "processor"):
+        mine = (getattr(flipped, name) + getattr(n_tokens, name)) / samples.height
+        print(f"{getattr(theirs, name) / some.height / mine:.1f} times as fast by {LABELS[name]}")
+
+
+LABELS = {"seconds": "the clock", "processor": "processor seconds"}
+
+
+def chitchat(n: int) -> pl.DataFrame:
+    """Messages of the embedded log, again and again under new ids, up to `n` conversations."""
+    log = Chitchat(format="chitchat")
+    whole = pl.concat([batch.messages for piece in log.pieces() for batch in log.batches(piece)])
+    n_copies = -(-n // whole["conversation_id"].n_unique())
+    again = [whole.with_columns(pl.col("conversation_id") + f"#{copy}") for copy in range(n_copies)]
+    return first(pl.concat(again), n)
+
+
+def made_up(n: int) -> pl.DataFrame:
+    """Messages of `n` conversations with an assistant, made up."""
+    talks = islice(records(0, 100 * n, SEED), n)
+    rows = [
+        {"conversation_id": talk["conversation_id"], "message_index": i, "role": m["role"], "text": m["content"]}
+        for talk in talks
+        for i, m in enumerate(talk["messages"])
+    ]
+    absent = [pl.lit(None, dtype=kind).alias(name) for name, kind in schemas.MESSAGES.items() if name not in rows[0]]
+    return pl.DataFrame(rows, schema_overrides=schemas.MESSAGES).with_columns(absent).select(list(schemas.MESSAGES))
+
+
+def first(messages: pl.DataFrame, n: int) -> pl.DataFrame:
+    """The messages of the first `n` conversations."""
+    ids = messages.select("conversation_id").unique(maintain_order=True).head(n)
+    return messages.join(ids, on="conversation_id", how="semi")
+
+
+def wanted(messages: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Splits and intents: all conversations are for training, with one and the same intent."""
+    ids = messages.select("conversation_id").unique()
+    return ids.with_columns(split=pl.lit("train")), ids.with_columns(intent=pl.lit(INTENT))
+
+
+def ours(chat: ChatFormat, samples: pl.DataFrame) -> Iterator[Encoded]:
+    """Rows of all conversations, one each."""
+    for part in samples.iter_slices(AT_ONCE):
+        yield from windows(chat, part, NO_LIMIT)[0]
+
+
+def k_plus_one(chat: ChatFormat, talk: dict[str, Any]) -> Iterator[Encoded]:
+    """One sample for each user turn and one for leaving, rendered and tokenised from the start of the conversation."""
+    tokenizer, header, end = chat.tokenizer, chat.frame.headers["user"], chat.frame.footer.rstrip("\n")
+    leaving = [{"role": "user", "content": END_OF_CONVERSATION}] if talk["ends"] else []
+    said = [{"role": "system", "content": talk["intent"]}, *talk["messages"], *leaving]
+    for index, message in enumerate(said):
+        if message["role"] == "user":
+            prompt = str(tokenizer.apply_chat_template(said[:index], tokenize=False)) + header
+            n_prompt = len(tokenizer(prompt, add_special_tokens=False).input_ids)
+            ids = tokenizer(prompt + message["content"] + end, add_special_tokens=False).input_ids
+            yield Encoded(ids, [False] * n_prompt + [True] * (len(ids) - n_prompt))
+
+
+def learnt(row: Encoded) -> list[int]:
+    """The tokens of a row that are targets."""
+    return [token for token, is_target in zip(*row, strict=True) if is_target]
+
+
+def timed(work: Callable[[], Any]) -> Timed:
+    """What `work` gives, and how long it took."""
+    began, used = time.perf_counter(), time.process_time()
+    done = work()
+    return Timed(done, time.perf_counter() - began, time.process_time() - used)
+
+
+def threads() -> str:
+    """How many threads the tokenizer may use."""
+    return os.environ.get("RAYON_NUM_THREADS", str(os.cpu_count()))
 
 
 if __name__ == "__main__":

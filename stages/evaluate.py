@@ -5,6 +5,7 @@ from pathlib import Path
 from stages._command import command
 from stages._models import open_generator
 from turnabout import schemas
+from turnabout.context_length import check_context
 from turnabout.conversations import sample_conversations
 from turnabout.follow_ups import load_phrases
 from turnabout.generation.local import LocalGenerator
@@ -37,6 +38,9 @@ def main(
     people = by_split(read_frame(samples, schemas.USER_SAMPLES), settings.conversations, loaded.seed)
     untrained = open_generator(backbone, dtype, "assistant", settings.batch_size)
     trained = open_generator(user, dtype, "user", settings.batch_size)
+    asked = {"evaluate.max_length": settings.max_length, "evaluate.max_new_tokens": settings.max_new_tokens}
+    for opened in (untrained, trained):
+        check_context(opened.checkpoint, asked)
     as_user = LocalGenerator(untrained.checkpoint, "user", settings.batch_size, untrained.store)
     cast = Cast({"trained": trained, "prompted": untrained}, untrained, as_user)
     users = user_model.evaluate(cast, people, settings, loaded.seed)

@@ -8,6 +8,7 @@ import polars as pl
 from stages._command import command
 from stages._models import open_generator
 from turnabout import schemas
+from turnabout.context_length import check_context
 from turnabout.conversations import sample_conversations
 from turnabout.io import read_frame, write_frame, write_json
 from turnabout.params import load_params
@@ -29,12 +30,15 @@ def main(
     loaded = load_params(params)
     settings, dtype = loaded.simulate, loaded.backbone.dtype
     batch = settings.conversations
-    speaker: User = (
-        TrainedUser(open_generator(user, dtype, "user", batch))
-        if settings.user == "trained"
-        else PromptedUser(open_generator(backbone, dtype, "assistant", batch))
+    trained = settings.user == "trained"
+    player = (
+        open_generator(user, dtype, "user", batch) if trained else open_generator(backbone, dtype, "assistant", batch)
     )
+    speaker: User = TrainedUser(player) if trained else PromptedUser(player)
     policy = open_generator(assistant, dtype, "assistant", batch)
+    most = {"simulate.max_prompt_tokens": settings.max_prompt_tokens}
+    check_context(player.checkpoint, {**most, "simulate.user_tokens": settings.user_tokens})
+    check_context(policy.checkpoint, {**most, "simulate.assistant_tokens": settings.assistant_tokens})
     tasks = sample_conversations(
         read_frame(samples, schemas.USER_SAMPLES), {"test": settings.conversations}, loaded.seed
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from stages._command import command
 from turnabout import backbones, schemas
+from turnabout.context_length import check_context
 from turnabout.io import read_frame, write_csv, write_json
 from turnabout.params import Params, load_params
 from turnabout.training.loop import WORK, Settings
@@ -25,8 +26,10 @@ def main(
     loaded = load_params(params)
     knobs = loaded.train_assistant
     settings, gate = training_settings(loaded, arm, backbones.fingerprint(policy))
+    checkpoint = backbones.load(policy, loaded.backbone.dtype, merged=True)
+    check_context(checkpoint, {"train_assistant.max_length": knobs.max_length})
     trained = train_assistant(
-        backbones.load(policy, loaded.backbone.dtype, merged=True),
+        checkpoint,
         read_frame(pairs, schemas.PAIRS),
         loaded.arm(arm).train.loss,
         knobs.max_length,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from stages._command import command
 from turnabout import backbones, schemas
+from turnabout.context_length import check_context
 from turnabout.io import read_frame, write_json
 from turnabout.params import load_params
 from turnabout.training.reward import save_head, train_reward
@@ -13,12 +14,10 @@ from turnabout.training.reward import save_head, train_reward
 def main(pairs: Path, model: Path, reward: Path, metrics: Path, params: Path = Path("params.yaml")) -> None:
     loaded = load_params(params)
     knobs = loaded.train_reward
+    checkpoint = backbones.load(model, loaded.backbone.dtype)
+    check_context(checkpoint, {"train_reward.max_length": knobs.max_length})
     head, measured = train_reward(
-        backbones.load(model, loaded.backbone.dtype),
-        read_frame(pairs, schemas.PAIRS),
-        knobs.max_length,
-        knobs.batch_size,
-        knobs.l2,
+        checkpoint, read_frame(pairs, schemas.PAIRS), knobs.max_length, knobs.batch_size, knobs.l2
     )
     if reason := measured["train_accuracy"].get("reason"):
         print(f"train_reward: {reason}", file=sys.stderr)

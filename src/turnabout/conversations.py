@@ -44,15 +44,15 @@ def exchanges(messages: pl.DataFrame) -> pl.DataFrame:
     return (
         talk.filter(pl.col("role") == "assistant")
         .rename({"message_index": "reply_index", "text": "reply"})
-        .join(_repeated(messages), on="conversation_id", how="left")
+        .join(repeated(messages), on="conversation_id", how="left")
         .filter(pl.coalesce("evidence_index", "reply_index") >= pl.col("n_shared").fill_null(0))
         .select(list(EXCHANGES))
         .sort("conversation_id", "reply_index")
     )
 
 
-def _repeated(messages: pl.DataFrame) -> pl.DataFrame:
-    """`n_shared` of each conversation whose source says that it repeats the beginning of another one."""
+def repeated(messages: pl.DataFrame) -> pl.DataFrame:
+    """`n_shared` of each conversation whose source says that it repeats so many messages at another one's beginning."""
     told = messages.filter(pl.col("message_index") == 0, pl.col("extras").str.contains('"n_shared"', literal=True))
     n_shared = pl.col("extras").str.json_path_match("$.conversation.n_shared").cast(pl.Int32, strict=False)
     return told.select("conversation_id", n_shared=n_shared)

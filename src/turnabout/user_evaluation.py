@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from turnabout import schemas
 from turnabout.backbones import cache_folder
+from turnabout.context_length import check_context
 from turnabout.errors import ConfigError
 from turnabout.generation.author import Desk
 from turnabout.generation.local import LocalGenerator
@@ -42,6 +43,8 @@ def measured(model: str, samples: Path, n: int | None, assistant: str | None, ju
     settings, seed, dtype = _settings(n)
     people = by_split(read_frame(samples, schemas.USER_SAMPLES), settings.conversations, seed)
     player = _open(model, dtype, settings.batch_size)
+    asked = {"evaluate.max_length": settings.max_length, "evaluate.max_new_tokens": settings.max_new_tokens}
+    check_context(player.checkpoint, asked)
     acting = assistant or (BACKBONE if Path(BACKBONE).is_dir() else EMBEDDED)
     actor = player if acting == model else _open(acting, dtype, settings.batch_size)
     if actor.speaks == "user":

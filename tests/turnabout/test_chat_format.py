@@ -6,7 +6,6 @@ import pytest
 
 from turnabout.backbones import load
 from turnabout.chat_format import END_OF_CONVERSATION, ChatFormat
-from turnabout.errors import ModelError
 from turnabout.generation import Message
 
 TALK: list[Message] = [
@@ -27,15 +26,15 @@ def test_encoding_equals_the_template_for_any_role_order(chat: ChatFormat) -> No
     assert chat.encode(TALK).input_ids == expected
 
 
-def test_a_default_system_message_of_the_template_stands_where_none_is_given(chat: ChatFormat) -> None:
+def test_a_default_system_message_of_the_template_takes_room_where_none_is_given(chat: ChatFormat) -> None:
     chat.tokenizer.chat_template = (
         "{% for m in messages %}{% if loop.first and m['role'] != 'system' %}"
         "{{ '<|im_start|>system\nBe kind.<|im_end|>\n' }}"
         "{% endif %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}{% endfor %}"
     )
     kind = ChatFormat.from_tokenizer(chat.tokenizer)
-    assert kind.render(TALK[1:]).startswith("<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\nhi")
-    assert kind.render(TALK) == chat.render(TALK)
+    expected = kind.tokenizer.apply_chat_template(TALK[1:], return_dict=True)["input_ids"]
+    assert kind.encode(TALK[1:]).input_ids == expected
     # The default message costs 1 + 6 + 1 + 8 + 1 + 1 = 18 byte tokens beside "there?" (14) and "yes" (16).
     assert kind.fit(TALK[1:], 48) == TALK[2:]
     assert kind.fit(TALK[1:], 47) == TALK[3:]
@@ -77,21 +76,11 @@ def test_fit_drops_the_oldest_messages_and_keeps_the_system_message(chat: ChatFo
     assert chat.fit(TALK, 1) == [TALK[0], TALK[3]]
 
 
-def test_a_tokenizer_without_template_is_refused_with_what_to_do(chat: ChatFormat) -> None:
-    chat.tokenizer.chat_template = None
-    with pytest.raises(ModelError, match=r"no chat template; use an instruction-tuned model"):
-        ChatFormat.from_tokenizer(chat.tokenizer)
-
-
-def test_a_template_that_is_not_prefix_stable_is_refused(chat: ChatFormat) -> None:
-    chat.tokenizer.chat_template = (
-        "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}"
-        "{% if loop.last %}!{% endif %}{% endfor %}"
-    )
-    with pytest.raises(ModelError, match="not prefix-stable"):
-        ChatFormat.from_tokenizer(chat.tokenizer)
-
-
-def test_an_unknown_role_is_named_with_the_known_ones(chat: ChatFormat) -> None:
-    with pytest.raises(ModelError, match=r"role 'tool' .*\['assistant', 'system', 'user'\]"):
-        chat.encode([{"role": "tool", "content": "x"}])
+def test_many_texts_at_once_give_the_tokens_of_each_alone(chat: ChatFormat) -> None:
+    chat.tokenizer.add_tokens([END_OF_CONVERSATION])
+    texts = ["", " hi\n", "<|im_end|>", f"a{END_OF_CONVERSATION}b", "né 你好 🙂", "hi"]
+    assert chat.completions(texts) == [chat.completion_ids(text) for text in texts]
+    assert [chat.tokenizer.decode(ids) for ids in chat.completions(texts)] == [
+        f"{text.replace(END_OF_CONVERSATION, '')}<|im_end|>" for text in texts
+    ]
+    assert chat.completions([]) == []

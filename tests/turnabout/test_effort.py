@@ -35,10 +35,12 @@ def changed(params: Params, section: str, **knobs: object) -> Params:
     return params.model_copy(update={section: getattr(params, section).model_copy(update=knobs)})
 
 
-def test_one_intent_per_conversation(params: Params) -> None:
+def test_one_intent_per_conversation_asked_for_as_often_as_allowed(params: Params) -> None:
     limits = params.intend.conversations.model_copy(update={"train": 5, "validation": 2, "test": 3})
-    small = changed(params, "intend", conversations=limits, max_prompt_tokens=100, max_new_tokens=20)
-    assert effort(small, "intend") == Effort(10, 10 * 100, 10 * 20)
+    small = changed(params, "intend", conversations=limits, max_prompt_tokens=100, max_new_tokens=20, tries=2)
+    assert effort(small, "intend") == Effort(20, 20 * 100, 20 * 20)
+    assert effort(changed(small, "intend", detail="full"), "intend") == Effort(20, 20 * 400, 20 * 80)
+    assert effort(changed(small, "intend", detail="none"), "intend") == Effort(0, 0, 0)
 
 
 PAID = OpenAI.model_validate(
@@ -49,7 +51,8 @@ DEARER = OpenAI.model_validate({"model": "n", "price": {"input": 2.0, "output": 
 
 def test_a_paid_author_costs_its_price_for_the_tokens_and_has_its_budget(params: Params) -> None:
     limits = params.intend.conversations.model_copy(update={"train": 500_000, "validation": 300_000, "test": 200_000})
-    paid = changed(params, "intend", author=PAID, conversations=limits, max_prompt_tokens=100, max_new_tokens=20)
+    lengths = {"max_prompt_tokens": 100, "max_new_tokens": 20, "tries": 1}
+    paid = changed(params, "intend", author=PAID, conversations=limits, **lengths)
     assert effort(paid, "intend") == Effort(10**6, 10**8, 2 * 10**7, 100.0 + 200.0, PAID.budget)
     unknown = changed(paid, "intend", conversations=limits.model_copy(update={"train": None}))
     assert effort(unknown, "intend") == Effort(None, None, None, None, PAID.budget)
@@ -228,6 +231,19 @@ def test_a_rule_asks_for_as_many_replies_as_it_states_and_no_more(
 
 def test_a_sequence_of_user_training_has_no_least_length(params: Params) -> None:
     assert effort(changed(params, "train_user", epochs=2, max_tokens=50), "train_user") == Effort(None, 100, 0)
+
+
+def test_an_arm_of_the_user_model_pays_for_the_intents_it_learns_and_is_measured_with(params: Params) -> None:
+    author = {"generator": "openai", "model": "m", "key": "K", "price": {"input": 0.0, "output": 1.0}}
+    section = params.intend.model_validate({**params.intend.model_dump(), "author": author, "tries": 3})
+    wanted = params.ablate.model_validate({"conversations": {"train": 96, "validation": 40, "test": 120}})
+    params = params.model_copy(update={"intend": section, "ablate": wanted})
+    # price per million tokens of 24; high-level intents of 96 + 160 conversations; of 160; and both kinds of those 160
+    money = {arm: effort(params, f"ablate@{arm}").money for arm in ("instruct", "no_intent", "full_intent")}
+    assert money == pytest.approx(
+        {"instruct": 3 * 256 * 24e-6, "no_intent": 3 * 160 * 24e-6, "full_intent": 3 * 416 * 24e-6}
+    )
+    assert effort(params, "ablate@instruct")[:3] == (None, None, 3 * 256 * 24)
 
 
 def test_a_stage_without_a_model_asks_nothing(params: Params) -> None:

@@ -18,11 +18,12 @@ def execute(assistant: str | None, user: str | None, intent: str | None) -> int:
 
     from rich.console import Console
 
+    from turnabout.context_length import context_of
     from turnabout.errors import ConfigError
     from turnabout.generation import Sampling
     from turnabout.generation.local import LocalGenerator
     from turnabout.intents import FALLBACK
-    from turnabout.serving.opening import TEMPERATURE, TOP_P, USER_MODEL, context_of, open_model, open_user
+    from turnabout.serving.opening import TEMPERATURE, TOP_P, USER_MODEL, open_model, open_user
     from turnabout.serving.player import MAX_TOKENS
     from turnabout.serving.talk import Talk
     from turnabout.serving.terminal import Terminal

@@ -96,10 +96,10 @@ def _git(root: Path) -> Check:
 
 def _dvc(root: Path) -> Check:
     from turnabout.errors import ConfigError
-    from turnabout.repro import stage_graph
+    from turnabout.repro import stage_graph, wanted_stages
 
     try:
-        return Check("DVC", f"{len(stage_graph(root))} stages in dvc.yaml")
+        return Check("DVC", f"{len(wanted_stages(stage_graph(root)))} stages in dvc.yaml")
     except ConfigError as error:
         return Check("DVC", str(error), "mend dvc.yaml or params.yaml; `dvc init` where .dvc is missing")
 
@@ -130,13 +130,12 @@ def _params(root: Path) -> Iterator[Check]:
 
 
 def _backbone(name: str) -> Check:
-    from importlib.util import find_spec
-
     from turnabout.backbones import EMBEDDED
 
     if name in EMBEDDED:
-        there = find_spec(EMBEDDED[name].module) is not None
-        return Check("backbone", f"{name}, embedded", None if there else "its package is missing: run `make install`")
+        missing = EMBEDDED[name].missing
+        remedy = f"the package '{missing}' is missing: run `{EMBEDDED[name].installed_by}`" if missing else None
+        return Check("backbone", f"{name}, embedded", remedy)
     if Path(name).is_dir():
         return Check("backbone", f"{name}, a folder")
     offline = os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0")

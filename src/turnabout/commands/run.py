@@ -16,7 +16,7 @@ from pathlib import Path
 
 def add_arguments(options: argparse.ArgumentParser) -> None:
     """Targets and `--force`."""
-    options.add_argument("targets", nargs="*", metavar="TARGET", help="stages (construct@drift) or groups (construct)")
+    options.add_argument("targets", nargs="*", metavar="TARGET", help="stages (construct@drift), groups (construct) or another pipeline's folder")
     options.add_argument("--force", action="store_true", help="run stages that are up to date, too")
 
 

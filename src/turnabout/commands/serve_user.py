@@ -44,9 +44,10 @@ def execute(model: str, port: int, host: str, leaves_with: str | None, max_promp
     listener = _listen(host, port)
     with listener:
         from turnabout.chat_format import END_OF_CONVERSATION
+        from turnabout.context_length import context_of
         from turnabout.generation.local import LocalGenerator
         from turnabout.serving.app import make_app
-        from turnabout.serving.opening import context_of, open_user
+        from turnabout.serving.opening import open_user
         from turnabout.serving.player import Player
         from turnabout.serving.request import MAX_DRAWS
 

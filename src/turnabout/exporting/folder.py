@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from turnabout.backbones import Checkpoint
-from turnabout.chat_format import Frame
+from turnabout.chat_template import Frame
 from turnabout.errors import ConfigError
 from turnabout.io import replacing
 from turnabout.serving.opening import TEMPERATURE, TOP_P

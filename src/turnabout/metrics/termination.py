@@ -25,16 +25,27 @@ def best_threshold(decisions: pl.DataFrame) -> float | None:
 
 
 def termination(decisions: pl.DataFrame, threshold: float | None, resamples: int, seed: int) -> dict[str, Estimate]:
-    """Precision, recall and F1 on `user_turns.DECISIONS`, with leaving predicted from `threshold` on."""
+    """Precision, recall and F1 on `user_turns.DECISIONS`, with leaving predicted from `threshold` on.
+
+    `f1_drawn` needs no threshold: the F1 of the counts to be expected where the model leaves as it would by itself, one
+    draw a place. That is how the paper counts, and what a simulation sees.
+    """
     names = ("precision", "recall", "f1")
-    if threshold is None:
-        return dict.fromkeys(names, nothing("nobody left in the validation conversations: no threshold to choose"))
     if not decisions["left"].any():
-        return dict.fromkeys(names, nothing("nobody left in the test conversations"))
-    said, left = decisions["p_end"] >= threshold, decisions["left"]
-    counts = [said & left, said & ~left, ~said & left]
-    users = decisions["user_key"].to_list()
-    return {name: statistic(counts, of, users, resamples, seed) for name, of in zip(names, _STATISTICS, strict=True)}
+        return dict.fromkeys((*names, "f1_drawn"), nothing("nobody left in the test conversations"))
+    left, users = decisions["left"], decisions["user_key"].to_list()
+    drawn = statistic(_counts(decisions["p_end"], left), _f1, users, resamples, seed)
+    if threshold is None:
+        missing = nothing("nobody left in the validation conversations: no threshold to choose")
+        return {**dict.fromkeys(names, missing), "f1_drawn": drawn}
+    counts = _counts((decisions["p_end"] >= threshold).cast(pl.Float64), left)
+    found = {name: statistic(counts, of, users, resamples, seed) for name, of in zip(names, _STATISTICS, strict=True)}
+    return {**found, "f1_drawn": drawn}
+
+
+def _counts(says: pl.Series, left: pl.Series) -> list[pl.Series]:
+    """True positives, false positives and false negatives, by how surely (0 to 1) leaving is said of each place."""
+    return [says * left, says * ~left, (1 - says) * left]
 
 
 def _precision(sums: Array) -> Array:

@@ -9,11 +9,9 @@ import polars as pl
 from turnabout.backbones import Checkpoint
 from turnabout.chat_format import END_OF_CONVERSATION, ChatFormat
 from turnabout.generation.base import Message
+from turnabout.intents import NO_INTENT
 from turnabout.simulation.users import Situation, told_to_act
 from turnabout.token_tree import TokenTree, node_logps
-
-#: The system message where the intent is withheld, the same for every model: what each intent begins with.
-NO_INTENT = "You are a user chatting with an assistant language model."
 
 #: One user message. `nats` is −log P of its tokens (words and end of turn); `characters` counts the end of turn as one.
 TURNS = pl.Schema(

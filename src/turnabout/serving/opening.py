@@ -40,12 +40,6 @@ def open_user(name: str, dtype: str = "bfloat16", merged: bool = False) -> Check
     return checkpoint
 
 
-def context_of(checkpoint: Checkpoint) -> int | None:
-    """How many tokens the model can read and write together; None where its configuration has no limit."""
-    found = getattr(checkpoint.model.config.get_text_config(), "max_position_embeddings", None)
-    return None if found is None else int(found)
-
-
 def without_bars() -> AbstractContextManager[object]:
     """A block in which models write without a progress bar: one turn of a conversation is no batch."""
     return redirect_stderr(StringIO())  # bars show themselves in terminals alone

@@ -8,7 +8,8 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, pipeline
 
 from turnabout.backbones import Checkpoint, load
-from turnabout.chat_format import END_OF_CONVERSATION, Frame
+from turnabout.chat_format import END_OF_CONVERSATION
+from turnabout.chat_template import Frame
 from turnabout.errors import ConfigError
 from turnabout.exporting.folder import check_free, export_user, flipped_template
 from turnabout.generation import Message, Sampling

@@ -38,6 +38,14 @@ def test_precision_recall_and_f1_at_a_threshold() -> None:
     assert found["f1"].value == pytest.approx(f1_score(MIXED["left"], MIXED["p_end"] >= 0.5))
 
 
+def test_leaving_by_draws_is_the_f1_of_the_counts_to_be_expected() -> None:
+    # Left at 0.9, 0.5 and 0.1: expected right 1.5, missed 1.5; went on at 0.6 and 0.2: expected wrong 0.8.
+    assert termination(MIXED, 0.5, 100, 1)["f1_drawn"].value == pytest.approx(2 * 1.5 / (2 * 1.5 + 0.8 + 1.5))
+    assert termination(MIXED, None, 100, 1)["f1_drawn"].value == pytest.approx(3 / 5.3)
+    sure = MIXED.with_columns(p_end=(pl.col("p_end") >= 0.5).cast(pl.Float64))
+    assert termination(sure, 0.5, 100, 1)["f1_drawn"] == termination(sure, 0.5, 100, 1)["f1"]
+
+
 def test_a_model_that_never_leaves_has_no_precision_and_no_recall() -> None:
     found = termination(MIXED, 0.95, 100, 1)
     assert found["precision"].value is None

@@ -13,7 +13,8 @@ from turnabout import schemas
 from turnabout.backbones import Checkpoint, load
 from turnabout.chat_format import END_OF_CONVERSATION
 from turnabout.generation import Message
-from turnabout.metrics.user_turns import NO_INTENT, Excerpt, endings, openings, score
+from turnabout.intents import NO_INTENT
+from turnabout.metrics.user_turns import Excerpt, endings, openings, score
 from turnabout.simulation.users import Situation, told_to_act
 from turnabout.training.user import with_end_token
 
