@@ -1,0 +1,57 @@
+"""What the two sides of the training benchmark are given."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.sft_conversations import k_plus_one, last_messages, one_sequence, user_template
+from turnabout.backbones import Checkpoint, load
+from turnabout.training.user import with_end_token
+
+
+@pytest.fixture
+def checkpoint(tiny_checkpoint: Path) -> Checkpoint:
+    return with_end_token(load(tiny_checkpoint, "float32"))
+
+
+@pytest.fixture
+def sample() -> dict[str, Any]:
+    texts = ["hi there", "hello", " any 3 books?\nplease", "yes", "thanks", "bye"]
+    roles = ["user", "assistant"] * 3
+    return {
+        "conversation_id": "c1",
+        "user_key": "ann",
+        "split": "train",
+        "intent": "You are a user.",
+        "messages": [{"role": role, "content": text} for role, text in zip(roles, texts, strict=True)],
+        "target_indexes": [0, 2, 4],
+        "ends": True,
+    }
+
+
+def test_each_of_the_samples_is_a_beginning_of_the_one_sequence_and_together_they_learn_what_it_learns(
+    checkpoint: Checkpoint, sample: dict[str, Any]
+) -> None:
+    whole = one_sequence(checkpoint.chat, sample)
+    template: dict[str, Any] = {"chat_template": user_template(checkpoint.chat), "return_dict": True}
+    learnt: set[int] = set()
+    for row in k_plus_one(sample):
+        render = checkpoint.tokenizer.apply_chat_template
+        prompt = render(row["prompt"], add_generation_prompt=True, **template)["input_ids"]
+        both = render(row["prompt"] + row["completion"], **template)["input_ids"]
+        assert both == whole.input_ids[: len(both)]
+        assert prompt == both[: len(prompt)]
+        learnt |= set(range(len(prompt), len(both)))
+    assert learnt == {i for i, is_target in enumerate(whole.is_target) if is_target}
+
+
+@pytest.mark.parametrize(("room", "kept", "targets", "n_tokens"), [(108, 4, [0, 2], 108), (107, 3, [1], 80)])
+def test_a_long_conversation_keeps_what_fits_into_one_row_with_leaving(
+    checkpoint: Checkpoint, sample: dict[str, Any], room: int, kept: int, targets: list[int], n_tokens: int
+) -> None:
+    # One token a character: intent 25, the last four messages 28 + 16 + 14 + 16, leaving 9.
+    cut = last_messages(checkpoint.chat, sample, room)
+    assert cut["messages"] == sample["messages"][-kept:]
+    assert cut["target_indexes"] == targets
+    assert len(one_sequence(checkpoint.chat, cut).input_ids) == n_tokens
