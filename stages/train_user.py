@@ -3,11 +3,15 @@
 from pathlib import Path
 
 from stages._command import command
+from stages._training import settings_of
 from turnabout import backbones, schemas
+from turnabout.context_length import check_context
+from turnabout.errors import ConfigError
 from turnabout.io import read_frame, write_csv, write_json
 from turnabout.params import load_params
-from turnabout.training.loop import WORK, Settings
-from turnabout.training.user import save_user, train_user
+from turnabout.training.loop import WORK
+from turnabout.training.sharing import is_first, n_started, share
+from turnabout.training.user import CURVE, save_user, train_user
 
 
 def main(
@@ -17,27 +21,29 @@ def main(
 
     loaded = load_params(params)
     knobs = loaded.train_user
-    settings = Settings(
-        learning_rate=knobs.learning_rate,
-        epochs=knobs.epochs,
-        batch_size=knobs.batch_size,
-        seed=loaded.seed,
-        bf16=loaded.backbone.dtype == "bfloat16",
-        start=backbones.fingerprint(model),
-        warmup=knobs.warmup,
-    )
+    if n_started() == 1 < knobs.processes:
+        share(main, [samples, model, user, metrics, curve, params], knobs.processes)
+        return
+    if n_started() != knobs.processes:
+        raise ConfigError(f"train_user.processes: {knobs.processes}, but {n_started()} were started; make them equal")
+    settings = settings_of(knobs, loaded.seed, loaded.backbone.dtype, backbones.fingerprint(model))
+    checkpoint = backbones.load(model, "float32")
+    check_context(checkpoint, {"train_user.max_length": knobs.max_length})
     trained = train_user(
-        backbones.load(model, "float32"),
+        checkpoint,
         read_frame(samples, schemas.USER_SAMPLES),
         knobs.max_length,
         knobs.max_tokens,
         settings,
         WORK / "train_user",
-        [live_curve()],
+        [live_curve()] if is_first() else [],
+        knobs.packing,
+        knobs.lora_rank,
     )
-    save_user(trained.checkpoint, user)
-    write_csv(trained.history.select("step", "loss", "learning_rate", "tokens"), curve)
-    write_json(trained.metrics, metrics)
+    if is_first():
+        save_user(trained.checkpoint, user)
+        write_csv(trained.history.select(CURVE), curve)
+        write_json(trained.metrics, metrics)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Log-probabilities of chosen tokens under a causal language model: the one forward pass of training and scoring."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from turnabout.chat_format import ChatFormat, Encoded
 from turnabout.generation.base import Message
@@ -12,12 +13,22 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
+#: Logits that exist at once in a long batch: 268 MB in float32, and about 1 GB with what their gradient takes.
+LOGITS_AT_ONCE = 2**26
+
+_KNOWN_TO_PROJECT_LAST: "WeakKeyDictionary[torch.nn.Module, bool]" = WeakKeyDictionary()
+
+
 class TokenBatch(NamedTuple):
-    """B sequences padded on the right to T tokens: ids, attention (1 = real) and whether a token is a target."""
+    """B sequences padded on the right to T tokens: ids, attention (1 = real) and whether a token is a target.
+
+    Where sequences share a row, `position_ids` says where each token stands in its own.
+    """
 
     input_ids: "Tensor"
     attention_mask: "Tensor"
     is_target: "Tensor"
+    position_ids: "Tensor | None" = None
 
 
 def pad(rows: Sequence[Encoded], device: "torch.device | str" = "cpu") -> TokenBatch:
@@ -48,21 +59,74 @@ def token_logps(model: "PreTrainedModel", batch: TokenBatch) -> "Tensor":
 
     The vocabulary projection runs only at positions whose next token is a target, so context costs no logits. That is
     done in front of the model's own projection, so what an architecture does to its logits afterwards (scaling,
-    soft-capping) is kept.
+    soft-capping) is kept. Where it does nothing, no more than `LOGITS_AT_ONCE` logits exist at a time: those of more
+    targets are computed a part after the other, and once more for their gradient.
     """
+    import torch
+    from torch.utils.checkpoint import checkpoint
+
     wanted = batch.is_target[:, 1:]
-
-    def keep_wanted(_: "torch.nn.Module", hidden: tuple[Any, ...]) -> "tuple[Tensor]":
-        return (hidden[0][:, :-1][wanted],)
-
-    hook = model.get_output_embeddings().register_forward_pre_hook(keep_wanted)
-    try:
-        out = model(input_ids=batch.input_ids, attention_mask=batch.attention_mask, use_cache=False)
-    finally:
-        hook.remove()
-    logits = out.logits.float()
     labels = batch.input_ids[:, 1:][wanted]
-    chosen = logits.gather(1, labels[:, None]).squeeze(1) - logits.logsumexp(dim=1)
+    head = _unwrapped(model).get_output_embeddings()
+    at_once = max(1, LOGITS_AT_ONCE // _unwrapped(model).config.get_text_config().vocab_size)
+    if len(labels) <= at_once or not _projects_last(_unwrapped(model)):
+        chosen = _chosen(_logits(model, batch, lambda hidden: hidden[:, :-1][wanted]), labels)
+    else:
+        kept: list[Tensor] = []
+
+        def keep_for_later(hidden: "Tensor") -> "Tensor":
+            kept.append(hidden[:, :-1][wanted])
+            return kept[0][:0]
+
+        _logits(model, batch, keep_for_later)
+        parts = zip(kept[0].split(at_once), labels.split(at_once), strict=True)
+        projected = [checkpoint(_projected, head, *part, use_reentrant=False) for part in parts]
+        chosen = torch.cat(projected)
     logps = chosen.new_zeros(batch.input_ids.shape)
     logps[:, 1:] = logps[:, 1:].masked_scatter(wanted, chosen)
     return logps
+
+
+def _logits(model: "PreTrainedModel", batch: TokenBatch, keep: "Callable[[Tensor], Tensor]") -> "Tensor":
+    """The model's logits, (N, V), of the N hidden states that `keep` makes of all of them, (B, T, D)."""
+    # No mask: padding stands on the right, where no token that counts sees it, and without one attention is cheaper.
+    place = {} if batch.position_ids is None else {"position_ids": batch.position_ids}
+    head = _unwrapped(model).get_output_embeddings()
+    hook = head.register_forward_pre_hook(lambda _, hidden: (keep(hidden[0]),))
+    try:
+        return model(input_ids=batch.input_ids, use_cache=False, **place).logits  # type: ignore[no-any-return]
+    finally:
+        hook.remove()
+
+
+def _projected(head: "torch.nn.Module", hidden: "Tensor", labels: "Tensor") -> "Tensor":
+    return _chosen(head(hidden), labels)
+
+
+def _chosen(logits: "Tensor", labels: "Tensor") -> "Tensor":
+    """The log-softmax of each label, (N,), in float32."""
+    logits = logits.float()
+    return logits.gather(1, labels[:, None]).squeeze(1) - logits.logsumexp(dim=1)
+
+
+def _projects_last(model: "torch.nn.Module") -> bool:
+    """Whether the model's logits are its projection's output as it is; tried once per model, on one token."""
+    import torch
+
+    if model not in _KNOWN_TO_PROJECT_LAST:
+        whole: Any = model
+        given: list[Tensor] = []
+        hook = whole.get_output_embeddings().register_forward_hook(lambda *call: given.append(call[2]))
+        try:
+            with torch.no_grad():
+                one = torch.zeros(1, 1, dtype=torch.long, device=whole.device)
+                logits = whole(input_ids=one, use_cache=False).logits
+        finally:
+            hook.remove()
+        _KNOWN_TO_PROJECT_LAST[model] = torch.equal(given[0].float(), logits.float())
+    return _KNOWN_TO_PROJECT_LAST[model]
+
+
+def _unwrapped(model: Any) -> Any:
+    """The model itself, where processes share it (`DistributedDataParallel`)."""
+    return getattr(model, "module", model)

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError, field_validator, model_validator
 
-from turnabout.arms import Arm, Arms
+from turnabout.ablations.arm import UserArm
+from turnabout.arms import Arm, ArmName, Arms
 from turnabout.augment import AUGMENTERS, Augmenter
 from turnabout.config import Section, config_error, resolve, yaml_error
 from turnabout.errors import ConfigError
@@ -133,13 +134,21 @@ class PerSplit(Section):
 
 
 class Intend(Section):
+    detail: Literal["none", "high_level", "full"]
+    """How much of what a person wants an intent tells: nothing, so that no model is asked; what the conversation is
+    about; or all that they say."""
     author: AnyAuthor
     """Who names the intents."""
     conversations: PerSplit
     """Most conversations per split that get an intent (and are flipped); null means all."""
     max_prompt_tokens: Count
-    """Longest excerpt of the conversation shown to the author of the intent, in tokens."""
+    """Longest excerpt of the conversation that its author is shown, in tokens; in detail `full`, 4 times that."""
     max_new_tokens: Count
+    """Longest intent, in tokens; in detail `full`, 4 times that."""
+    tries: Count
+    """How often an intent is asked for at most; where no answer can be used, a general one stands there, marked."""
+    max_fallback: Share
+    """Largest share of intents that may be unusable for one reason; beyond it, the stage stops and says which."""
     batch_size: Count
 
 
@@ -154,10 +163,28 @@ class TrainUser(Section):
     """Longest training sequence, in tokens; longer conversations are cut at message boundaries, intent kept."""
     max_tokens: Count | None
     """Training stops after this many tokens of one epoch; null uses every sample."""
+    packing: bool
+    """Several windows in one row of at most `max_length` tokens, each seeing itself alone; no padding is computed."""
+    lora_rank: Count | None
+    """Rank of the LoRA adapter that is trained beside the new token's embedding; null trains every weight."""
     batch_size: Count
+    """Rows in one step of all processes together: packed ones, or windows where `packing` is off."""
     learning_rate: Rate
     warmup: float = Field(ge=0, lt=1)
     """Share of the optimiser steps over which the learning rate rises."""
+    gradient_checkpointing: bool
+    """Compute the layers once more for their gradient instead of keeping what they gave."""
+    processes: Count
+    """Processes of this machine that share each batch: one per GPU, or on the CPU with its threads divided."""
+
+    @model_validator(mode="after")
+    def _processes_share_a_batch_evenly(self) -> "TrainUser":
+        if self.batch_size % self.processes:
+            raise ValueError(
+                f"batch_size: {self.processes} processes cannot share {self.batch_size} rows evenly; "
+                "make batch_size a multiple of processes"
+            )
+        return self
 
 
 class Augment(Section):
@@ -260,6 +287,11 @@ class Evaluate(Section):
     """Bootstrap resamples of users behind every interval."""
 
 
+class Ablate(Section):
+    conversations: PerSplit
+    """Conversations that arms are trained on (an arm with `share: 1` on all of them), and that all are measured on."""
+
+
 class Report(Section):
     examples: Count
     """Example exchanges shown per kind of feedback, and conversations per assistant."""
@@ -283,6 +315,8 @@ class Params(Section):
     simulate: Simulate
     evaluate: Evaluate
     report: Report
+    ablate: Ablate
+    user_arms: dict[ArmName, UserArm] = Field(min_length=2)
 
     def arm(self, name: str) -> Arm:
         """The arm of that name. Raises `ConfigError` naming the arms there are."""

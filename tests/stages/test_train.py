@@ -7,9 +7,11 @@ from typing import Any
 
 import polars as pl
 import pytest
+import torch
 import yaml
 
 from stages import train_assistant, train_reward, train_user
+from tests.lasting import lasting_bytes
 from turnabout import backbones, schemas
 from turnabout.errors import ConfigError
 from turnabout.io import read_json, write_frame
@@ -30,15 +32,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def samples() -> pl.DataFrame:
-    talk = [("user", "hi"), ("assistant", "hello"), ("user", "bye"), ("assistant", "see you")]
-    row = {
-        "split": "train",
-        "intent": "chat",
-        "messages": [{"role": role, "content": content} for role, content in talk],
-        "target_indexes": [0, 2],
-        "ends": True,
-    }
-    return pl.DataFrame([{"conversation_id": f"c{i}", **row} for i in range(8)]).with_columns(
+    """Eight conversations, each a word longer than the one before."""
+    talks = [
+        [("user", "hi"), ("assistant", "hello"), ("user", "bye " * n), ("assistant", "see you")] for n in range(1, 9)
+    ]
+    row = {"split": "train", "intent": "chat", "target_indexes": [0, 2], "ends": True}
+    said = [[{"role": role, "content": content} for role, content in talk] for talk in talks]
+    return pl.DataFrame([{"conversation_id": f"c{i}", "messages": m, **row} for i, m in enumerate(said)]).with_columns(
         pl.lit("ann").alias("user_key"), pl.col("target_indexes").cast(pl.List(pl.Int32))
     )
 
@@ -61,6 +61,13 @@ def pairs(**columns: Any) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schemas.PAIRS)
 
 
+def set_knobs(folder: Path, **knobs: Any) -> None:
+    """Change section `train_user` of the parameters."""
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    params["train_user"] |= knobs
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+
+
 def run_user(model: Path) -> None:
     write_frame(samples(), Path("samples.parquet"), schemas.USER_SAMPLES)
     train_user.main(Path("samples.parquet"), model, Path("user"), Path("metrics.json"), Path("curve.csv"))
@@ -78,9 +85,9 @@ def run_reward(model: Path, frame: pl.DataFrame) -> None:
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file that a stage wrote."""
+    """SHA-256 of what must repeat in every file that a stage wrote."""
     return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        str(path.relative_to(folder)): hashlib.sha256(lasting_bytes(path)).hexdigest()
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
@@ -90,10 +97,10 @@ def test_train_user_writes_a_model_its_curve_and_its_figures(folder: Path, tiny_
     run_user(tiny_checkpoint)
     assert backbones.load(folder / "user").chat.end_of_conversation_id is not None
     curve = pl.read_csv("curve.csv")
-    assert curve.columns == ["step", "loss", "learning_rate", "tokens"]
+    assert curve.columns == ["step", "loss", "learning_rate", "tokens", "tokens_per_second"]
     assert list(read_json(folder / "metrics.json")) == [
-        *("n_samples", "n_windows", "n_tokens", "n_target_tokens"),
-        *("steps", "first_loss", "last_loss", "dropped_by_reason"),
+        *("n_samples", "n_windows", "n_rows", "n_tokens", "n_target_tokens"),
+        *("n_parameters", "steps", "first_loss", "last_loss", "cost", "dropped_by_reason"),
     ]
     assert not list((folder / ".turnabout" / "work").iterdir())
 
@@ -151,3 +158,20 @@ def test_the_same_inputs_give_the_same_bytes(run: Callable[[Path], None], folder
     first = digests(folder)
     run(tiny_checkpoint)
     assert digests(folder) == first
+
+
+@pytest.mark.slow
+def test_two_processes_take_the_steps_of_one(folder: Path, tiny_checkpoint: Path) -> None:
+    """Eight windows in three rows make a step of two rows and one of a single row, which leaves a process without."""
+    found = []
+    for processes in (1, 2):
+        set_knobs(folder, processes=processes, batch_size=2, epochs=3, max_length=300, learning_rate=1e-2)
+        run_user(tiny_checkpoint)
+        weights = backbones.load(folder / "user", "float32").model.state_dict()
+        found.append((pl.read_csv("curve.csv"), read_json(folder / "metrics.json"), weights))
+    (curve, metrics, weights), (shared_curve, shared_metrics, shared_weights) = found
+    assert metrics["n_rows"] == 3
+    assert metrics["steps"] == shared_metrics["steps"] == 6
+    assert shared_curve["tokens"].to_list() == curve["tokens"].to_list()
+    assert shared_curve["loss"].to_list() == pytest.approx(curve["loss"].to_list(), abs=1e-5)
+    torch.testing.assert_close(shared_weights, weights, rtol=0.01, atol=1e-4)  # saved in bfloat16: 1/256 is one step

@@ -70,6 +70,7 @@ def test_the_shipped_file_is_valid_and_frozen() -> None:
         (("train_user", "learning_rate"), 0, r"train_user.learning_rate: .* greater than 0"),
         (("train_user", "learning_rate"), float("inf"), r"train_user.learning_rate: .* finite"),
         (("train_user", "warmup"), 1.0, r"train_user.warmup: .* less than 1"),
+        (("train_user", "processes"), 3, r"train_user: .*3 processes cannot share 1 rows evenly"),
         (("train_assistant", "gate_learning_rate"), -1e-3, r"train_assistant.gate_learning_rate: .* greater than 0"),
         (("train_reward", "l2"), 0, r"train_reward.l2: .* greater than 0"),
         (("simulate", "temperature"), -0.1, r"simulate.temperature: .* greater than or equal to 0"),

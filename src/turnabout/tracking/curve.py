@@ -10,10 +10,11 @@ if TYPE_CHECKING:
 
 
 def live_curve() -> "TrainerCallback":
-    """A callback for a transformers trainer that logs `loss` at each logged step to the run in `MLFLOW_RUN_ID`.
+    """A callback for `training.loop` that logs each step's `loss` and `tokens_per_second` to a run of MLflow.
 
-    Where that is unset (no flow around the stage) it does nothing: the curve is recorded from the stage's plot later.
-    The first failure of the store is told and ends the live curve; the rest of it comes from the plot, too.
+    That is the run in `MLFLOW_RUN_ID`. Where it is unset (no flow around the stage) it does nothing: the curve is
+    recorded from the stage's plot later. The first failure of the store is told and ends the live curve; the rest of it
+    comes from the plot, too.
     """
     from transformers import TrainerCallback
 
@@ -26,17 +27,22 @@ def live_curve() -> "TrainerCallback":
         works = True
 
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-            """Log this step's loss, where the step has one."""
+            """Log this step's loss and speed, where the step has a loss."""
             if self.works and logs and "loss" in logs:
+                told = {"loss": float(logs["loss"]), "tokens_per_second": logs["tokens"] / logs["seconds"]}
                 self.works = False  # a server that is down costs its patience once, not at every step
                 with bookkeeping("the live curve of the training"):
-                    _log(run, float(logs["loss"]), state.global_step)
+                    _log(run, told, state.global_step)
                     self.works = True
 
     return LiveCurve()
 
 
-def _log(run_id: str, loss: float, step: int) -> None:
-    from mlflow import MlflowClient
+def _log(run: str, told: dict[str, float], step: int) -> None:
+    import time
 
-    MlflowClient().log_metric(run_id, "loss", loss, step=step)
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric
+
+    now = int(time.time() * 1000)
+    MlflowClient().log_batch(run, metrics=[Metric(name, value, now, step) for name, value in told.items()])

@@ -1,12 +1,14 @@
 """The one adapter to `transformers.Trainer`: a pure loss and plain rows in; a trained model and its history out.
 
 The trainer brings the optimiser, the schedule and resumable checkpoints. What a batch means stays with the caller: rows
-are plain Python objects and reach the loss as they are.
+are plain Python objects and reach the loss as they are. In several processes (`torch.distributed`, as `sharing.share`
+and `accelerate launch` start them) each learns from its part of every batch: together one step, as in one process.
 """
 
 import hashlib
 import shutil
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -47,6 +49,8 @@ class Settings(NamedTuple):
     """Share of the steps in which the learning rate rises."""
     schedule: Literal["cosine", "constant"] = "cosine"
     max_steps: int | None = None
+    gradient_checkpointing: bool = False
+    """Compute the layers once more for their gradient instead of keeping what they gave: less memory, more time."""
 
 
 def train(
@@ -56,46 +60,74 @@ def train(
     settings: Settings,
     work: Path,
     callbacks: "Sequence[TrainerCallback]" = (),
+    weight: Callable[[Sequence[Any]], float] = len,
 ) -> pl.DataFrame:
-    """Train `model` in place; one row per step: step, loss, learning_rate, tokens so far, and the objective's metrics.
+    """Train `model` in place; one row per step: step, loss, learning_rate, tokens so far, seconds it took, and the
+    objective's metrics.
 
     AdamW without weight decay, gradients clipped to 1. Rows are shuffled by the seed alone. A training killed after
     `CHECKPOINT_STEPS` goes on from its last checkpoint in `work`, with the same trajectory; the folder goes when the
-    training ends. Raises `ModelError` where the loss is not finite.
+    training ends. `weight` says how much some rows of a batch count in its mean loss: with it several processes take
+    the steps of one. Raises `ModelError` where the loss is not finite.
     """
+    import torch
+    from accelerate.data_loader import prepare_data_loader
+    from torch.utils.data import DataLoader
     from transformers import PrinterCallback, Trainer
 
     class ObjectiveTrainer(Trainer):  # type: ignore[misc]
+        def get_train_dataloader(self) -> Any:
+            # Whole batches in every process: how the trainer itself would share them out repeats rows at the end.
+            sampler = self._get_train_sampler()
+            everything: Any = self.train_dataset
+            whole: Any = DataLoader(everything, settings.batch_size, sampler=sampler, collate_fn=list)
+            return prepare_data_loader(whole, num_processes=1, process_index=0, use_seedable_sampler=True)
+
         def _prepare_inputs(self, inputs: Any) -> Any:
             return inputs
 
+        def training_step(self, *arguments: Any, **named: Any) -> Any:
+            self.began = time.monotonic()
+            return super().training_step(*arguments, **named)
+
         def compute_loss(self, model: Any, inputs: Any, *_: Any, **__: Any) -> "Tensor":
+            n = self.args.world_size
+            own = inputs[self.args.process_index :: n]
             with autocast(model, settings.bf16):
-                loss, metrics = objective(model, inputs)
+                loss, metrics = objective(model, own or inputs[:1])
             if not loss.isfinite():
                 raise ModelError(
                     f"the loss is {loss.item()} at step {self.state.global_step + 1}; lower the learning rate "
                     f"({settings.learning_rate}) or look for a broken row"
                 )
+            if n > 1:
+                tokens = torch.tensor(metrics["tokens"] if own else 0.0, device=self.args.device)
+                metrics["tokens"] = self.accelerator.reduce(tokens, "sum").item()
             self.told = {"learning_rate": self._get_learning_rate(), **metrics}
-            return loss
+            # Gradients are averaged over the processes, and so is the loss that is told.
+            return loss * (n * weight(own) / weight(inputs))
 
         def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-            super().log(logs | self.told if "loss" in logs else logs, start_time)
+            step = {**self.told, "seconds": time.monotonic() - self.began} if "loss" in logs else {}
+            super().log(logs | step, start_time)
 
-    place = _place(work, rows, settings)
+    place = work / _digest(rows, settings)
     trainer = ObjectiveTrainer(
         model=model,
         args=_arguments(place, settings),
         train_dataset=list(rows),
         data_collator=list,  # type: ignore[arg-type]
-        callbacks=[*callbacks, *_progress()],
+        callbacks=[*callbacks, *_progress(), _no_last_checkpoint()],
     )
     trainer.remove_callback(PrinterCallback)
+    if trainer.is_world_process_zero():
+        _remove_others(place)
     trainer.train(resume_from_checkpoint=_last_checkpoint(place))
-    shutil.rmtree(work)
+    trainer.accelerator.wait_for_everyone()
+    if trainer.is_world_process_zero():
+        shutil.rmtree(work)
     history = pl.DataFrame([entry for entry in trainer.state.log_history if "loss" in entry], infer_schema_length=None)
-    columns = ["step", "loss", "learning_rate", "tokens"]
+    columns = ["step", "loss", "learning_rate", "tokens", "seconds"]
     others = sorted(set(history.columns) - {*columns, "grad_norm", "epoch"})
     return history.select(*columns, *others).with_columns(pl.col("tokens").cast(pl.Int64).cum_sum())
 
@@ -128,8 +160,11 @@ def _arguments(place: Path, settings: Settings) -> Any:
         per_device_train_batch_size=settings.batch_size,
         weight_decay=0.0,
         max_grad_norm=1.0,
+        activation_checkpointing=settings.gradient_checkpointing,
+        activation_checkpointing_kwargs={"use_reentrant": False},
         seed=settings.seed,
         use_cpu=not torch.cuda.is_available(),
+        ddp_find_unused_parameters=False,
         save_strategy="steps",
         save_steps=CHECKPOINT_STEPS,
         save_total_limit=1,
@@ -156,16 +191,31 @@ def _progress() -> "list[TrainerCallback]":
     return [Bar()] if sys.stderr.isatty() else []
 
 
-def _place(work: Path, rows: Sequence[Any], settings: Settings) -> Path:
-    """The folder of this training's checkpoints under `work`; those of other rows or settings are removed."""
+def _digest(rows: Sequence[Any], settings: Settings) -> str:
+    """Names a training by its rows and settings."""
     digest = hashlib.sha256(repr(settings).encode())
     for row in rows:
         digest.update(repr(row).encode())
-    place = work / digest.hexdigest()[:16]
-    for stale in work.iterdir() if work.exists() else []:
+    return digest.hexdigest()[:16]
+
+
+def _no_last_checkpoint() -> "TrainerCallback":
+    """Without it the trainer would write a checkpoint after the last step, only for it to be removed."""
+    from transformers import TrainerCallback
+
+    class NoLastCheckpoint(TrainerCallback):
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if state.global_step >= state.max_steps:
+                control.should_save = False
+
+    return NoLastCheckpoint()
+
+
+def _remove_others(place: Path) -> None:
+    """Remove the checkpoints of other rows or settings beside the folder of this training's."""
+    for stale in place.parent.iterdir() if place.parent.exists() else []:
         if stale != place:
             shutil.rmtree(stale)
-    return place
 
 
 def _last_checkpoint(place: Path) -> str | None:

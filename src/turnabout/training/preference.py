@@ -13,6 +13,7 @@ from turnabout.backbones import Checkpoint
 from turnabout.chat_format import ChatFormat
 from turnabout.io import replacing
 from turnabout.losses import Loss, PairLoss, UnaryLoss
+from turnabout.training.adapter import new_adapter
 from turnabout.training.gate import must_learn
 from turnabout.training.judged import encode_judged, judged_logps, judged_objective
 from turnabout.training.loop import Objective, Settings, summary, train
@@ -93,18 +94,6 @@ def way_of(loss: Loss) -> Way:
             raise TypeError(f"'{loss.loss}' is neither a PairLoss nor a UnaryLoss")
 
 
-def new_adapter(policy: Checkpoint, rank: int, seed: int) -> "PeftModel":
-    """A LoRA adapter (Hu et al. 2021, arXiv 2106.09685) on every linear layer, α = 2·rank, that changes nothing yet."""
-    import torch
-    from peft import LoraConfig, get_peft_model
-
-    torch.manual_seed(seed)
-    config = LoraConfig(
-        r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM"
-    )
-    return get_peft_model(policy.model, config)
-
-
 def save_adapter(model: "PeftModel", base: Path, folder: Path) -> None:
     """Write the adapter and `base.json`, which names the folder it was trained on, whole or not at all.
 
@@ -112,7 +101,6 @@ def save_adapter(model: "PeftModel", base: Path, folder: Path) -> None:
     same bytes.
     """
     config: Any = model.peft_config["default"]
-    config.base_model_name_or_path = ""  # None is filled in with the place it was loaded from
     config.target_modules = sorted(config.target_modules)
     with replacing(folder) as part:
         model.save_pretrained(str(part), save_embedding_layers=False)

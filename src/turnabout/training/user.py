@@ -15,13 +15,20 @@ from turnabout.backbones import Checkpoint
 from turnabout.chat_format import END_OF_CONVERSATION, ChatFormat, Encoded
 from turnabout.errors import DataError
 from turnabout.io import replacing
-from turnabout.logps import pad, token_logps
-from turnabout.training.loop import Settings, summary, train
+from turnabout.logps import TokenBatch, pad, token_logps
+from turnabout.training.adapter import new_adapter
+from turnabout.training.cost import cost
+from turnabout.training.loop import Objective, Settings, summary, train
+from turnabout.training.packing import Packed, check_packing, pack, packed_batch
 from turnabout.training.windows import windows
 
 if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedModel, TrainerCallback
+
+
+#: Columns of the curve.
+CURVE = ["step", "loss", "learning_rate", "tokens", "tokens_per_second"]
 
 
 class TrainedUser(NamedTuple):
@@ -40,30 +47,36 @@ def train_user(
     settings: Settings,
     work: Path,
     callbacks: "Sequence[TrainerCallback]" = (),
+    packing: bool = True,
+    lora_rank: int | None = None,
 ) -> TrainedUser:
-    """Train every weight on the users' turns of the train split (`schemas.USER_SAMPLES`), and on nothing else.
+    """Train on the users' turns of the train split (`schemas.USER_SAMPLES`), and on nothing else.
 
-    Rows are shuffled by the seed and used up to `max_tokens`. Raises `DataError` where none can be used.
+    Every weight is trained, or with `lora_rank` an adapter and the new token, which are then merged into the model.
+    Windows are shuffled by the seed and used up to `max_tokens`; with `packing` a row of the batch holds as many as fit
+    into `max_length`, else one. Raises `DataError` where none can be used.
     """
     checkpoint = with_end_token(checkpoint)
     samples = samples.filter(split="train").sort("conversation_id")
-    rows, dropped = _rows(checkpoint.chat, samples, max_length)
-    random.Random(settings.seed).shuffle(rows)
-    used = _within(rows, max_tokens)
-    if not used:
-        raise DataError(
-            f"train_user: none of {samples.height} training conversations has a user turn to learn ({dict(dropped)}); "
-            f"raise train_user.max_length ({max_length}) and flip more conversations (intend.conversations)"
-        )
-    if len(used) < len(rows):
-        dropped["window beyond max_tokens"] = len(rows) - len(used)
-    history = train(checkpoint.model, used, user_loss, settings, work, callbacks)
+    used, dropped = _chosen_windows(checkpoint.chat, samples, max_length, max_tokens, settings.seed)
+    rows, objective = _packed(checkpoint, used, max_length, settings.seed) if packing else (used, user_loss)
+    settings = settings._replace(start=f"{settings.start} rank {lora_rank}")
+    model: Any = checkpoint.model if lora_rank is None else _adapted(checkpoint, lora_rank, settings.seed)
+    weights = _counted(model)
+    history = train(model, rows, objective, settings, work, callbacks, n_targets).with_columns(
+        tokens_per_second=pl.col("tokens").diff().fill_null(pl.col("tokens")) / pl.col("seconds")
+    )
+    if lora_rank is not None:
+        checkpoint = checkpoint._replace(model=model.merge_and_unload())
     metrics = {
         "n_samples": samples.height,
         "n_windows": len(used),
-        "n_tokens": sum(len(row.input_ids) for row in used),
-        "n_target_tokens": sum(sum(row.is_target) for row in used),
+        "n_rows": len(rows),
+        "n_tokens": sum(len(window.input_ids) for window in used),
+        "n_target_tokens": sum(sum(window.is_target) for window in used),
+        "n_parameters": weights,
         **summary(history),
+        "cost": cost(history),
         "dropped_by_reason": dict(sorted(dropped.items())),
     }
     return TrainedUser(checkpoint, history, metrics)
@@ -71,9 +84,23 @@ def train_user(
 
 def user_loss(model: "PreTrainedModel", rows: Sequence[Encoded]) -> "tuple[Tensor, dict[str, float]]":
     """Mean −log P over the target tokens of a batch, in nats: every token counts the same, whoever's turn it is in."""
-    batch = pad(rows, model.device)
+    return _mean_loss(model, pad(rows, model.device))
+
+
+def packed_user_loss(model: "PreTrainedModel", rows: Sequence[Packed]) -> "tuple[Tensor, dict[str, float]]":
+    """The same of packed rows."""
+    return _mean_loss(model, packed_batch(rows, model.device))
+
+
+def _mean_loss(model: "PreTrainedModel", batch: TokenBatch) -> "tuple[Tensor, dict[str, float]]":
     loss = -token_logps(model, batch).sum() / batch.is_target[:, 1:].sum()
     return loss, {"tokens": float(batch.attention_mask.sum())}
+
+
+def n_targets(rows: Sequence[Encoded | Packed]) -> int:
+    """Target tokens in rows of either kind, which is what they count in the loss of a batch."""
+    windows = [window for row in rows for window in ([row] if isinstance(row, Encoded) else row)]
+    return sum(sum(window.is_target[1:]) for window in windows)
 
 
 def with_end_token(checkpoint: Checkpoint) -> Checkpoint:
@@ -104,24 +131,50 @@ def save_user(checkpoint: Checkpoint, folder: Path) -> None:
         checkpoint.tokenizer.save_pretrained(part)
 
 
-def _rows(chat: ChatFormat, samples: pl.DataFrame, max_length: int) -> tuple[list[Encoded], Counter[str]]:
-    """The windows of every sample, and how many parts were left out for each reason."""
-    rows: list[Encoded] = []
-    dropped: Counter[str] = Counter()
-    for sample in samples.iter_rows(named=True):
-        found, reasons = windows(chat, sample, max_length)
-        rows += found
-        dropped.update(reasons)
-    return rows, dropped
+def _chosen_windows(
+    chat: ChatFormat, samples: pl.DataFrame, max_length: int, max_tokens: int | None, seed: int
+) -> tuple[list[Encoded], Counter[str]]:
+    """The windows to learn from in an order drawn by the seed, and how many parts were left out for each reason."""
+    found, dropped = windows(chat, samples, max_length)
+    random.Random(seed).shuffle(found)
+    used = _within(found, max_tokens)
+    if not used:
+        raise DataError(
+            f"train_user: none of {samples.height} training conversations has a user turn to learn ({dict(dropped)}); "
+            f"raise train_user.max_length ({max_length}) and flip more conversations (intend.conversations)"
+        )
+    if len(used) < len(found):
+        dropped["window beyond max_tokens"] = len(found) - len(used)
+    return used, dropped
 
 
-def _within(rows: Sequence[Encoded], max_tokens: int | None) -> list[Encoded]:
-    """The first rows that together stay within `max_tokens`; at least one."""
+def _packed(
+    checkpoint: Checkpoint, used: Sequence[Encoded], max_length: int, seed: int
+) -> tuple[list[Packed], Objective]:
+    """The windows in rows and their loss. Raises `ModelError` where the model cannot keep them apart."""
+    check_packing(checkpoint.model, used)
+    return pack(used, max_length, seed), packed_user_loss
+
+
+def _adapted(checkpoint: Checkpoint, rank: int, seed: int) -> Any:
+    """An adapter that also trains the row of the end-of-conversation token, without which it could not be learnt."""
+    token = checkpoint.chat.end_of_conversation_id
+    return new_adapter(checkpoint, rank, seed, [] if token is None else [token])
+
+
+def _counted(model: Any) -> dict[str, int]:
+    """The weights that are trained, and all."""
+    sizes = [(weight.numel(), weight.requires_grad) for weight in model.parameters()]
+    return {"trained": sum(size for size, trains in sizes if trains), "total": sum(size for size, _ in sizes)}
+
+
+def _within(found: Sequence[Encoded], max_tokens: int | None) -> list[Encoded]:
+    """The first windows that together stay within `max_tokens`; at least one."""
     used: list[Encoded] = []
     spent = 0
-    for row in rows:
-        spent += len(row.input_ids)
+    for window in found:
+        spent += len(window.input_ids)
         if used and max_tokens is not None and spent > max_tokens:
             break
-        used.append(row)
+        used.append(window)
     return used

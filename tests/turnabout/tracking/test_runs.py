@@ -107,12 +107,14 @@ def test_a_curve_logged_live_is_completed_and_not_repeated(
     run_id = started(DRIFT, project)
     monkeypatch.setenv("MLFLOW_RUN_ID", run_id)
     callback: Any = tracking.live_curve()
-    callback.on_log(None, SimpleNamespace(global_step=1), None, logs={"loss": 0.7})
+    callback.on_log(None, SimpleNamespace(global_step=1), None, logs={"loss": 0.7, "tokens": 600.0, "seconds": 2.0})
     callback.on_log(None, SimpleNamespace(global_step=4), None, logs={"train_runtime": 1.0})
     monkeypatch.delenv("MLFLOW_RUN_ID")
     tracking.record_stage(DRIFT, project, run_id)
     curve = client.get_metric_history(run_id, "loss")
     assert sorted((point.step, point.value) for point in curve) == [(1, 0.7), (2, 0.5)]
+    speed = client.get_metric_history(run_id, "tokens_per_second")
+    assert [(point.step, point.value) for point in speed] == [(1, 300.0)]
 
 
 @pytest.mark.parametrize("error", FAILURES, ids=lambda error: type(error).__name__)
@@ -121,15 +123,17 @@ def test_a_failure_of_the_store_in_a_training_is_told_once_and_ends_the_live_cur
 ) -> None:
     asked: list[int] = []
 
-    def fail(*_: Any, step: int) -> None:
-        asked.append(step)
+    def fail(*_: Any, metrics: Any) -> None:
+        asked.append(metrics[0].step)
         raise error
 
     monkeypatch.setenv("MLFLOW_RUN_ID", "some-run")
-    monkeypatch.setattr("mlflow.MlflowClient.log_metric", fail)
+    monkeypatch.setattr("mlflow.MlflowClient.log_batch", fail)
     callback: Any = tracking.live_curve()
     for step in (1, 2, 3):
-        callback.on_log(None, SimpleNamespace(global_step=step), None, logs={"loss": 0.7})
+        callback.on_log(
+            None, SimpleNamespace(global_step=step), None, logs={"loss": 0.7, "tokens": 600.0, "seconds": 2.0}
+        )
     assert asked == [1]
     assert [record.getMessage().endswith("the live curve of the training: gone") for record in caplog.records] == [True]
 

@@ -22,6 +22,26 @@ def settings() -> Settings:
 
 
 @pytest.fixture
+def user_samples() -> Callable[..., pl.DataFrame]:
+    """`user_samples(3)` → that many conversations of two user turns (`schemas.USER_SAMPLES`); columns by keyword."""
+    talk = [("user", "hi"), ("assistant", "hello"), ("user", "bye"), ("assistant", "see you")]
+
+    def build(n: int, **columns: object) -> pl.DataFrame:
+        row = {
+            "user_key": "ann",
+            "split": "train",
+            "intent": "chat",
+            "messages": [{"role": role, "content": content} for role, content in talk],
+            "target_indexes": [0, 2],
+            "ends": True,
+            **columns,
+        }
+        return pl.DataFrame([{"conversation_id": f"c{i}", **row} for i in range(n)], schema=schemas.USER_SAMPLES)
+
+    return build
+
+
+@pytest.fixture
 def pairs() -> Callable[..., pl.DataFrame]:
     """`pairs(("hi", "good", "bad"), …)` → a kept `schemas.PAIRS` frame of the train split; columns by keyword."""
 

@@ -4,9 +4,9 @@ import pytest
 
 from turnabout.errors import ModelError
 from turnabout.losses.dpo import DPO
+from turnabout.training.adapter import new_adapter
 from turnabout.training.gate import must_learn
 from turnabout.training.paired import encode_pairs, pair_logps, pair_objective
-from turnabout.training.preference import new_adapter
 from turnabout.training.reference import with_reference
 
 

@@ -6,8 +6,9 @@ import torch
 
 from turnabout.logps import pad, token_logps
 from turnabout.losses.kto import KTO
+from turnabout.training.adapter import new_adapter
 from turnabout.training.judged import encode_judged, judged_logps, judged_objective
-from turnabout.training.preference import new_adapter, train_assistant
+from turnabout.training.preference import train_assistant
 from turnabout.training.reference import with_reference
 
 

@@ -30,7 +30,8 @@ ROWS = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
 
 def test_history_has_one_row_per_step_with_the_rate_used_and_tokens_added_up(settings, tmp_path) -> None:
     history = train(Line(), ROWS, squared_error, settings._replace(epochs=2, warmup=0.5), tmp_path / "work")
-    assert history.columns == ["step", "loss", "learning_rate", "tokens"]
+    assert history.columns == ["step", "loss", "learning_rate", "tokens", "seconds"]
+    assert (history["seconds"] > 0).all()
     assert history["step"].to_list() == [1, 2, 3, 4, 5, 6]
     assert history["tokens"].to_list() == [2, 4, 6, 8, 10, 12]
     # 3 steps of warm-up from 0, then half a cosine: 0.01·(1 + cos(π·k/3))/2
@@ -72,8 +73,20 @@ def test_a_killed_training_goes_on_as_if_nothing_had_happened(settings, tmp_path
     again = train(resumed, ROWS, watched, settings, tmp_path / "work")
     assert len(seen) == 9 - 4
     assert resumed.w.item() == whole.w.item()
-    assert again.equals(history)
+    assert again.drop("seconds").equals(history.drop("seconds"))
     assert not (tmp_path / "work").exists()
+
+
+def test_a_checkpoint_is_written_at_every_interval_but_not_after_the_last_step(settings, tmp_path, monkeypatch) -> None:
+    saved = []
+
+    class Saves(TrainerCallback):
+        def on_save(self, args, state, control, **_):
+            saved.append(state.global_step)
+
+    monkeypatch.setattr(loop, "CHECKPOINT_STEPS", 2)
+    train(Line(), ROWS, squared_error, settings._replace(epochs=2), tmp_path / "work", [Saves()])  # 6 steps
+    assert saved == [2, 4]
 
 
 def test_checkpoints_of_other_rows_or_settings_are_not_resumed_but_removed(settings, tmp_path) -> None:

@@ -5,8 +5,8 @@ import pytest
 
 from turnabout.logps import pad, token_logps
 from turnabout.losses.dpo import DPO
+from turnabout.training.adapter import new_adapter
 from turnabout.training.paired import encode_pairs, pair_logps, pair_objective
-from turnabout.training.preference import new_adapter
 from turnabout.training.reference import with_reference
 
 TWO = [("hi", "good", "bad"), ("yo", "fine", "ugly")]

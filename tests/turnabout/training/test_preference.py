@@ -12,9 +12,10 @@ from turnabout.io import read_json
 from turnabout.losses.dpo import DPO
 from turnabout.losses.simpo import SimPO
 from turnabout.training import loop
+from turnabout.training.adapter import new_adapter
 from turnabout.training.loop import train
 from turnabout.training.paired import encode_pairs, pair_logps, pair_objective
-from turnabout.training.preference import CURVE, new_adapter, save_adapter, train_assistant
+from turnabout.training.preference import CURVE, save_adapter, train_assistant
 from turnabout.training.reference import with_reference
 
 TWO = [("hi", "good", "bad"), ("yo", "fine", "ugly")]

@@ -1,0 +1,63 @@
+"""The loss of 1,000 targets over 262,144 words, ours in parts against transformers' own loss: memory for one step.
+
+Each side runs in a process of its own, on the same random model and tokens; the loss and its gradient must agree.
+"""
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from typing import Any
+
+TOKENS, VOCABULARY, WIDTH = 1_001, 262_144, 128
+
+
+def step(side: str) -> dict[str, Any]:
+    """The loss of one step, the length of its gradient, seconds, and the memory it took beside the model."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from turnabout.chat_format import Encoded
+    from turnabout.logps import pad, token_logps
+
+    torch.manual_seed(1)
+    shape = {"hidden_size": WIDTH, "intermediate_size": 2 * WIDTH, "num_hidden_layers": 1, "num_attention_heads": 4}
+    model = LlamaForCausalLM(LlamaConfig(vocab_size=VOCABULARY, tie_word_embeddings=True, **shape))
+    ids = torch.randint(VOCABULARY, (TOKENS,)).tolist()
+    sum(weight.sum() for weight in model.parameters()).backward()  # what gradients take is no part of the question
+    model.zero_grad(set_to_none=False)
+    before, began = peak_mb(), time.perf_counter()
+    if side == "turnabout":
+        loss = -token_logps(model, pad([Encoded(ids, [True] * TOKENS)])).sum() / (TOKENS - 1)
+    else:
+        loss = model(input_ids=torch.tensor([ids]), labels=torch.tensor([ids])).loss
+    loss.backward()
+    length = torch.cat([weight.grad.flatten() for weight in model.parameters() if weight.grad is not None]).norm()
+    took = {"seconds": time.perf_counter() - began, "mb": peak_mb() - before}
+    return {"loss": loss.item(), "gradient": length.item(), **took}
+
+
+def peak_mb() -> float:
+    """Most memory that this process has had, in 10⁶ bytes (Linux counts in 1,024)."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+
+
+def main() -> None:
+    found = {}
+    for side in ("transformers", "turnabout"):
+        done = subprocess.run([sys.executable, "-m", __spec__.name, side], capture_output=True, text=True, check=True)
+        found[side] = json.loads(done.stdout)
+        print("{:<13} {mb:6.0f} MB  {seconds:5.1f} s  loss {loss:.5f}".format(side, **found[side]))
+    theirs, ours = found.values()
+    for name in ("loss", "gradient"):
+        assert abs(ours[name] - theirs[name]) < 1e-4 * theirs[name], f"{name} differs: {theirs[name]} and {ours[name]}"
+    less, longer = theirs["mb"] / ours["mb"], ours["seconds"] / theirs["seconds"]
+    print(f"memory: {less:.1f} times less; time: {longer:.1f} times theirs")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        print(json.dumps(step(sys.argv[1])))
+    else:
+        main()
