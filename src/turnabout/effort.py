@@ -14,6 +14,7 @@ from turnabout.augment import Augmenter
 from turnabout.feedback.base import ModelMiner
 from turnabout.generation.author import Author
 from turnabout.generation.budget import Budget, Usage
+from turnabout.intending.questions import ROOM
 from turnabout.params import Params
 
 Number = TypeVar("Number", int, float)
@@ -60,11 +61,14 @@ def _mine(params: Params, _: str) -> Effort:
 
 
 def _intend(params: Params, _: str) -> Effort:
-    """One intent per conversation."""
+    """One intent per conversation, asked for up to `tries` times, in the room of its detail; `none` asks nobody."""
     section = params.intend
+    if section.detail == "none":
+        return Effort(0, 0, 0)
     limits = list(section.conversations.model_dump().values())
-    conversations = None if None in limits else sum(limit for limit in limits if limit is not None)
-    return _asked(section.author, conversations, section.max_prompt_tokens, section.max_new_tokens)
+    calls = None if None in limits else section.tries * sum(limit for limit in limits if limit is not None)
+    room = ROOM[section.detail]
+    return _asked(section.author, calls, room * section.max_prompt_tokens, room * section.max_new_tokens)
 
 
 def _augment(params: Params, _: str) -> Effort:
@@ -97,6 +101,21 @@ def _train_user(params: Params, _: str) -> Effort:
     """Each token of an epoch once: epochs × max_tokens. How many sequences hold them, the logs decide."""
     section = params.train_user
     return Effort(None, None if section.max_tokens is None else section.epochs * section.max_tokens, 0)
+
+
+def _ablate(params: Params, arm: str) -> Effort:
+    """The intents an arm is trained with, those it is measured with, and sequences as many as the logs hold.
+
+    Arms that ask for the same intents get them from one store, so only the first of them to run pays.
+    """
+    wanted, detail = params.ablate.conversations, params.user_arms[arm].detail
+    held_out = _sum(wanted.validation, wanted.test)
+    learnt = wanted.train if detail != "none" else 0
+    numbers = [learnt, *[held_out for _ in {"high_level", detail} - {"none"}]]
+    section = params.intend
+    calls = None if None in numbers else section.tries * sum(number for number in numbers if number is not None)
+    asked = _asked(section.author, calls, section.max_prompt_tokens, section.max_new_tokens)
+    return asked.plus(UNBOUNDED._replace(written=0))
 
 
 def _construct(params: Params, arm: str) -> Effort:
@@ -196,6 +215,7 @@ FORMULAS: dict[str, Callable[[Params, str], Effort]] = {
     "intend": _intend,
     "augment": _augment,
     "train_user": _train_user,
+    "ablate": _ablate,
     "construct": _construct,
     "train_assistant": _train_assistant,
     "train_reward": _train_reward,

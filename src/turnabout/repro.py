@@ -17,6 +17,9 @@ from turnabout.processes import Finished, ProcessGroups
 
 Status = Literal["ran", "run-cache", "up-to-date"]
 
+#: The pipeline that is meant where none is named. Other folders may hold one of their own (`ablations/dvc.yaml`).
+MAIN = "dvc.yaml"
+
 #: Only what cannot change a stage's output: `dvc repro` alone has to write the same bytes.
 ENVIRONMENT = {"DVC_NO_ANALYTICS": "1", "PYTHONUNBUFFERED": "1"}
 
@@ -32,7 +35,7 @@ class Plot:
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage as `dvc.yaml` describes it, templates filled in; paths are relative to the project's root."""
+    """One stage as its `dvc.yaml` describes it, templates filled in; paths are relative to the project's root."""
 
     name: str
     command: str
@@ -46,6 +49,8 @@ class Stage:
     plots: tuple[Plot, ...]
     alone: bool = False
     """Whether it should have the machine to itself (`meta: {alone: true}`)."""
+    pipeline: str = MAIN
+    """The file that describes it."""
 
     @property
     def arm(self) -> str | None:
@@ -64,19 +69,19 @@ def stage_graph(root: Path) -> nx.DiGraph:
 
 
 def wanted_stages(graph: nx.DiGraph, targets: Sequence[str] = ()) -> list[str]:
-    """The targets and all their ancestors in an order that can run; no target means every stage.
+    """The targets and all their ancestors in an order that can run; no target means every stage of `MAIN`.
 
-    A target is a stage (`construct@drift`) or a group of them (`construct`).
+    A target is a stage (`construct@drift`), a group of them (`construct`) or the folder of another pipeline.
     """
     position = {name: index for index, name in enumerate(graph)}
     ordered = list(nx.lexicographical_topological_sort(graph, key=position.__getitem__))
-    if not targets:
-        return ordered
+    folders = {name: str(Path(stage.pipeline).parent) for name, stage in graph.nodes(data="stage")}
     chosen: set[str] = set()
-    for target in targets:
-        members = {name for name in graph if target in (name, name.partition("@")[0])}
-        if not members:
-            raise ConfigError(f"target '{target}' is not a stage; the stages are {ordered}")
+    for target in targets or [str(Path(MAIN).parent)]:
+        members = {name for name in graph if target in (name, name.partition("@")[0], folders[name])}
+        if targets and not members:
+            others = sorted(set(folders.values()) - {"."})
+            raise ConfigError(f"target '{target}' is not a stage; the stages are {ordered}, other pipelines {others}")
         chosen |= members.union(*(nx.ancestors(graph, member) for member in members))
     return [name for name in ordered if name in chosen]
 
@@ -103,6 +108,7 @@ def reproduce(
     groups: ProcessGroups,
     on_line: Callable[[str], None],
     *,
+    pipeline: str = MAIN,
     force: bool = False,
     terminal: bool = False,
     env: Mapping[str, str] | None = None,
@@ -117,7 +123,8 @@ def reproduce(
             seen.add("up-to-date")
         on_line(line)
 
-    command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", name]
+    target = name if pipeline == MAIN else f"{pipeline}:{name}"
+    command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", target]
     environment = {**os.environ, **ENVIRONMENT, **(env or {})}
     environment["PATH"] = f"{Path(sys.prefix) / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
     finished = groups.stream(command + ["--force"] * force, root, environment, watch, terminal)
@@ -193,6 +200,7 @@ def _stage(node: Any) -> Stage:
         metrics=tuple(out.def_path for out in node.outs if out.metric),
         plots=tuple(Plot(out.def_path, out.plot["x"], out.plot["y"]) for out in node.outs if out.plot),
         alone=bool((node.meta or {}).get("alone")),
+        pipeline=Path(node.path_in_repo).as_posix(),
     )
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from turnabout.forgetting import FORGOTTEN, forgotten_people
 from turnabout.generation.store import drop_unused
 from turnabout.io import write_text
-from turnabout.repro import Stage, drop_old_versions, stage_graph, stale_reasons
+from turnabout.repro import Stage, drop_old_versions, stage_graph, stale_reasons, wanted_stages
 from turnabout.tracking.erasing import erase_earlier
 
 ANSWERS = Path(".turnabout/answers.sqlite")
@@ -35,10 +35,10 @@ class Swept(NamedTuple):
 
 
 def is_due(root: Path) -> bool:
-    """Whether somebody was added to `forgotten.txt` since the last sweep, and every stage is up to date again."""
+    """Whether somebody was added to `forgotten.txt` since the last sweep, and the main pipeline is up to date again."""
     people = forgotten_people(root / FORGOTTEN)
     known = (root / SWEPT).read_text(encoding="utf-8") if (root / SWEPT).exists() else ""
-    return bool(people) and _digest(people) != known and not stale_reasons(root, list(stage_graph(root)))
+    return bool(people) and _digest(people) != known and not stale_reasons(root, wanted_stages(stage_graph(root)))
 
 
 def sweep(root: Path, since: float) -> Swept:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.stage_runner import SIDE_BY_SIDE, StageRunner
+from turnabout.repro import Stage
 
 
 def test_a_stage_alone_has_nothing_beside_it_and_the_others_run_two_by_two(monkeypatch: Any) -> None:
@@ -23,8 +24,9 @@ def test_a_stage_alone_has_nothing_beside_it_and_the_others_run_two_by_two(monke
             running.discard(name)
 
     monkeypatch.setattr(StageRunner, "_run", stand_in)
-    runner = StageRunner(Path(), "parent", nullcontext(), [], alone=["big"])  # type: ignore[arg-type]
     names = ["a", "b", "big", "c", "d", "e"]
+    stages = {name: Stage(name, "", "", (), (), (), (), (), alone=name == "big") for name in names}
+    runner = StageRunner(Path(), "parent", nullcontext(), stages)  # type: ignore[arg-type]
     threads = [threading.Thread(target=runner.run, args=(name, None)) for name in names]
     for thread in threads:
         thread.start()

@@ -1,5 +1,6 @@
 """Backbones: what a name resolves to, what is pinned, and what is said when it cannot be had."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -31,9 +32,11 @@ def test_a_folder_that_changed_since_it_was_pinned_is_refused(tiny_checkpoint: P
 
 def test_embedded_weights_of_another_hash_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TURNABOUT_CACHE", str(tmp_path))
-    wrong = Embedded("turnabout", "__init__.py", "0" * 64, "none")
-    monkeypatch.setitem(backbones.EMBEDDED, "wrong", wrong)
-    with pytest.raises(ModelError, match=r"__init__.py: SHA-256 is [0-9a-f]{64}, must be 0{64}"):
+    pieces = (("turnabout", "__init__.py"), ("turnabout", "errors.py"))
+    monkeypatch.setitem(backbones.EMBEDDED, "wrong", Embedded(pieces, "0" * 64, "none", "make install"))
+    joined = b"".join((Path(backbones.__file__).parent / file).read_bytes() for _, file in pieces)
+    came = hashlib.sha256(joined).hexdigest()
+    with pytest.raises(ModelError, match=rf"'wrong': SHA-256 is {came}, must be 0{{64}}; reinstall \['turnabout'\]"):
         pin("wrong")
 
 
@@ -41,8 +44,9 @@ def test_embedded_weights_without_their_package_say_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TURNABOUT_CACHE", str(tmp_path))
-    monkeypatch.setitem(backbones.EMBEDDED, "absent", Embedded("no_such_package", "x.gguf", "0" * 64, "none"))
-    with pytest.raises(ModelError, match="'no_such_package' is not installed; run `make install`"):
+    pieces = (("turnabout", "errors.py"), ("no_such_package", "x.gguf"))
+    monkeypatch.setitem(backbones.EMBEDDED, "absent", Embedded(pieces, "0" * 64, "none", "make something"))
+    with pytest.raises(ModelError, match="'no_such_package' is not installed; run `make something`"):
         pin("absent")
 
 

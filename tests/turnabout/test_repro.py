@@ -6,6 +6,8 @@ import pytest
 
 from tests.toy_project import FAILS, make_project, set_rate
 from turnabout.errors import ConfigError, StageFailed
+from turnabout.io import read_json
+from turnabout.params import load_params
 from turnabout.processes import ProcessGroups
 from turnabout.repro import Plot, content_hashes, mend_lock, reproduce, stage_graph, stale_reasons, wanted_stages
 
@@ -42,8 +44,22 @@ def test_a_target_brings_its_ancestors_in_an_order_that_can_run(project: Path) -
     assert wanted_stages(graph)[-1] == "report"
 
 
+def test_another_pipeline_runs_only_where_it_is_named_and_brings_what_it_needs_of_the_first(project: Path) -> None:
+    graph = stage_graph(project)
+    arms = [f"ablate@{name}" for name in load_params(project / "params.yaml").user_arms]
+    assert wanted_stages(graph, ["ablations"]) == ["ingest", *arms]
+    assert not set(arms) & set(wanted_stages(graph))
+    assert run(project, "ingest") == ["ran"]
+    pipeline = graph.nodes["ablate@tenth"]["stage"].pipeline
+    told = reproduce(project, "ablate@tenth", ProcessGroups(), lambda _: None, pipeline=pipeline)
+    assert (pipeline, told[0]) == ("ablations/dvc.yaml", "ran")
+    assert read_json(project / "ablations/metrics/tenth.json") == {"share": 0.1}
+    assert stale_reasons(project, ["ablate@tenth", "ablate@third"]) == {"ablate@third": ["never ran"]}
+
+
 def test_an_unknown_target_is_an_error_that_names_the_stages(project: Path) -> None:
-    with pytest.raises(ConfigError, match=r"'trian' is not a stage; the stages are \['ingest'"):
+    told = r"'trian' is not a stage; the stages are \['ingest'.*, other pipelines \['ablations'\]"
+    with pytest.raises(ConfigError, match=told):
         wanted_stages(stage_graph(project), ["trian"])
 
 

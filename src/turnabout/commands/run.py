@@ -16,7 +16,8 @@ from pathlib import Path
 
 def add_arguments(options: argparse.ArgumentParser) -> None:
     """Targets and `--force`."""
-    options.add_argument("targets", nargs="*", metavar="TARGET", help="stages (construct@drift), groups (construct) or another pipeline's folder")
+    told = "stages (construct@drift), groups (construct), or the folder of another pipeline (ablations)"
+    options.add_argument("targets", nargs="*", metavar="TARGET", help=told)
     options.add_argument("--force", action="store_true", help="run stages that are up to date, too")
 
 

@@ -1,6 +1,7 @@
 """One MLflow run per stage: what it was told, what it read and wrote, what it measured."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -71,8 +72,8 @@ def _params(root: Path, stage: Stage) -> dict[str, Any]:
     told = stage_params(root, stage.params)
     if stage.arm is None:
         return told
-    own = f"arms.{stage.arm}."
-    return {"arm": stage.arm} | {f"arm.{k.removeprefix(own)}" if k.startswith(own) else k: v for k, v in told.items()}
+    own = re.compile(rf"(user_)?arms\.{stage.arm}\.")
+    return {"arm": stage.arm} | {own.sub("arm.", k, count=1) if own.match(k) else k: v for k, v in told.items()}
 
 
 def _tags(name: str) -> dict[str, str]:

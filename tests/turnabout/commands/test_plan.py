@@ -29,17 +29,17 @@ def test_nobody_paid_no_money(params: Params, capsys: pytest.CaptureFixture[str]
     heading, intend, *_ = printed(params, capsys)
     assert heading.split("  ")[-1].strip() == "seconds last time"
     assert "money" not in heading
-    # 80 + 24 + 40 conversations of 128 tokens, answered in 24
-    assert intend.split() == ["intend", "never", "ran", "144", "18,432", "3,456", "unknown"]
+    # 80 + 24 + 40 conversations of 128 tokens, answered in 24, up to three times
+    assert intend.split() == ["intend", "never", "ran", "432", "55,296", "10,368", "unknown"]
 
 
 @pytest.mark.parametrize(
     ("budget", "told"),
     [
         ({}, "–"),
-        ({"money": 0.03}, "money 0.03"),
-        ({"money": 0.02}, "money 0.02: may stop early"),
-        ({"calls": 144, "tokens": 21_887}, "calls 144, tokens 21,887: may stop early"),
+        ({"money": 0.07}, "money 0.07"),
+        ({"money": 0.06}, "money 0.06: may stop early"),
+        ({"calls": 432, "tokens": 65_663}, "calls 432, tokens 65,663: may stop early"),
     ],
 )
 def test_a_budget_is_held_against_what_the_stage_may_need(
@@ -47,6 +47,6 @@ def test_a_budget_is_held_against_what_the_stage_may_need(
 ) -> None:
     heading, intend, augment, total = printed(params, capsys, budget=budget)
     assert "money ≈" in heading
-    assert intend.split("3,456")[1].split() == ["0.02", *told.split(), "unknown"]
+    assert intend.split("10,368")[1].split() == ["0.07", *told.split(), "unknown"]
     assert augment.split()[-3:] == ["–", "–", "unknown"]
-    assert total.split()[-5:] == ["0.02", "0", "+", "2", "unknown"]
+    assert total.split()[-5:] == ["0.07", "0", "+", "2", "unknown"]

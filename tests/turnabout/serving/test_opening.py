@@ -1,18 +1,16 @@
-"""Models by name: folders, what is no user model, what does not exist, and how much a model can read."""
+"""Models by name: folders, what is no user model, and what does not exist."""
 
 from pathlib import Path
 
 import pytest
 
-from turnabout.backbones import Checkpoint
 from turnabout.errors import ModelError
-from turnabout.serving.opening import context_of, open_model, open_user
+from turnabout.serving.opening import open_model, open_user
 
 
-def test_a_folder_opens_and_its_context_is_known(user_folder: Path) -> None:
+def test_a_folder_opens_under_its_name(user_folder: Path) -> None:
     opened = open_user(str(user_folder))
     assert opened.name == "user"
-    assert context_of(opened) == 1024
 
 
 def test_a_model_that_cannot_leave_is_no_user_model(tiny_checkpoint: Path) -> None:
@@ -29,14 +27,3 @@ def test_a_stage_that_has_not_run_is_named(tmp_path: Path, monkeypatch: pytest.M
 def test_an_unknown_name_is_told_without_the_stage_that_would_pin_it() -> None:
     with pytest.raises(ModelError, match=r"^'no/such-model' is no embedded name \["):
         open_model("no/such-model")
-
-
-def test_a_configuration_without_a_limit_has_none(user_model: Checkpoint) -> None:
-    class Unlimited:
-        def get_text_config(self) -> object:
-            return object()
-
-    class Model:
-        config = Unlimited()
-
-    assert context_of(user_model._replace(model=Model())) is None

@@ -1,0 +1,79 @@
+"""How well the arms of the user model foresee the same held-out people, and know when they leave.
+
+The questions are those of Naous et al. 2025 (§3): does the intent help, is a base model the better start, how much data
+does it take? Arms differ in what their entry says and in nothing else.
+"""
+
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from turnabout.backbones import Checkpoint
+from turnabout.metrics.perplexity import bits_per_character, perplexity
+from turnabout.metrics.termination import best_threshold, termination
+from turnabout.metrics.user_turns import endings, openings, score
+
+
+class Figures(NamedTuple):
+    """The figures of an arm as its metrics file has them, and the messages behind them (`arm.TURNS`)."""
+
+    metrics: dict[str, Any]
+    turns: pl.DataFrame
+
+
+class Reading(NamedTuple):
+    """How much is read of each conversation, how many at once, and the bootstrap behind each interval."""
+
+    max_length: int
+    batch_size: int
+    resamples: int
+    seed: int
+
+
+def measure(checkpoint: Checkpoint, samples: dict[str, pl.DataFrame], reading: Reading) -> Figures:
+    """How well a trained user model foresees the test people, and knows when they leave.
+
+    `samples` (`schemas.USER_SAMPLES`) are the same conversations by how much the model is told of their intents; those
+    under `high_level` also hold the validation people, on whom the threshold of leaving is chosen.
+    """
+    boot = (reading.resamples, reading.seed)
+    read = {told: _read(checkpoint, told, frame, reading) for told, frame in samples.items()}
+    chosen_on, measured_on = (
+        score(
+            checkpoint,
+            endings(_known(samples["high_level"], split), checkpoint.chat, reading.max_length),
+            reading.batch_size,
+        ).decisions
+        for split in ("validation", "test")
+    )
+    leaving = termination(measured_on, best_threshold(chosen_on), *boot)
+    metrics = {
+        "bits_per_character": {told: bits_per_character(turns, *boot).to_dict() for told, turns in read.items()},
+        "perplexity": {told: perplexity(turns, *boot).to_dict() for told, turns in read.items()},
+        "termination": {name: estimate.to_dict() for name, estimate in leaving.items()},
+        "n_conversations": samples["high_level"].filter(split="test").height,
+    }
+    frames = [
+        turns.select(
+            "conversation_id",
+            pl.col("user_key").rank("dense").cast(pl.UInt32).alias("person"),
+            "turn",
+            pl.lit(told).alias("told"),
+            "nats",
+            "tokens",
+            "characters",
+        )
+        for told, turns in read.items()
+    ]
+    return Figures(metrics, pl.concat(frames).sort("told", "conversation_id", "turn"))
+
+
+def _read(checkpoint: Checkpoint, told: str, samples: pl.DataFrame, reading: Reading) -> pl.DataFrame:
+    """`user_turns.TURNS` of the test people under what the model is told."""
+    excerpts = openings(_known(samples, "test"), checkpoint.chat, reading.max_length, with_intent=told != "none")
+    return score(checkpoint, excerpts, reading.batch_size).turns
+
+
+def _known(samples: pl.DataFrame, split: str) -> pl.DataFrame:
+    """The samples of a split; without a user key each conversation is a person of its own."""
+    return samples.filter(split=split).with_columns(user_key=pl.coalesce("user_key", "conversation_id"))

@@ -1,0 +1,81 @@
+"""Stage: one arm of the user model, trained on its share of the data and measured on the test people."""
+
+from pathlib import Path
+
+import polars as pl
+
+from stages._command import command
+from stages._models import open_author
+from stages._training import settings_of
+from turnabout import schemas
+from turnabout.ablations import measuring
+from turnabout.ablations.arm import TOLD, TURNS
+from turnabout.context_length import check_context
+from turnabout.conversations import sample_conversations
+from turnabout.flipping import flip
+from turnabout.generation.nobody import NOBODY
+from turnabout.intending.writing import intents as write_intents
+from turnabout.io import read_frame, write_csv, write_frame, write_json
+from turnabout.params import load_params
+from turnabout.serving.opening import open_model
+from turnabout.training.loop import WORK
+from turnabout.training.user import CURVE, train_user
+
+
+def main(
+    arm: str,
+    messages: Path,
+    splits: Path,
+    model: Path,
+    turns: Path,
+    metrics: Path,
+    curve: Path,
+    params: Path = Path("params.yaml"),
+) -> None:
+    import torch
+
+    from turnabout.tracking import live_curve
+
+    loaded = load_params(params)
+    entry, knobs = loaded.user_arms[arm], loaded.train_user
+    assigned, said = read_frame(splits, schemas.SPLITS), read_frame(messages, schemas.MESSAGES)
+    wanted = loaded.ablate.conversations
+    whole = sample_conversations(assigned, {"train": wanted.train}, loaded.seed)
+    trained_on = sample_conversations(whole, {"train": max(1, round(entry.share * whole.height))}, loaded.seed)
+    held_out = {"validation": wanted.validation, "test": wanted.test}
+    measured_on = sample_conversations(assigned, held_out, loaded.seed)
+
+    def samples(of: pl.DataFrame, detail: str) -> pl.DataFrame:
+        settings = loaded.intend.model_copy(update={"detail": detail})
+        opening = (settings.author, model, loaded.backbone.dtype, settings.batch_size)
+        author = NOBODY if detail == "none" else open_author(*opening)
+        talk = said.join(of, on="conversation_id", how="semi")
+        return flip(talk, assigned, write_intents(talk, author, settings, loaded.seed), mirror=False)
+
+    learnt = samples(trained_on, entry.detail)
+    read = {detail: samples(measured_on, detail) for detail in {*TOLD, entry.detail}}
+    start = open_model(entry.start, "float32")
+    check_context(start, {"train_user.max_length": knobs.max_length})
+    trained = train_user(
+        start,
+        learnt,
+        knobs.max_length,
+        None,
+        settings_of(knobs, loaded.seed, loaded.backbone.dtype, entry.start),
+        WORK / f"ablate-{arm}",
+        [live_curve()],
+        knobs.packing,
+        knobs.lora_rank,
+    )
+    trained.checkpoint.model.to(getattr(torch, loaded.backbone.dtype)).eval()
+    reading = measuring.Reading(
+        loaded.evaluate.max_length, loaded.evaluate.batch_size, loaded.evaluate.resamples, loaded.seed
+    )
+    figures = measuring.measure(trained.checkpoint, read, reading)
+    write_frame(figures.turns, turns, TURNS)
+    write_csv(trained.history.select(CURVE), curve)
+    write_json({**figures.metrics, "training": trained.metrics}, metrics)
+
+
+if __name__ == "__main__":
+    command(main)
