@@ -1,5 +1,7 @@
 """The loss of 1,000 targets over 262,144 words, ours in parts against transformers' own loss: memory for one step.
 
+    python -m benchmarks.logits_memory
+
 Each side runs in a process of its own, on the same random model and tokens; the loss and its gradient must agree.
 """
 

@@ -1,4 +1,4 @@
-"""The flow: the wanted stages and all their ancestors, one task each, in the order of the graph in `dvc.yaml`."""
+"""The flow: the wanted stages and all their ancestors, one task each, in the order of DVC's graph."""
 
 import argparse
 import os
@@ -42,7 +42,7 @@ def run_stage(name: str, runner: StageRunner) -> str:
 
 @flow(name="turnabout", task_runner=THREADS)
 def turnabout_pipeline(targets: list[str] | None = None, force: bool = False, root: Path = Path(".")) -> dict[str, str]:
-    """Bring the targets (default: everything) up to date, and return each stage's status.
+    """Bring the targets (default: all of the main pipeline) up to date, and return each stage's status.
 
     `force` runs every wanted stage whether stale or not; a stage that reads a live source always runs. A stage that
     fails takes what follows it down with it; branches beside it go on. Raises `StageFailed` with the end of the log of
@@ -117,7 +117,7 @@ def _markdown(runs: Sequence[StageRun]) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the flow from the command line; `turnabout run` does this with Prefect's settings made for the project."""
     parser = argparse.ArgumentParser(prog="flows.pipeline", description=__doc__)
-    parser.add_argument("targets", nargs="*", metavar="TARGET", help="stages to bring up to date (default: all)")
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help="as in `turnabout run`")
     parser.add_argument("--force", action="store_true", help="run stages that are up to date, too")
     parser.add_argument("--root", type=Path, default=Path("."))
     try:

@@ -9,7 +9,7 @@ from stages._models import open_author
 from stages._training import settings_of
 from turnabout import schemas
 from turnabout.ablations import measuring
-from turnabout.ablations.arm import TOLD, TURNS
+from turnabout.ablations.arm import TURNS
 from turnabout.context_length import check_context
 from turnabout.conversations import sample_conversations
 from turnabout.flipping import flip
@@ -37,7 +37,7 @@ def main(
     from turnabout.tracking import live_curve
 
     loaded = load_params(params)
-    entry, knobs = loaded.user_arms[arm], loaded.train_user
+    entry, knobs = loaded.user_arm(arm), loaded.train_user
     assigned, said = read_frame(splits, schemas.SPLITS), read_frame(messages, schemas.MESSAGES)
     wanted = loaded.ablate.conversations
     whole = sample_conversations(assigned, {"train": wanted.train}, loaded.seed)
@@ -52,8 +52,10 @@ def main(
         talk = said.join(of, on="conversation_id", how="semi")
         return flip(talk, assigned, write_intents(talk, author, settings, loaded.seed), mirror=False)
 
-    learnt = samples(trained_on, entry.detail)
-    read = {detail: samples(measured_on, detail) for detail in {*TOLD, entry.detail}}
+    # Intents are asked for of all, whatever the share: arms of one detail learn from the same, and pay for them once.
+    learnt = samples(whole, entry.detail).join(trained_on, on="conversation_id", how="semi")
+    details = ["high_level", "full"] if entry.detail == "full" else ["high_level"]
+    read = {detail: samples(measured_on, detail) for detail in details}
     start = open_model(entry.start, "float32")
     check_context(start, {"train_user.max_length": knobs.max_length})
     trained = train_user(

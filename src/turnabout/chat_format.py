@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from turnabout.chat_template import Frame, read_frame
+from turnabout.chat_template import Frame, frame_of
 from turnabout.generation.base import Message
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class ChatFormat:
     @classmethod
     def from_tokenizer(cls, tokenizer: "PreTrainedTokenizerBase") -> "ChatFormat":
         """Read the template. Raises `ModelError` where there is none, or where it is not message after message."""
-        return cls(tokenizer, read_frame(tokenizer))
+        return cls(tokenizer, frame_of(tokenizer))
 
     @cached_property
     def end_of_turn_id(self) -> int:
@@ -71,7 +71,7 @@ class ChatFormat:
 
     def completions(self, texts: Sequence[str]) -> list[list[int]]:
         """The `completion_ids` of many texts at once, many times as fast: the tokenizer reads them side by side."""
-        words = [text.replace(END_OF_CONVERSATION, "") for text in texts]
+        words = [_typed(text) for text in texts]
         if not words:
             return []
         read = self.tokenizer(words, add_special_tokens=False, split_special_tokens=True, return_attention_mask=False)
@@ -133,3 +133,10 @@ class ChatFormat:
         if text not in self._cache:
             self._cache[text] = list(self.tokenizer(text, add_special_tokens=False).input_ids)
         return self._cache[text]
+
+
+def _typed(text: str) -> str:
+    """The text without end-of-conversation tokens, those included whose halves stood round another one."""
+    while END_OF_CONVERSATION in text:
+        text = text.replace(END_OF_CONVERSATION, "")
+    return text

@@ -74,7 +74,7 @@ def with_plain_template(tokenizer: "PreTrainedTokenizerBase") -> "PreTrainedToke
     return tokenizer
 
 
-def read_frame(tokenizer: "PreTrainedTokenizerBase") -> Frame:
+def frame_of(tokenizer: "PreTrainedTokenizerBase") -> Frame:
     """The template's text round messages. Raises `ModelError` where it cannot be that of every conversation."""
     name = tokenizer.name_or_path
     if not tokenizer.chat_template:

@@ -15,7 +15,7 @@ from turnabout.feedback.base import ModelMiner
 from turnabout.generation.author import Author
 from turnabout.generation.budget import Budget, Usage
 from turnabout.intending.questions import ROOM
-from turnabout.params import Params
+from turnabout.params import Intend, Params
 
 Number = TypeVar("Number", int, float)
 
@@ -61,12 +61,16 @@ def _mine(params: Params, _: str) -> Effort:
 
 
 def _intend(params: Params, _: str) -> Effort:
-    """One intent per conversation, asked for up to `tries` times, in the room of its detail; `none` asks nobody."""
-    section = params.intend
+    """One intent per conversation of the sample."""
+    wanted = params.intend.conversations
+    return _intents(params.intend, _sum(wanted.train, _sum(wanted.validation, wanted.test)))
+
+
+def _intents(section: Intend, conversations: int | None) -> Effort:
+    """One intent each, asked for up to `tries` times, in the room of its detail; `none` asks nobody."""
     if section.detail == "none":
         return Effort(0, 0, 0)
-    limits = list(section.conversations.model_dump().values())
-    calls = None if None in limits else section.tries * sum(limit for limit in limits if limit is not None)
+    calls = None if conversations is None else section.tries * conversations
     room = ROOM[section.detail]
     return _asked(section.author, calls, room * section.max_prompt_tokens, room * section.max_new_tokens)
 
@@ -110,12 +114,10 @@ def _ablate(params: Params, arm: str) -> Effort:
     """
     wanted, detail = params.ablate.conversations, params.user_arms[arm].detail
     held_out = _sum(wanted.validation, wanted.test)
-    learnt = wanted.train if detail != "none" else 0
-    numbers = [learnt, *[held_out for _ in {"high_level", detail} - {"none"}]]
-    section = params.intend
-    calls = None if None in numbers else section.tries * sum(number for number in numbers if number is not None)
-    asked = _asked(section.author, calls, section.max_prompt_tokens, section.max_new_tokens)
-    return asked.plus(UNBOUNDED._replace(written=0))
+    numbers = {"high_level": held_out, detail: held_out}
+    numbers[detail] = _sum(wanted.train, numbers[detail])
+    parts = [_intents(params.intend.model_copy(update={"detail": each}), n) for each, n in numbers.items()]
+    return reduce(Effort.plus, parts, UNBOUNDED._replace(written=0))
 
 
 def _construct(params: Params, arm: str) -> Effort:

@@ -324,6 +324,12 @@ class Params(Section):
             raise ConfigError(f"arm '{name}' is not one of {sorted(self.arms)} in params.yaml")
         return self.arms[name]
 
+    def user_arm(self, name: str) -> UserArm:
+        """The arm of the user model of that name. Raises `ConfigError` naming those there are."""
+        if name not in self.user_arms:
+            raise ConfigError(f"user arm '{name}' is not one of {sorted(self.user_arms)} in params.yaml")
+        return self.user_arms[name]
+
     @model_validator(mode="after")
     def _replies_of_arms_are_augmented(self) -> "Params":
         wanted = self.augment.weak

@@ -50,7 +50,7 @@ class Stage:
     alone: bool = False
     """Whether it should have the machine to itself (`meta: {alone: true}`)."""
     pipeline: str = MAIN
-    """The file that describes it."""
+    """The file that describes it, from the project's root."""
 
     @property
     def arm(self) -> str | None:
@@ -63,7 +63,7 @@ def stage_graph(root: Path) -> nx.DiGraph:
     with _opened(root) as repo:
         graph: nx.DiGraph = nx.DiGraph()
         for node in repo.index.stages:
-            graph.add_node(node.name, stage=_stage(node))
+            graph.add_node(node.name, stage=_stage(node, root))
         graph.add_edges_from((dependency.name, node.name) for node, dependency in repo.index.graph.edges)
         return graph
 
@@ -78,7 +78,8 @@ def wanted_stages(graph: nx.DiGraph, targets: Sequence[str] = ()) -> list[str]:
     folders = {name: str(Path(stage.pipeline).parent) for name, stage in graph.nodes(data="stage")}
     chosen: set[str] = set()
     for target in targets or [str(Path(MAIN).parent)]:
-        members = {name for name in graph if target in (name, name.partition("@")[0], folders[name])}
+        wanted = target.rstrip("/")  # a shell completes a folder's name with one
+        members = {name for name in graph if wanted in (name, name.partition("@")[0], folders[name])}
         if targets and not members:
             others = sorted(set(folders.values()) - {"."})
             raise ConfigError(f"target '{target}' is not a stage; the stages are {ordered}, other pipelines {others}")
@@ -189,7 +190,7 @@ def _missing_repositories(root: Path) -> list[str]:
     return [kind for kind in ("git", "dvc") if not any((folder / f".{kind}").exists() for folder in folders)]
 
 
-def _stage(node: Any) -> Stage:
+def _stage(node: Any, root: Path) -> Stage:
     return Stage(
         name=node.name,
         command=str(node.cmd),
@@ -200,7 +201,7 @@ def _stage(node: Any) -> Stage:
         metrics=tuple(out.def_path for out in node.outs if out.metric),
         plots=tuple(Plot(out.def_path, out.plot["x"], out.plot["y"]) for out in node.outs if out.plot),
         alone=bool((node.meta or {}).get("alone")),
-        pipeline=Path(node.path_in_repo).as_posix(),
+        pipeline=os.path.relpath(node.path, root.resolve()),
     )
 
 

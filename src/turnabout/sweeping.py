@@ -2,7 +2,7 @@
 
 `forgotten.txt` keeps a person out of every table from the next run on. Their words still lie in older versions in DVC's
 cache, in answers of language models, in the files and chats of earlier MLflow runs, in outputs of arms that were since
-removed and in pages written for labelling: those are what is swept.
+removed, in checkpoints of unfinished trainings and in pages written for labelling: those are what is swept.
 """
 
 import hashlib
@@ -15,6 +15,7 @@ from turnabout.generation.store import drop_unused
 from turnabout.io import write_text
 from turnabout.repro import Stage, drop_old_versions, stage_graph, stale_reasons, wanted_stages
 from turnabout.tracking.erasing import erase_earlier
+from turnabout.training.loop import WORK
 
 ANSWERS = Path(".turnabout/answers.sqlite")
 
@@ -65,7 +66,7 @@ def delete(path: Path) -> None:
 
 
 def _leftovers(root: Path) -> list[Path]:
-    """Outputs of removed arms, half-written files of killed stages, and pages for labelling."""
+    """Outputs of removed arms, half-written files and checkpoints of killed stages, and pages for labelling."""
     stages: list[Stage] = [stage for _, stage in stage_graph(root).nodes(data="stage")]
     current = {root / out for stage in stages for out in stage.outs}
     of_arms = {(Path(out), stage.arm) for stage in stages if stage.arm for out in stage.outs}
@@ -73,8 +74,9 @@ def _leftovers(root: Path) -> list[Path]:
     removed = {path for pattern in patterns for path in root.glob(pattern)} - current
     folders = {out.parts[0] for stage in stages for out in map(Path, stage.outs)}
     halves = {path for folder in folders for path in (root / folder).rglob(".*.tmp")}
+    checkpoints = set((root / WORK).rglob("checkpoint-*"))
     pages = {root / page for page in LABELLING if (root / page).exists()}
-    return sorted(removed | halves | pages)
+    return sorted(removed | halves | checkpoints | pages)
 
 
 def _digest(people: frozenset[str]) -> str:

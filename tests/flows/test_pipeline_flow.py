@@ -79,6 +79,11 @@ def test_one_knob_reruns_its_arm_and_what_follows(project: Path) -> None:
     }
 
 
+def test_a_stage_of_another_pipeline_runs_where_it_is_named(project: Path) -> None:
+    assert run(project, "ablate@tenth") == {"ingest": CURRENT, "ablate@tenth": "ran"}
+    assert json.loads((project / "ablations/metrics/tenth.json").read_text()) == {"share": 0.1}
+
+
 def test_a_live_stage_runs_although_it_is_current(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(project, "train_assistant@drift")
     monkeypatch.setattr("flows.pipeline.live_stages", lambda root: frozenset({"ingest"}))

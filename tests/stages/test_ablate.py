@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -10,14 +11,23 @@ import yaml
 from stages import ablate, compare
 from turnabout import schemas
 from turnabout.ablations.arm import TURNS
+from turnabout.errors import ConfigError
 from turnabout.io import read_frame, read_json, write_frame
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
 
 
+ARMS = ["whole", "fifth"]
+
+
 @pytest.fixture
-def arms(tmp_path: Path, tiny_checkpoint: Path, messages: Callable[..., pl.DataFrame], monkeypatch) -> list[str]:  # type: ignore[no-untyped-def]
-    """Two arms trained on ten conversations and on a fifth of them, none with a model that names intents."""
+def train(
+    tmp_path: Path,
+    tiny_checkpoint: Path,
+    messages: Callable[..., pl.DataFrame],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[[str], None]:
+    """Trains one of two arms, on ten conversations or on a fifth of them, without intents."""
     monkeypatch.chdir(tmp_path)
     params = yaml.safe_load(SHIPPED.read_text())
     params["backbone"]["dtype"] = "float32"
@@ -31,16 +41,20 @@ def arms(tmp_path: Path, tiny_checkpoint: Path, messages: Callable[..., pl.DataF
     write_frame(pl.concat(talks), Path("messages.parquet"), schemas.MESSAGES)
     people = [{"conversation_id": f"c{i:02}", "user_key": f"u{i}", "split": split} for i, split in enumerate(splits)]
     write_frame(pl.DataFrame(people, schema=schemas.SPLITS), Path("splits.parquet"), schemas.SPLITS)
-    for arm in ("whole", "fifth"):
+
+    def of(arm: str) -> None:
         outs = (Path("turns", f"{arm}.parquet"), Path("figures", f"{arm}.json"), Path("plots", f"{arm}.csv"))
         ablate.main(arm, Path("messages.parquet"), Path("splits.parquet"), tiny_checkpoint, *outs)
-    return ["whole", "fifth"]
+
+    return of
 
 
-def test_arms_learn_from_their_share_and_are_measured_on_the_same_people(arms: list[str]) -> None:
-    figures = {arm: read_json(Path("figures", f"{arm}.json")) for arm in arms}
-    assert [figures[arm]["training"]["n_samples"] for arm in arms] == [10, 2]
-    read = [read_frame(Path("turns", f"{arm}.parquet"), TURNS) for arm in arms]
+def test_arms_learn_from_their_share_and_are_measured_on_the_same_people(train: Callable[[str], None]) -> None:
+    for arm in ARMS:
+        train(arm)
+    figures = {arm: read_json(Path("figures", f"{arm}.json")) for arm in ARMS}
+    assert [figures[arm]["training"]["n_samples"] for arm in ARMS] == [10, 2]
+    read = [read_frame(Path("turns", f"{arm}.parquet"), TURNS) for arm in ARMS]
     keys = ["conversation_id", "turn", "told", "person", "characters"]
     assert read[0].select(keys).equals(read[1].select(keys))
     assert read[0].group_by("told").agg(pl.col("person").n_unique()).sort("told").rows() == [
@@ -52,5 +66,33 @@ def test_arms_learn_from_their_share_and_are_measured_on_the_same_people(arms: l
     compare.main(Path("turns"), Path("figures"), Path("table.md"), Path("comparison.json"))
     assert [line.split(" |")[0] for line in Path("table.md").read_text().splitlines()[2:]] == ["| `whole`", "| `fifth`"]
     saved = read_json(Path("comparison.json"))["fifth"]["none"]
-    whole, fifth = (figures[arm]["bits_per_character"]["none"]["value"] for arm in arms)
+    whole, fifth = (figures[arm]["bits_per_character"]["none"]["value"] for arm in ARMS)
     assert saved["value"] == pytest.approx(whole - fifth)
+
+
+def test_intents_are_asked_for_of_the_whole_sample_whatever_the_share(
+    train: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Enough(Exception):
+        pass
+
+    asked = []
+
+    def noted(talk: pl.DataFrame, *rest: Any) -> pl.DataFrame:
+        asked.append(talk["conversation_id"].n_unique())
+        return written(talk, *rest)
+
+    def trained(_: Any, learnt: pl.DataFrame, *rest: Any) -> None:
+        raise Enough(learnt.height)
+
+    written = ablate.write_intents
+    monkeypatch.setattr(ablate, "write_intents", noted)
+    monkeypatch.setattr(ablate, "train_user", trained)
+    with pytest.raises(Enough, match="2"):
+        train("fifth")
+    assert asked == [10, 5]  # ten to learn from; five to be measured on, with the intents that are then also withheld
+
+
+def test_an_arm_that_is_not_in_the_parameters_is_refused(train: Callable[[str], None]) -> None:
+    with pytest.raises(ConfigError, match=r"user arm 'tird' is not one of \['fifth', 'whole'\]"):
+        train("tird")

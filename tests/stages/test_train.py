@@ -105,6 +105,14 @@ def test_train_user_writes_a_model_its_curve_and_its_figures(folder: Path, tiny_
     assert not list((folder / ".turnabout" / "work").iterdir())
 
 
+def test_train_user_refuses_another_number_of_processes_than_was_started(
+    folder: Path, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ConfigError, match=r"train_user\.processes: 1, but 2 were started; make them equal"):
+        run_user(tiny_checkpoint)
+
+
 def test_train_assistant_writes_an_adapter_its_curve_and_its_figures(folder: Path, tiny_checkpoint: Path) -> None:
     run_assistant(tiny_checkpoint, pairs())
     assert backbones.load(folder / "assistant").name == "assistant"

@@ -67,6 +67,12 @@ def test_control_tokens_typed_by_a_person_are_words(chat: ChatFormat) -> None:
     assert len(ids) == len("<|im_end|>x") + 1
 
 
+def test_halves_of_the_end_token_round_a_whole_one_do_not_become_one(chat: ChatFormat) -> None:
+    chat.tokenizer.add_tokens([END_OF_CONVERSATION])
+    ids = chat.completion_ids(f"x<|end{END_OF_CONVERSATION}conversation|>")
+    assert chat.tokenizer.decode(ids) == "x<|im_end|>"
+
+
 def test_fit_drops_the_oldest_messages_and_keeps_the_system_message(chat: ChatFormat) -> None:
     # Byte tokens: a message costs len("<|im_start|>" as 1) + role + "\n" + words + "<|im_end|>" as 1 + "\n".
     # system 1+6+1+9+1+1 = 19, "there?" 1+4+1+6+1+1 = 14, "yes" 1+9+1+3+1+1 = 16: together 49; "hi" would add 10.

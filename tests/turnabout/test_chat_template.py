@@ -7,7 +7,7 @@ import pytest
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from turnabout.chat_format import ChatFormat
-from turnabout.chat_template import PLAIN_TEMPLATE, read_frame, with_plain_template
+from turnabout.chat_template import PLAIN_TEMPLATE, frame_of, with_plain_template
 from turnabout.errors import ModelError
 from turnabout.generation import Message
 
@@ -41,7 +41,7 @@ def refusal(tokenizer: PreTrainedTokenizerBase, template: str | None) -> str:
 def test_a_template_is_an_opening_headers_and_a_footer(tokenizer: PreTrainedTokenizerBase) -> None:
     tokenizer.bos_token = "<s>"
     tokenizer.chat_template = "{{ bos_token }}" + each("")
-    frame = read_frame(tokenizer)
+    frame = frame_of(tokenizer)
     headers = {role: f"<|im_start|>{role}\n" for role in ("system", "user", "assistant")}
     assert frame == ("<s>", "<s>", headers, "<|im_end|>\n")
     assert frame.render(TALK) == tokenizer.apply_chat_template(TALK, tokenize=False)
@@ -52,7 +52,7 @@ def test_a_default_system_message_of_the_template_stands_where_none_is_given(
 ) -> None:
     default = "{{ '<|im_start|>system\\nBe kind.<|im_end|>\\n' }}"
     tokenizer.chat_template = each("{% if loop.first and m['role'] != 'system' %}" + default + "{% endif %}")
-    frame = read_frame(tokenizer)
+    frame = frame_of(tokenizer)
     assert frame.render(TALK[1:]).startswith("<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\nhi")
     assert frame.render(TALK).startswith("<|im_start|>system\nYou ask about tea.")
 
@@ -128,7 +128,7 @@ def test_templates_that_cannot_stand_for_a_sample_per_turn_are_refused_with_what
 
 def test_an_unknown_role_is_named_with_the_known_ones(tokenizer: PreTrainedTokenizerBase) -> None:
     with pytest.raises(ModelError, match=r"role 'tool' .*\['assistant', 'system', 'user'\]"):
-        read_frame(tokenizer).header("tool")
+        frame_of(tokenizer).header("tool")
 
 
 def test_a_base_model_gets_a_plain_template_whose_turns_end_as_its_documents_did(

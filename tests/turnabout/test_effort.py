@@ -238,10 +238,12 @@ def test_an_arm_of_the_user_model_pays_for_the_intents_it_learns_and_is_measured
     section = params.intend.model_validate({**params.intend.model_dump(), "author": author, "tries": 3})
     wanted = params.ablate.model_validate({"conversations": {"train": 96, "validation": 40, "test": 120}})
     params = params.model_copy(update={"intend": section, "ablate": wanted})
-    # price per million tokens of 24; high-level intents of 96 + 160 conversations; of 160; and both kinds of those 160
+    # price per million tokens of 24; high-level intents of 96 + 160 conversations; of 160; and besides full ones of all
+    # 256, each in four times the room
     money = {arm: effort(params, f"ablate@{arm}").money for arm in ("instruct", "no_intent", "full_intent")}
+    full = 160 + 4 * 256
     assert money == pytest.approx(
-        {"instruct": 3 * 256 * 24e-6, "no_intent": 3 * 160 * 24e-6, "full_intent": 3 * 416 * 24e-6}
+        {"instruct": 3 * 256 * 24e-6, "no_intent": 3 * 160 * 24e-6, "full_intent": 3 * full * 24e-6}
     )
     assert effort(params, "ablate@instruct")[:3] == (None, None, 3 * 256 * 24)
 

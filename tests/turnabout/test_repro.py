@@ -47,7 +47,7 @@ def test_a_target_brings_its_ancestors_in_an_order_that_can_run(project: Path) -
 def test_another_pipeline_runs_only_where_it_is_named_and_brings_what_it_needs_of_the_first(project: Path) -> None:
     graph = stage_graph(project)
     arms = [f"ablate@{name}" for name in load_params(project / "params.yaml").user_arms]
-    assert wanted_stages(graph, ["ablations"]) == ["ingest", *arms]
+    assert wanted_stages(graph, ["ablations"]) == wanted_stages(graph, ["ablations/"]) == ["ingest", *arms]
     assert not set(arms) & set(wanted_stages(graph))
     assert run(project, "ingest") == ["ran"]
     pipeline = graph.nodes["ablate@tenth"]["stage"].pipeline
@@ -55,6 +55,16 @@ def test_another_pipeline_runs_only_where_it_is_named_and_brings_what_it_needs_o
     assert (pipeline, told[0]) == ("ablations/dvc.yaml", "ran")
     assert read_json(project / "ablations/metrics/tenth.json") == {"share": 0.1}
     assert stale_reasons(project, ["ablate@tenth", "ablate@third"]) == {"ablate@third": ["never ran"]}
+
+
+def test_a_project_may_lie_inside_a_larger_repository(project: Path) -> None:
+    above = project.parent
+    for kind in (".git", ".dvc"):
+        (project / kind).rename(above / kind)
+    graph = stage_graph(project)
+    assert {stage.pipeline for _, stage in graph.nodes(data="stage")} == {"dvc.yaml", "ablations/dvc.yaml"}
+    assert wanted_stages(graph)[0] == "ingest"
+    assert run(project, "ingest") == ["ran"]
 
 
 def test_an_unknown_target_is_an_error_that_names_the_stages(project: Path) -> None:

@@ -1,4 +1,4 @@
-"""What sweeping takes for a leftover: outputs of arms that are no more, halves and pages; never anybody's own file."""
+"""What sweeping takes for a leftover: outputs of arms that are no more, halves, checkpoints and pages; nobody's own."""
 
 from pathlib import Path
 
@@ -46,3 +46,11 @@ def test_halves_of_killed_stages_and_pages_go_even_inside_what_goes(
     kept = {path.name for path in root.rglob("*") if path.is_file()}
     assert kept == {"part-00.parquet", "own.bin", "repairs", "repairs.parquet", "feedback.csv"}
     assert not (root / "models/assistants/old").exists()
+
+
+def test_weights_of_trainings_that_never_ended_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = project(tmp_path, monkeypatch, "repairs")
+    weights = root / ".turnabout/work/ablate-base/0123456789abcdef/checkpoint-200/model.safetensors"
+    weights.parent.mkdir(parents=True)
+    weights.touch()
+    assert sweeping._leftovers(root) == [weights.parent]

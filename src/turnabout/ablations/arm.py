@@ -27,7 +27,10 @@ TOLD = ("high_level", "none")
 
 class UserArm(Section):
     start: str
-    """The model it is trained from: an embedded name, a Hugging Face Hub id, or a folder."""
+    """The model it is trained from: an embedded name, a Hugging Face Hub id, or a folder.
+
+    DVC sees the name alone: where a folder holds other weights since, force the arm.
+    """
     detail: Literal["none", "high_level", "full"]
     """How much the intents it is trained with tell, as in section `intend`."""
     share: float = Field(gt=0, le=1)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from turnabout.ablations.arm import TURNS
 from turnabout.backbones import Checkpoint
 from turnabout.metrics.perplexity import bits_per_character, perplexity
 from turnabout.metrics.termination import best_threshold, termination
@@ -33,11 +34,13 @@ class Reading(NamedTuple):
 def measure(checkpoint: Checkpoint, samples: dict[str, pl.DataFrame], reading: Reading) -> Figures:
     """How well a trained user model foresees the test people, and knows when they leave.
 
-    `samples` (`schemas.USER_SAMPLES`) are the same conversations by how much the model is told of their intents; those
-    under `high_level` also hold the validation people, on whom the threshold of leaving is chosen.
+    `samples` (`schemas.USER_SAMPLES`) are the same conversations by how much their intents tell. Those of `high_level`
+    are read once more with their intents withheld (`none`): the same messages. They also hold the validation people, on
+    whom the threshold of leaving is chosen.
     """
     boot = (reading.resamples, reading.seed)
-    read = {told: _read(checkpoint, told, frame, reading) for told, frame in samples.items()}
+    told_or_not = {**samples, "none": samples["high_level"]}
+    read = {told: _read(checkpoint, told, frame, reading) for told, frame in told_or_not.items()}
     chosen_on, measured_on = (
         score(
             checkpoint,
@@ -53,16 +56,10 @@ def measure(checkpoint: Checkpoint, samples: dict[str, pl.DataFrame], reading: R
         "termination": {name: estimate.to_dict() for name, estimate in leaving.items()},
         "n_conversations": samples["high_level"].filter(split="test").height,
     }
+    # Numbered whether or not anything of them was read, so that a person has one number in every arm.
+    people = _known(samples["high_level"], "test").select(pl.col("user_key").unique().sort()).with_row_index("person")
     frames = [
-        turns.select(
-            "conversation_id",
-            pl.col("user_key").rank("dense").cast(pl.UInt32).alias("person"),
-            "turn",
-            pl.lit(told).alias("told"),
-            "nats",
-            "tokens",
-            "characters",
-        )
+        turns.join(people, on="user_key").with_columns(told=pl.lit(told)).select(list(TURNS))
         for told, turns in read.items()
     ]
     return Figures(metrics, pl.concat(frames).sort("told", "conversation_id", "turn"))

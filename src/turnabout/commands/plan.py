@@ -19,7 +19,8 @@ LEAST_WIDTH, MONEY_WIDTH = 120, 50
 
 def add_arguments(options: argparse.ArgumentParser) -> None:
     """Targets."""
-    options.add_argument("targets", nargs="*", metavar="TARGET", help="stages (construct@drift) or groups (construct)")
+    told = "stages (construct@drift), groups (construct), or the folder of another pipeline (ablations)"
+    options.add_argument("targets", nargs="*", metavar="TARGET", help=told)
 
 
 def execute(targets: Sequence[str]) -> int:

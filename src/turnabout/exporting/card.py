@@ -2,6 +2,7 @@
 
 from turnabout.chat_format import END_OF_CONVERSATION
 from turnabout.exporting.facts import Facts
+from turnabout.intents import NO_INTENT, PREFIX
 
 
 def card(name: str, facts: Facts | None) -> str:
@@ -27,6 +28,13 @@ def card(name: str, facts: Facts | None) -> str:
         keep_trailing_newline=True,
     )
     settings = yaml.safe_dump(dict(facts.settings), sort_keys=False, default_flow_style=None) if facts else ""
+    told = facts.intents.get("detail") if facts is not None else None
     return pages.get_template("card.md.jinja").render(
-        data=data.to_yaml(), name=name, facts=facts, settings=settings, end=END_OF_CONVERSATION
+        data=data.to_yaml(),
+        name=name,
+        facts=facts,
+        settings=settings,
+        told=told,
+        system=NO_INTENT if told == "none" else f"{PREFIX}trains.",
+        end=END_OF_CONVERSATION,
     )

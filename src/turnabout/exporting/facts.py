@@ -39,6 +39,7 @@ class Facts(NamedTuple):
     formats: list[str]
     settings: Mapping[str, Any]
     window: Window | None
+    intents: Mapping[str, Any]
     trained: Mapping[str, Any]
     figures: list[Figure]
 
@@ -54,6 +55,7 @@ def gather(root: Path) -> Facts:
         formats=sorted({source.format for source in params.ingest.sources}),
         settings=settings,
         window=_window(root / "data"),
+        intents=_json(root / "metrics/intend.json"),
         trained=_json(root / "metrics/train_user.json"),
         figures=list(_figures(_json(root / "metrics/user.json"))),
     )

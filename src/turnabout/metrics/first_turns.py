@@ -23,11 +23,11 @@ class FirstTurns(NamedTuple):
 def first_turns(
     models: Mapping[str, LocalGenerator], samples: pl.DataFrame, most: int, max_new_tokens: int, seed: int
 ) -> FirstTurns:
-    """Of at most `most` conversations of `schemas.USER_SAMPLES` that the person opened.
+    """Of at most `most` conversations of `schemas.USER_SAMPLES` that the person opened, and no branch of another one.
 
     What people wrote is cut to as many tokens as models may write: all figures are then of texts of like length.
     """
-    opened = samples.filter(pl.col("messages").list.first().struct.field("role") == "user").head(most)
+    opened = samples.filter(pl.col("target_indexes").list.first() == 0).head(most)
     intents, said = opened["intent"].to_list(), opened["messages"].list.first().struct.field("content").to_list()
     situations = [Situation(intent, []) for intent in intents]
     chats = [model.checkpoint.chat for model in models.values()]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from turnabout.feedback.content_words import content_words
-from turnabout.intents import PREFIX
+from turnabout.intents import NO_INTENT, PREFIX
 from turnabout.metrics.estimate import Estimate, mean
 
 
@@ -16,12 +16,12 @@ def overlap(texts: Sequence[str], intents: Sequence[str], users: Sequence[str], 
     """The mean over turns of the share of their content words that stand in the intent; lower is freer.
 
     Sets of lower-case words without stop words; the words every intent begins with are not counted as its own. A turn
-    without content words gives nothing away: 0.
+    without content words gives nothing away: 0. Where the intent is withheld there is nothing to copy.
     """
     turns = pl.DataFrame({"text": texts, "intent": intents}, schema={"text": pl.String, "intent": pl.String})
     sets = turns.select(
         said=content_words("text").list.unique(),
-        told=content_words(pl.col("intent").str.strip_prefix(PREFIX)),
+        told=content_words(pl.col("intent").str.strip_prefix(PREFIX).str.strip_prefix(NO_INTENT)),
     )
     shared = pl.col("said").list.set_intersection("told").list.len()
     share = sets.select(shared / pl.col("said").list.len()).to_series().fill_nan(0)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import polars as pl
 
@@ -46,6 +46,8 @@ class Excerpt(NamedTuple):
     first_turn: int
     ends: bool
     """Whether the person left after its last message."""
+    n_repeated: int = 0
+    """User messages, from the conversation's first, that are measured in the one this is a branch of."""
 
 
 class Scored(NamedTuple):
@@ -71,7 +73,8 @@ def openings(samples: pl.DataFrame, chat: ChatFormat, max_length: int, with_inte
             kept.append(message)
         system = _system(sample["intent"] if with_intent else NO_INTENT)
         ends = sample["ends"] and len(kept) == len(sample["messages"])
-        found.append(Excerpt(sample["conversation_id"], sample["user_key"], [system, *kept], 1, ends))
+        keys = sample["conversation_id"], sample["user_key"]
+        found.append(Excerpt(*keys, [system, *kept], 1, ends, _n_repeated(sample)))
     return found
 
 
@@ -82,8 +85,15 @@ def endings(samples: pl.DataFrame, chat: ChatFormat, max_length: int) -> list[Ex
         kept = chat.fit([_system(sample["intent"]), *sample["messages"]], max_length)
         unseen = sample["messages"][: len(sample["messages"]) - len(kept) + 1]
         first_turn = 1 + sum(m["role"] == "user" for m in unseen)
-        found.append(Excerpt(sample["conversation_id"], sample["user_key"], kept, first_turn, sample["ends"]))
+        keys = sample["conversation_id"], sample["user_key"]
+        found.append(Excerpt(*keys, kept, first_turn, sample["ends"], _n_repeated(sample)))
     return found
+
+
+def _n_repeated(sample: dict[str, Any]) -> int:
+    """How many user messages stand before the first one to learn."""
+    first = next(iter(sample["target_indexes"]), len(sample["messages"]))
+    return sum(message["role"] == "user" for message in sample["messages"][:first])
 
 
 def score(
@@ -91,6 +101,7 @@ def score(
 ) -> Scored:
     """What the model gives each user message, and P(leave) at every place after an assistant message.
 
+    What a branch repeats is read and not scored: it is in the conversation it stands in first.
     A user model leaves by the end-of-conversation token. A model that has none is read as leaving where it ends its
     turn before saying a word. One that speaks as the assistant is told to act as the user and reads the roles
     exchanged; it leaves where its turn begins with the text it was told to write then.
@@ -104,12 +115,14 @@ def score(
         keys = {"conversation_id": excerpt.conversation_id, "user_key": excerpt.user_key}
         said = [m["content"] for m in excerpt.messages if m["role"] == "user"]
         for turn, (text, words) in enumerate(zip(said, each.words, strict=True), start=excerpt.first_turn):
+            if turn <= excerpt.n_repeated:
+                continue
             nats = -sum(logp[node] for node in words)
             turns.append({**keys, "turn": turn, "nats": nats, "tokens": len(words), "characters": len(text) + 1})
         for place, leave in zip(each.places, each.leaves, strict=True):
-            p_end = math.exp(sum(logp[node] for node in leave))
-            turn = excerpt.first_turn + place
-            decisions.append({**keys, "turn": turn, "p_end": p_end, "left": place == len(said)})
+            turn, p_end = excerpt.first_turn + place, math.exp(sum(logp[node] for node in leave))
+            if turn > excerpt.n_repeated:
+                decisions.append({**keys, "turn": turn, "p_end": p_end, "left": place == len(said)})
     return Scored(
         pl.DataFrame(turns, schema=TURNS).sort("conversation_id", "turn"),
         pl.DataFrame(decisions, schema=DECISIONS).sort("conversation_id", "turn"),

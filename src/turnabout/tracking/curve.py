@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 def live_curve() -> "TrainerCallback":
     """A callback for `training.loop` that logs each step's `loss` and `tokens_per_second` to a run of MLflow.
 
-    That is the run in `MLFLOW_RUN_ID`. Where it is unset (no flow around the stage) it does nothing: the curve is
-    recorded from the stage's plot later. The first failure of the store is told and ends the live curve; the rest of it
-    comes from the plot, too.
+    That is the run in `MLFLOW_RUN_ID`. Where it is unset (no flow around the stage) it does nothing: the loss is
+    recorded from the stage's plot later. The first failure of the store is told and ends the live curve; the rest of
+    the loss comes from the plot, too. The speed is live alone; the stage's own figures have its mean.
     """
     from transformers import TrainerCallback
 

@@ -83,7 +83,7 @@ def train_user(
 
 
 def user_loss(model: "PreTrainedModel", rows: Sequence[Encoded]) -> "tuple[Tensor, dict[str, float]]":
-    """Mean −log P over the target tokens of a batch, in nats: every token counts the same, whoever's turn it is in."""
+    """Mean −log P over the target tokens of a batch, in nats: every token counts the same, whosever turn it is in."""
     return _mean_loss(model, pad(rows, model.device))
 
 

@@ -14,6 +14,7 @@ from turnabout import schemas
 from turnabout.exporting.card import card
 from turnabout.exporting.facts import Figure, Window, gather
 from turnabout.flipping import MIRROR
+from turnabout.intents import NO_INTENT, PREFIX
 from turnabout.io import write_frame, write_json
 
 ADDRESS = "postgresql://db.internal/logs"
@@ -45,7 +46,9 @@ def project(tmp_path: Path, messages: Callable[..., pl.DataFrame]) -> Path:
     write_frame(
         pl.DataFrame(samples, schema=schemas.USER_SAMPLES), tmp_path / "data/user_samples.parquet", schemas.USER_SAMPLES
     )
-    write_json({"n_tokens": 24000, "n_target_tokens": 9000}, tmp_path / "metrics/train_user.json")
+    write_json({"detail": "high_level", "n_intents": 40, "n_fallback": 3}, tmp_path / "metrics/intend.json")
+    trained = {"n_tokens": 24000, "n_target_tokens": 9000, "steps": 70}
+    write_json(trained, tmp_path / "metrics/train_user.json")
     figure = {"value": 1.2907, "low": 1.2143, "high": 1.3732, "n": 128}
     unknown = {"value": None, "low": None, "high": None, "n": 0}
     of_user = {"bits": {"trained": {"with_intent": figure, "late": unknown}, "threshold": 0.5}, "n_users": 38}
@@ -76,12 +79,31 @@ def test_a_card_has_front_matter_window_filters_figures_and_no_address(project: 
         "| format of the logs | sql |",
         "| conversations, train split | 2 of 2 people |",
         "| first and last day | 2026-03-01 to 2026-03-02 |",
+        "| intents | what a conversation is about, in one sentence by a model; a general one in 3 of 40",
         "| tokens of one epoch | 24,000, of which 9,000 are the users' own, the only ones learnt |",
+        "| optimiser steps | 70 |",
         "| bits, trained, with intent | 1.291 | 1.214 to 1.373 | 128 |",
         "near_duplicates: 0.8",
     ):
         assert wanted in text
     assert ADDRESS not in text
+
+
+@pytest.mark.parametrize(
+    ("detail", "system", "told"),
+    [
+        ("none", NO_INTENT, "| intents | none: it was never told what a person wanted |"),
+        ("full", f"{PREFIX}trains.", "| intents | all that a person says, in one sentence"),
+    ],
+)
+def test_a_card_tells_what_the_model_was_told_and_is_to_be_told(
+    project: Path, detail: str, system: str, told: str
+) -> None:
+    write_json({"detail": detail, "n_intents": 40, "n_fallback": 0}, project / "metrics/intend.json")
+    text = card("u", gather(project))
+    assert told in text
+    assert f'"content": "{system}"' in text
+    assert ("is the person's intent" in text) == (detail != "none")
 
 
 def test_what_no_stage_has_written_is_said_to_be_missing(project: Path) -> None:

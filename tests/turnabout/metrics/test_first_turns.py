@@ -13,14 +13,15 @@ from turnabout.metrics.first_turns import first_turns
 
 
 def samples(*openers: tuple[str, str]) -> pl.DataFrame:
+    """Conversations of an opening and the person's answer; of a branch the opening is not learnt."""
     rows = [
         {
             "conversation_id": f"c{i}",
             "user_key": f"u{i}",
             "split": "test",
             "intent": f"Intent {i}.",
-            "messages": [{"role": role, "content": text}],
-            "target_indexes": [0],
+            "messages": [{"role": role.removeprefix("branch "), "content": text}, {"role": "user", "content": "go on"}],
+            "target_indexes": [0, 1] if role == "user" else [1],
             "ends": False,
         }
         for i, (role, text) in enumerate(openers)
@@ -45,11 +46,11 @@ def checkpoint(tiny_checkpoint: Path) -> Checkpoint:
     return load(tiny_checkpoint, "float32")
 
 
-def test_only_conversations_that_the_person_opened_count(checkpoint: Checkpoint) -> None:
+def test_only_conversations_that_the_person_opened_count_and_no_branches(checkpoint: Checkpoint) -> None:
     user, actor = Recorded(checkpoint, "user"), Recorded(checkpoint, "assistant")
-    table = samples(("assistant", "welcome"), ("user", "hi"), ("user", "hello"), ("user", "hey"))
+    table = samples(("assistant", "welcome"), ("user", "hi"), ("branch user", "hi"), ("user", "hello"), ("user", "hey"))
     found = first_turns({"trained": user, "prompted": actor}, table, 2, 9, 5)
-    assert (found.users, found.intents) == (["u1", "u2"], ["Intent 1.", "Intent 2."])
+    assert (found.users, found.intents) == (["u1", "u3"], ["Intent 1.", "Intent 3."])
     assert found.texts == {
         "human": ["hi", "hello"],
         "trained": ["written 0", "written 1"],

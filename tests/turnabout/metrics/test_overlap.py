@@ -2,7 +2,7 @@
 
 import pytest
 
-from turnabout.intents import PREFIX
+from turnabout.intents import NO_INTENT, PREFIX
 from turnabout.metrics.overlap import overlap
 
 
@@ -18,6 +18,10 @@ def test_what_every_intent_begins_with_is_not_copied_from_it() -> None:
     text = "assistant language model"  # words of the prefix
     assert overlap([text], [f"{PREFIX}cooking rice."], ["a"], 10, 1).value == 0
     assert overlap([text], ["You are a user of a language model."], ["a"], 10, 1).value == pytest.approx(200 / 3)
+
+
+def test_from_an_intent_that_is_withheld_nothing_is_copied() -> None:
+    assert overlap(["assistant language model"], [NO_INTENT], ["a"], 10, 1).value == 0
 
 
 def test_a_turn_without_content_words_gives_nothing_away() -> None:

@@ -135,6 +135,20 @@ def test_two_user_messages_in_a_row_are_two_turns_and_one_choice(untrained: Chec
     assert scored.decisions.select("turn", "left").rows() == [(1, False)]
 
 
+@pytest.mark.parametrize("cut", [openings, endings])
+def test_what_a_branch_repeats_is_read_and_not_scored(untrained: Checkpoint, cut: Callable[..., list[Excerpt]]) -> None:
+    whole = sample("c", "hi", "hello", "bye", "ok?", "so", "well")
+    excerpts = [
+        excerpt
+        for row in (whole, {**whole, "target_indexes": [4]})
+        for excerpt in cut(frame(row), untrained.chat, 200, *([True] if cut is openings else []))
+    ]
+    scored, branch = (score(untrained, [excerpt], 1) for excerpt in excerpts)
+    assert branch.turns.rows() == scored.turns.rows()[2:]
+    assert branch.decisions.rows() == scored.decisions.rows()[1:]
+    assert branch.decisions.select("turn", "left").rows() == [(3, False), (4, True)]
+
+
 def test_nobody_gives_empty_tables(untrained: Checkpoint) -> None:
     scored = score(untrained, openings(frame(), untrained.chat, 100, True), 2)
     assert scored.turns.is_empty()

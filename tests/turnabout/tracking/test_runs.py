@@ -42,8 +42,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Any:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.setenv("DVC_SITE_CACHE_DIR", str(folder / "site"))
         root = make_project(folder / "project")
-        for name in wanted_stages(stage_graph(root)):
-            reproduce(root, name, ProcessGroups(), lambda _: None)
+        graph = stage_graph(root)
+        for name in [*wanted_stages(graph), "ablate@tenth"]:
+            pipeline = graph.nodes[name]["stage"].pipeline
+            reproduce(root, name, ProcessGroups(), lambda _: None, pipeline=pipeline)
         tracking.prepare_store(root)
         yield root
 
@@ -99,6 +101,16 @@ def test_a_training_stage_has_its_parameters_curve_model_and_table(project: Path
     models = client.search_logged_models([run.info.experiment_id])
     assert ("assistants-drift", run.info.run_id) in [(model.name, model.source_run_id) for model in models]
     assert {file.path for file in client.list_artifacts(run.info.run_id)} == {"metrics", "plots"}
+
+
+def test_a_stage_of_another_pipeline_is_recorded_by_its_name_alone(project: Path, client: Any) -> None:
+    run = recorded(client, project, "ablate@tenth")
+    entry = {"arm.start": "smollm2-135m-instruct", "arm.detail": "high_level", "arm.share": "0.1"}
+    assert run.data.params == {"arm": "tenth", **entry}
+    assert run.data.metrics == {"share": 0.1, "seconds": 2.0}
+    tracking.record_stage("ablations/dvc.yaml:ablate@tenth", project)  # as DVC names it to a stage it runs itself
+    alone = client.search_runs([run.info.experiment_id], order_by=["attributes.start_time DESC"], max_results=1)[0]
+    assert (alone.info.run_name, alone.data.tags["by"], alone.data.params) == ("ablate@tenth", "dvc", run.data.params)
 
 
 def test_a_curve_logged_live_is_completed_and_not_repeated(

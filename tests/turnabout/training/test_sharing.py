@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from turnabout.errors import ModelError, StageFailed
+from turnabout.errors import ConfigError, ModelError, StageFailed
 from turnabout.training import sharing
 
 
@@ -34,6 +34,13 @@ def test_processes_know_each_other_and_the_error_of_one_ends_all(tmp_path: Path)
 
 def test_a_process_that_is_killed_ends_all() -> None:
     with pytest.raises(StageFailed, match=r"one of 2 .* signal SIGKILL; run again: training goes on from its last"):
+        sharing.share(die, [], 2)
+
+
+def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    with pytest.raises(ConfigError, match=r"train_user\.processes: 2 came, but there are 1 GPUs; one each"):
         sharing.share(die, [], 2)
 
 

@@ -23,4 +23,5 @@ def context(inputs: Inputs) -> dict[str, Any]:
         "user": inputs.metrics.get("user", {}),
         "fallback": inputs.intents.filter(pl.col("author") == "fallback").height,
         "n_intents": inputs.intents.height,
+        "withheld": inputs.metrics.get("intend", {}).get("detail") == "none",
     }
