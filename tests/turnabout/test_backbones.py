@@ -40,6 +40,18 @@ def test_embedded_weights_of_another_hash_are_refused(tmp_path: Path, monkeypatc
         pin("wrong")
 
 
+def test_a_package_that_carries_weights_is_never_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TURNABOUT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "weights_with_a_missing_runtime").mkdir()
+    (tmp_path / "weights_with_a_missing_runtime" / "__init__.py").write_text("import no_such_runtime")
+    (tmp_path / "weights_with_a_missing_runtime" / "x.gguf").write_bytes(b"GGUF")
+    pieces = (("weights_with_a_missing_runtime", "x.gguf"),)
+    monkeypatch.setitem(backbones.EMBEDDED, "carried", Embedded(pieces, "0" * 64, "none", "make install"))
+    with pytest.raises(ModelError, match=f"SHA-256 is {hashlib.sha256(b'GGUF').hexdigest()}"):
+        pin("carried")
+
+
 def test_embedded_weights_without_their_package_say_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
