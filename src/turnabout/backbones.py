@@ -172,8 +172,7 @@ def _unpack(name: str) -> Path:
 
 def _folder(module: str) -> Path:
     """Where an installed module lies. It is not imported: some need a runtime that is not installed."""
-    spec = find_spec(module)
-    assert spec is not None and spec.origin is not None, f"{module} is no installed package"
+    spec: Any = find_spec(module)
     return Path(spec.origin).parent
 
 
