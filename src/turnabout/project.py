@@ -1,10 +1,13 @@
-"""The project a command works on: the nearest folder upwards that holds `dvc.yaml` and `params.yaml`."""
+"""The project a command works on, the nearest folder upwards with `dvc.yaml` and `params.yaml`, and its results."""
 
 from pathlib import Path
 
 from turnabout.errors import ConfigError
 
 REPORT = Path("report") / "index.html"
+
+#: The arms of the user model side by side, which the pipeline in `ablations/` writes.
+ARM_TABLE = Path("ablations") / "table.md"
 
 
 def find_root(start: Path) -> Path:

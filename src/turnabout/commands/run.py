@@ -13,6 +13,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from turnabout.project import ARM_TABLE, REPORT
+
 
 def add_arguments(options: argparse.ArgumentParser) -> None:
     """Targets and `--force`."""
@@ -26,7 +28,7 @@ def execute(targets: Sequence[str], force: bool) -> int:
     from turnabout.commands.forget import sweep_if_due
     from turnabout.live import live_stages
     from turnabout.params import load_params
-    from turnabout.project import REPORT, find_root
+    from turnabout.project import find_root
     from turnabout.repro import mend_lock, stage_graph, stale_reasons, wanted_stages
 
     root = find_root(Path.cwd())
@@ -35,7 +37,7 @@ def execute(targets: Sequence[str], force: bool) -> int:
     names = wanted_stages(stage_graph(root), targets)
     if not force and live_stages(root).isdisjoint(names) and not stale_reasons(root, names):
         print(f"Everything is up to date ({len(names)} stages), nothing to do.")
-        _tell_where(root / REPORT, names)
+        _tell_where(root, names)
         sweep_if_due(root)
         return 0
     began = time.time()
@@ -43,7 +45,7 @@ def execute(targets: Sequence[str], force: bool) -> int:
     if status == 0:
         if "evaluate" in names:
             _tell_result(root)
-        _tell_where(root / REPORT, names)
+        _tell_where(root, names)
         sweep_if_due(root, began)
     return status
 
@@ -88,8 +90,13 @@ def _tell_result(root: Path) -> None:
         print(line)
 
 
-def _tell_where(report: Path, names: Sequence[str]) -> None:
-    """Say where the report is, and whether these stages brought it up to date."""
-    older = "" if "report" in names else " (of an earlier run: `turnabout run report` brings it up to date)"
-    print(f"\nreport: {report}{older}" if report.exists() else "\nreport: none yet (`turnabout run report` makes it)")
+def _tell_where(root: Path, names: Sequence[str]) -> None:
+    """Say where the results are, and whether these stages brought the report up to date."""
+    if "compare" in names:
+        print(f"\narms of the user model: {root / ARM_TABLE}")
+    report, older = root / REPORT, " (of an earlier run: `turnabout run report` brings it up to date)"
+    if report.exists():
+        print(f"\nreport: {report}{'' if 'report' in names else older}")
+    else:
+        print("\nreport: none yet (`turnabout run report` makes it)")
     print("`turnabout ui` starts MLflow and Prefect and says where.")

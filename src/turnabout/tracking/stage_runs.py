@@ -96,7 +96,7 @@ def _log_files(root: Path, stage: Stage) -> None:
             tags = {"path": path, "dvc_md5": hashes[path]}
             model_name = path.removeprefix("models/").replace("/", "-")
             mlflow.create_external_model(name=model_name, model_type=stage.name.partition("@")[0], tags=tags)
-        elif path.endswith((".json", ".csv", ".html")):
+        elif path.endswith((".json", ".csv", ".html", ".md")):
             mlflow.log_artifact(str(root / path), artifact_path=os.path.dirname(path))
 
 

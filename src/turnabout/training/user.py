@@ -141,7 +141,8 @@ def _chosen_windows(
     if not used:
         raise DataError(
             f"train_user: none of {samples.height} training conversations has a user turn to learn ({dict(dropped)}); "
-            f"raise train_user.max_length ({max_length}) and flip more conversations (intend.conversations)"
+            f"raise train_user.max_length ({max_length}) and give more conversations (intend.conversations, or "
+            "ablate.conversations)"
         )
     if len(used) < len(found):
         dropped["window beyond max_tokens"] = len(found) - len(used)
