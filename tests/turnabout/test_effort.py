@@ -237,7 +237,9 @@ def test_an_arm_of_the_user_model_pays_for_the_intents_it_learns_and_is_measured
     author = {"generator": "openai", "model": "m", "key": "K", "price": {"input": 0.0, "output": 1.0}}
     section = params.intend.model_validate({**params.intend.model_dump(), "author": author, "tries": 3})
     wanted = params.ablate.model_validate({"conversations": {"train": 96, "validation": 40, "test": 120}})
-    params = params.model_copy(update={"intend": section, "ablate": wanted})
+    full_intent = params.user_arms["instruct"].model_copy(update={"detail": "full"})
+    arms = {**params.user_arms, "full_intent": full_intent}
+    params = params.model_copy(update={"intend": section, "ablate": wanted, "user_arms": arms})
     # price per million tokens of 24; high-level intents of 96 + 160 conversations; of 160; and besides full ones of all
     # 256, each in four times the room
     money = {arm: effort(params, f"ablate@{arm}").money for arm in ("instruct", "no_intent", "full_intent")}
