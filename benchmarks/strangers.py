@@ -27,14 +27,13 @@ from turnabout.serving.opening import open_model
 from turnabout.training.loop import WORK, Settings
 from turnabout.training.user import save_user, train_user
 
-#: First tokens of each test conversation in which people's words are foreseen: its beginning, and all of it but of the
-#: very longest (what the model can read at once).
-LENGTHS = (128, 512, 4096)
+#: First tokens of each test conversation in which people's words are foreseen: its beginning alone, and more of it.
+LENGTHS = (128, 512)
 
 #: Last tokens of each test conversation in which leaving is foreseen.
 ENDING = 256
 
-BATCH = 4
+BATCH = 8
 
 
 def samples(params: Params) -> pl.DataFrame:
