@@ -21,7 +21,7 @@ def importers(*libraries: str) -> set[str]:
 
 @pytest.mark.parametrize("path", FILES, ids=str)
 def test_every_module_imports(path: Path) -> None:
-    importlib.import_module(module_name(path))
+    assert importlib.import_module(module_name(path)).__doc__, "a module says what it is for"
 
 
 def test_the_package_knows_neither_prefect_nor_stages_nor_flows() -> None:

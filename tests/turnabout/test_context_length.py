@@ -33,7 +33,10 @@ def test_a_configuration_without_a_limit_has_none(checkpoint: Checkpoint) -> Non
 
 
 def test_settings_within_the_context_pass(checkpoint: Checkpoint) -> None:
-    check_context(checkpoint, {"simulate.max_prompt_tokens": 1000, "simulate.user_tokens": 24})
+    fitting = {"simulate.max_prompt_tokens": 1000, "simulate.user_tokens": 24}
+    check_context(checkpoint, fitting)
+    with pytest.raises(ConfigError, match="1025 tokens came"):
+        check_context(checkpoint, {**fitting, "simulate.user_tokens": 25})
 
 
 @pytest.mark.parametrize(

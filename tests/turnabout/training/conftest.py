@@ -2,13 +2,43 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
+from transformers import TrainerCallback
 
 from turnabout import backbones, schemas
 from turnabout.backbones import Checkpoint
+from turnabout.training import loop
 from turnabout.training.loop import Settings
+
+
+class Killed(Exception):
+    """A training that ended as if its process had been killed."""
+
+
+class Kill(TrainerCallback):
+    """Kills a training after so many steps."""
+
+    def __init__(self, after: int) -> None:
+        self.after = after
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if state.global_step == self.after:
+            raise Killed
+
+
+@pytest.fixture
+def begun_and_killed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """`begun_and_killed(training, 3)` runs `training(callback)` up to step 3, with a checkpoint every other step."""
+
+    def run(training: Callable[[TrainerCallback], object], after: int) -> None:
+        monkeypatch.setattr(loop, "CHECKPOINT_STEPS", 2)
+        with pytest.raises(Killed):
+            training(Kill(after))
+
+    return run
 
 
 @pytest.fixture

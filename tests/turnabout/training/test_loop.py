@@ -46,22 +46,12 @@ def test_the_same_seed_takes_the_same_path_and_another_seed_another(settings, tm
     assert losses(7) == losses(7) != losses(8)
 
 
-def test_a_killed_training_goes_on_as_if_nothing_had_happened(settings, tmp_path, monkeypatch) -> None:
-    class Killed(Exception):
-        pass
-
-    class Kill(TrainerCallback):
-        def on_step_end(self, args, state, control, **_):
-            if state.global_step == 5:
-                raise Killed
-
-    monkeypatch.setattr(loop, "CHECKPOINT_STEPS", 2)
+def test_a_killed_training_goes_on_as_if_nothing_had_happened(settings, tmp_path, begun_and_killed) -> None:
     settings = settings._replace(epochs=3)
     whole = Line()
     history = train(whole, ROWS, squared_error, settings, tmp_path / "whole")
 
-    with pytest.raises(Killed):
-        train(Line(), ROWS, squared_error, settings, tmp_path / "work", [Kill()])
+    begun_and_killed(lambda kill: train(Line(), ROWS, squared_error, settings, tmp_path / "work", [kill]), after=5)
     assert [path.name for path in (tmp_path / "work").glob("*/*")] == ["checkpoint-4"]
     seen = []
     resumed = Line()

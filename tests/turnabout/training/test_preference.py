@@ -5,13 +5,11 @@ import json
 import polars as pl
 import pytest
 import torch
-from transformers import TrainerCallback
 
 from turnabout import backbones, schemas
 from turnabout.io import read_json
 from turnabout.losses.dpo import DPO
 from turnabout.losses.simpo import SimPO
-from turnabout.training import loop
 from turnabout.training.adapter import new_adapter
 from turnabout.training.loop import train
 from turnabout.training.paired import encode_pairs, pair_logps, pair_objective
@@ -82,16 +80,7 @@ def test_saved_adapter_holds_no_place_of_this_machine_but_its_base(trained, tiny
     assert read_json(tmp_path / "arm" / "base.json") == {"base": tiny_checkpoint.as_posix()}
 
 
-def test_a_killed_training_goes_on_with_the_same_adapter(tiny, settings, pairs, tmp_path, monkeypatch) -> None:
-    class Killed(Exception):
-        pass
-
-    class Kill(TrainerCallback):
-        def on_step_end(self, args, state, control, **_):
-            if state.global_step == 3:
-                raise Killed
-
-    monkeypatch.setattr(loop, "CHECKPOINT_STEPS", 2)
+def test_a_killed_training_goes_on_with_the_same_adapter(tiny, settings, pairs, tmp_path, begun_and_killed) -> None:
     rows = with_reference(tiny.model, encode_pairs(tiny.chat, pairs(*TWO), 100)[0], settings, pair_logps)
 
     def run(work, *callbacks):
@@ -102,8 +91,7 @@ def test_a_killed_training_goes_on_with_the_same_adapter(tiny, settings, pairs, 
         finally:
             adapter.unload()
 
-    with pytest.raises(Killed):
-        run("work", Kill())
+    begun_and_killed(lambda kill: run("work", kill), after=3)
     assert list(tmp_path.glob("work/*/checkpoint-2"))
     torch.testing.assert_close(run("work"), run("whole"), rtol=0, atol=0)
 

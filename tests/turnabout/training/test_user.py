@@ -3,14 +3,13 @@
 import polars as pl
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from turnabout import backbones, schemas
 from turnabout.chat_format import END_OF_CONVERSATION
 from turnabout.errors import DataError, ModelError
 from turnabout.flipping import flip
 from turnabout.logps import pad, token_logps
-from turnabout.training import loop
 from turnabout.training.user import save_user, train_user, user_loss, with_end_token
 from turnabout.training.windows import windows
 
@@ -125,17 +124,8 @@ def test_windows_that_see_each_other_are_refused_before_training(user_samples, t
 
 @pytest.mark.parametrize("lora_rank", [None, 4])
 def test_a_killed_training_goes_on_and_ends_in_the_same_weights(
-    user_samples, tiny_checkpoint, settings, tmp_path, monkeypatch, lora_rank
+    user_samples, tiny_checkpoint, settings, tmp_path, begun_and_killed, lora_rank
 ) -> None:
-    class Killed(Exception):
-        pass
-
-    class Kill(TrainerCallback):
-        def on_step_end(self, args, state, control, **_):
-            if state.global_step == 3:
-                raise Killed
-
-    monkeypatch.setattr(loop, "CHECKPOINT_STEPS", 2)
 
     def weights(work, *callbacks):
         start = backbones.load(tiny_checkpoint, "float32")
@@ -145,8 +135,7 @@ def test_a_killed_training_goes_on_and_ends_in_the_same_weights(
         )
         return trained.history.drop("seconds", "tokens_per_second"), trained.checkpoint.model.state_dict()
 
-    with pytest.raises(Killed):
-        weights("work", Kill())
+    begun_and_killed(lambda kill: weights("work", kill), after=3)
     assert list(tmp_path.glob("work/*/checkpoint-2"))
     (history, again), (whole_history, whole) = weights("work"), weights("whole")
     assert history.equals(whole_history)
