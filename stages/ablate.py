@@ -70,9 +70,8 @@ def main(
         knobs.lora_rank,
     )
     trained.checkpoint.model.to(getattr(torch, loaded.backbone.dtype)).eval()
-    reading = measuring.Reading(
-        loaded.evaluate.max_length, loaded.evaluate.batch_size, loaded.evaluate.resamples, loaded.seed
-    )
+    how = loaded.evaluate
+    reading = measuring.Reading(how.max_length, how.ending_length, how.batch_size, how.resamples, loaded.seed)
     figures = measuring.measure(trained.checkpoint, read, reading)
     write_frame(figures.turns, turns, TURNS)
     write_csv(trained.history.select(CURVE), curve)

@@ -38,7 +38,7 @@ def main(
     people = by_split(read_frame(samples, schemas.USER_SAMPLES), settings.conversations, loaded.seed)
     untrained = open_generator(backbone, dtype, "assistant", settings.batch_size)
     trained = open_generator(user, dtype, "user", settings.batch_size)
-    asked = {"evaluate.max_length": settings.max_length, "evaluate.max_new_tokens": settings.max_new_tokens}
+    asked = {f"evaluate.{knob}": getattr(settings, knob) for knob in ("max_length", "ending_length", "max_new_tokens")}
     for opened in (untrained, trained):
         check_context(opened.checkpoint, asked)
     as_user = LocalGenerator(untrained.checkpoint, "user", settings.batch_size, untrained.store)

@@ -179,16 +179,17 @@ def _evaluate(params: Params, _: str) -> Effort:
     sides of every arm's pairs.
     """
     section, assistants = params.evaluate, len(params.arms) + 1
-    read = (3 * 2 + 2 * 2) * section.conversations
+    read, left = 3 * 2 * section.conversations, 2 * 2 * section.conversations
     written = (2 + assistants) * section.contexts + 2 * 2 * section.items + section.detector
     judged = 3 * assistants * section.contexts
     pairs = [_pairs(params, arm) for arm in params.arms]
     if None in pairs:
         return UNBOUNDED
     ranked = assistants * 2 * sum(number for number in pairs if number is not None)
-    calls = read + written + judged + ranked
+    rest = read + written + judged + ranked
     answers = section.max_new_tokens
-    return Effort(calls, calls * section.max_length + judged * answers, written * answers)
+    tokens = rest * section.max_length + left * section.ending_length + judged * answers
+    return Effort(rest + left, tokens, written * answers)
 
 
 def _pairs(params: Params, arm: str) -> int | None:

@@ -68,23 +68,33 @@ def token_logps(model: "PreTrainedModel", batch: TokenBatch) -> "Tensor":
     wanted = batch.is_target[:, 1:]
     labels = batch.input_ids[:, 1:][wanted]
     head = _unwrapped(model).get_output_embeddings()
-    at_once = max(1, LOGITS_AT_ONCE // _unwrapped(model).config.get_text_config().vocab_size)
-    if len(labels) <= at_once or not _projects_last(_unwrapped(model)):
+    at_once = logits_at_once(_unwrapped(model))
+    if len(labels) <= at_once or not projects_last(_unwrapped(model)):
         chosen = _chosen(_logits(model, batch, lambda hidden: hidden[:, :-1][wanted]), labels)
     else:
-        kept: list[Tensor] = []
-
-        def keep_for_later(hidden: "Tensor") -> "Tensor":
-            kept.append(hidden[:, :-1][wanted])
-            return kept[0][:0]
-
-        _logits(model, batch, keep_for_later)
-        parts = zip(kept[0].split(at_once), labels.split(at_once), strict=True)
+        parts = zip(states_before(model, batch).split(at_once), labels.split(at_once), strict=True)
         projected = [checkpoint(_projected, head, *part, use_reentrant=False) for part in parts]
         chosen = torch.cat(projected)
     logps = chosen.new_zeros(batch.input_ids.shape)
     logps[:, 1:] = logps[:, 1:].masked_scatter(wanted, chosen)
     return logps
+
+
+def states_before(model: "PreTrainedModel", batch: TokenBatch) -> "Tensor":
+    """The hidden states, (N, D), that the vocabulary projection would read in front of the N targets, in order."""
+    kept: list[Tensor] = []
+
+    def keep_for_later(hidden: "Tensor") -> "Tensor":
+        kept.append(hidden[:, :-1][batch.is_target[:, 1:]])
+        return kept[0][:0]
+
+    _logits(model, batch, keep_for_later)
+    return kept[0]
+
+
+def logits_at_once(model: "PreTrainedModel") -> int:
+    """How many rows of logits over the model's vocabulary are held at a time."""
+    return max(1, LOGITS_AT_ONCE // model.config.get_text_config().vocab_size)
 
 
 def _logits(model: "PreTrainedModel", batch: TokenBatch, keep: "Callable[[Tensor], Tensor]") -> "Tensor":
@@ -109,7 +119,7 @@ def _chosen(logits: "Tensor", labels: "Tensor") -> "Tensor":
     return logits.gather(1, labels[:, None]).squeeze(1) - logits.logsumexp(dim=1)
 
 
-def _projects_last(model: "torch.nn.Module") -> bool:
+def projects_last(model: "torch.nn.Module") -> bool:
     """Whether the model's logits are its projection's output as it is; tried once per model, on one token."""
     import torch
 

@@ -272,6 +272,9 @@ class Evaluate(Section):
     conversations: Count
     """Held-out conversations scored for the user model."""
     max_length: Count
+    """First tokens of each in which the user's words are foreseen."""
+    ending_length: Count
+    """Last tokens of each in which leaving is foreseen."""
     contexts: Count
     """Held-out prompts every assistant answers, and held-out people whose first message every model writes."""
     items: Count

@@ -50,7 +50,14 @@ def project(tmp_path: Path, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(tmp_path)
     params = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text())
     params["backbone"]["dtype"] = "float32"
-    params["evaluate"] |= {"contexts": 2, "max_length": 200, "max_new_tokens": 4, "batch_size": 3, "resamples": 20}
+    params["evaluate"] |= {
+        "contexts": 2,
+        "max_length": 200,
+        "ending_length": 200,
+        "max_new_tokens": 4,
+        "batch_size": 3,
+        "resamples": 20,
+    }
     params["evaluate"] |= {"items": 3, "detector": 8}
     params["arms"] = {arm: params["arms"][arm] for arm in ARMS}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))

@@ -177,16 +177,19 @@ def test_assistant_and_reward_read_both_sides_of_every_pair(params: Params) -> N
 
 
 def test_evaluation_counts_every_pass_over_held_out_people(params: Params) -> None:
-    small = changed(params, "evaluate", conversations=10, contexts=3, max_length=100, max_new_tokens=7)
+    small = changed(
+        params, "evaluate", conversations=10, contexts=3, max_length=100, ending_length=300, max_new_tokens=7
+    )
     small = with_arms(small, drift=Drift(max_pairs=2), follow_up=FollowUp(prompts=4, k=2))
     small = changed(small, "evaluate", items=5, detector=4)
-    read = 10 * (3 * 2 + 2 * 2)  # three models with and without intent; leaving of two on validation and on test
+    read = 10 * 3 * 2  # three models with and without intent
+    left = 10 * 2 * 2  # leaving of two models on validation and on test
     written = 2 * 3 + 3 * 3  # two players open three conversations; three assistants answer three contexts
     written += 2 * (5 + 5) + 4  # the players answer the items of both adherences; the detector's people are acted
     judged = 3 * 3 * 3  # three scorers read each answer
     ranked = 3 * 2 * (4 + 10)  # three assistants, two sides, at most 4 pairs of drift and 10 of follow_up
-    calls = read + written + judged + ranked
-    assert effort(small, "evaluate") == Effort(calls, calls * 100 + judged * 7, written * 7)
+    rest = read + written + judged + ranked
+    assert effort(small, "evaluate") == Effort(rest + left, rest * 100 + left * 300 + judged * 7, written * 7)
     assert effort(with_arms(small, drift=Drift(max_pairs=None)), "evaluate") == UNBOUNDED
 
 

@@ -23,9 +23,11 @@ class Figures(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """How much is read of each conversation, how many at once, and the bootstrap behind each interval."""
+    """How much is read of each conversation, from its beginning and of its end, how many at once, and the bootstrap
+    behind each interval."""
 
     max_length: int
+    ending_length: int
     batch_size: int
     resamples: int
     seed: int
@@ -44,7 +46,7 @@ def measure(checkpoint: Checkpoint, samples: dict[str, pl.DataFrame], reading: R
     chosen_on, measured_on = (
         score(
             checkpoint,
-            endings(_known(samples["high_level"], split), checkpoint.chat, reading.max_length),
+            endings(_known(samples["high_level"], split), checkpoint.chat, reading.ending_length),
             reading.batch_size,
         ).decisions
         for split in ("validation", "test")

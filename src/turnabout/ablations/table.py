@@ -38,7 +38,7 @@ def table(arms: Mapping[str, Measured], saved: Mapping[str, Mapping[str, Estimat
     """The comparison in Markdown, a row per arm."""
     columns = (
         "arm | start | trained with intents | conversations | tokens | bits per character, told the intent | "
-        "not told | saved against the first, told | not told | leaving: F1 | of draws"
+        "not told | saved against the first, told | not told | leaving: F1 | of draws | of always leaving"
     )
     lines = [f"| {columns} |", "|" + "---|" * len(columns.split("|"))]
     for name, (arm, metrics, _) in arms.items():
@@ -51,7 +51,7 @@ def table(arms: Mapping[str, Measured], saved: Mapping[str, Mapping[str, Estimat
             f"{training['n_tokens']:,}",
             *(shown(bits[told]) for told in TOLD),
             *("" if name == next(iter(arms)) else shown(saved[name][told].to_dict()) for told in TOLD),
-            *(shown(metrics["termination"][name]) for name in ("f1", "f1_drawn")),
+            *(shown(metrics["termination"][name]) for name in ("f1", "f1_drawn", "f1_always")),
         ]
         lines.append("| " + " | ".join(cells) + " |")
     own = {name: each.metrics["bits_per_character"] for name, each in arms.items()}

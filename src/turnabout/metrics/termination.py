@@ -28,19 +28,23 @@ def termination(decisions: pl.DataFrame, threshold: float | None, resamples: int
     """Precision, recall and F1 on `user_turns.DECISIONS`, with leaving predicted from `threshold` on.
 
     `f1_drawn` needs no threshold: the F1 of the counts to be expected where the model leaves as it would by itself, one
-    draw a place. That is how the paper counts, and what a simulation sees.
+    draw a place. That is how the paper counts, and what a simulation sees. `f1_always` is what leaving everywhere gets:
+    a model whose F1 is no higher knows nothing.
     """
-    names = ("precision", "recall", "f1")
+    names, free = ("precision", "recall", "f1"), ("f1_drawn", "f1_always")
     if not decisions["left"].any():
-        return dict.fromkeys((*names, "f1_drawn"), nothing("nobody left in the test conversations"))
+        return dict.fromkeys((*names, *free), nothing("nobody left in the test conversations"))
     left, users = decisions["left"], decisions["user_key"].to_list()
-    drawn = statistic(_counts(decisions["p_end"], left), _f1, users, resamples, seed)
+    says = (decisions["p_end"], pl.ones(len(left), eager=True))
+    of_all = {
+        name: statistic(_counts(p, left), _f1, users, resamples, seed) for name, p in zip(free, says, strict=True)
+    }
     if threshold is None:
         missing = nothing("nobody left in the validation conversations: no threshold to choose")
-        return {**dict.fromkeys(names, missing), "f1_drawn": drawn}
+        return {**dict.fromkeys(names, missing), **of_all}
     counts = _counts((decisions["p_end"] >= threshold).cast(pl.Float64), left)
     found = {name: statistic(counts, of, users, resamples, seed) for name, of in zip(names, _STATISTICS, strict=True)}
-    return {**found, "f1_drawn": drawn}
+    return {**found, **of_all}
 
 
 def _counts(says: pl.Series, left: pl.Series) -> list[pl.Series]:

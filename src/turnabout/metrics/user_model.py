@@ -31,9 +31,10 @@ class UserFigures(NamedTuple):
 def evaluate(cast: Cast, people: People, settings: Evaluate, seed: int, judge: Judge = WORDS) -> UserFigures:
     """All figures of the cast.
 
-    Prediction is measured on the first `max_length` tokens of each test conversation, leaving on the last ones: a cut
-    conversation does not show how it ended. (Ends are more frequent there than in whole conversations, so precision is
-    higher than it would be over all of them.) Thresholds come from the validation conversations, one per model.
+    Prediction is measured on the first `max_length` tokens of each test conversation, leaving on the last
+    `ending_length`: a cut conversation does not show how it ended. (Ends are more frequent there than in whole
+    conversations, so precision is higher than it would be over all of them.) Thresholds come from the validation
+    conversations, one per model.
     """
     boot = (settings.resamples, seed)
     readers = {**cast.players, **({"untrained": cast.untrained} if cast.untrained else {})}
@@ -83,7 +84,7 @@ def _leaving(model: LocalGenerator, people: People, settings: Evaluate, seed: in
     checkpoint = model.checkpoint
     chosen_on, measured_on = (
         score(
-            checkpoint, endings(part, checkpoint.chat, settings.max_length), settings.batch_size, model.speaks
+            checkpoint, endings(part, checkpoint.chat, settings.ending_length), settings.batch_size, model.speaks
         ).decisions
         for part in (people.validation, people.test)
     )

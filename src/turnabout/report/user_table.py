@@ -26,6 +26,7 @@ METRICS = (
     Metric("intent overlap, %", "lower", "intent_overlap"),
     Metric("dialogue termination, F1 at the best threshold", "higher", "termination", ("f1",)),
     Metric("dialogue termination, F1 of draws", "higher", "termination", ("f1_drawn",)),
+    Metric("dialogue termination, F1 of always leaving", "", "termination", ("f1_always",)),
     Metric("naturalness, %", "like people", "naturalness"),
     Metric("role adherence, %", "higher", "role_adherence"),
     Metric("intent adherence, %", "higher", "intent_adherence"),

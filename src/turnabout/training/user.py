@@ -18,9 +18,10 @@ from turnabout.io import replacing
 from turnabout.logps import TokenBatch, pad, token_logps
 from turnabout.training.adapter import new_adapter
 from turnabout.training.cost import cost
-from turnabout.training.loop import Objective, Settings, summary, train
+from turnabout.training.leaving import fit_end_row
+from turnabout.training.loop import Objective, Settings, autocast, summary, train
 from turnabout.training.packing import Packed, check_packing, pack, packed_batch
-from turnabout.training.windows import windows
+from turnabout.training.windows import windows, within
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -58,7 +59,10 @@ def train_user(
     """
     checkpoint = with_end_token(checkpoint)
     samples = samples.filter(split="train").sort("conversation_id")
-    used, dropped = _chosen_windows(checkpoint.chat, samples, max_length, max_tokens, settings.seed)
+    found, dropped = _drawn_windows(checkpoint.chat, samples, max_length, settings.seed)
+    used = within(found, max_tokens)
+    if len(used) < len(found):
+        dropped["window beyond max_tokens"] = len(found) - len(used)
     rows, objective = _packed(checkpoint, used, max_length, settings.seed) if packing else (used, user_loss)
     settings = settings._replace(start=f"{settings.start} rank {lora_rank}")
     model: Any = checkpoint.model if lora_rank is None else _adapted(checkpoint, lora_rank, settings.seed)
@@ -68,6 +72,8 @@ def train_user(
     )
     if lora_rank is not None:
         checkpoint = checkpoint._replace(model=model.merge_and_unload())
+    with autocast(checkpoint.model, settings.bf16):
+        fit_end_row(checkpoint, found)
     metrics = {
         "n_samples": samples.height,
         "n_windows": len(used),
@@ -106,7 +112,7 @@ def n_targets(rows: Sequence[Encoded | Packed]) -> int:
 def with_end_token(checkpoint: Checkpoint) -> Checkpoint:
     """The checkpoint with the end-of-conversation token in its vocabulary; a model that knows it already is unchanged.
 
-    The token is not special, so that it survives decoding. Its rows begin as copies of the end-of-turn token's.
+    The token is not special, so that it survives decoding. Its rows are copies of the end-of-turn token's.
     """
     if checkpoint.chat.end_of_conversation_id is not None:
         return checkpoint
@@ -131,22 +137,19 @@ def save_user(checkpoint: Checkpoint, folder: Path) -> None:
         checkpoint.tokenizer.save_pretrained(part)
 
 
-def _chosen_windows(
-    chat: ChatFormat, samples: pl.DataFrame, max_length: int, max_tokens: int | None, seed: int
+def _drawn_windows(
+    chat: ChatFormat, samples: pl.DataFrame, max_length: int, seed: int
 ) -> tuple[list[Encoded], Counter[str]]:
-    """The windows to learn from in an order drawn by the seed, and how many parts were left out for each reason."""
+    """All windows there are to learn from, in an order drawn by the seed; how many parts were left out, by reason."""
     found, dropped = windows(chat, samples, max_length)
-    random.Random(seed).shuffle(found)
-    used = _within(found, max_tokens)
-    if not used:
+    if not found:
         raise DataError(
             f"train_user: none of {samples.height} training conversations has a user turn to learn ({dict(dropped)}); "
             f"raise train_user.max_length ({max_length}) and give more conversations (intend.conversations, or "
             "ablate.conversations)"
         )
-    if len(used) < len(found):
-        dropped["window beyond max_tokens"] = len(found) - len(used)
-    return used, dropped
+    random.Random(seed).shuffle(found)
+    return found, dropped
 
 
 def _packed(
@@ -167,15 +170,3 @@ def _counted(model: Any) -> dict[str, int]:
     """The weights that are trained, and all."""
     sizes = [(weight.numel(), weight.requires_grad) for weight in model.parameters()]
     return {"trained": sum(size for size, trains in sizes if trains), "total": sum(size for size, _ in sizes)}
-
-
-def _within(found: Sequence[Encoded], max_tokens: int | None) -> list[Encoded]:
-    """The first windows that together stay within `max_tokens`; at least one."""
-    used: list[Encoded] = []
-    spent = 0
-    for window in found:
-        spent += len(window.input_ids)
-        if used and max_tokens is not None and spent > max_tokens:
-            break
-        used.append(window)
-    return used

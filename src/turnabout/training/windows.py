@@ -78,3 +78,15 @@ def _first(sizes: Sequence[int], start: int, stop: int, room: int) -> int:
         start -= 1
         left -= sizes[start]
     return start
+
+
+def within(found: Sequence[Encoded], max_tokens: int | None) -> list[Encoded]:
+    """The first windows that together stay within `max_tokens`; at least one, where there is one."""
+    used: list[Encoded] = []
+    spent = 0
+    for window in found:
+        spent += len(window.input_ids)
+        if used and max_tokens is not None and spent > max_tokens:
+            break
+        used.append(window)
+    return used

@@ -33,7 +33,7 @@ def measured(frame: pl.DataFrame, start: str = "a-model", **bits: float) -> Meas
     estimates = {told: {"value": value, "low": value - 0.1, "high": value + 0.1} for told, value in bits.items()}
     metrics = {
         "bits_per_character": estimates,
-        "termination": {key: {"value": None, "low": None, "high": None} for key in ("f1", "f1_drawn")},
+        "termination": {key: {"value": None, "low": None, "high": None} for key in ("f1", "f1_drawn", "f1_always")},
         "training": {"n_samples": 96, "n_tokens": 81234},
     }
     return Measured(UserArm(start=start, detail="high_level", share=1.0), metrics, frame)
@@ -63,9 +63,9 @@ def test_the_table_has_a_row_per_arm_and_tells_what_full_intents_do_apart() -> N
     }
     lines = table(arms, compare(arms, resamples=500, seed=1)).splitlines()
     assert lines[2] == (
-        "| `one` | a-model | high_level | 96 | 81,234 | 1.200 [1.100, 1.300] | 1.300 [1.200, 1.400] |  |  | – | – |"
+        "| `one` | a-model | high_level | 96 | 81,234 | 1.200 [1.100, 1.300] | 1.300 [1.200, 1.400] |  |  | – | – | – |"
     )
-    assert "| 1.100 [1.000, 1.200] | 1.250 [1.150, 1.350] | 0.300 [0.100, 0.500] | – | – | – |" in lines[3]
+    assert "| 1.100 [1.000, 1.200] | 1.250 [1.150, 1.350] | 0.300 [0.100, 0.500] | – | – | – | – |" in lines[3]
     assert lines[-1] == "Told full intents, as in its training: `two`: 1.000 [0.900, 1.100] bits per character."
 
 

@@ -13,7 +13,7 @@ from turnabout.metrics.user_turns import openings, score
 from turnabout.training.user import with_end_token
 
 #: Room for both conversations behind the intent below (10 + 12 tokens), but not behind a longer system message.
-READING = Reading(max_length=90, batch_size=4, resamples=20, seed=1)
+READING = Reading(max_length=90, ending_length=90, batch_size=4, resamples=20, seed=1)
 
 
 def samples(intent: str) -> pl.DataFrame:

@@ -46,6 +46,10 @@ def test_leaving_by_draws_is_the_f1_of_the_counts_to_be_expected() -> None:
     assert termination(sure, 0.5, 100, 1)["f1_drawn"] == termination(sure, 0.5, 100, 1)["f1"]
 
 
+def test_leaving_always_has_the_f1_of_a_classifier_that_says_yes() -> None:
+    assert termination(MIXED, 0.5, 100, 1)["f1_always"].value == pytest.approx(f1_score(MIXED["left"], [True] * 5))
+
+
 def test_a_model_that_never_leaves_has_no_precision_and_no_recall() -> None:
     found = termination(MIXED, 0.95, 100, 1)
     assert found["precision"].value is None
