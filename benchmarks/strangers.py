@@ -1,14 +1,17 @@
 """The user model that half an hour on a CPU gives, on everybody in the log whom nobody in training has spoken to.
 
-After `make demo`, whose tables it reads. Trained on the training conversations as far as `--tokens` go, and measured on
-every conversation of the test split: bits per character of what people wrote (words and end of turn), and leaving.
+After `make demo`, whose tables it reads. The embedded log is people talking to people, so what both speakers say is
+learnt and foreseen, as far as `--tokens` go. Measured on every conversation of the test split: bits per character of
+the first 128 tokens that are said (words and end of turn), and, on some of them, leaving.
 """
 
 import argparse
 import json
+import math
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -16,22 +19,25 @@ from stages._command import ENVIRONMENT
 from stages._models import open_author
 from turnabout import schemas
 from turnabout.backbones import Checkpoint
+from turnabout.chat_format import Encoded
 from turnabout.flipping import flip
 from turnabout.intending.writing import intents
+from turnabout.intents import NO_INTENT
 from turnabout.io import read_frame
-from turnabout.metrics.perplexity import bits_per_character
+from turnabout.logps import pad, token_logps
+from turnabout.metrics.estimate import ratio
 from turnabout.metrics.termination import best_threshold, termination
-from turnabout.metrics.user_turns import endings, openings, score
+from turnabout.metrics.user_turns import endings, score
 from turnabout.params import Params, load_params
 from turnabout.serving.opening import open_model
 from turnabout.training.loop import WORK, Settings
 from turnabout.training.user import save_user, train_user
 
-#: First tokens of each test conversation in which people's words are foreseen: its beginning alone, and more of it.
-LENGTHS = (128, 512)
+#: First tokens of each test conversation that are foreseen, headers and intent not counted.
+LENGTH = 128
 
-#: Last tokens of each test conversation in which leaving is foreseen.
-ENDING = 256
+#: Last tokens of each conversation in which leaving is foreseen, and of how many conversations.
+ENDING, LEAVING = 512, {"validation": 100, "test": 200}
 
 BATCH = 8
 
@@ -57,44 +63,89 @@ def train(options: argparse.Namespace, params: Params, learnt: pl.DataFrame) -> 
         start=options.start,
         warmup=0.05,
     )
+    both = learnt.with_columns(target_indexes=pl.int_ranges(pl.col("messages").list.len()))
     began, spent = time.monotonic(), time.process_time()
     start = open_model(options.start, "float32")
-    trained = train_user(start, learnt, options.max_length, options.tokens, settings, WORK / "strangers")
+    work = WORK / "strangers"
+    trained = train_user(start, both, options.max_length, options.tokens, settings, work)
     minutes, cpu = (time.monotonic() - began) / 60, (time.process_time() - spent) / 60
-    print(
-        f"trained on {trained.metrics['n_tokens']:,} tokens in {minutes:.1f} min ({cpu:.1f} min of processor time)",
-        flush=True,
-    )
+    told = trained.metrics
+    print(f"trained on {told['n_tokens']:,} tokens in {minutes:.1f} min ({cpu:.1f} min of processor time)", flush=True)
     return trained.checkpoint
 
 
 def foreseen(name: str, checkpoint: Checkpoint, test: pl.DataFrame, params: Params) -> None:
-    """Print bits per character within each of `LENGTHS`, told the intent; the shorter is a part of the longer."""
-    read = openings(test, checkpoint.chat, max(LENGTHS), with_intent=True)
-    turns = score(checkpoint, read, BATCH).turns
-    for length in LENGTHS:
-        within = openings(test, checkpoint.chat, length, with_intent=True)
-        last = {e.conversation_id: sum(m["role"] == "user" for m in e.messages) for e in within}
-        kept = turns.filter(pl.col("turn") <= pl.col("conversation_id").replace_strict(last, return_dtype=pl.Int64))
-        bits = bits_per_character(kept, params.evaluate.resamples, params.seed)
-        print(
-            f"{name}, first {length} tokens: {bits.value:.3f} [{bits.low:.3f}, {bits.high:.3f}] bits per character "
-            f"of {bits.n:,} user messages in {test.height} conversations",
-            flush=True,
+    """Print bits per character of what both speakers say, told the intent and told nothing."""
+    for told in ("told the intent", "told nothing"):
+        rows, sizes = [], []
+        for talk in test.iter_rows(named=True):
+            system = talk["intent"] if told == "told the intent" else NO_INTENT
+            row, size = _beginning(checkpoint, [{"role": "system", "content": system}, *talk["messages"]])
+            rows.append(row)
+            sizes.append(size)
+        _show(f"{name}, {told}", checkpoint, rows, sizes, test, params)
+
+
+def _beginning(checkpoint: Checkpoint, messages: list[Any]) -> tuple[Encoded, int]:
+    """A conversation up to the last token that is foreseen, and the characters up to there; an end of turn is one."""
+    chat = checkpoint.chat
+    row = chat.encode(messages, range(1, len(messages)))
+    said = [i for i, is_target in enumerate(row.is_target) if is_target][:LENGTH]
+    kept = Encoded(row.input_ids[: said[-1] + 1], row.is_target[: said[-1] + 1])
+    left, characters = len(said), 0
+    texts = [m["content"] for m in messages[1:]]
+    for text, ids in zip(texts, chat.completions(texts), strict=True):
+        if len(ids) > left:
+            return kept, characters + len(checkpoint.tokenizer.decode(ids[:left]))
+        left -= len(ids)
+        characters += len(text) + 1
+    return kept, characters
+
+
+def foreseen_as_lines(name: str, checkpoint: Checkpoint, test: pl.DataFrame, params: Params) -> None:
+    """Print bits per character of the same beginnings as plain text, one message a line: no template to be learnt."""
+    rows, sizes = [], []
+    tokenizer = checkpoint.tokenizer
+    first = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
+    for messages in test["messages"]:
+        text = "\n".join(m["content"] for m in messages)
+        read = tokenizer(
+            text, add_special_tokens=False, truncation=True, max_length=LENGTH, return_offsets_mapping=True
         )
+        rows.append(Encoded([*first, *read.input_ids], [False] * len(first) + [True] * len(read.input_ids)))
+        sizes.append(read.offset_mapping[-1][1] - (0 if first else read.offset_mapping[0][1]))
+    _show(f"{name}, as plain lines", checkpoint, rows, sizes, test, params)
+
+
+def _show(
+    name: str, checkpoint: Checkpoint, rows: list[Encoded], sizes: list[int], test: pl.DataFrame, params: Params
+) -> None:
+    import torch
+
+    bits = []
+    with torch.inference_mode():
+        for start in range(0, len(rows), BATCH):
+            logps = token_logps(checkpoint.model, pad(rows[start : start + BATCH]))
+            bits += (-logps.sum(dim=1) / math.log(2)).tolist()
+    found = ratio(bits, sizes, test["user_key"].to_list(), params.evaluate.resamples, params.seed)
+    print(
+        f"{name}: {found.value:.3f} [{found.low:.3f}, {found.high:.3f}] bits per character "
+        f"of {sum(sizes):,} in {test.height} conversations",
+        flush=True,
+    )
 
 
 def leaving(name: str, checkpoint: Checkpoint, speaks: str, held_out: pl.DataFrame, params: Params) -> None:
-    """Print F1 of leaving over the last tokens of each conversation, by draws and at the best threshold."""
-    of = {
-        split: score(
-            checkpoint, endings(held_out.filter(split=split), checkpoint.chat, ENDING), BATCH, speaks
-        ).decisions
-        for split in ("validation", "test")
-    }
+    """Print F1 of leaving over the last tokens of conversations, by draws and at the best threshold."""
+    of = {}
+    for split, n in LEAVING.items():
+        some = held_out.filter(split=split)
+        some = some.sample(min(n, some.height), seed=params.seed)
+        of[split] = score(checkpoint, endings(some, checkpoint.chat, ENDING), BATCH, speaks).decisions
     found = termination(of["test"], best_threshold(of["validation"]), params.evaluate.resamples, params.seed)
     shown = {key: f"{e.value:.3f} [{e.low:.3f}, {e.high:.3f}]" for key, e in found.items() if e.low is not None}
-    print(f"{name}, leaving at {of['test'].height:,} places: {json.dumps(shown)}", flush=True)
+    always = 2 * of["test"]["left"].sum() / (of["test"]["left"].sum() + of["test"].height)
+    print(f"{name}, leaving at {of['test'].height:,} places (always: {always:.3f}): {json.dumps(shown)}", flush=True)
 
 
 def main() -> None:
@@ -105,8 +156,8 @@ def main() -> None:
     cli.add_argument("--start", default="smollm2-135m-instruct", help="an embedded name, a Hub id or a folder")
     cli.add_argument("--tokens", type=int, default=340_000, help="tokens read in training")
     cli.add_argument("--max-length", type=int, default=512)
-    cli.add_argument("--batch-size", type=int, default=2, help="rows of max-length a step")
-    cli.add_argument("--learning-rate", type=float, default=1.5e-4)
+    cli.add_argument("--batch-size", type=int, default=1, help="rows of max-length a step")
+    cli.add_argument("--learning-rate", type=float, default=1e-4)
     cli.add_argument("--out", type=Path, help="folder for the trained model")
     options = cli.parse_args()
     params = load_params(Path("params.yaml"))
@@ -119,7 +170,9 @@ def main() -> None:
     foreseen("trained", trained, test, params)
     leaving("trained", trained, "user", held_out, params)
     del trained
-    foreseen("untrained", open_model(options.start), test, params)
+    untrained = open_model(options.start)
+    foreseen("untrained", untrained, test, params)
+    foreseen_as_lines("untrained", untrained, test, params)
     leaving("prompted", open_model(str(Path("models/backbone"))), "assistant", held_out, params)
 
 
