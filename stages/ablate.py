@@ -63,7 +63,7 @@ def main(
         learnt,
         knobs.max_length,
         None,
-        settings_of(knobs, loaded.seed, loaded.backbone.dtype, entry.start),
+        settings_of(knobs, loaded.seed, loaded.backbone.dtype, entry.start)._replace(learning_rate=entry.learning_rate),
         WORK / f"ablate-{arm}",
         [live_curve()],
         knobs.packing,

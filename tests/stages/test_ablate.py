@@ -34,7 +34,10 @@ def train(
     params["ablate"] = {"conversations": {"train": 10, "validation": 2, "test": 3}}
     params["intend"] |= {"max_prompt_tokens": 16, "max_new_tokens": 4, "tries": 1, "max_fallback": 1.0}
     start = {"start": str(tiny_checkpoint), "detail": "none"}
-    params["user_arms"] = {"whole": {**start, "share": 1.0}, "fifth": {**start, "share": 0.2}}
+    params["user_arms"] = {
+        "whole": {**start, "share": 1.0, "learning_rate": 2e-3},
+        "fifth": {**start, "share": 0.2, "learning_rate": 1e-3},
+    }
     Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     splits = ["train"] * 10 + ["validation"] * 2 + ["test"] * 3
     talks = [messages(f"c{i:02}", "hi there", "yes?", f"number {i}", "bye", user=f"u{i}") for i in range(len(splits))]
@@ -54,6 +57,7 @@ def test_arms_learn_from_their_share_and_are_measured_on_the_same_people(train: 
         train(arm)
     figures = {arm: read_json(Path("figures", f"{arm}.json")) for arm in ARMS}
     assert [figures[arm]["training"]["n_samples"] for arm in ARMS] == [10, 2]
+    assert pl.read_csv(Path("plots", "whole.csv"))["learning_rate"].max() == 2e-3  # its own, not train_user's
     read = [read_frame(Path("turns", f"{arm}.parquet"), TURNS) for arm in ARMS]
     keys = ["conversation_id", "turn", "told", "person", "characters"]
     assert read[0].select(keys).equals(read[1].select(keys))

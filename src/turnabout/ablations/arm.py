@@ -35,3 +35,5 @@ class UserArm(Section):
     """How much the intents it is trained with tell, as in section `intend`."""
     share: float = Field(gt=0, le=1)
     """Share of the training conversations it is given; a smaller share is a part of every larger one."""
+    learning_rate: float = Field(gt=0)
+    """Of its own, because the best one is the start's: models differ by more than their training does."""

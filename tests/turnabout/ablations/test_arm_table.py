@@ -36,7 +36,7 @@ def measured(frame: pl.DataFrame, start: str = "a-model", **bits: float) -> Meas
         "termination": {key: {"value": None, "low": None, "high": None} for key in ("f1", "f1_drawn", "f1_always")},
         "training": {"n_samples": 96, "n_tokens": 81234},
     }
-    return Measured(UserArm(start=start, detail="high_level", share=1.0), metrics, frame)
+    return Measured(UserArm(start=start, detail="high_level", share=1.0, learning_rate=1e-4), metrics, frame)
 
 
 def test_an_arm_is_compared_with_the_first_on_the_messages_both_have_read() -> None:

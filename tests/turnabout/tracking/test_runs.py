@@ -106,6 +106,7 @@ def test_a_training_stage_has_its_parameters_curve_model_and_table(project: Path
 def test_a_stage_of_another_pipeline_is_recorded_by_its_name_alone(project: Path, client: Any) -> None:
     run = recorded(client, project, "ablate@tenth")
     entry = {"arm.start": "smollm2-135m-instruct", "arm.detail": "high_level", "arm.share": "0.1"}
+    entry["arm.learning_rate"] = "0.0001"
     assert run.data.params == {"arm": "tenth", **entry}
     assert run.data.metrics == {"share": 0.1, "seconds": 2.0}
     tracking.record_stage("ablations/dvc.yaml:ablate@tenth", project)  # as DVC names it to a stage it runs itself
