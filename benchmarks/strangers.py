@@ -144,8 +144,7 @@ def leaving(name: str, checkpoint: Checkpoint, speaks: str, held_out: pl.DataFra
         of[split] = score(checkpoint, endings(some, checkpoint.chat, ENDING), BATCH, speaks).decisions
     found = termination(of["test"], best_threshold(of["validation"]), params.evaluate.resamples, params.seed)
     shown = {key: f"{e.value:.3f} [{e.low:.3f}, {e.high:.3f}]" for key, e in found.items() if e.low is not None}
-    always = 2 * of["test"]["left"].sum() / (of["test"]["left"].sum() + of["test"].height)
-    print(f"{name}, leaving at {of['test'].height:,} places (always: {always:.3f}): {json.dumps(shown)}", flush=True)
+    print(f"{name}, leaving at {of['test'].height:,} places: {json.dumps(shown)}", flush=True)
 
 
 def main() -> None:
