@@ -6,7 +6,6 @@ the first 128 tokens that are said (words and end of turn), and, on some of them
 """
 
 import argparse
-import json
 import math
 import os
 import time
@@ -17,6 +16,7 @@ import polars as pl
 
 from stages._command import ENVIRONMENT
 from stages._models import open_author
+from stages._training import settings_of
 from turnabout import schemas
 from turnabout.backbones import Checkpoint
 from turnabout.chat_format import Encoded
@@ -26,11 +26,10 @@ from turnabout.intents import NO_INTENT
 from turnabout.io import read_frame
 from turnabout.logps import pad, token_logps
 from turnabout.metrics.estimate import ratio
-from turnabout.metrics.termination import best_threshold, termination
-from turnabout.metrics.user_turns import endings, score
+from turnabout.metrics.leaving import leaving
 from turnabout.params import Params, load_params
 from turnabout.serving.opening import open_model
-from turnabout.training.loop import WORK, Settings
+from turnabout.training.loop import WORK
 from turnabout.training.user import save_user, train_user
 
 #: First tokens of each test conversation that are foreseen, headers and intent not counted.
@@ -54,15 +53,8 @@ def samples(params: Params) -> pl.DataFrame:
 
 def train(options: argparse.Namespace, params: Params, learnt: pl.DataFrame) -> Checkpoint:
     """The start, trained; prints how long that took."""
-    settings = Settings(
-        learning_rate=options.learning_rate,
-        epochs=1,
-        batch_size=options.batch_size,
-        seed=params.seed,
-        bf16=True,
-        start=options.start,
-        warmup=0.05,
-    )
+    asked = {"learning_rate": options.learning_rate, "batch_size": options.batch_size, "epochs": 1}
+    settings = settings_of(params.train_user.model_copy(update=asked), params.seed, "bfloat16", options.start)
     both = learnt.with_columns(target_indexes=pl.int_ranges(pl.col("messages").list.len()))
     began, spent = time.monotonic(), time.process_time()
     start = open_model(options.start, "float32")
@@ -135,16 +127,12 @@ def _show(
     )
 
 
-def leaving(name: str, checkpoint: Checkpoint, speaks: str, held_out: pl.DataFrame, params: Params) -> None:
+def left(name: str, checkpoint: Checkpoint, speaks: Any, held_out: pl.DataFrame, params: Params) -> None:
     """Print F1 of leaving over the last tokens of conversations, by draws and at the best threshold."""
-    of = {}
-    for split, n in LEAVING.items():
-        some = held_out.filter(split=split)
-        some = some.sample(min(n, some.height), seed=params.seed)
-        of[split] = score(checkpoint, endings(some, checkpoint.chat, ENDING), BATCH, speaks).decisions
-    found = termination(of["test"], best_threshold(of["validation"]), params.evaluate.resamples, params.seed)
-    shown = {key: f"{e.value:.3f} [{e.low:.3f}, {e.high:.3f}]" for key, e in found.items() if e.low is not None}
-    print(f"{name}, leaving at {of['test'].height:,} places: {json.dumps(shown)}", flush=True)
+    some = [held_out.filter(split=split).sample(n, seed=params.seed) for split, n in LEAVING.items()]
+    found = leaving(checkpoint, *some, ENDING, BATCH, (params.evaluate.resamples, params.seed), speaks).figures
+    for key, e in found.items():
+        print(f"{name}, leaving, {key}: {e.value:.3f} [{e.low:.3f}, {e.high:.3f}] at {e.n:,} places", flush=True)
 
 
 def main() -> None:
@@ -167,12 +155,12 @@ def main() -> None:
         save_user(trained, options.out)
     trained.model.to(torch.bfloat16).eval()
     foreseen("trained", trained, test, params)
-    leaving("trained", trained, "user", held_out, params)
+    left("trained", trained, "user", held_out, params)
     del trained
     untrained = open_model(options.start)
     foreseen("untrained", untrained, test, params)
     foreseen_as_lines("untrained", untrained, test, params)
-    leaving("prompted", open_model(str(Path("models/backbone"))), "assistant", held_out, params)
+    left("prompted", open_model(str(Path("models/backbone"))), "assistant", held_out, params)
 
 
 if __name__ == "__main__":

@@ -10,9 +10,9 @@ import polars as pl
 
 from turnabout.ablations.arm import TURNS
 from turnabout.backbones import Checkpoint
+from turnabout.metrics.leaving import leaving
 from turnabout.metrics.perplexity import bits_per_character, perplexity
-from turnabout.metrics.termination import best_threshold, termination
-from turnabout.metrics.user_turns import endings, openings, score
+from turnabout.metrics.user_turns import openings, score
 
 
 class Figures(NamedTuple):
@@ -43,19 +43,12 @@ def measure(checkpoint: Checkpoint, samples: dict[str, pl.DataFrame], reading: R
     boot = (reading.resamples, reading.seed)
     told_or_not = {**samples, "none": samples["high_level"]}
     read = {told: _read(checkpoint, told, frame, reading) for told, frame in told_or_not.items()}
-    chosen_on, measured_on = (
-        score(
-            checkpoint,
-            endings(_known(samples["high_level"], split), checkpoint.chat, reading.ending_length),
-            reading.batch_size,
-        ).decisions
-        for split in ("validation", "test")
-    )
-    leaving = termination(measured_on, best_threshold(chosen_on), *boot)
+    validation, test = (_known(samples["high_level"], split) for split in ("validation", "test"))
+    left = leaving(checkpoint, validation, test, reading.ending_length, reading.batch_size, boot).figures
     metrics = {
         "bits_per_character": {told: bits_per_character(turns, *boot).to_dict() for told, turns in read.items()},
         "perplexity": {told: perplexity(turns, *boot).to_dict() for told, turns in read.items()},
-        "termination": {name: estimate.to_dict() for name, estimate in leaving.items()},
+        "termination": {name: estimate.to_dict() for name, estimate in left.items()},
         "n_conversations": samples["high_level"].filter(split="test").height,
     }
     # Numbered whether or not anything of them was read, so that a person has one number in every arm.

@@ -11,9 +11,9 @@ import polars as pl
 from turnabout.generation.local import LocalGenerator
 from turnabout.metrics.acting import Cast, People, adherence, first_messages
 from turnabout.metrics.intent_adherence import WORDS, Judge
+from turnabout.metrics.leaving import leaving
 from turnabout.metrics.perplexity import bits_per_character, bits_saved, by_turn, perplexity
-from turnabout.metrics.termination import best_threshold, termination
-from turnabout.metrics.user_turns import endings, openings, score
+from turnabout.metrics.user_turns import openings, score
 from turnabout.params import Evaluate
 
 INTENTS = {"with_intent": True, "without_intent": False}
@@ -81,16 +81,9 @@ def _each(turns: Turns, measure: Any, boot: tuple[int, int]) -> dict[str, Any]:
 
 def _leaving(model: LocalGenerator, people: People, settings: Evaluate, seed: int) -> dict[str, Any]:
     """Precision, recall, F1 and the threshold they were measured at."""
-    checkpoint = model.checkpoint
-    chosen_on, measured_on = (
-        score(
-            checkpoint, endings(part, checkpoint.chat, settings.ending_length), settings.batch_size, model.speaks
-        ).decisions
-        for part in (people.validation, people.test)
-    )
-    threshold = best_threshold(chosen_on)
-    found = termination(measured_on, threshold, settings.resamples, seed)
-    return {**{name: estimate.to_dict() for name, estimate in found.items()}, "threshold": threshold}
+    sizes, boot = (settings.ending_length, settings.batch_size), (settings.resamples, seed)
+    found = leaving(model.checkpoint, people.validation, people.test, *sizes, boot, model.speaks)
+    return {**{name: each.to_dict() for name, each in found.figures.items()}, "threshold": found.threshold}
 
 
 def _by_turn(turns: Turns, boot: tuple[int, int]) -> pl.DataFrame:
