@@ -27,7 +27,7 @@ def tiny_params(model: Path) -> dict[str, Any]:
     params["split"] = {"validation": 0.25, "test": 0.25, "test_from": None}
     params["intend"].update(conversations={"train": None, "validation": None, "test": None}, max_new_tokens=8)
     params["intend"]["max_fallback"] = 1.0  # a random model never ends a sentence
-    params["train_user"].update(max_length=400, ending_length=400, max_tokens=4000, learning_rate=1e-3)
+    params["train_user"].update(max_length=400, max_tokens=4000, learning_rate=1e-3)
     params["augment"].update(max_replies=4, max_new_tokens=6)
     params["construct"].update(max_prompt_tokens=200, max_new_tokens=8)
     params["train_assistant"].update(max_length=300, gate_steps=150, gate_learning_rate=1e-2)
