@@ -38,9 +38,10 @@ def main(
     people = by_split(read_frame(samples, schemas.USER_SAMPLES), settings.conversations, loaded.seed)
     untrained = open_generator(backbone, dtype, "assistant", settings.batch_size)
     trained = open_generator(user, dtype, "user", settings.batch_size)
-    asked = {f"evaluate.{knob}": getattr(settings, knob) for knob in ("max_length", "ending_length", "max_new_tokens")}
+    asked = {"evaluate.max_length": settings.max_length, "evaluate.max_new_tokens": settings.max_new_tokens}
     for opened in (untrained, trained):
         check_context(opened.checkpoint, asked)
+        check_context(opened.checkpoint, {"evaluate.ending_length": settings.ending_length})
     as_user = LocalGenerator(untrained.checkpoint, "user", settings.batch_size, untrained.store)
     cast = Cast({"trained": trained, "prompted": untrained}, untrained, as_user)
     users = user_model.evaluate(cast, people, settings, loaded.seed)

@@ -21,7 +21,7 @@ from turnabout.serving.opening import open_model
 STANDARD = Evaluate(
     conversations=200,
     max_length=512,
-    ending_length=1024,
+    ending_length=512,
     contexts=200,
     items=52,
     detector=200,
@@ -44,8 +44,9 @@ def measured(model: str, samples: Path, n: int | None, assistant: str | None, ju
     settings, seed, dtype = _settings(n)
     people = by_split(read_frame(samples, schemas.USER_SAMPLES), settings.conversations, seed)
     player = _open(model, dtype, settings.batch_size)
-    asked = {f"evaluate.{knob}": getattr(settings, knob) for knob in ("max_length", "ending_length", "max_new_tokens")}
+    asked = {"evaluate.max_length": settings.max_length, "evaluate.max_new_tokens": settings.max_new_tokens}
     check_context(player.checkpoint, asked)
+    check_context(player.checkpoint, {"evaluate.ending_length": settings.ending_length})
     acting = assistant or (BACKBONE if Path(BACKBONE).is_dir() else EMBEDDED)
     actor = player if acting == model else _open(acting, dtype, settings.batch_size)
     if actor.speaks == "user":

@@ -14,7 +14,7 @@ USER: dict[str, Any] = {
 
 def test_a_row_per_metric_with_people_where_they_have_a_value() -> None:
     found = {row.metric.name: row for row in rows(USER, ["trained"])}
-    assert len(found) == len(METRICS) == 11
+    assert len(found) == len(METRICS) == 12
     assert found["perplexity, told the intent"].figures["trained"][:4] == (20.0, 18.0, 23.0, 7)
     assert found["perplexity, told the intent"].human is None
     assert found["first-turn diversity, %"].human == Figure(94.0, None, None, 3)
