@@ -18,6 +18,7 @@ from stages._command import ENVIRONMENT
 from stages._models import open_author
 from stages._training import settings_of
 from turnabout import schemas
+from turnabout.ablations.table import shown
 from turnabout.backbones import Checkpoint
 from turnabout.chat_format import Encoded
 from turnabout.flipping import flip
@@ -129,10 +130,14 @@ def _show(
 
 def left(name: str, checkpoint: Checkpoint, speaks: Any, held_out: pl.DataFrame, params: Params) -> None:
     """Print F1 of leaving over the last tokens of conversations, by draws and at the best threshold."""
-    some = [held_out.filter(split=split).sample(n, seed=params.seed) for split, n in LEAVING.items()]
+    some = [held_out.filter(split=split).pipe(_some, n, params.seed) for split, n in LEAVING.items()]
     found = leaving(checkpoint, *some, ENDING, BATCH, (params.evaluate.resamples, params.seed), speaks).figures
     for key, e in found.items():
-        print(f"{name}, leaving, {key}: {e.value:.3f} [{e.low:.3f}, {e.high:.3f}] at {e.n:,} places", flush=True)
+        print(f"{name}, leaving, {key}: {shown(e.to_dict())} at {e.n:,} places", flush=True)
+
+
+def _some(talks: pl.DataFrame, n: int, seed: int) -> pl.DataFrame:
+    return talks.sample(min(n, talks.height), seed=seed)
 
 
 def main() -> None:

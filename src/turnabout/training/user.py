@@ -112,7 +112,7 @@ def n_targets(rows: Sequence[Encoded | Packed]) -> int:
 def with_end_token(checkpoint: Checkpoint) -> Checkpoint:
     """The checkpoint with the end-of-conversation token in its vocabulary; a model that knows it already is unchanged.
 
-    The token is not special, so that it survives decoding. Its rows are copies of the end-of-turn token's.
+    The token is not special, so that it survives decoding. Its rows begin as copies of the end-of-turn token's.
     """
     if checkpoint.chat.end_of_conversation_id is not None:
         return checkpoint

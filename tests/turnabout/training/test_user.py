@@ -126,7 +126,6 @@ def test_windows_that_see_each_other_are_refused_before_training(user_samples, t
 def test_a_killed_training_goes_on_and_ends_in_the_same_weights(
     user_samples, tiny_checkpoint, settings, tmp_path, begun_and_killed, lora_rank
 ) -> None:
-
     def weights(work, *callbacks):
         start = backbones.load(tiny_checkpoint, "float32")
         place = tmp_path / work
