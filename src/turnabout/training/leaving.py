@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from turnabout.backbones import Checkpoint
 from turnabout.chat_format import Encoded
 from turnabout.logps import logits_at_once, pad, projects_last, states_before
+from turnabout.training.packing import n_targets
 from turnabout.training.windows import within
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def fit_end_row(checkpoint: Checkpoint, windows: Sequence[Encoded]) -> None:
     for kind, tokens in ((ending, ENDING_TOKENS), (others, OTHER_TOKENS)):
         part = within(kind, tokens)
         read += part
-        weights += [_n_targets(kind) / _n_targets(part)] * _n_targets(part) if part else []
+        weights += [n_targets(kind) / n_targets(part)] * n_targets(part) if part else []
     layer: Any = checkpoint.model.get_output_embeddings()
     scale = layer.weight.detach().float().norm(dim=1).square().mean().item()
     begun = layer.weight[token].detach().float().cpu().numpy().copy()
@@ -79,10 +80,6 @@ def end_row(places: Places, begun: NDArray[np.float32], scale: float) -> NDArray
         return nats.sum() + penalty / 2 * moved @ moved, slope + penalty * moved
 
     return minimize(loss, begun.astype(float), jac=True, method="L-BFGS-B", options={"maxiter": 200}).x  # type: ignore[no-any-return]
-
-
-def _n_targets(windows: Sequence[Encoded]) -> int:
-    return sum(sum(window.is_target[1:]) for window in windows)
 
 
 def _places(checkpoint: Checkpoint, windows: Sequence[Encoded], weights: Sequence[float], token: int) -> Places:

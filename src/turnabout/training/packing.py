@@ -94,5 +94,11 @@ def check_packing(model: "PreTrainedModel", windows: Sequence[Encoded]) -> None:
         )
 
 
+def n_targets(rows: Sequence[Encoded | Packed]) -> int:
+    """Target tokens in rows of either kind, which is what they count in the loss of a batch."""
+    windows = [window for row in rows for window in ([row] if isinstance(row, Encoded) else row)]
+    return sum(sum(window.is_target[1:]) for window in windows)
+
+
 def _length(window: Encoded) -> int:
     return len(window.input_ids)

@@ -20,7 +20,7 @@ from turnabout.training.adapter import new_adapter
 from turnabout.training.cost import cost
 from turnabout.training.leaving import fit_end_row
 from turnabout.training.loop import Objective, Settings, autocast, summary, train
-from turnabout.training.packing import Packed, check_packing, pack, packed_batch
+from turnabout.training.packing import Packed, check_packing, n_targets, pack, packed_batch
 from turnabout.training.windows import windows, within
 
 if TYPE_CHECKING:
@@ -101,12 +101,6 @@ def packed_user_loss(model: "PreTrainedModel", rows: Sequence[Packed]) -> "tuple
 def _mean_loss(model: "PreTrainedModel", batch: TokenBatch) -> "tuple[Tensor, dict[str, float]]":
     loss = -token_logps(model, batch).sum() / batch.is_target[:, 1:].sum()
     return loss, {"tokens": float(batch.attention_mask.sum())}
-
-
-def n_targets(rows: Sequence[Encoded | Packed]) -> int:
-    """Target tokens in rows of either kind, which is what they count in the loss of a batch."""
-    windows = [window for row in rows for window in ([row] if isinstance(row, Encoded) else row)]
-    return sum(sum(window.is_target[1:]) for window in windows)
 
 
 def with_end_token(checkpoint: Checkpoint) -> Checkpoint:
