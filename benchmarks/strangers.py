@@ -60,7 +60,8 @@ def train(options: argparse.Namespace, params: Params, learnt: pl.DataFrame) -> 
     began, spent = time.monotonic(), time.process_time()
     start = open_model(options.start, "float32")
     work = WORK / "strangers"
-    trained = train_user(start, both, options.max_length, options.tokens, settings, work)
+    how = {"lora_rank": options.lora_rank, "seen_words_only": True}
+    trained = train_user(start, both, options.max_length, options.tokens, settings, work, **how)
     minutes, cpu = (time.monotonic() - began) / 60, (time.process_time() - spent) / 60
     told = trained.metrics
     print(f"trained on {told['n_tokens']:,} tokens in {minutes:.1f} min ({cpu:.1f} min of processor time)", flush=True)
@@ -145,11 +146,12 @@ def main() -> None:
     import torch
 
     cli = argparse.ArgumentParser(description=__doc__)
-    cli.add_argument("--start", default="smollm2-135m-instruct", help="an embedded name, a Hub id or a folder")
+    cli.add_argument("--start", default="gemma-3-270m", help="an embedded name, a Hub id or a folder")
     cli.add_argument("--tokens", type=int, default=340_000, help="tokens read in training")
     cli.add_argument("--max-length", type=int, default=512)
     cli.add_argument("--batch-size", type=int, default=1, help="rows of max-length a step")
-    cli.add_argument("--learning-rate", type=float, default=1e-4)
+    cli.add_argument("--lora-rank", type=int, default=64, help="0 trains every weight")
+    cli.add_argument("--learning-rate", type=float, default=3e-4)
     cli.add_argument("--out", type=Path, help="folder for the trained model")
     options = cli.parse_args()
     params = load_params(Path("params.yaml"))

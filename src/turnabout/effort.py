@@ -16,6 +16,7 @@ from turnabout.generation.author import Author
 from turnabout.generation.budget import Budget, Usage
 from turnabout.intending.questions import ROOM
 from turnabout.params import Intend, Params
+from turnabout.training.leaving import ENDING_TOKENS, OTHER_TOKENS
 
 Number = TypeVar("Number", int, float)
 
@@ -102,9 +103,13 @@ def _shares(augmenter: Augmenter, author: Author, longest: int) -> Iterator[tupl
 
 
 def _train_user(params: Params, _: str) -> Effort:
-    """Each token of an epoch once: epochs × max_tokens. How many sequences hold them, the logs decide."""
+    """Each token of an epoch once: epochs × max_tokens; and those to which the row of leaving is fitted.
+
+    How many sequences hold them, the logs decide.
+    """
     section = params.train_user
-    return Effort(None, None if section.max_tokens is None else section.epochs * section.max_tokens, 0)
+    fitted = ENDING_TOKENS + OTHER_TOKENS
+    return Effort(None, None if section.max_tokens is None else section.epochs * section.max_tokens + fitted, 0)
 
 
 def _ablate(params: Params, arm: str) -> Effort:

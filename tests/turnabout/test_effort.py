@@ -233,7 +233,7 @@ def test_a_rule_asks_for_as_many_replies_as_it_states_and_no_more(
 
 
 def test_a_sequence_of_user_training_has_no_least_length(params: Params) -> None:
-    assert effort(changed(params, "train_user", epochs=2, max_tokens=50), "train_user") == Effort(None, 100, 0)
+    assert effort(changed(params, "train_user", epochs=2, max_tokens=50), "train_user") == Effort(None, 100 + 40_960, 0)
 
 
 def test_an_arm_of_the_user_model_pays_for_the_intents_it_learns_and_is_measured_with(params: Params) -> None:

@@ -21,6 +21,8 @@ from turnabout.training.cost import cost
 from turnabout.training.leaving import fit_end_row
 from turnabout.training.loop import Objective, Settings, autocast, summary, train
 from turnabout.training.packing import Packed, check_packing, n_targets, pack, packed_batch
+from turnabout.training.sharing import is_first
+from turnabout.training.vocabulary import narrow, renumbered, widen
 from turnabout.training.windows import windows, within
 
 if TYPE_CHECKING:
@@ -50,12 +52,15 @@ def train_user(
     callbacks: "Sequence[TrainerCallback]" = (),
     packing: bool = True,
     lora_rank: int | None = None,
+    seen_words_only: bool = False,
 ) -> TrainedUser:
     """Train on the users' turns of the train split (`schemas.USER_SAMPLES`), and on nothing else.
 
     Every weight is trained, or with `lora_rank` an adapter and the new token, which are then merged into the model.
     Windows are shuffled by the seed and used up to `max_tokens`; with `packing` a row of the batch holds as many as fit
-    into `max_length`, else one. Raises `DataError` where none can be used.
+    into `max_length`, else one. With `seen_words_only` the vocabulary is, until the last step, that of all windows
+    (`training/vocabulary.py`). That step, the row of leaving, is the first process's alone. Raises `DataError` where no
+    window can be used.
     """
     checkpoint = with_end_token(checkpoint)
     samples = samples.filter(split="train").sort("conversation_id")
@@ -63,17 +68,26 @@ def train_user(
     used = within(found, max_tokens)
     if len(used) < len(found):
         dropped["window beyond max_tokens"] = len(found) - len(used)
-    rows, objective = _packed(checkpoint, used, max_length, settings.seed) if packing else (used, user_loss)
+    token = checkpoint.chat.leaving().ids[0]
+    read = used
+    narrowed = narrow(checkpoint.model, found, [token]) if seen_words_only else None
+    if narrowed is not None:
+        read, token = renumbered(used, narrowed), narrowed.ids.index(token)
+    rows, objective = _packed(checkpoint, read, max_length, settings.seed) if packing else (read, user_loss)
     settings = settings._replace(start=f"{settings.start} rank {lora_rank}")
-    model: Any = checkpoint.model if lora_rank is None else _adapted(checkpoint, lora_rank, settings.seed)
+    # The new token is trained beside an adapter, without which it could not be learnt.
+    model: Any = checkpoint.model if lora_rank is None else new_adapter(checkpoint, lora_rank, settings.seed, [token])
     weights = _counted(model)
     history = train(model, rows, objective, settings, work, callbacks, n_targets).with_columns(
         tokens_per_second=pl.col("tokens").diff().fill_null(pl.col("tokens")) / pl.col("seconds")
     )
     if lora_rank is not None:
         checkpoint = checkpoint._replace(model=model.merge_and_unload())
-    with autocast(checkpoint.model, settings.bf16):
-        fit_end_row(checkpoint, found)
+    if narrowed is not None:
+        widen(checkpoint.model, narrowed)
+    if is_first():
+        with autocast(checkpoint.model, settings.bf16):
+            fit_end_row(checkpoint, found)
     metrics = {
         "n_samples": samples.height,
         "n_windows": len(used),
@@ -81,6 +95,7 @@ def train_user(
         "n_tokens": sum(len(window.input_ids) for window in used),
         "n_target_tokens": sum(sum(window.is_target) for window in used),
         "n_parameters": weights,
+        "n_words": len(narrowed.ids if narrowed else checkpoint.tokenizer),
         **summary(history),
         "cost": cost(history),
         "dropped_by_reason": dict(sorted(dropped.items())),
@@ -154,13 +169,7 @@ def _packed(
     return pack(used, max_length, seed), packed_user_loss
 
 
-def _adapted(checkpoint: Checkpoint, rank: int, seed: int) -> Any:
-    """An adapter that also trains the row of the end-of-conversation token, without which it could not be learnt."""
-    token = checkpoint.chat.end_of_conversation_id
-    return new_adapter(checkpoint, rank, seed, [] if token is None else [token])
-
-
 def _counted(model: Any) -> dict[str, int]:
-    """The weights that are trained, and all."""
+    """The weights that are trained, and all that are there meanwhile."""
     sizes = [(weight.numel(), weight.requires_grad) for weight in model.parameters()]
     return {"trained": sum(size for size, trains in sizes if trains), "total": sum(size for size, _ in sizes)}
