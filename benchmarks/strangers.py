@@ -1,14 +1,16 @@
 """The user model that half an hour on a CPU gives, on everybody in the log whom nobody in training has spoken to.
 
 After `make demo`, whose tables it reads. The embedded log is people talking to people, so what both speakers say is
-learnt and foreseen, as far as `--tokens` go. Measured on every conversation of the test split: bits per character of
-the first 128 tokens that are said (words and end of turn), and, on some of them, leaving.
+learnt and foreseen: how conversations begin, up to the message with the 128th token that is said (words and end of
+turn). Measured on every conversation of the test split: bits per character of those 128 tokens; and, on some of them,
+leaving, whose row is fitted to whole conversations.
 """
 
 import argparse
 import math
 import os
 import time
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from stages._training import settings_of
 from turnabout import schemas
 from turnabout.ablations.table import shown
 from turnabout.backbones import Checkpoint
-from turnabout.chat_format import Encoded
+from turnabout.chat_format import ChatFormat, Encoded
 from turnabout.flipping import flip
 from turnabout.intending.writing import intents
 from turnabout.intents import NO_INTENT
@@ -30,8 +32,10 @@ from turnabout.metrics.estimate import ratio
 from turnabout.metrics.leaving import leaving
 from turnabout.params import Params, load_params
 from turnabout.serving.opening import open_model
-from turnabout.training.loop import WORK
+from turnabout.training.leaving import fit_end_row
+from turnabout.training.loop import WORK, autocast
 from turnabout.training.user import save_user, train_user
+from turnabout.training.windows import windows
 
 #: First tokens of each test conversation that are foreseen, headers and intent not counted.
 LENGTH = 128
@@ -54,18 +58,36 @@ def samples(params: Params) -> pl.DataFrame:
 
 def train(options: argparse.Namespace, params: Params, learnt: pl.DataFrame) -> Checkpoint:
     """The start, trained; prints how long that took."""
-    asked = {"learning_rate": options.learning_rate, "batch_size": options.batch_size, "epochs": 1}
+    asked = {"learning_rate": options.learning_rate, "batch_size": options.batch_size}
     settings = settings_of(params.train_user.model_copy(update=asked), params.seed, "bfloat16", options.start)
+    settings = settings._replace(max_steps=options.steps)
     both = learnt.with_columns(target_indexes=pl.int_ranges(pl.col("messages").list.len()))
     began, spent = time.monotonic(), time.process_time()
     start = open_model(options.start, "float32")
-    work = WORK / "strangers"
-    how = {"lora_rank": options.lora_rank, "seen_words_only": True}
-    trained = train_user(start, both, options.max_length, options.tokens, settings, work, **how)
+    how = {"lora_rank": options.lora_rank or None, "seen_words_only": True, "packing": False}
+    trained = train_user(start, beginnings(both, start.chat), ENDING, None, settings, WORK / "strangers", **how)
+    whole, _ = windows(trained.checkpoint.chat, both.sample(fraction=1, shuffle=True, seed=params.seed), ENDING)
+    with autocast(trained.checkpoint.model, bf16=True):
+        fit_end_row(trained.checkpoint, whole)
     minutes, cpu = (time.monotonic() - began) / 60, (time.process_time() - spent) / 60
     told = trained.metrics
-    print(f"trained on {told['n_tokens']:,} tokens in {minutes:.1f} min ({cpu:.1f} min of processor time)", flush=True)
+    print(
+        f"trained on {trained.history['tokens'][-1]:,} tokens, {told['n_tokens']:,} of them different, of "
+        f"{told['n_samples']} conversations in {minutes:.1f} min ({cpu:.1f} min of processor time), leaving included",
+        flush=True,
+    )
     return trained.checkpoint
+
+
+def beginnings(talks: pl.DataFrame, chat: ChatFormat) -> pl.DataFrame:
+    """Conversations up to the message in which the last token lies that is foreseen."""
+    kept = []
+    for talk in talks.iter_rows(named=True):
+        sizes = [len(ids) for ids in chat.completions([m["content"] for m in talk["messages"]])]
+        n = next((i + 1 for i, said in enumerate(accumulate(sizes)) if said >= LENGTH), len(sizes))
+        ends = talk["ends"] and n == len(sizes)
+        kept.append({**talk, "messages": talk["messages"][:n], "target_indexes": list(range(n)), "ends": ends})
+    return pl.DataFrame(kept, schema=talks.schema)
 
 
 def foreseen(name: str, checkpoint: Checkpoint, test: pl.DataFrame, params: Params) -> None:
@@ -147,11 +169,10 @@ def main() -> None:
 
     cli = argparse.ArgumentParser(description=__doc__)
     cli.add_argument("--start", default="gemma-3-270m", help="an embedded name, a Hub id or a folder")
-    cli.add_argument("--tokens", type=int, default=340_000, help="tokens read in training")
-    cli.add_argument("--max-length", type=int, default=512)
-    cli.add_argument("--batch-size", type=int, default=1, help="rows of max-length a step")
+    cli.add_argument("--steps", type=int, default=500)
+    cli.add_argument("--batch-size", type=int, default=4, help="conversations a step")
     cli.add_argument("--lora-rank", type=int, default=64, help="0 trains every weight")
-    cli.add_argument("--learning-rate", type=float, default=3e-4)
+    cli.add_argument("--learning-rate", type=float, default=2e-4)
     cli.add_argument("--out", type=Path, help="folder for the trained model")
     options = cli.parse_args()
     params = load_params(Path("params.yaml"))

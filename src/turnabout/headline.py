@@ -23,7 +23,8 @@ def headline(metrics: Path) -> list[str]:
         f"1. feedback mined: {_mined(mined)}",
         "2. user model, bits per character on strangers: "
         f"{_against(user, 'bits_per_character', 'with_intent', BASELINE)}",
-        f"3. user model, knowing when to leave (F1): {_against(user, 'termination', 'f1', 'prompted')}",
+        f"3. user model, leaving when people leave (F1): {_against(user, 'termination', 'f1_drawn', 'prompted')}; "
+        f"at the best threshold {_against(user, 'termination', 'f1', 'prompted')}",
         f"4. best of {counted(len(arms), 'arm', 'arms')} ({arm}), follow-up likelihood over untrained: "
         f"{_differences(gains(assistants, arm))}",
         f"5. {arm}, ranking accuracy on its held-out pairs: {said(figure(assistants, arm, 'ranking_accuracy', arm))}",

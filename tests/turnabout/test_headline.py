@@ -27,7 +27,10 @@ def arm(user: dict, backbone: dict | None = None, accuracy: object = None) -> di
 
 def test_five_lines_with_intervals_of_the_best_arm(tmp_path: Path) -> None:
     bits = {"trained": {"with_intent": estimate(1.5, 1.4, 1.6)}, "untrained": {"with_intent": estimate(2.0, 1.9, 2.1)}}
-    f1 = {"trained": {"f1": estimate(0.4, 0.3, 0.5)}, "prompted": {"f1": estimate(0.1, 0.0, 0.2)}}
+    f1 = {
+        "trained": {"f1_drawn": estimate(0.3, 0.2, 0.4), "f1": estimate(0.4, 0.3, 0.5)},
+        "prompted": {"f1_drawn": estimate(0.0, 0.0, 0.1), "f1": estimate(0.1, 0.0, 0.2)},
+    }
     folder = write(
         tmp_path,
         mine={"n_sat": 3, "n_dsat": 4, "n_exchanges": 1500},
@@ -41,7 +44,9 @@ def test_five_lines_with_intervals_of_the_best_arm(tmp_path: Path) -> None:
     lines = headline(folder)
     assert lines[0].endswith("3 sat and 4 dsat signals in 1,500 exchanges")
     assert f"{shown(Figure(1.5, 1.4, 1.6))} trained, {shown(Figure(2.0, 1.9, 2.1))} untrained" in lines[1]
-    assert f"{shown(Figure(0.4, 0.3, 0.5))} trained, {shown(Figure(0.1, 0.0, 0.2))} prompted" in lines[2]
+    drawn = f"{shown(Figure(0.3, 0.2, 0.4))} trained, {shown(Figure(0.0, 0.0, 0.1))} prompted"
+    best = f"{shown(Figure(0.4, 0.3, 0.5))} trained, {shown(Figure(0.1, 0.0, 0.2))} prompted"
+    assert lines[2].endswith(f"(F1): {drawn}; at the best threshold {best}")
     user, backbone = (shown(Figure(*found), signed=True) for found in ((0.2, 0.1, 0.3), (0.4, 0.3, 0.5)))
     assert lines[3] == (
         "4. best of 1 arm (drift), follow-up likelihood over untrained: "
