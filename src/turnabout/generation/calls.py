@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tqdm import tqdm
 
@@ -14,12 +14,10 @@ from turnabout.errors import BudgetSpent, EndpointError
 from turnabout.generation.account import Account, Reservations
 from turnabout.generation.budget import Usage
 from turnabout.generation.endpoint import Line, Over, line
+from turnabout.generation.endpoint_settings import EndpointSettings
 from turnabout.generation.key import Key
 from turnabout.generation.replies import Refusal, Reply
 from turnabout.generation.store import CallStore, Kept, hash_of
-
-if TYPE_CHECKING:
-    from turnabout.generation.openai import OpenAI
 
 #: What is sent with one call, as JSON.
 Body = dict[str, Any]
@@ -28,7 +26,7 @@ Body = dict[str, Any]
 class Calls:
     """The calls of one author; `shape` makes of a reply what is kept of it (anything JSON can hold)."""
 
-    def __init__(self, settings: "OpenAI", key: Key, store: CallStore) -> None:
+    def __init__(self, settings: EndpointSettings, key: Key, store: CallStore) -> None:
         self.settings = settings
         self.key = key
         self.store = store

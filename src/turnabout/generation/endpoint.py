@@ -7,13 +7,12 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from turnabout.errors import EndpointError
+from turnabout.generation.endpoint_settings import EndpointSettings
 from turnabout.generation.key import Key
 from turnabout.generation.replies import Fault, Refusal, Reply, complaint_of, judged, read
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
-
-    from turnabout.generation.openai import OpenAI
 
 #: First and longest wait before a prompt is sent again, in seconds: doubled each time, up to half of it drawn by lot.
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 60.0
@@ -32,7 +31,7 @@ class Over(Exception):
 class Line:
     """A line to the endpoint, for the calls of one event loop. Set `over` to let nothing more be sent."""
 
-    def __init__(self, settings: "OpenAI", key: Key, client: "AsyncOpenAI") -> None:
+    def __init__(self, settings: EndpointSettings, key: Key, client: "AsyncOpenAI") -> None:
         self.settings = settings
         self.key = key
         self.client = client
@@ -115,7 +114,7 @@ class Line:
 
 
 @asynccontextmanager
-async def line(settings: "OpenAI", key: Key) -> AsyncIterator[Line]:
+async def line(settings: EndpointSettings, key: Key) -> AsyncIterator[Line]:
     """A line to the endpoint, closed in the end. The client's own retries are off: they know nothing of each other."""
     from openai import AsyncOpenAI
 

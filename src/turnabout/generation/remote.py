@@ -2,23 +2,21 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from turnabout.errors import EndpointError
 from turnabout.generation.base import Completion, Message, Sampling, Scored
 from turnabout.generation.beginnings import begun, told
 from turnabout.generation.calls import Body, Calls
+from turnabout.generation.endpoint_settings import EndpointSettings
 from turnabout.generation.prompt_logps import CANNOT, asked, scored, shared_tokens, tokens_of
 from turnabout.generation.replies import UNWANTED, Refusal, Reply
-
-if TYPE_CHECKING:
-    from turnabout.generation.openai import OpenAI
 
 
 class RemoteGenerator:
     """`settings.model` writing as the assistant."""
 
-    def __init__(self, settings: "OpenAI", calls: Calls) -> None:
+    def __init__(self, settings: EndpointSettings, calls: Calls) -> None:
         self.name = settings.model
         self.settings = settings
         self.calls = calls

@@ -1,0 +1,99 @@
+"""The user model trained with the vocabulary of its training text alone, against the whole one: tokens per second.
+
+    python -m benchmarks.seen_words [--start gemma-3-270m] [--conversations 48] [--lora-rank 64]
+
+Both start alike and learn from the same rows in the same order; the sides take turns. Held-out conversations are
+foreseen with the whole vocabulary on both sides, so what narrowing costs would show there.
+"""
+
+import argparse
+import statistics
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import polars as pl
+
+from benchmarks.sft_conversations import excerpts, one_sequence
+from turnabout.backbones import Checkpoint
+from turnabout.serving.opening import open_model
+from turnabout.training.loop import Settings, autocast
+from turnabout.training.packing import n_targets
+from turnabout.training.user import train_user, user_loss, with_end_token
+
+MAX_LENGTH, N_HELD_OUT, BATCH = 192, 32, 4
+SIDES = {"whole vocabulary": False, "seen words only": True}
+
+
+class Trained(NamedTuple):
+    """What one training took and gave; losses in nats per target token."""
+
+    tokens_per_second: float
+    n_words: int
+    last_loss: float
+    held_out: float
+
+
+def main() -> None:
+    cli = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    cli.add_argument("--start", default="gemma-3-270m", help="an embedded name, a Hub id or a folder")
+    cli.add_argument("--conversations", type=int, default=48)
+    cli.add_argument("--lora-rank", type=int, default=64, help="0 trains every weight")
+    cli.add_argument("--learning-rate", type=float, default=2e-4)
+    cli.add_argument("--rounds", type=int, default=2)
+    options = cli.parse_args()
+    found: dict[str, list[Trained]] = {name: [] for name in SIDES}
+    for turn in range(options.rounds):
+        for name in sorted(SIDES, reverse=turn % 2 == 0):
+            found[name].append(trained(options, SIDES[name]))
+    for name, rounds in found.items():
+        speed = statistics.median(each.tokens_per_second for each in rounds)
+        one = rounds[0]
+        print(
+            f"{name}: {speed:.0f} tokens/s with {one.n_words:,} words; "
+            f"last loss {one.last_loss:.4f}, held-out {one.held_out:.4f} nats"
+        )
+    whole, seen = (found[name] for name in SIDES)
+    ratios = [b.tokens_per_second / a.tokens_per_second for a, b in zip(whole, seen, strict=True)]
+    told = ", ".join(f"{ratio:.2f}" for ratio in ratios)
+    print(f"seen words only is {statistics.median(ratios):.2f} times as fast (rounds: {told})")
+
+
+def trained(options: argparse.Namespace, seen_words_only: bool) -> Trained:
+    """One training from the start, on the first conversations of the embedded log; others are held out."""
+    start = with_end_token(open_model(options.start, "float32"))
+    cut = excerpts(start.chat, MAX_LENGTH).head(options.conversations + N_HELD_OUT)
+    settings = Settings(options.learning_rate, 1, BATCH, seed=1, bf16=True, start=options.start)
+    rank = options.lora_rank or None
+    with TemporaryDirectory() as work:
+        user = train_user(
+            start,
+            cut.head(options.conversations),
+            MAX_LENGTH,
+            None,
+            settings,
+            Path(work) / "work",
+            packing=False,
+            lora_rank=rank,
+            seen_words_only=seen_words_only,
+        )
+    speed = user.metrics["cost"]["tokens_per_second"]
+    words, loss = user.metrics["n_words"], user.metrics["last_loss"]
+    return Trained(speed, words, loss, _mean_loss(user.checkpoint, cut.tail(N_HELD_OUT)))
+
+
+def _mean_loss(checkpoint: Checkpoint, held_out: pl.DataFrame) -> float:
+    import torch
+
+    model, chat = checkpoint.model.eval(), checkpoint.chat
+    rows = [one_sequence(chat, sample) for sample in held_out.iter_rows(named=True)]
+    nats = 0.0
+    for at in range(0, len(rows), BATCH):
+        part = rows[at : at + BATCH]
+        with torch.no_grad(), autocast(model, bf16=True):
+            nats += n_targets(part) * user_loss(model, part)[0].item()
+    return nats / n_targets(rows)
+
+
+if __name__ == "__main__":
+    main()
