@@ -1,16 +1,15 @@
 """The user model that half an hour on a CPU gives, on everybody in the log whom nobody in training has spoken to.
 
 After `make demo`, whose tables it reads. The embedded log is people talking to people, so what both speakers say is
-learnt and foreseen: how conversations begin, up to the message with the 128th token that is said (words and end of
-turn). Measured on every conversation of the test split: bits per character of those 128 tokens; and, on some of them,
-leaving, whose row is fitted to whole conversations.
+learnt and foreseen. Measured on every conversation of the test split: bits per character of the first 128 tokens that
+are said (words and end of turn); and, on some of them, leaving. So what is learnt is how all training conversations
+begin, as far as that, and parts as long of how they go on: more people in the same time than by whole conversations.
 """
 
 import argparse
 import math
 import os
 import time
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +31,8 @@ from turnabout.metrics.estimate import ratio
 from turnabout.metrics.leaving import leaving
 from turnabout.params import Params, load_params
 from turnabout.serving.opening import open_model
-from turnabout.training.leaving import fit_end_row
-from turnabout.training.loop import WORK, autocast
+from turnabout.training.loop import WORK
 from turnabout.training.user import save_user, train_user
-from turnabout.training.windows import windows
 
 #: First tokens of each test conversation that are foreseen, headers and intent not counted.
 LENGTH = 128
@@ -57,37 +54,39 @@ def samples(params: Params) -> pl.DataFrame:
 
 
 def train(options: argparse.Namespace, params: Params, learnt: pl.DataFrame) -> Checkpoint:
-    """The start, trained; prints how long that took."""
-    asked = {"learning_rate": options.learning_rate, "batch_size": options.batch_size}
+    """The start, trained on every beginning and as many other parts as asked for; prints how long that took."""
+    asked = {"learning_rate": options.learning_rate, "batch_size": options.batch_size, "epochs": 1}
     settings = settings_of(params.train_user.model_copy(update=asked), params.seed, "bfloat16", options.start)
-    settings = settings._replace(max_steps=options.steps)
-    both = learnt.with_columns(target_indexes=pl.int_ranges(pl.col("messages").list.len()))
     began, spent = time.monotonic(), time.process_time()
     start = open_model(options.start, "float32")
+    cut = parts(learnt, start.chat)
+    begins, others = cut.filter("begins"), cut.filter(~pl.col("begins"))
+    rows = pl.concat([begins, others.sample(min(options.others, others.height), seed=params.seed)]).drop("begins")
     how = {"lora_rank": options.lora_rank or None, "seen_words_only": True, "packing": False}
-    trained = train_user(start, beginnings(both, start.chat), ENDING, None, settings, WORK / "strangers", **how)
-    whole, _ = windows(trained.checkpoint.chat, both.sample(fraction=1, shuffle=True, seed=params.seed), ENDING)
-    with autocast(trained.checkpoint.model, bf16=True):
-        fit_end_row(trained.checkpoint, whole)
+    trained = train_user(start, rows, ENDING, None, settings, WORK / "strangers", **how)
     minutes, cpu = (time.monotonic() - began) / 60, (time.process_time() - spent) / 60
-    told = trained.metrics
     print(
-        f"trained on {trained.history['tokens'][-1]:,} tokens, {told['n_tokens']:,} of them different, of "
-        f"{told['n_samples']} conversations in {minutes:.1f} min ({cpu:.1f} min of processor time), leaving included",
+        f"trained on {trained.metrics['n_tokens']:,} tokens, {begins.height} beginnings and "
+        f"{rows.height - begins.height} other parts, in {minutes:.1f} min ({cpu:.1f} min of processor time)",
         flush=True,
     )
     return trained.checkpoint
 
 
-def beginnings(talks: pl.DataFrame, chat: ChatFormat) -> pl.DataFrame:
-    """Conversations up to the message in which the last token lies that is foreseen."""
-    kept = []
+def parts(talks: pl.DataFrame, chat: ChatFormat) -> pl.DataFrame:
+    """Conversations in parts of whole messages, each as long as what is foreseen; column `begins` tells the first."""
+    found = []
     for talk in talks.iter_rows(named=True):
         sizes = [len(ids) for ids in chat.completions([m["content"] for m in talk["messages"]])]
-        n = next((i + 1 for i, said in enumerate(accumulate(sizes)) if said >= LENGTH), len(sizes))
-        ends = talk["ends"] and n == len(sizes)
-        kept.append({**talk, "messages": talk["messages"][:n], "target_indexes": list(range(n)), "ends": ends})
-    return pl.DataFrame(kept, schema=talks.schema)
+        begun, said = 0, 0
+        for stop, size in enumerate(sizes, start=1):
+            said += size
+            if said >= LENGTH or stop == len(sizes):
+                of_it = {"target_indexes": list(range(stop - begun)), "ends": talk["ends"] and stop == len(sizes)}
+                of_it |= {"messages": talk["messages"][begun:stop], "begins": begun == 0}
+                found.append({**talk, "conversation_id": f"{talk['conversation_id']} {begun}", **of_it})
+                begun, said = stop, 0
+    return pl.DataFrame(found, schema={**talks.schema, "begins": pl.Boolean()})
 
 
 def foreseen(name: str, checkpoint: Checkpoint, test: pl.DataFrame, params: Params) -> None:
@@ -169,8 +168,8 @@ def main() -> None:
 
     cli = argparse.ArgumentParser(description=__doc__)
     cli.add_argument("--start", default="gemma-3-270m", help="an embedded name, a Hub id or a folder")
-    cli.add_argument("--steps", type=int, default=500)
-    cli.add_argument("--batch-size", type=int, default=4, help="conversations a step")
+    cli.add_argument("--others", type=int, default=1000, help="parts learnt besides all beginnings")
+    cli.add_argument("--batch-size", type=int, default=4, help="parts a step")
     cli.add_argument("--lora-rank", type=int, default=64, help="0 trains every weight")
     cli.add_argument("--learning-rate", type=float, default=2e-4)
     cli.add_argument("--out", type=Path, help="folder for the trained model")
@@ -185,9 +184,7 @@ def main() -> None:
     foreseen("trained", trained, test, params)
     left("trained", trained, "user", held_out, params)
     del trained
-    untrained = open_model(options.start)
-    foreseen("untrained", untrained, test, params)
-    foreseen_as_lines("untrained", untrained, test, params)
+    foreseen_as_lines("untrained", open_model(options.start), test, params)
     left("prompted", open_model(str(Path("models/backbone"))), "assistant", held_out, params)
 
 
