@@ -100,7 +100,7 @@ def test_train_user_writes_a_model_its_curve_and_its_figures(folder: Path, tiny_
     assert curve.columns == ["step", "loss", "learning_rate", "tokens", "tokens_per_second"]
     assert list(read_json(folder / "metrics.json")) == [
         *("n_samples", "n_windows", "n_rows", "n_tokens", "n_target_tokens"),
-        *("n_parameters", "steps", "first_loss", "last_loss", "cost", "dropped_by_reason"),
+        *("n_parameters", "n_words", "steps", "first_loss", "last_loss", "cost", "dropped_by_reason"),
     ]
     assert not list((folder / ".turnabout" / "work").iterdir())
 
