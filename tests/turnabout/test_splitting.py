@@ -167,10 +167,14 @@ def test_a_validation_user_who_speaks_in_train_is_refused(messages: Build, train
 
 def test_who_answers_in_validation_may_speak_in_train(messages: Build) -> None:
     leak(messages, ("a", "ann", "bob", "validation"), ("b", "bob", "eve", "train"), ("c", "cyd", "dan", "test"))
+    with pytest.raises(DataError, match="'b'"):  # who asks there may not
+        leak(messages, ("a", "bob", "ann", "validation"), ("b", "bob", "eve", "train"), ("c", "cyd", "dan", "test"))
 
 
 def test_who_speaks_in_an_excluded_conversation_may_speak_in_test(messages: Build) -> None:
     leak(messages, ("a", "cyd", "ann", "excluded"), ("b", "cyd", "zoe", "test"), ("c", "ann", "eve", "train"))
+    with pytest.raises(DataError, match="share people"):
+        leak(messages, ("a", "cyd", "ann", "train"), ("b", "cyd", "zoe", "test"), ("c", "ann", "eve", "train"))
 
 
 def test_what_assign_returns_has_no_leaks(messages: Build) -> None:

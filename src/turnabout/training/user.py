@@ -74,7 +74,8 @@ def train_user(
     if narrowed is not None:
         read, token = renumbered(used, narrowed), narrowed.ids.index(token)
     rows, objective = _packed(checkpoint, read, max_length, settings.seed) if packing else (read, user_loss)
-    settings = settings._replace(start=f"{settings.start} rank {lora_rank}")
+    n_words = len(narrowed.ids if narrowed else checkpoint.tokenizer)
+    settings = settings._replace(start=f"{settings.start} rank {lora_rank} words {n_words}")
     # The new token is trained beside an adapter, without which it could not be learnt.
     model: Any = checkpoint.model if lora_rank is None else new_adapter(checkpoint, lora_rank, settings.seed, [token])
     weights = _counted(model)
@@ -95,7 +96,7 @@ def train_user(
         "n_tokens": sum(len(window.input_ids) for window in used),
         "n_target_tokens": sum(sum(window.is_target) for window in used),
         "n_parameters": weights,
-        "n_words": len(narrowed.ids if narrowed else checkpoint.tokenizer),
+        "n_words": n_words,
         **summary(history),
         "cost": cost(history),
         "dropped_by_reason": dict(sorted(dropped.items())),

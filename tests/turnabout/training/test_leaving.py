@@ -132,3 +132,14 @@ def test_training_ends_with_the_fitted_row(tiny, user_samples, settings, tmp_pat
     [(checkpoint, rows)] = read
     assert checkpoint is trained.checkpoint
     assert len(rows) == 8  # also those beyond the 100 tokens trained on
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_of_several_processes_only_the_first_fits_the_row(
+    tiny, user_samples, settings, tmp_path, monkeypatch, is_first
+) -> None:
+    fitted: list[int] = []
+    monkeypatch.setattr("turnabout.training.user.is_first", lambda: is_first)
+    monkeypatch.setattr("turnabout.training.user.fit_end_row", lambda _, windows: fitted.append(len(windows)))
+    train_user(tiny, user_samples(8), 200, None, settings, tmp_path / "work")
+    assert fitted == ([8] if is_first else [])
