@@ -1,5 +1,6 @@
 """What the two sides of the training benchmark are given."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +17,8 @@ def checkpoint(tiny_checkpoint: Path) -> Checkpoint:
 
 
 @pytest.fixture
-def sample() -> dict[str, Any]:
-    texts = ["hi there", "hello", " any 3 books?\nplease", "yes", "thanks", "bye"]
-    roles = ["user", "assistant"] * 3
-    return {
-        "conversation_id": "c1",
-        "user_key": "ann",
-        "split": "train",
-        "intent": "You are a user.",
-        "messages": [{"role": role, "content": text} for role, text in zip(roles, texts, strict=True)],
-        "target_indexes": [0, 2, 4],
-        "ends": True,
-    }
+def sample(conversation: Callable[[Sequence[str]], dict[str, Any]]) -> dict[str, Any]:
+    return conversation(["hi there", "hello", " any 3 books?\nplease", "yes", "thanks", "bye"])
 
 
 def test_each_of_the_samples_is_a_beginning_of_the_one_sequence_and_together_they_learn_what_it_learns(

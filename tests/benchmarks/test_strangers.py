@@ -1,6 +1,8 @@
 """What the benchmark of half an hour's training learns from a conversation, and how much of one it foresees."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -12,18 +14,8 @@ SAID = ["hi", "hello", "well?", "no", "ok", "bye"]  # tokens with the end of tur
 
 
 @pytest.fixture
-def talk() -> pl.DataFrame:
-    roles = ["user", "assistant"] * 3
-    row = {
-        "conversation_id": "c",
-        "user_key": "ann",
-        "split": "train",
-        "intent": "chat",
-        "messages": [{"role": role, "content": text} for role, text in zip(roles, SAID, strict=True)],
-        "target_indexes": [0, 2, 4],
-        "ends": True,
-    }
-    return pl.DataFrame([row], schema=schemas.USER_SAMPLES)
+def talk(conversation: Callable[[Sequence[str]], dict[str, Any]]) -> pl.DataFrame:
+    return pl.DataFrame([conversation(SAID)], schema=schemas.USER_SAMPLES)
 
 
 def test_a_conversation_is_learnt_in_parts_of_whole_messages_and_left_in_the_last(
