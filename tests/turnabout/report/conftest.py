@@ -206,8 +206,9 @@ METRICS: dict[str, Any] = {
                 "precision": estimate(0.41, 0.3, 0.5),
                 "recall": estimate(0.55, 0.4, 0.7),
                 "f1": estimate(0.47, 0.36, 0.57),
+                "f1_drawn": estimate(0.21, 0.15, 0.28),
             },
-            "prompted": dict.fromkeys(["precision", "recall", "f1"], nothing("it never ends").to_dict()),
+            "prompted": dict.fromkeys(["precision", "recall", "f1", "f1_drawn"], nothing("it never ends").to_dict()),
         },
         "first_turn_diversity": {
             "human": estimate(91.0, 88.2, 93.1),

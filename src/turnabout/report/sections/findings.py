@@ -53,13 +53,17 @@ def user_sentence(inputs: Inputs) -> str:
 
 def leaving_sentence(inputs: Inputs) -> str:
     """How well the user model knows when people leave, beside a prompted assistant; not compared case by case."""
-    trained, prompted = (
-        figure(inputs.metrics.get("user", {}), "termination", model, "f1") for model in ("trained", "prompted")
-    )
+
+    def told(model: str) -> tuple[Figure, str]:
+        of_it = (inputs.metrics.get("user", {}), "termination", model)
+        drawn, best = figure(*of_it, "f1_drawn"), figure(*of_it, "f1")
+        return drawn, f"{shown(drawn)} (at the best threshold {shown(best)})"
+
+    (trained, how), (prompted, how_prompted) = told("trained"), told("prompted")
     if trained.value is None:
         return f"Whether it knows when people leave is not measured: {trained.reason}."
-    other = f"was not measured: {prompted.reason}" if prompted.value is None else f"with {shown(prompted)}"
-    return f"It finds the moment people leave with an F1 of {shown(trained)}; the prompted assistant {other}."
+    other = f"was not measured: {prompted.reason}" if prompted.value is None else f"with {how_prompted}"
+    return f"Left to itself it leaves when people leave with an F1 of {how}; the prompted assistant {other}."
 
 
 def assistant_sentence(inputs: Inputs, arm: str) -> str:
@@ -103,7 +107,7 @@ def tiles(inputs: Inputs) -> list[dict[str, Any]]:
         {"value": number(inputs.feedback.height), "unit": "signals of feedback", "note": None},
         {"value": number(pairs), "unit": "preference pairs kept", "note": None},
         tile(figure(user, "bits_per_character_saved", "with_intent"), "bits per character saved on strangers"),
-        tile(figure(user, "termination", "trained", "f1"), "F1 of knowing when to leave"),
+        tile(figure(user, "termination", "trained", "f1_drawn"), "F1 of leaving when people leave"),
         {
             "value": f"{better} of {len(inputs.arms)}",
             "unit": "arms better than untrained by both scorers",

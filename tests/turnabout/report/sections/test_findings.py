@@ -8,10 +8,20 @@ def test_the_opening_names_the_log_the_user_model_and_the_simulator(run: Inputs)
         "on 66.7\u00a0% of the replies.",
         "The trained user model predicts people it has never met better than the untrained backbone does: "
         "0.43 [0.39, 0.47] bits per character saved.",
-        "It finds the moment people leave with an F1 of 0.47 [0.36, 0.57]; "
-        "the prompted assistant was not measured: it never ends.",
+        "Left to itself it leaves when people leave with an F1 of 0.21 [0.15, 0.28] "
+        "(at the best threshold 0.47 [0.36, 0.57]); the prompted assistant was not measured: it never ends.",
         "In 3 simulated conversations the person was played by the trained user model.",
     ]
+
+
+def test_the_prompted_assistant_is_told_beside_the_user_model(run: Inputs) -> None:
+    leaving = {"f1_drawn": {"value": 0.01, "low": 0.0, "high": 0.02}, "f1": {"value": 0.2, "low": 0.1, "high": 0.3}}
+    user = run.metrics["user"]
+    metrics = {**run.metrics, "user": {**user, "termination": {**user["termination"], "prompted": leaving}}}
+    told = context(run._replace(metrics=metrics))["sentences"][2]
+    assert told.endswith(
+        "; the prompted assistant with 0.010 [0.000, 0.020] (at the best threshold 0.20 [0.10, 0.30])."
+    )
 
 
 def test_a_gain_that_only_the_maker_of_the_pairs_sees_is_not_confirmed(run: Inputs) -> None:
