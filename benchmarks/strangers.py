@@ -1,9 +1,10 @@
 """The user model that half an hour on a CPU gives, on everybody in the log whom nobody in training has spoken to.
 
-After `make demo`, whose tables it reads. The embedded log is people talking to people, so what both speakers say is
+After `make demo`, whose messages it reads. The embedded log is people talking to people, so what both speakers say is
 learnt and foreseen. Measured on every conversation of the test split: bits per character of the first 128 tokens that
-are said (words and end of turn); and, on some of them, leaving. So what is learnt is how all training conversations
-begin, as far as that, and parts as long of how they go on: more people in the same time than by whole conversations.
+are said (words and end of turn); and, on some of them, leaving. So what is learnt is how conversations begin, as far as
+that, and how some end: more people in the same time than by whole conversations. For the same reason nobody is kept
+for validation, and of those who talk much all is learnt.
 """
 
 import argparse
@@ -11,10 +12,13 @@ import math
 import os
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
+import yaml
 
+from stages import clean, split
 from stages._command import ENVIRONMENT
 from stages._models import open_author
 from stages._training import settings_of
@@ -37,37 +41,60 @@ from turnabout.training.user import save_user, train_user
 #: First tokens of each test conversation that are foreseen, headers and intent not counted.
 LENGTH = 128
 
-#: Last tokens of each conversation in which leaving is foreseen, and of how many conversations.
-ENDING, LEAVING = 512, {"validation": 100, "test": 200}
+#: Last tokens of each conversation in which leaving is foreseen; of how many that are not learnt to choose its
+#: threshold on, and of how many test conversations.
+ENDING, CHOSEN_ON, LEAVING = 512, 100, 200
 
 BATCH = 8
 
 
 def samples(params: Params) -> pl.DataFrame:
     """Every conversation of the log that is not excluded, flipped, with an intent by the backbone."""
-    splits = read_frame(Path("data/splits.parquet"), schemas.SPLITS).filter(pl.col("split") != "excluded")
-    talks = read_frame(Path("data/messages"), schemas.MESSAGES).join(splits, on="conversation_id", how="semi")
+    with TemporaryDirectory() as folder:
+        talks, splits = everybody(params, Path(folder))
     settings = params.intend
     author = open_author(settings.author, Path("models/backbone"), params.backbone.dtype, settings.batch_size)
     written = intents(talks, author, settings, params.seed)
     return flip(talks, splits, written, mirror=False).with_columns(user_key=pl.coalesce("user_key", "conversation_id"))
 
 
+def everybody(params: Params, folder: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The messages as ingested, cleaned but for the cap on people who talk much; split into train and test alone."""
+    knobs = params.model_dump(mode="json")
+    knobs["clean"]["max_conversations_per_person"] = None
+    knobs["split"]["validation"] = 0.0
+    settings = folder / "params.yaml"
+    settings.write_text(yaml.safe_dump(knobs), encoding="utf-8")
+    messages, splits = folder / "messages", folder / "splits.parquet"
+    clean.main(
+        Path("data/ingested"),
+        Path("evaluation_sets"),
+        messages,
+        folder / "quarantine.parquet",
+        folder / "ledger",
+        folder / "clean.json",
+        settings,
+    )
+    split.main(messages, splits, folder / "split.json", settings)
+    assigned = read_frame(splits, schemas.SPLITS).filter(pl.col("split") != "excluded")
+    return read_frame(messages, schemas.MESSAGES).join(assigned, on="conversation_id", how="semi"), assigned
+
+
 def train(options: argparse.Namespace, params: Params, learnt: pl.DataFrame) -> Checkpoint:
-    """The start, trained on every beginning and as many other parts as asked for; prints how long that took."""
+    """The start, trained on the beginnings of these conversations and as many endings as asked for; prints how long."""
     asked = {"learning_rate": options.learning_rate, "batch_size": options.batch_size, "epochs": 1}
     settings = settings_of(params.train_user.model_copy(update=asked), params.seed, "bfloat16", options.start)
     began, spent = time.monotonic(), time.process_time()
     start = open_model(options.start, "float32")
     cut = parts(learnt, start.chat)
-    begins, others = cut.filter("begins"), cut.filter(~pl.col("begins"))
-    rows = pl.concat([begins, others.sample(min(options.others, others.height), seed=params.seed)]).drop("begins")
-    how = {"lora_rank": options.lora_rank or None, "seen_words_only": True, "packing": False}
+    begins, endings = cut.filter("begins"), cut.filter(~pl.col("begins"), "ends")
+    rows = pl.concat([begins, _some(endings, options.endings, params.seed)]).drop("begins")
+    how = {"lora_rank": options.lora_rank or None, "sampled_softmax": options.sampled_softmax, "packing": False}
     trained = train_user(start, rows, ENDING, None, settings, WORK / "strangers", **how)
     minutes, cpu = (time.monotonic() - began) / 60, (time.process_time() - spent) / 60
     print(
         f"trained on {trained.metrics['n_tokens']:,} tokens, {begins.height} beginnings and "
-        f"{rows.height - begins.height} other parts, in {minutes:.1f} min ({cpu:.1f} min of processor time)",
+        f"{rows.height - begins.height} endings, in {minutes:.1f} min ({cpu:.1f} min of processor time)",
         flush=True,
     )
     return trained.checkpoint
@@ -150,16 +177,15 @@ def _show(
     )
 
 
-def left(name: str, checkpoint: Checkpoint, speaks: Any, held_out: pl.DataFrame, params: Params) -> None:
-    """Print F1 of leaving over the last tokens of conversations, by draws and at the best threshold."""
-    some = [held_out.filter(split=split).pipe(_some, n, params.seed) for split, n in LEAVING.items()]
+def left(name: str, checkpoint: Checkpoint, speaks: Any, some: list[pl.DataFrame], params: Params) -> None:
+    """Print F1 of leaving over the last tokens of conversations, by draws and at the threshold best on the first."""
     found = leaving(checkpoint, *some, ENDING, BATCH, (params.evaluate.resamples, params.seed), speaks).figures
     for key, e in found.items():
         print(f"{name}, leaving, {key}: {shown(e.to_dict())} at {e.n:,} places", flush=True)
 
 
 def _some(talks: pl.DataFrame, n: int, seed: int) -> pl.DataFrame:
-    return talks.sample(min(n, talks.height), seed=seed)
+    return talks.sample(min(n, talks.height), shuffle=True, seed=seed)
 
 
 def main() -> None:
@@ -168,24 +194,27 @@ def main() -> None:
 
     cli = argparse.ArgumentParser(description=__doc__)
     cli.add_argument("--start", default="gemma-3-270m", help="an embedded name, a Hub id or a folder")
-    cli.add_argument("--others", type=int, default=1000, help="parts learnt besides all beginnings")
+    cli.add_argument("--conversations", type=int, default=1850, help="whose beginnings are learnt")
+    cli.add_argument("--endings", type=int, default=250, help="how many of their endings are learnt")
+    cli.add_argument("--sampled-softmax", type=int, default=4096, help="words that stand for those not learnt")
     cli.add_argument("--batch-size", type=int, default=4, help="parts a step")
     cli.add_argument("--lora-rank", type=int, default=64, help="0 trains every weight")
     cli.add_argument("--learning-rate", type=float, default=2e-4)
     cli.add_argument("--out", type=Path, help="folder for the trained model")
     options = cli.parse_args()
     params = load_params(Path("params.yaml"))
-    held_out = samples(params)
-    test = held_out.filter(split="test")
-    trained = train(options, params, held_out.filter(split="train"))
+    talks = samples(params)
+    test, drawn = talks.filter(split="test"), _some(talks.filter(split="train"), talks.height, params.seed)
+    leaving_in = [drawn.head(CHOSEN_ON), _some(test, LEAVING, params.seed)]
+    trained = train(options, params, drawn[CHOSEN_ON:].head(options.conversations))
     if options.out:
         save_user(trained, options.out)
     trained.model.to(torch.bfloat16).eval()
     foreseen("trained", trained, test, params)
-    left("trained", trained, "user", held_out, params)
+    left("trained", trained, "user", leaving_in, params)
     del trained
     foreseen_as_lines("untrained", open_model(options.start), test, params)
-    left("prompted", open_model(str(Path("models/backbone"))), "assistant", held_out, params)
+    left("prompted", open_model(str(Path("models/backbone"))), "assistant", leaving_in, params)
 
 
 if __name__ == "__main__":

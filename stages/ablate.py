@@ -68,7 +68,7 @@ def main(
         [live_curve()],
         knobs.packing,
         knobs.lora_rank,
-        knobs.seen_words_only,
+        knobs.sampled_softmax,
     )
     trained.checkpoint.model.to(getattr(torch, loaded.backbone.dtype)).eval()
     how = loaded.evaluate

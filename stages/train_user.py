@@ -39,7 +39,7 @@ def main(
         [live_curve()] if is_first() else [],
         knobs.packing,
         knobs.lora_rank,
-        knobs.seen_words_only,
+        knobs.sampled_softmax,
     )
     if is_first():
         save_user(trained.checkpoint, user)

@@ -120,7 +120,7 @@ def _chosen(logits: "Tensor", labels: "Tensor") -> "Tensor":
 
 
 def projects_last(model: "torch.nn.Module") -> bool:
-    """Whether the model's logits are its projection's output as it is; tried once per model, on one token."""
+    """Whether the model's logits are its projection's output as it is; tried once per model, on two tokens."""
     import torch
 
     if model not in _KNOWN_TO_PROJECT_LAST:
@@ -129,8 +129,9 @@ def projects_last(model: "torch.nn.Module") -> bool:
         hook = whole.get_output_embeddings().register_forward_hook(lambda *call: given.append(call[2]))
         try:
             with torch.no_grad():
-                one = torch.zeros(1, 1, dtype=torch.long, device=whole.device)
-                logits = whole(input_ids=one, use_cache=False).logits
+                # Two tokens, for the first may be the padding, whose states and logits can all be 0.
+                two = torch.arange(2, device=whole.device)[None]
+                logits = whole(input_ids=two, use_cache=False).logits
         finally:
             hook.remove()
         _KNOWN_TO_PROJECT_LAST[model] = torch.equal(given[0].float(), logits.float())

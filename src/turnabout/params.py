@@ -167,8 +167,8 @@ class TrainUser(Section):
     """Several windows in one row of at most `max_length` tokens, each seeing itself alone; no padding is computed."""
     lora_rank: Count | None
     """Rank of the LoRA adapter that is trained beside the new token's embedding; null trains every weight."""
-    seen_words_only: bool
-    """The vocabulary is, while training, that of the training text: large ones cost most of a small model's time."""
+    sampled_softmax: Count | None
+    """Words that stand, while training, for all that the training text lacks, drawn at each step; null has them all."""
     batch_size: Count
     """Rows in one step of all processes together: packed ones, or windows where `packing` is off."""
     learning_rate: Rate

@@ -6,6 +6,7 @@ Method: Naous et al. 2025 (UserLM), §3, with one sequence per conversation inst
 import random
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,7 +23,7 @@ from turnabout.training.leaving import fit_end_row
 from turnabout.training.loop import Objective, Settings, autocast, summary, train
 from turnabout.training.packing import Packed, check_packing, n_targets, pack, packed_batch
 from turnabout.training.sharing import is_first
-from turnabout.training.vocabulary import narrow, renumbered, widen
+from turnabout.training.vocabulary import narrow, others_sampled, renumbered, widen
 from turnabout.training.windows import windows, within
 
 if TYPE_CHECKING:
@@ -52,15 +53,15 @@ def train_user(
     callbacks: "Sequence[TrainerCallback]" = (),
     packing: bool = True,
     lora_rank: int | None = None,
-    seen_words_only: bool = False,
+    sampled_softmax: int | None = None,
 ) -> TrainedUser:
     """Train on the users' turns of the train split (`schemas.USER_SAMPLES`), and on nothing else.
 
     Every weight is trained, or with `lora_rank` an adapter and the new token, which are then merged into the model.
     Windows are shuffled by the seed and used up to `max_tokens`; with `packing` a row of the batch holds as many as fit
-    into `max_length`, else one. With `seen_words_only` the vocabulary is, until the last step, that of all windows
-    (`training/vocabulary.py`). That step, the row of leaving, is the first process's alone. Raises `DataError` where no
-    window can be used.
+    into `max_length`, else one. With `sampled_softmax` the vocabulary is, until the last step, that of all windows and
+    a sample of so many other words (`training/vocabulary.py`). That step, the row of leaving, is the first process's
+    alone. Raises `DataError` where no window can be used.
     """
     checkpoint = with_end_token(checkpoint)
     samples = samples.filter(split="train").sort("conversation_id")
@@ -70,22 +71,24 @@ def train_user(
         dropped["window beyond max_tokens"] = len(found) - len(used)
     token = checkpoint.chat.leaving().ids[0]
     read = used
-    narrowed = narrow(checkpoint.model, found, [token]) if seen_words_only else None
+    narrowed = narrow(checkpoint.model, found, [token]) if sampled_softmax is not None else None
     if narrowed is not None:
         read, token = renumbered(used, narrowed), narrowed.ids.index(token)
     rows, objective = _packed(checkpoint, read, max_length, settings.seed) if packing else (read, user_loss)
     n_words = len(narrowed.ids if narrowed else checkpoint.tokenizer)
-    settings = settings._replace(start=f"{settings.start} rank {lora_rank} words {n_words}")
+    settings = settings._replace(start=f"{settings.start} rank {lora_rank} words {n_words} and {sampled_softmax}")
     # The new token is trained beside an adapter, without which it could not be learnt.
     model: Any = checkpoint.model if lora_rank is None else new_adapter(checkpoint, lora_rank, settings.seed, [token])
     weights = _counted(model)
-    history = train(model, rows, objective, settings, work, callbacks, n_targets).with_columns(
-        tokens_per_second=pl.col("tokens").diff().fill_null(pl.col("tokens")) / pl.col("seconds")
-    )
+    with others_sampled(model, narrowed, sampled_softmax) if narrowed and sampled_softmax else nullcontext():
+        history = train(model, rows, objective, settings, work, callbacks, n_targets)
     if lora_rank is not None:
         checkpoint = checkpoint._replace(model=model.merge_and_unload())
     if narrowed is not None:
         widen(checkpoint.model, narrowed)
+    history = history.with_columns(
+        tokens_per_second=pl.col("tokens").diff().fill_null(pl.col("tokens")) / pl.col("seconds")
+    )
     if is_first():
         with autocast(checkpoint.model, settings.bf16):
             fit_end_row(checkpoint, found)

@@ -1,15 +1,19 @@
-"""A model that knows, while it is trained, only the words of its training text.
+"""Sampled softmax: a model that keeps, while it is trained, the words of its training text and a sample of all others.
 
 The projection to a large vocabulary can be most of a small model's work (63 % of the weights of Gemma 3 270M), for
-words that nobody in the log says. Their rows do not move, and the loss leaves them out: it is smaller than the whole
-model's by −log of the probability on the words that are known. Nothing holds that probability up while the model is
-trained, so with few words it comes to foresee others too badly (`python -m benchmarks.seen_words`).
+words that nobody in the log says. Their rows do not move. Yet others say them, so they must keep the probability they
+deserve: the normaliser Z is summed exactly over the known words, and for the others over `k` that are drawn anew at
+each step, times `n / k` (complementary sum sampling, Botev, Zheng & Barber 2017, AISTATS, §3): right on average.
 """
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from turnabout.chat_format import Encoded
+from turnabout.errors import ModelError
+from turnabout.logps import projects_last
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,13 +29,48 @@ class Narrowed(NamedTuple):
 
 
 def narrow(model: Any, windows: Iterable[Encoded], always: Iterable[int]) -> Narrowed:
-    """Leave the model, in place, the words of the windows and those in `always`; their new ids are their ranks."""
+    """Leave the model, in place, the words of the windows and those in `always`; their new ids are their ranks.
+
+    Raises `ModelError` for a model that changes its logits after their projection.
+    """
+    if not projects_last(model):
+        raise ModelError(
+            f"{model.config.model_type} changes its logits after projecting them (soft-capping, scaling), so a sample "
+            "of words cannot stand for all; set train_user.sampled_softmax: null"
+        )
     ids = sorted({token for window in windows for token in window.input_ids} | set(always))
     whole = [weight.detach().clone() for weight in _by_word(model)]
     for weight in _by_word(model):
         weight.data[: len(ids)] = weight.data[ids]
     model.resize_token_embeddings(len(ids), mean_resizing=False)
     return Narrowed(ids, whole)
+
+
+@contextmanager
+def others_sampled(model: Any, narrowed: Narrowed, k: int) -> Iterator[None]:
+    """While this lasts, the model's logits have columns for `k` of the `n` words it does not know.
+
+    They come after the known words', raised by log(n / k); with k >= n they are all there. Others are drawn at each
+    pass by torch's generator, so that a training that is resumed draws the same.
+    """
+    import torch
+
+    output = model.get_output_embeddings()
+    by_word = narrowed.aside if getattr(output, "bias", None) is not None else [*narrowed.aside, None]
+    whole, bias = by_word[-2:]
+    unknown = torch.ones(len(whole), dtype=torch.bool)
+    unknown[narrowed.ids] = False
+    others = unknown.nonzero().flatten()
+
+    def with_others(_: Any, given: "tuple[Tensor]", logits: "Tensor") -> "Tensor":
+        drawn = others[torch.randperm(len(others))[:k]]
+        weight, added = (None if rows is None else rows[drawn].to(logits.device) for rows in (whole, bias))
+        found = torch.nn.functional.linear(given[0], weight, added)
+        return torch.cat([logits, found + math.log(len(others) / len(drawn))], dim=-1)
+
+    hook = output.register_forward_hook(with_others) if len(others) else nullcontext()
+    with hook:
+        yield
 
 
 def widen(model: Any, narrowed: Narrowed) -> None:

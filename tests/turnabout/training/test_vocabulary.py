@@ -2,12 +2,13 @@
 
 import pytest
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import Gemma2Config, Gemma2ForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from turnabout.chat_format import Encoded
+from turnabout.errors import ModelError
 from turnabout.logps import pad, token_logps
 from turnabout.training.user import train_user
-from turnabout.training.vocabulary import narrow, renumbered, widen
+from turnabout.training.vocabulary import narrow, others_sampled, renumbered, widen
 
 #: Words 3, 5 and 9 are said; the model knows 12.
 WINDOW = Encoded([5, 3, 9, 5], [False, True, True, True])
@@ -19,10 +20,15 @@ def model(tied: bool, bias: bool = False) -> LlamaForCausalLM:
     made = LlamaForCausalLM(LlamaConfig(vocab_size=12, tie_word_embeddings=tied, pad_token_id=0, **size))
     if bias:
         made.lm_head = torch.nn.Linear(16, 12)
+        if tied:
+            made.lm_head.weight = made.model.embed_tokens.weight
     return made.eval()
 
 
-@pytest.mark.parametrize(("tied", "bias"), [(True, False), (False, False), (False, True)])
+HEADS = pytest.mark.parametrize(("tied", "bias"), [(True, False), (False, False), (False, True), (True, True)])
+
+
+@HEADS
 def test_it_foresees_as_the_whole_model_would_if_other_words_were_ruled_out(tied: bool, bias: bool) -> None:
     whole = model(tied, bias)
     with torch.no_grad():
@@ -39,7 +45,48 @@ def test_it_foresees_as_the_whole_model_would_if_other_words_were_ruled_out(tied
     torch.testing.assert_close(token_logps(whole, pad([row]))[0, 1:], expected)
 
 
-@pytest.mark.parametrize(("tied", "bias"), [(True, False), (False, False), (False, True)])
+@HEADS
+def test_with_all_others_drawn_it_foresees_as_the_whole_model(tied: bool, bias: bool) -> None:
+    whole = model(tied, bias)
+    expected = token_logps(whole, pad([WINDOW]))
+    narrowed = narrow(whole, [WINDOW], always=[])
+    batch = pad(renumbered([WINDOW], narrowed))
+    with others_sampled(whole, narrowed, k=100):
+        torch.testing.assert_close(token_logps(whole, batch), expected)
+    assert whole(input_ids=batch.input_ids).logits.shape[-1] == 3
+
+
+def test_words_drawn_stand_for_all_others_on_average() -> None:
+    whole = model(tied=True)
+    logps = token_logps(whole, pad([WINDOW]))
+    narrowed = narrow(whole, [WINDOW], always=[])
+    batch = pad(renumbered([WINDOW], narrowed))
+    ruled_out = token_logps(whole, batch)
+    with torch.no_grad(), others_sampled(whole, narrowed, k=2):
+        drawn = torch.stack([token_logps(whole, batch) for _ in range(3000)])
+    assert drawn.std(dim=0)[0, 1:].min() > 0.001
+    # Z over the label's weight is 1 / P: its mean is the whole model's.
+    torch.testing.assert_close((-drawn).exp().mean(dim=0), (-logps).exp(), rtol=0.003, atol=0)
+    assert (ruled_out[0, 1:] - logps[0, 1:]).min() > 0.5
+
+
+def test_a_model_without_other_words_draws_none() -> None:
+    whole = model(tied=True)
+    narrowed = narrow(whole, [WINDOW], always=range(12))
+    with others_sampled(whole, narrowed, k=4):
+        assert whole(input_ids=torch.tensor([[1, 2]])).logits.shape[-1] == 12
+
+
+def test_a_model_that_caps_its_logits_is_told_to_have_all_words() -> None:
+    size = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    capped = Gemma2ForCausalLM(
+        Gemma2Config(vocab_size=12, num_key_value_heads=2, head_dim=8, final_logit_softcapping=0.1, **size)
+    )
+    with pytest.raises(ModelError, match=r"gemma2 changes its logits .*sampled_softmax: null"):
+        narrow(capped, [WINDOW], always=[])
+
+
+@HEADS
 def test_the_whole_vocabulary_comes_back_with_what_its_words_have_learnt(tied: bool, bias: bool) -> None:
     whole = model(tied, bias)
     before = {name: weight.clone() for name, weight in whole.state_dict().items()}
@@ -64,7 +111,7 @@ def test_the_whole_vocabulary_comes_back_with_what_its_words_have_learnt(tied: b
 def test_training_moves_no_word_that_is_not_said(user_samples, tiny, settings, tmp_path, lora_rank) -> None:
     before = tiny.model.get_output_embeddings().weight.detach().clone()
     trained = train_user(
-        tiny, user_samples(8), 200, None, settings, tmp_path / "work", lora_rank=lora_rank, seen_words_only=True
+        tiny, user_samples(8), 200, None, settings, tmp_path / "work", lora_rank=lora_rank, sampled_softmax=4
     )
     checkpoint, figures = trained.checkpoint, trained.metrics
     text = "<|im_start|>system\nchat<|im_end|>user\nassistant\nhi hello bye see you"
