@@ -169,11 +169,13 @@ def test_the_same_inputs_give_the_same_bytes(run: Callable[[Path], None], folder
 
 
 @pytest.mark.slow
-def test_two_processes_take_the_steps_of_one(folder: Path, tiny_checkpoint: Path) -> None:
+@pytest.mark.parametrize("sampled_softmax", [None, 4])
+def test_two_processes_take_the_steps_of_one(folder: Path, tiny_checkpoint: Path, sampled_softmax: int | None) -> None:
     """Eight windows in three rows make a step of two rows and one of a single row, which leaves a process without."""
     found = []
     for processes in (1, 2):
-        set_knobs(folder, processes=processes, batch_size=2, epochs=3, max_length=300, learning_rate=1e-2)
+        knobs = {"processes": processes, "batch_size": 2, "epochs": 3, "max_length": 300, "learning_rate": 1e-2}
+        set_knobs(folder, **knobs, sampled_softmax=sampled_softmax)
         run_user(tiny_checkpoint)
         weights = backbones.load(folder / "user", "float32").model.state_dict()
         found.append((pl.read_csv("curve.csv"), read_json(folder / "metrics.json"), weights))

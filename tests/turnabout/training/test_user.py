@@ -122,16 +122,14 @@ def test_windows_that_see_each_other_are_refused_before_training(user_samples, t
     assert not (tmp_path / "work").exists()
 
 
-@pytest.mark.parametrize("lora_rank", [None, 4])
+@pytest.mark.parametrize("how", [{}, {"lora_rank": 4}, {"lora_rank": 4, "sampled_softmax": 4}], ids=str)
 def test_a_killed_training_goes_on_and_ends_in_the_same_weights(
-    user_samples, tiny_checkpoint, settings, tmp_path, begun_and_killed, lora_rank
+    user_samples, tiny_checkpoint, settings, tmp_path, begun_and_killed, how
 ) -> None:
     def weights(work, *callbacks):
         start = backbones.load(tiny_checkpoint, "float32")
         place = tmp_path / work
-        trained = train_user(
-            start, user_samples(8), 200, None, settings._replace(epochs=3), place, callbacks, lora_rank=lora_rank
-        )
+        trained = train_user(start, user_samples(8), 200, None, settings._replace(epochs=3), place, callbacks, **how)
         return trained.history.drop("seconds", "tokens_per_second"), trained.checkpoint.model.state_dict()
 
     begun_and_killed(lambda kill: weights("work", kill), after=3)
