@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import polars as pl
 
 from turnabout.errors import ModelError
-from turnabout.training.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     import torch
@@ -123,7 +122,6 @@ def train(
     trainer.remove_callback(PrinterCallback)
     if trainer.is_world_process_zero():
         _remove_others(place)
-    keep_freed_memory()
     trainer.train(resume_from_checkpoint=_last_checkpoint(place))
     trainer.accelerator.wait_for_everyone()
     if trainer.is_world_process_zero():
