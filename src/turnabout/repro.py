@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import networkx as nx
 
+from turnabout.allocator import preloaded
 from turnabout.errors import ConfigError, StageFailed
 from turnabout.processes import Finished, ProcessGroups
 
@@ -126,7 +127,7 @@ def reproduce(
 
     target = name if pipeline == MAIN else f"{pipeline}:{name}"
     command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", target]
-    environment = {**os.environ, **ENVIRONMENT, **(env or {})}
+    environment = {**os.environ, **preloaded(), **ENVIRONMENT, **(env or {})}
     environment["PATH"] = f"{Path(sys.prefix) / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
     finished = groups.stream(command + ["--force"] * force, root, environment, watch, terminal)
     if finished.status:

@@ -1,6 +1,8 @@
 """DVC's graph, what is stale and why, and one stage made current, on the toy project."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,7 +10,7 @@ from tests.toy_project import FAILS, make_project, set_rate
 from turnabout.errors import ConfigError, StageFailed
 from turnabout.io import read_json
 from turnabout.params import load_params
-from turnabout.processes import ProcessGroups
+from turnabout.processes import Finished, ProcessGroups
 from turnabout.repro import Plot, content_hashes, mend_lock, reproduce, stage_graph, stale_reasons, wanted_stages
 
 
@@ -55,6 +57,19 @@ def test_another_pipeline_runs_only_where_it_is_named_and_brings_what_it_needs_o
     assert (pipeline, told[0]) == ("ablations/dvc.yaml", "ran")
     assert read_json(project / "ablations/metrics/tenth.json") == {"share": 0.1}
     assert stale_reasons(project, ["ablate@tenth", "ablate@third"]) == {"ablate@third": ["never ran"]}
+
+
+def test_a_stage_runs_on_the_allocator_that_is_preloaded(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    class Watched(ProcessGroups):
+        def stream(self, command: Any, cwd: Any, env: Mapping[str, str], *rest: Any) -> Finished:
+            seen.append(env.get("LD_PRELOAD"))
+            return super().stream(command, cwd, env, *rest)
+
+    monkeypatch.setattr("turnabout.repro.preloaded", lambda: {"LD_PRELOAD": "libm.so.6"})
+    assert reproduce(project, "ingest", Watched(), lambda _: None)[0] == "ran"
+    assert seen == ["libm.so.6"]
 
 
 def test_a_project_may_lie_inside_a_larger_repository(project: Path) -> None:

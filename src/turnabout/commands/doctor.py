@@ -51,6 +51,7 @@ def checks(root: Path) -> Iterator[Check]:
     yield from _params(root)
     yield _disk(root)
     yield _memory()
+    yield _allocator()
 
 
 def _python() -> Check:
@@ -167,3 +168,11 @@ def _memory() -> Check:
     free = psutil.virtual_memory().available / GIBIBYTE
     remedy = None if free >= NEEDED_MEMORY_GB else f"the demo wants {NEEDED_MEMORY_GB} GB: end other programs"
     return Check("memory", f"{free:.0f} GB available", remedy)
+
+
+def _allocator() -> Check:
+    """Nothing has to be done about it: stages run on either."""
+    from turnabout.allocator import preloaded
+
+    chosen = os.environ.get("LD_PRELOAD") or preloaded().get("LD_PRELOAD")
+    return Check("allocator", chosen or "the system's; `make tcmalloc` installs one that trains faster on a CPU")

@@ -1,0 +1,87 @@
+"""The user model's training on tcmalloc, against the system's allocator: tokens per second, at its beginning and end.
+
+    python -m benchmarks.allocators [--start smollm2-135m-instruct] [--conversations 200] [--lora-rank 64]
+
+After `make tcmalloc`. Each side runs in processes of its own, the sides take turns, and the loss of every step must be
+the same.
+"""
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import polars as pl
+
+from turnabout.allocator import preloaded
+
+MAX_LENGTH, BATCH = 192, 4
+SIDES = ("the system's", "tcmalloc")
+
+
+def main() -> None:
+    cli = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    cli.add_argument("--start", default="smollm2-135m-instruct", help="an embedded name, a Hub id or a folder")
+    cli.add_argument("--conversations", type=int, default=200)
+    cli.add_argument("--lora-rank", type=int, default=0, help="0 trains every weight")
+    cli.add_argument("--sampled-softmax", type=int, default=0, help="0 has every word")
+    cli.add_argument("--rounds", type=int, default=1)
+    cli.add_argument("--trained", action="store_true", help=argparse.SUPPRESS)
+    options = cli.parse_args()
+    if options.trained:
+        print(json.dumps(trained(options)))
+        return
+    if not (with_it := preloaded()):
+        sys.exit("tcmalloc is not installed, or LD_PRELOAD is set already: run `make tcmalloc`, unset LD_PRELOAD")
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in SIDES}
+    for turn in range(options.rounds):
+        for name in sorted(SIDES, reverse=turn % 2 == 0):
+            again = [sys.executable, "-m", __spec__.name, *sys.argv[1:], "--trained"]
+            env = {**os.environ, **(with_it if name == SIDES[1] else {})}
+            done = subprocess.run(again, stdout=subprocess.PIPE, text=True, check=True, env=env)
+            found[name].append(json.loads(done.stdout))
+            told = "{:<12} {whole:4.0f} tokens/s (first fifth {first:.0f}, last {last:.0f})  {mb:6,.0f} MB"
+            print(told.format(name, **found[name][-1]), flush=True)
+    both = list(zip(*found.values(), strict=True))
+    for system, tcmalloc in both:
+        assert system["losses"] == tcmalloc["losses"], "the sides differ in their losses"
+    ratios = [tcmalloc["whole"] / system["whole"] for system, tcmalloc in both]
+    print(f"tcmalloc is {statistics.median(ratios):.2f} times as fast, with the same loss at every step")
+
+
+def trained(options: argparse.Namespace) -> dict[str, Any]:
+    """One training: tokens per second of it all, its first and its last fifth, and most memory in 10⁶ bytes."""
+    from benchmarks.sft_conversations import excerpts
+    from turnabout.serving.opening import open_model
+    from turnabout.training.loop import Settings
+    from turnabout.training.user import train_user, with_end_token
+
+    start = with_end_token(open_model(options.start, "float32"))
+    cut = excerpts(start.chat, MAX_LENGTH).head(options.conversations)
+    settings = Settings(2e-5, 1, BATCH, seed=1, bf16=True, start=options.start)
+    how = {"lora_rank": options.lora_rank or None, "sampled_softmax": options.sampled_softmax or None}
+    with TemporaryDirectory() as work:
+        history = train_user(start, cut, MAX_LENGTH, None, settings, Path(work) / "work", packing=False, **how).history
+    fifth = history.height // 5
+    return {
+        "whole": _rate(history),
+        "first": _rate(history.head(fifth)),
+        "last": _rate(history.tail(fifth)),
+        "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
+        "losses": history["loss"].to_list(),
+    }
+
+
+def _rate(steps: pl.DataFrame) -> float:
+    """Tokens of these steps, without the first's, over the seconds they took."""
+    return float((steps["tokens"][-1] - steps["tokens"][0]) / steps["seconds"][1:].sum())
+
+
+if __name__ == "__main__":
+    main()
