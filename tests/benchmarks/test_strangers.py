@@ -1,6 +1,7 @@
 """What the benchmark of half an hour's training learns from a conversation, and how much of one it foresees."""
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,10 @@ import pytest
 
 from benchmarks import strangers
 from turnabout import backbones, schemas
+from turnabout.params import load_params
+from turnabout.parts import GrowingTable
+
+SHIPPED = Path(__file__).parents[2] / "params.yaml"
 
 SAID = ["hi", "hello", "well?", "no", "ok", "bye"]  # tokens with the end of turn: 3, 6, 6, 3, 3, 4
 
@@ -50,3 +55,29 @@ def test_a_beginning_ends_with_the_last_token_that_is_foreseen(
     assert size == characters
     assert sum(row.is_target) == min(length, 25)
     assert row.is_target[-1]
+
+
+def test_of_people_who_talk_much_everything_is_learnt_and_nobody_is_kept_for_validation(
+    messages: Callable[..., pl.DataFrame], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "evaluation_sets").mkdir()
+    params = load_params(SHIPPED)
+    before, after = (datetime(2018, month, 1, tzinfo=UTC) for month in (5, 10))
+    cap = params.clean.max_conversations_per_person
+    assert cap == 50
+    spoken = [("ann", before)] * (cap + 1) + [(f"p{i}", before) for i in range(20)] + [("ann", after), ("zoe", after)]
+    log = GrowingTable(tmp_path / "data/ingested", schemas.MESSAGES)
+    for n, (person, at) in enumerate(spoken):
+        log.append(
+            messages(
+                f"c{n:02}", *[f"{word} {n} {person}" for word in ("red", "blue", "green", "grey")], user=person, at=at
+            )
+        )
+    log.close()
+    (tmp_path / "work").mkdir()
+    said, splits = strangers.everybody(params, tmp_path / "work")
+    of = dict(splits.group_by("split").agg("user_key").iter_rows())
+    assert sorted(of) == ["test", "train"]
+    assert (of["test"], len(of["train"])) == (["zoe"], cap + 1 + 20)
+    assert said["conversation_id"].n_unique() == cap + 22
