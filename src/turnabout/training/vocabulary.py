@@ -56,16 +56,14 @@ def others_sampled(model: Any, narrowed: Narrowed, k: int) -> Iterator[None]:
     import torch
 
     output = model.get_output_embeddings()
-    by_word = narrowed.aside if getattr(output, "bias", None) is not None else [*narrowed.aside, None]
-    whole, bias = by_word[-2:]
-    unknown = torch.ones(len(whole), dtype=torch.bool)
+    projection = narrowed.aside[-1:] if getattr(output, "bias", None) is None else narrowed.aside[-2:]
+    unknown = torch.ones(len(projection[0]), dtype=torch.bool)
     unknown[narrowed.ids] = False
     others = unknown.nonzero().flatten()
 
     def with_others(_: Any, given: "tuple[Tensor]", logits: "Tensor") -> "Tensor":
         drawn = others[torch.randperm(len(others))[:k]]
-        weight, added = (None if rows is None else rows[drawn].to(logits.device) for rows in (whole, bias))
-        found = torch.nn.functional.linear(given[0], weight, added)
+        found = torch.nn.functional.linear(given[0], *(rows[drawn].to(logits.device) for rows in projection))
         return torch.cat([logits, found + math.log(len(others) / len(drawn))], dim=-1)
 
     hook = output.register_forward_hook(with_others) if len(others) else nullcontext()
