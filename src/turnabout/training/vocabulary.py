@@ -3,7 +3,7 @@
 The projection to a large vocabulary can be most of a small model's work (63 % of the weights of Gemma 3 270M), for
 words that nobody in the log says. Their rows do not move. Yet others say them, so they must keep the probability they
 deserve: the normaliser Z is summed exactly over the known words, and for the others over `k` that are drawn anew at
-each step, times `n / k` (complementary sum sampling, Botev, Zheng & Barber 2017, AISTATS, §3): right on average.
+each step, times `n / k` (complementary sum sampling, Botev, Zheng & Barber 2017, AISTATS): right on average.
 """
 
 import math
