@@ -1,8 +1,7 @@
 """Which memory allocator the stages run on: tcmalloc where it is installed, for training on a CPU.
 
-A training step allocates and frees what the last one did. glibc either gives that memory back and has every page
-cleared again, or looks for it in ever longer lists, on one core while the others wait; tcmalloc does neither
-(`python -m benchmarks.allocators`).
+A training step allocates and frees what the last one did. glibc gives much of it back and has the pages cleared again,
+or searches for it on one core while the others wait; tcmalloc keeps it at hand (`python -m benchmarks.allocators`).
 """
 
 import os
