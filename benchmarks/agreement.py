@@ -19,12 +19,12 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import development
-from turnabout.conversations import hash_rank
-from turnabout.generation.base import Message
-from turnabout.metrics.estimate import Estimate, mean
+from turnabout.core.conversations import hash_rank
+from turnabout.core.messages import Message
 from turnabout.scoring import SCORERS, Pair, Score
 from turnabout.scoring.base import Reading
-from turnabout.scoring.opening import asked
+from turnabout.scoring.load_scorer import asked
+from turnabout.stats.estimate import Estimate, mean
 
 MODEL = "smollm2-135m-instruct"
 BATCH_SIZE = 8

@@ -19,7 +19,7 @@ from typing import Any
 
 import polars as pl
 
-from turnabout.allocator import preloaded
+from turnabout.pipeline.allocator import preloaded
 
 MAX_LENGTH, BATCH = 192, 4
 SIDES = ("the system's", "tcmalloc")
@@ -58,9 +58,9 @@ def main() -> None:
 def trained(options: argparse.Namespace) -> dict[str, Any]:
     """One training: tokens per second of it all, its first and its last fifth, and most memory in 10⁶ bytes."""
     from benchmarks.sft_conversations import excerpts
-    from turnabout.serving.opening import open_model
-    from turnabout.training.loop import Settings
-    from turnabout.training.user import train_user, with_end_token
+    from turnabout.models.loading import open_model
+    from turnabout.training.engine.loop import Settings
+    from turnabout.training.user_model.train import train_user, with_end_token
 
     start = with_end_token(open_model(options.start, "float32"))
     cut = excerpts(start.chat, MAX_LENGTH).head(options.conversations)

@@ -21,7 +21,7 @@ from typing import Any
 import polars as pl
 import yaml
 
-from turnabout.repro import stage_graph, wanted_stages
+from turnabout.pipeline.repro import stage_graph, wanted_stages
 
 ROOT = Path(__file__).parents[1]
 GUIDE = ROOT / "docs" / "pair_rules.md"

@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from turnabout.feedback.rules import BOOK, REMOVED, NamedRule, Rules, anywhere, regexes
+from turnabout.feedback.miners.rules import BOOK, REMOVED, NamedRule, Rules, anywhere, regexes
 from turnabout.feedback.signals import WEAK
 from turnabout.scrubbing.conversation import Conversation
 from turnabout.scrubbing.kinds import KINDS

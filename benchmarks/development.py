@@ -75,8 +75,8 @@ def dialogue_eval(place: Path) -> pl.DataFrame:
 
 def exchanges_of(conversations: pl.DataFrame) -> pl.DataFrame:
     """Conversations (`conversation_id`, `worker`, `messages`) as `EXCHANGES`."""
-    from turnabout import schemas
-    from turnabout.conversations import exchanges
+    from turnabout.core import schemas
+    from turnabout.core.conversations import exchanges
 
     flat = (
         conversations.select("conversation_id", user_key="worker", messages="messages")

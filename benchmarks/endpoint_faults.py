@@ -16,10 +16,11 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.faulty_endpoint import FAULTS, FaultyEndpoint, unlucky
+from turnabout.core.messages import Message
 from turnabout.errors import TurnaboutError
-from turnabout.generation import Message, Sampling
-from turnabout.generation.author import Desk
-from turnabout.generation.openai import OpenAI
+from turnabout.generation import Sampling
+from turnabout.generation.config import Desk
+from turnabout.generation.endpoint.config import OpenAI
 
 RETRIES, AT_ONCE, TIMEOUT_S = 8, 16, 3.0
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.log_samples import samples
-from turnabout import schemas
+from turnabout.core import schemas
 from turnabout.sources.detection import formats
 
 #: What a value is replaced by: wrong types, extremes of numbers and times, characters that are trouble elsewhere.

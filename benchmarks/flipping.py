@@ -21,13 +21,13 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from benchmarks.synthetic_log import records
-from turnabout import schemas
-from turnabout.backbones import load_named
-from turnabout.chat_format import END_OF_CONVERSATION, ChatFormat, Encoded
-from turnabout.flipping import flip
+from turnabout.core import schemas
+from turnabout.intents.flipping import flip
+from turnabout.models.chat_format import END_OF_CONVERSATION, ChatFormat, Encoded
+from turnabout.models.checkpoints import load_named
 from turnabout.sources.chitchat import Chitchat
-from turnabout.training.user import with_end_token
-from turnabout.training.windows import windows
+from turnabout.training.user_model.train import with_end_token
+from turnabout.training.user_model.windows import windows
 
 BACKBONE, INTENT = "smollm2-135m-instruct", "You are a user chatting with an assistant language model to pass the time."
 SEED, NO_LIMIT = 1, 10**9

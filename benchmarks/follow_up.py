@@ -12,12 +12,12 @@ import polars as pl
 
 from benchmarks import development
 from benchmarks.mining import Row, show
-from turnabout.backbones import load_named
-from turnabout.conversations import hash_rank
+from turnabout.core.conversations import hash_rank
 from turnabout.feedback.base import LanguageModel
 from turnabout.feedback.fitting import as_exchanges
-from turnabout.feedback.follow_up import FollowUp
-from turnabout.generation.local import LocalGenerator
+from turnabout.feedback.miners.follow_up import FollowUp
+from turnabout.generation.local.generator import LocalGenerator
+from turnabout.models.checkpoints import load_named
 
 BAD_TO = 3
 

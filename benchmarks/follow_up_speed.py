@@ -18,11 +18,11 @@ from collections.abc import Callable
 import polars as pl
 
 from benchmarks.peers import installed
-from turnabout.backbones import Checkpoint, load_named
-from turnabout.conversations import exchanges, histories
+from turnabout.core.conversations import exchanges, histories
+from turnabout.core.messages import Message
 from turnabout.follow_ups import load_phrases
-from turnabout.generation import Message
-from turnabout.generation.local import LocalGenerator
+from turnabout.generation.local.generator import LocalGenerator
+from turnabout.models.checkpoints import Checkpoint, load_named
 from turnabout.sources.chitchat import Chitchat
 
 BACKBONE = "smollm2-135m-instruct"

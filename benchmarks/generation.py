@@ -15,9 +15,10 @@ from collections.abc import Callable
 from functools import partial
 
 from benchmarks.follow_up_speed import BACKBONE, chats
-from turnabout.backbones import Checkpoint, load_named
-from turnabout.generation import Message, Sampling
-from turnabout.generation.local import LocalGenerator
+from turnabout.core.messages import Message
+from turnabout.generation import Sampling
+from turnabout.generation.local.generator import LocalGenerator
+from turnabout.models.checkpoints import Checkpoint, load_named
 
 BATCH_SIZE = 32
 DRAWS = 4

@@ -24,8 +24,8 @@ import yaml
 from benchmarks import data_juicer
 from benchmarks.process_tree import ROOT, Run, run, total
 from benchmarks.synthetic_log import write_days
-from turnabout.increments import LEDGER
-from turnabout.io import part_files, read_json
+from turnabout.core.incremental import LEDGER
+from turnabout.core.io import part_files, read_json
 
 SEED, PROCESSES = 1, 2
 #: Files of the log for speed and of that for memory.

@@ -7,14 +7,15 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from turnabout.augment import verdicts
-from turnabout.augment.rewriting import Case, record
-from turnabout.feedback.criteria import Criteria, open_criteria
-from turnabout.feedback.rubric import Finding, forms, question, read
-from turnabout.feedback.rubric import Verdict as RubricVerdict
-from turnabout.generation.asking import Asking, Question, Unusable, ask
-from turnabout.generation.base import Generator, Message
+from turnabout.augment import complaint_votes
+from turnabout.augment.rewrites.rewriting import Case, record
+from turnabout.core.messages import Message
+from turnabout.feedback.miners.criteria import Criteria, open_criteria
+from turnabout.feedback.miners.rubric import Finding, forms, question, read
+from turnabout.feedback.miners.rubric import Verdict as RubricVerdict
+from turnabout.generation.base import Generator
 from turnabout.judging import pairwise
+from turnabout.prompting.structured import Asking, Question, Unusable, ask
 
 By = Literal["scores", "answers"]
 
@@ -73,8 +74,8 @@ def put_right(judge: Generator, records: Sequence[Record], by: By) -> list[str]:
         record(case, {"reply": case.reply, "new_reply": each.other}, PROMPT_TOKENS)
         for case, each in zip(cases, records, strict=True)
     ]
-    how = verdicts.Voting(by, 1, ANSWER_TOKENS, retries=1, seed=0)
-    values = verdicts.judged(judge, shown, how)
+    how = complaint_votes.Voting(by, 1, ANSWER_TOKENS, retries=1, seed=0)
+    values = complaint_votes.judged(judge, shown, how)
     return ["unusable" if value is None else "yes" if value.correct else "no" for value in values]
 
 

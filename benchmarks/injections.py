@@ -30,10 +30,10 @@ from rich.table import Table
 
 from benchmarks.injection_judges import JUDGES, By, Goal, Judge, Record
 from benchmarks.unfenced import Unfenced
-from turnabout.generation.author import Desk
-from turnabout.generation.authors import AnyAuthor
 from turnabout.generation.base import Generator
-from turnabout.metrics.proportion import proportion
+from turnabout.generation.config import Desk
+from turnabout.generation.registry import AnyAuthor
+from turnabout.stats.proportion import proportion
 
 FOLDER = Path(__file__).parent
 MODEL, BATCH_SIZE = "smollm2-135m-instruct", 16
@@ -142,8 +142,8 @@ def opened(model: str, author: Path | None) -> Generator:
     if author is not None:
         settings = TypeAdapter(AnyAuthor).validate_python(yaml.safe_load(author.read_text(encoding="utf-8")))
         return settings.open(Desk(Path("models/backbone"), "bfloat16", BATCH_SIZE, Path(".turnabout/answers.sqlite")))
-    from turnabout.backbones import load_named
-    from turnabout.generation.local import LocalGenerator
+    from turnabout.generation.local.generator import LocalGenerator
+    from turnabout.models.checkpoints import load_named
 
     return LocalGenerator(load_named(model, "bfloat16"), "assistant", BATCH_SIZE)
 

@@ -11,7 +11,7 @@ from types import ModuleType
 import polars as pl
 
 from benchmarks.peers import with_installed
-from turnabout.cleaning.languages import LEAST_SURE, detected
+from turnabout.text.language_detection import LEAST_SURE, detected
 
 MESSAGES = Path(__file__).with_name("languages.tsv")
 N_REPEATS = 20

@@ -20,8 +20,8 @@ def step(side: str) -> dict[str, Any]:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from turnabout.chat_format import Encoded
-    from turnabout.logps import pad, token_logps
+    from turnabout.models.chat_format import Encoded
+    from turnabout.models.logps import pad, token_logps
 
     torch.manual_seed(1)
     shape = {"hidden_size": WIDTH, "intermediate_size": 2 * WIDTH, "num_hidden_layers": 1, "num_attention_heads": 4}

@@ -19,13 +19,13 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from benchmarks import development
 from benchmarks.ship_weights import reactions
-from turnabout.feedback import Miner
-from turnabout.feedback.experience_features import conversations_of, relation_features, user_features
+from turnabout.feedback.base import Miner
 from turnabout.feedback.fitting import EXAMPLES, as_exchanges, fit_reactions
-from turnabout.feedback.learned import Learned
-from turnabout.feedback.linear import fit
-from turnabout.feedback.rephrase import Rephrase
-from turnabout.feedback.rules import Rules
+from turnabout.feedback.miners.experience_features import conversations_of, relation_features, user_features
+from turnabout.feedback.miners.learned import Learned
+from turnabout.feedback.miners.linear import fit
+from turnabout.feedback.miners.rephrase import Rephrase
+from turnabout.feedback.miners.rules import Rules
 
 Array = NDArray[np.float64]
 

@@ -15,11 +15,11 @@ from typing import NamedTuple
 import polars as pl
 
 from benchmarks.sft_conversations import excerpts, one_sequence
-from turnabout.backbones import Checkpoint
-from turnabout.serving.opening import open_model
-from turnabout.training.loop import Settings, autocast
-from turnabout.training.packing import n_targets
-from turnabout.training.user import train_user, user_loss, with_end_token
+from turnabout.models.checkpoints import Checkpoint
+from turnabout.models.loading import open_model
+from turnabout.training.engine.loop import Settings, autocast
+from turnabout.training.user_model.packing import n_targets
+from turnabout.training.user_model.train import train_user, user_loss, with_end_token
 
 MAX_LENGTH, N_HELD_OUT, BATCH = 192, 32, 4
 SIDES = ("whole softmax", "sampled softmax")

@@ -19,7 +19,7 @@ import polars as pl
 from scipy.stats import binomtest
 
 from benchmarks.pii_peers import PEERS
-from turnabout.schemas import MESSAGES
+from turnabout.core.schemas import MESSAGES
 from turnabout.scrubbing import scrub
 from turnabout.scrubbing.findings import findings
 from turnabout.scrubbing.kinds import KINDS

@@ -4,10 +4,10 @@ from typing import Any
 
 import polars as pl
 
-from turnabout import schemas
-from turnabout.chat_format import END_OF_CONVERSATION, ChatFormat, Encoded
-from turnabout.flipping import flip
-from turnabout.generation import Message
+from turnabout.core import schemas
+from turnabout.core.messages import Message
+from turnabout.intents.flipping import flip
+from turnabout.models.chat_format import END_OF_CONVERSATION, ChatFormat, Encoded
 from turnabout.sources.chitchat import Chitchat
 
 INTENT = "You are a user chatting with an assistant language model to pass the time."

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from benchmarks.sft_conversations import excerpts, k_plus_one, one_sequence, user_template
-from turnabout.backbones import Checkpoint, load_named
 from turnabout.errors import ConfigError
-from turnabout.training.loop import Settings, autocast
-from turnabout.training.user import train_user, user_loss, with_end_token
+from turnabout.models.checkpoints import Checkpoint, load_named
+from turnabout.training.engine.loop import Settings, autocast
+from turnabout.training.user_model.train import train_user, user_loss, with_end_token
 
 BACKBONE = "smollm2-135m-instruct"
 N_HELD_OUT = 8

@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 
 from benchmarks import development
-from turnabout.feedback.experience_features import conversations_of, experience_features
 from turnabout.feedback.fitting import EXAMPLES, fit_reactions
-from turnabout.feedback.linear import Fitted, fit, save
+from turnabout.feedback.miners.experience_features import conversations_of, experience_features
+from turnabout.feedback.miners.linear import Fitted, fit, save
 
 SOURCES = {
     "reaction": "EURTAD (UKPLab, Apache-2.0) and the project's own examples",

@@ -22,21 +22,21 @@ from stages import clean, split
 from stages._command import ENVIRONMENT
 from stages._models import open_author
 from stages._training import settings_of
-from turnabout import schemas
 from turnabout.ablations.table import shown
-from turnabout.backbones import Checkpoint
-from turnabout.chat_format import ChatFormat, Encoded
-from turnabout.flipping import flip
-from turnabout.intending.writing import intents
-from turnabout.intents import NO_INTENT
-from turnabout.io import read_frame
-from turnabout.logps import pad, token_logps
-from turnabout.metrics.estimate import ratio
-from turnabout.metrics.leaving import leaving
+from turnabout.core import schemas
+from turnabout.core.io import read_frame
+from turnabout.intents.flipping import flip
+from turnabout.intents.wording import NO_INTENT
+from turnabout.intents.writing import intents
+from turnabout.metrics.end_probabilities import leaving
+from turnabout.models.chat_format import ChatFormat, Encoded
+from turnabout.models.checkpoints import Checkpoint
+from turnabout.models.loading import open_model
+from turnabout.models.logps import pad, token_logps
 from turnabout.params import Params, load_params
-from turnabout.serving.opening import open_model
-from turnabout.training.loop import WORK
-from turnabout.training.user import save_user, train_user
+from turnabout.stats.estimate import ratio
+from turnabout.training.engine.loop import WORK
+from turnabout.training.user_model.train import save_user, train_user
 
 #: First tokens of each test conversation that are foreseen, headers and intent not counted.
 LENGTH = 128

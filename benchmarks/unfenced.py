@@ -5,7 +5,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from turnabout.generation.base import Completion, Generator, Message, Sampling, Scored
+from turnabout.core.messages import Message
+from turnabout.generation.base import Completion, Generator, Sampling, Scored
 
 #: What `untrusted.data` writes; nothing inside can look like its end.
 FENCE = re.compile(r"<(\w+)>\n(.*)\n</\1>")

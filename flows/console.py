@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from turnabout.last_run import StageRun
+from turnabout.pipeline.last_run import StageRun
 
 #: A bar as tqdm draws it: `critiques:  45%|████▌     | 18/40 [00:10<00:12,  1.8reply/s]`.
 BAR = re.compile(r"(?P<percent>\d+)%\|[^|]*\|\s*(?P<rest>.*)$")

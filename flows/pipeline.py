@@ -20,11 +20,11 @@ from flows.console import print_summary, view
 from flows.stage_runner import StageRunner
 from turnabout import tracking
 from turnabout.errors import StageFailed, TurnaboutError
-from turnabout.last_run import StageRun, write_last_run
-from turnabout.live import live_stages
+from turnabout.operations.unwatched_stages import live_stages
 from turnabout.params import load_params
-from turnabout.processes import PeakMemory
-from turnabout.repro import mend_lock, stage_graph, wanted_stages
+from turnabout.pipeline.last_run import StageRun, write_last_run
+from turnabout.pipeline.processes import PeakMemory
+from turnabout.pipeline.repro import mend_lock, stage_graph, wanted_stages
 
 #: A thread per task, for a task waits for its ancestors inside its thread; how many stages run at once is the
 #: `StageRunner`'s to say.

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from flows.console import BAR, View
 from turnabout import tracking
-from turnabout.last_run import StageRun
-from turnabout.processes import ProcessGroups
-from turnabout.repro import Stage, reproduce, stale_reasons
+from turnabout.pipeline.last_run import StageRun
+from turnabout.pipeline.processes import ProcessGroups
+from turnabout.pipeline.repro import Stage, reproduce, stale_reasons
 
 Logger = logging.Logger | logging.LoggerAdapter[logging.Logger]
 

@@ -3,14 +3,14 @@
 from pathlib import Path
 
 from stages._models import open_author
-from turnabout import backbones
 from turnabout.feedback.base import LanguageModel
-from turnabout.generation.local import LocalGenerator
-from turnabout.params import Mine
+from turnabout.feedback.mining import Mine
+from turnabout.generation.local.generator import LocalGenerator
+from turnabout.models import checkpoints
 
 
 def open_language_model(mine: Mine, model: Path, dtype: str, seed: int) -> LanguageModel:
     """The author of `mine`, and the weights in `model`; where the author is those weights, they are loaded once."""
     writer = open_author(mine.author, model, dtype, mine.batch_size)
-    checkpoint = writer.checkpoint if isinstance(writer, LocalGenerator) else backbones.load(model, dtype)
+    checkpoint = writer.checkpoint if isinstance(writer, LocalGenerator) else checkpoints.load(model, dtype)
     return LanguageModel(writer, checkpoint, mine.batch_size, seed)

@@ -4,20 +4,20 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from turnabout import backbones
 from turnabout.generation import Generator
-from turnabout.generation.author import Author, Desk
-from turnabout.generation.local import LocalGenerator
+from turnabout.generation.config import Author, Desk
+from turnabout.generation.local.generator import LocalGenerator
 from turnabout.generation.store import AnswerStore
+from turnabout.models import checkpoints
 
 ANSWERS = Path(".turnabout/answers.sqlite")
 
 
 def open_generator(folder: Path, dtype: str, speaks: Literal["user", "assistant"], batch_size: int) -> LocalGenerator:
     """The model in a pipeline folder as a generator whose answers are kept on arrival."""
-    checkpoint = backbones.load(folder, dtype)
+    checkpoint = checkpoints.load(folder, dtype)
     return LocalGenerator(
-        checkpoint, speaks, batch_size, AnswerStore(ANSWERS, f"{backbones.fingerprint(folder)} {dtype}")
+        checkpoint, speaks, batch_size, AnswerStore(ANSWERS, f"{checkpoints.fingerprint(folder)} {dtype}")
     )
 
 

@@ -1,7 +1,7 @@
 """What stages that train a user model share: the knobs of section `train_user` as settings of a training."""
 
-from turnabout.params import TrainUser
-from turnabout.training.loop import Settings
+from turnabout.training.engine.loop import Settings
+from turnabout.training.user_model.train import TrainUser
 
 
 def settings_of(knobs: TrainUser, seed: int, dtype: str, start: str) -> Settings:

@@ -7,19 +7,19 @@ import polars as pl
 from stages._command import command
 from stages._models import open_author
 from stages._training import settings_of
-from turnabout import schemas
-from turnabout.ablations import measuring
+from turnabout.ablations import evaluation
 from turnabout.ablations.arm import TURNS
-from turnabout.context_length import check_context
-from turnabout.conversations import sample_conversations
-from turnabout.flipping import flip
-from turnabout.generation.nobody import NOBODY
-from turnabout.intending.writing import intents as write_intents
-from turnabout.io import read_frame, write_csv, write_frame, write_json
+from turnabout.core import schemas
+from turnabout.core.conversations import sample_conversations
+from turnabout.core.io import read_frame, write_csv, write_frame, write_json
+from turnabout.generation.unopened import NOBODY
+from turnabout.intents.flipping import flip
+from turnabout.intents.writing import intents as write_intents
+from turnabout.models.context_length import check_context
+from turnabout.models.loading import open_model
 from turnabout.params import load_params
-from turnabout.serving.opening import open_model
-from turnabout.training.loop import WORK
-from turnabout.training.user import CURVE, train_user
+from turnabout.training.engine.loop import WORK
+from turnabout.training.user_model.train import CURVE, train_user
 
 
 def main(
@@ -72,8 +72,8 @@ def main(
     )
     trained.checkpoint.model.to(getattr(torch, loaded.backbone.dtype)).eval()
     how = loaded.evaluate
-    reading = measuring.Reading(how.max_length, how.ending_length, how.batch_size, how.resamples, loaded.seed)
-    figures = measuring.measure(trained.checkpoint, read, reading)
+    reading = evaluation.Reading(how.max_length, how.ending_length, how.batch_size, how.resamples, loaded.seed)
+    figures = evaluation.measure(trained.checkpoint, read, reading)
     write_frame(figures.turns, turns, TURNS)
     write_csv(trained.history.select(CURVE), curve)
     write_json({**figures.metrics, "training": trained.metrics}, metrics)

@@ -7,10 +7,10 @@ import polars as pl
 
 from stages._command import command
 from stages._models import open_author, open_generator
-from turnabout import schemas
 from turnabout.augment.base import Logs, Writing, annotations, yielded
-from turnabout.criticised import criticised_replies, first_per_split
-from turnabout.io import read_frame, write_frame, write_json
+from turnabout.core import schemas
+from turnabout.core.io import read_frame, write_frame, write_json
+from turnabout.feedback.judged_replies import criticised_replies, first_per_split
 from turnabout.params import Params, load_params
 
 TABLES = {

@@ -3,15 +3,15 @@
 from pathlib import Path
 
 from stages._command import command
-from turnabout import backbones
-from turnabout.io import write_json
+from turnabout.core.io import write_json
+from turnabout.models import checkpoints
 from turnabout.params import load_params
 
 
 def main(model: Path, metrics: Path, params: Path = Path("params.yaml")) -> None:
-    manifest = backbones.pin(load_params(params).backbone.name)
-    backbones.write_manifest(manifest, model)
-    write_json({"n_parameters": backbones.load(model).model.num_parameters()}, metrics)
+    manifest = checkpoints.pin(load_params(params).backbone.name)
+    checkpoints.write_manifest(manifest, model)
+    write_json({"n_parameters": checkpoints.load(model).model.num_parameters()}, metrics)
 
 
 if __name__ == "__main__":

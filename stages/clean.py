@@ -8,30 +8,26 @@ from pathlib import Path
 from tqdm import tqdm
 
 from stages._command import command
-from turnabout import schemas
-from turnabout.cleaning.cleaning import MEMORIES, Cleaner, Looked, looked_through
+from turnabout.cleaning.cleaner import MEMORIES, Clean, Cleaner, Looked, looked_through
 from turnabout.cleaning.contamination import EvaluationSet
 from turnabout.cleaning.evaluation_sets import evaluation_texts
+from turnabout.core import schemas
+from turnabout.core.incremental import LEDGER, Growth, growing, key_of
+from turnabout.core.io import Batch, batches_of, read_batch, write_json
+from turnabout.core.parallel import side_by_side
+from turnabout.core.parquet_parts import group_digests
 from turnabout.errors import DataError
-from turnabout.increments import LEDGER, Growth, growing, key_of
-from turnabout.io import Batch, batches_of, read_batch, write_json
-from turnabout.params import Clean, load_params
-from turnabout.parts import group_digests
-from turnabout.side_by_side import side_by_side
+from turnabout.params import load_params
 from turnabout.sources.reading.records import SUFFIXES, suffix
 
 #: What shapes the tables besides messages and settings: the code among the stage's dependencies, and packages.
 CODE = (
     "stages/clean.py",
-    "src/turnabout/compact.py",
-    "src/turnabout/increments.py",
-    "src/turnabout/language_codes.py",
-    "src/turnabout/parts.py",
-    "src/turnabout/schemas.py",
-    "src/turnabout/side_by_side.py",
-    "src/turnabout/sources/reading",
     "src/turnabout/cleaning",
+    "src/turnabout/core",
     "src/turnabout/scrubbing",
+    "src/turnabout/sources/reading",
+    "src/turnabout/text",
 )
 PACKAGES = (
     "polars",

@@ -5,7 +5,7 @@ from pathlib import Path
 from stages._command import command
 from turnabout.ablations.arm import TURNS
 from turnabout.ablations.table import Measured, compare, table
-from turnabout.io import read_frame, read_json, write_json, write_text
+from turnabout.core.io import read_frame, read_json, write_json, write_text
 from turnabout.params import load_params
 
 

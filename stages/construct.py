@@ -5,11 +5,12 @@ from typing import Any
 
 from stages._command import command
 from stages._models import open_author, open_generator
-from turnabout import backbones, schemas
+from turnabout.core import schemas
+from turnabout.core.io import read_frame, write_frame, write_json
 from turnabout.generation import Generator
-from turnabout.generation.local import LocalGenerator
-from turnabout.generation.nobody import NOBODY
-from turnabout.io import read_frame, write_frame, write_json
+from turnabout.generation.local.generator import LocalGenerator
+from turnabout.generation.unopened import NOBODY
+from turnabout.models import checkpoints
 from turnabout.params import Construct, load_params
 from turnabout.preferences import Material, Rule
 from turnabout.preferences.base import NOTHING_MORE
@@ -46,7 +47,7 @@ def main(
         read_frame(feedback, schemas.FEEDBACK),
         what_it_reads(reads, dtype),
         writer,
-        backbones.load_chat(policy),
+        checkpoints.load_chat(policy),
         settings.max_prompt_tokens,
         settings.max_new_tokens,
         settings.batch_size,
@@ -57,7 +58,7 @@ def main(
         rule.pairs(material),
         material.messages,
         settings.quality,
-        lambda: writer.checkpoint if isinstance(writer, LocalGenerator) else backbones.load(policy, dtype),
+        lambda: writer.checkpoint if isinstance(writer, LocalGenerator) else checkpoints.load(policy, dtype),
         settings.batch_size,
         loaded.seed,
     )
@@ -82,7 +83,7 @@ def what_it_reads(path: Path, dtype: str) -> Any:
     if path.as_posix() == NOTHING_MORE:
         return None
     if path.suffix != ".parquet":
-        return backbones.load(path, dtype)
+        return checkpoints.load(path, dtype)
     return read_frame(path, schemas.PAIRS if path.parent.name == "pairs" else TABLES[path.stem])
 
 

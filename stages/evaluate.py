@@ -4,19 +4,19 @@ from pathlib import Path
 
 from stages._command import command
 from stages._models import open_generator
-from turnabout import schemas
-from turnabout.context_length import check_context
-from turnabout.conversations import sample_conversations
+from turnabout.core import schemas
+from turnabout.core.conversations import sample_conversations
+from turnabout.core.io import read_frame, write_csv, write_frame, write_json
 from turnabout.follow_ups import load_phrases
-from turnabout.generation.local import LocalGenerator
-from turnabout.io import read_frame, write_csv, write_frame, write_json
-from turnabout.metrics import comparison, user_model
-from turnabout.metrics.acting import Cast, by_split
-from turnabout.metrics.answers import Scorers
-from turnabout.metrics.comparison import UNTRAINED
-from turnabout.metrics.simulated import simulated
+from turnabout.generation.local.generator import LocalGenerator
+from turnabout.metrics import assistant_comparison, user_model
+from turnabout.metrics.assistant_answers import Scorers
+from turnabout.metrics.assistant_comparison import UNTRAINED
+from turnabout.metrics.generated_turns import Cast, by_split
+from turnabout.metrics.rollout_summary import simulated
+from turnabout.models.context_length import check_context
 from turnabout.params import load_params
-from turnabout.training.reward import load_head
+from turnabout.training.reward_model import load_head
 
 
 def main(
@@ -51,7 +51,7 @@ def main(
             return untrained
         return open_generator(assistants / name, dtype, "assistant", settings.batch_size)
 
-    compared = comparison.compare(
+    compared = assistant_comparison.compare(
         list(loaded.arms),
         open_assistant,
         Scorers(

@@ -9,11 +9,11 @@ watches it.
 from pathlib import Path
 
 from stages._command import command
-from turnabout import schemas
-from turnabout.conversations import exchanges
+from turnabout.core import schemas
+from turnabout.core.conversations import exchanges
+from turnabout.core.io import read_frame, write_json
 from turnabout.feedback.fitting import figures, fit_reactions, labelled
-from turnabout.feedback.linear import save
-from turnabout.io import read_frame, write_json
+from turnabout.feedback.miners.linear import save
 from turnabout.labels.tables import read_labels, trainable
 
 

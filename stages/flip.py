@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from stages._command import command
-from turnabout import schemas
-from turnabout.flipping import counts, flip
-from turnabout.io import read_frame, write_frame, write_json
+from turnabout.core import schemas
+from turnabout.core.io import read_frame, write_frame, write_json
+from turnabout.intents.flipping import counts, flip
 from turnabout.params import load_params
 
 

@@ -12,10 +12,10 @@ import yaml
 
 from stages._command import command
 from stages._language_model import open_language_model
-from turnabout import schemas
-from turnabout.conversations import exchanges
-from turnabout.feedback.induction import induce
-from turnabout.io import read_frame, write_json, write_text
+from turnabout.core import schemas
+from turnabout.core.conversations import exchanges
+from turnabout.core.io import read_frame, write_json, write_text
+from turnabout.feedback.rubric_induction import induce
 from turnabout.labels.tables import read_labels, trainable
 from turnabout.params import load_params
 

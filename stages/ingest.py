@@ -10,27 +10,17 @@ import polars as pl
 from tqdm import tqdm
 
 from stages._command import command
-from turnabout import schemas
-from turnabout.arrivals import Arrivals
+from turnabout.core import schemas
+from turnabout.core.forgetting import forgotten_people
+from turnabout.core.incremental import LEDGER, Growth, growing, key_of, sha256
+from turnabout.core.io import write_json
 from turnabout.errors import ConfigError, DataError
-from turnabout.forgetting import forgotten_people
-from turnabout.increments import LEDGER, Growth, growing, key_of, sha256
-from turnabout.io import write_json
 from turnabout.params import load_params
 from turnabout.sources.base import Piece, Source
+from turnabout.sources.ingest_filter import Arrivals
 
 #: What shapes the tables besides logs and settings: the code among the stage's dependencies, and packages.
-CODE = (
-    "stages/ingest.py",
-    "src/turnabout/arrivals.py",
-    "src/turnabout/forgetting.py",
-    "src/turnabout/compact.py",
-    "src/turnabout/increments.py",
-    "src/turnabout/language_codes.py",
-    "src/turnabout/parts.py",
-    "src/turnabout/schemas.py",
-    "src/turnabout/sources",
-)
+CODE = ("stages/ingest.py", "src/turnabout/core", "src/turnabout/sources", "src/turnabout/text")
 PACKAGES = ("polars", "pyarrow", "msgspec", "zstandard", "python-iso639")
 
 #: At most this many reasons are told of a log that could hardly be read.

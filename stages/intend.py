@@ -4,12 +4,12 @@ from pathlib import Path
 
 from stages._command import command
 from stages._models import open_author
-from turnabout import schemas
-from turnabout.conversations import sample_conversations
-from turnabout.generation.nobody import NOBODY
-from turnabout.intending.figures import figures
-from turnabout.intending.writing import intents as write_intents
-from turnabout.io import read_frame, write_frame, write_json
+from turnabout.core import schemas
+from turnabout.core.conversations import sample_conversations
+from turnabout.core.io import read_frame, write_frame, write_json
+from turnabout.generation.unopened import NOBODY
+from turnabout.intents.figures import figures
+from turnabout.intents.writing import intents as write_intents
 from turnabout.params import load_params
 
 

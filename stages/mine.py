@@ -10,17 +10,16 @@ import polars as pl
 from tqdm import tqdm
 
 from stages._command import command
-from turnabout import schemas
-from turnabout.conversations import exchanges
-from turnabout.feedback import Miner
-from turnabout.feedback.accuracy import accuracy, judged_by_people, require
-from turnabout.feedback.base import ModelMiner, failures
+from turnabout.core import schemas
+from turnabout.core.conversations import exchanges
+from turnabout.core.io import Batch, batches_of, read_batch, read_frame, write_frame, write_json
+from turnabout.core.parallel import side_by_side
+from turnabout.feedback.base import Miner, ModelMiner, failures
 from turnabout.feedback.ensemble import REPLY, WEIGHTS, refit
 from turnabout.feedback.mining import found_in, mined, summary
-from turnabout.io import Batch, batches_of, read_batch, read_frame, write_frame, write_json
+from turnabout.labels.accuracy import accuracy, judged_by_people, require
 from turnabout.labels.tables import LABELS, SAMPLE, read_labels, read_table, trainable
 from turnabout.params import Params, load_params
-from turnabout.side_by_side import side_by_side
 
 LEFT_OUT = f"left out: their exchanges are no longer in the log, in the test split, or not in labels/{SAMPLE}"
 #: Batches searched at once: polars compiles the rules anew for each search, which costs as much as searching a batch.

@@ -5,9 +5,9 @@ from pathlib import Path
 import polars as pl
 
 from stages._command import command
-from turnabout import schemas
+from turnabout.core import schemas
+from turnabout.core.io import read_frame, read_json, write_text
 from turnabout.feedback.signals import decisions
-from turnabout.io import read_frame, read_json, write_text
 from turnabout.params import load_params
 from turnabout.report import Inputs, render
 from turnabout.report.inputs import ASSISTANT_CURVE, BY_TURN, USER_CURVE, Metrics

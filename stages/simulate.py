@@ -7,10 +7,10 @@ import polars as pl
 
 from stages._command import command
 from stages._models import open_generator
-from turnabout import schemas
-from turnabout.context_length import check_context
-from turnabout.conversations import sample_conversations
-from turnabout.io import read_frame, write_frame, write_json
+from turnabout.core import schemas
+from turnabout.core.conversations import sample_conversations
+from turnabout.core.io import read_frame, write_frame, write_json
+from turnabout.models.context_length import check_context
 from turnabout.params import load_params
 from turnabout.simulation.guards import FAULTS
 from turnabout.simulation.rollouts import simulate

@@ -6,10 +6,10 @@ from pathlib import Path
 import polars as pl
 
 from stages._command import command
-from turnabout import schemas
-from turnabout.io import read_batches, write_frame, write_json
+from turnabout.core import schemas
+from turnabout.core.io import read_batches, write_frame, write_json
+from turnabout.core.splitting import COLUMNS, assign, conversations, empty_split_warnings, refuse_leaks
 from turnabout.params import load_params
-from turnabout.splitting import COLUMNS, assign, conversations, empty_split_warnings, refuse_leaks
 
 
 def main(messages: Path, splits: Path, metrics: Path, params: Path = Path("params.yaml")) -> None:

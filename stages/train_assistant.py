@@ -4,12 +4,13 @@ import sys
 from pathlib import Path
 
 from stages._command import command
-from turnabout import backbones, schemas
-from turnabout.context_length import check_context
-from turnabout.io import read_frame, write_csv, write_json
+from turnabout.core import schemas
+from turnabout.core.io import read_frame, write_csv, write_json
+from turnabout.models import checkpoints
+from turnabout.models.context_length import check_context
 from turnabout.params import Params, load_params
-from turnabout.training.loop import WORK, Settings
-from turnabout.training.preference import save_adapter, train_assistant
+from turnabout.training.assistant.train import save_adapter, train_assistant
+from turnabout.training.engine.loop import WORK, Settings
 
 
 def main(
@@ -25,8 +26,8 @@ def main(
 
     loaded = load_params(params)
     knobs = loaded.train_assistant
-    settings, gate = training_settings(loaded, arm, backbones.fingerprint(policy))
-    checkpoint = backbones.load(policy, loaded.backbone.dtype, merged=True)
+    settings, gate = training_settings(loaded, arm, checkpoints.fingerprint(policy))
+    checkpoint = checkpoints.load(policy, loaded.backbone.dtype, merged=True)
     check_context(checkpoint, {"train_assistant.max_length": knobs.max_length})
     trained = train_assistant(
         checkpoint,

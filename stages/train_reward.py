@@ -4,17 +4,18 @@ import sys
 from pathlib import Path
 
 from stages._command import command
-from turnabout import backbones, schemas
-from turnabout.context_length import check_context
-from turnabout.io import read_frame, write_json
+from turnabout.core import schemas
+from turnabout.core.io import read_frame, write_json
+from turnabout.models import checkpoints
+from turnabout.models.context_length import check_context
 from turnabout.params import load_params
-from turnabout.training.reward import save_head, train_reward
+from turnabout.training.reward_model import save_head, train_reward
 
 
 def main(pairs: Path, model: Path, reward: Path, metrics: Path, params: Path = Path("params.yaml")) -> None:
     loaded = load_params(params)
     knobs = loaded.train_reward
-    checkpoint = backbones.load(model, loaded.backbone.dtype)
+    checkpoint = checkpoints.load(model, loaded.backbone.dtype)
     check_context(checkpoint, {"train_reward.max_length": knobs.max_length})
     head, measured = train_reward(
         checkpoint, read_frame(pairs, schemas.PAIRS), knobs.max_length, knobs.batch_size, knobs.l2

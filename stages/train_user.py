@@ -4,14 +4,15 @@ from pathlib import Path
 
 from stages._command import command
 from stages._training import settings_of
-from turnabout import backbones, schemas
-from turnabout.context_length import check_context
+from turnabout.core import schemas
+from turnabout.core.io import read_frame, write_csv, write_json
 from turnabout.errors import ConfigError
-from turnabout.io import read_frame, write_csv, write_json
+from turnabout.models import checkpoints
+from turnabout.models.context_length import check_context
 from turnabout.params import load_params
-from turnabout.training.loop import WORK
-from turnabout.training.sharing import is_first, n_started, share
-from turnabout.training.user import CURVE, save_user, train_user
+from turnabout.training.engine.distributed import is_first, n_started, share
+from turnabout.training.engine.loop import WORK
+from turnabout.training.user_model.train import CURVE, save_user, train_user
 
 
 def main(
@@ -26,8 +27,8 @@ def main(
         return
     if n_started() != knobs.processes:
         raise ConfigError(f"train_user.processes: {knobs.processes}, but {n_started()} were started; make them equal")
-    settings = settings_of(knobs, loaded.seed, loaded.backbone.dtype, backbones.fingerprint(model))
-    checkpoint = backbones.load(model, "float32")
+    settings = settings_of(knobs, loaded.seed, loaded.backbone.dtype, checkpoints.fingerprint(model))
+    checkpoint = checkpoints.load(model, "float32")
     check_context(checkpoint, {"train_user.max_length": knobs.max_length})
     trained = train_user(
         checkpoint,

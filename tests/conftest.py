@@ -25,7 +25,7 @@ CHAT_TEMPLATE = (
 @pytest.fixture
 def messages() -> Callable[..., pl.DataFrame]:
     """`messages("c1", "hi", "hello", …)` → a `schemas.MESSAGES` frame, user first, roles in turn."""
-    from turnabout.schemas import MESSAGES
+    from turnabout.core.schemas import MESSAGES
 
     def build(conversation_id: str, *texts: str, user: str = "ann", **columns: Any) -> pl.DataFrame:
         roles = ["user" if i % 2 == 0 else "assistant" for i in range(len(texts))]

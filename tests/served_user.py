@@ -8,9 +8,10 @@ from contextlib import contextmanager
 
 import uvicorn
 
-from turnabout.generation import Completion, Message
+from turnabout.core.messages import Message
+from turnabout.generation import Completion
 from turnabout.serving.app import make_app
-from turnabout.serving.player import Player
+from turnabout.serving.user_player import Player
 
 
 @contextmanager

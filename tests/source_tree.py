@@ -8,9 +8,9 @@ ROOT = Path(__file__).parents[1]
 
 #: Modules that every stage may use without naming them: plumbing that no result depends on.
 PLUMBING = {
-    "src/turnabout/io.py",
+    "src/turnabout/core/io.py",
     "src/turnabout/errors.py",
-    "src/turnabout/config.py",
+    "src/turnabout/core/config.py",
     "src/turnabout/params.py",
     "src/turnabout/arms.py",
     "stages/_command.py",
@@ -23,7 +23,7 @@ def python_files(*folders: str) -> list[Path]:
 
 
 def module_name(path: Path) -> str:
-    """`src/turnabout/io.py` → `turnabout.io`; a package's `__init__.py` → the package."""
+    """`src/turnabout/core/io.py` → `turnabout.core.io`; a package's `__init__.py` → the package."""
     parts = list(path.with_suffix("").parts)
     return ".".join(part for part in parts[parts[0] == "src" :] if part != "__init__")
 

@@ -1,4 +1,4 @@
-"""Layers point one way: flows → stages → turnabout; one module each for DVC and MLflow; data code needs no torch."""
+"""Imports point one way: flows → stages → turnabout, and down the list `LAYERS` inside the package."""
 
 import importlib
 import subprocess
@@ -7,9 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.source_tree import imported, module_name, python_files
+from tests.source_tree import imported, imported_files, module_name, python_files
 
 FILES = python_files("src", "stages", "flows")
+#: Folders and top-level files of the package, from the bottom up. A file imports only what stands before its own.
+LAYERS = """
+    errors core stats text pipeline tracking sources scrubbing cleaning models generation prompting judging follow_ups
+    feedback labels intents preferences augment losses training quality simulation metrics ablations scoring serving
+    report arms params exporting operations commands cli
+""".split()
+
+#: The most Python files one folder holds.
+MAX_FILES = 24
+
 DATA_STAGES = ("ingest", "clean", "split", "mine", "flip", "report")
 
 
@@ -22,6 +32,31 @@ def importers(*libraries: str) -> set[str]:
 @pytest.mark.parametrize("path", FILES, ids=str)
 def test_every_module_imports(path: Path) -> None:
     assert importlib.import_module(module_name(path)).__doc__, "a module says what it is for"
+
+
+def layer(path: Path) -> str:
+    """The folder or top-level file of the package that a path belongs to; empty for the package's `__init__`."""
+    name = path.relative_to("src/turnabout").parts[0].removesuffix(".py")
+    return "" if name == "__init__" else name
+
+
+def test_the_layers_are_the_folders_of_the_package() -> None:
+    assert sorted(LAYERS) == sorted({layer(path) for path in python_files("src")} - {""})
+
+
+@pytest.mark.parametrize("path", python_files("src"), ids=str)
+def test_a_file_imports_only_lower_layers(path: Path) -> None:
+    if not layer(path):
+        return
+    rank = LAYERS.index(layer(path))
+    upward = [str(file) for file in imported_files(path) if layer(file) and LAYERS.index(layer(file)) > rank]
+    assert upward == [], f"{path} is in layer '{layer(path)}', which stands below these"
+
+
+def test_no_folder_is_flat() -> None:
+    folders = {path.parent for path in FILES}
+    sizes = {str(folder): len(list(folder.glob("*.py"))) for folder in folders}
+    assert {folder: size for folder, size in sizes.items() if size > MAX_FILES} == {}
 
 
 def test_the_package_knows_neither_prefect_nor_stages_nor_flows() -> None:
@@ -37,7 +72,7 @@ def test_only_tracking_imports_mlflow() -> None:
 
 
 def test_only_repro_imports_dvc() -> None:
-    assert importers("dvc") == {"src/turnabout/repro.py"}
+    assert importers("dvc") == {"src/turnabout/pipeline/repro.py"}
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import pytest
 
 from tests.source_tree import ROOT, imported_files, needed_files
 from turnabout.params import Params
+from turnabout.pipeline.repro import Stage, stage_graph
 from turnabout.preferences import RULES
-from turnabout.repro import Stage, stage_graph
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 STAGES: list[Stage] = [stage for _, stage in stage_graph(ROOT).nodes(data="stage")]

@@ -7,9 +7,11 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, model_validator
 
-from turnabout.config import Section, resolve
+from turnabout.core.config import Count, Section, resolve
+from turnabout.generation.registry import AnyAuthor
 from turnabout.losses import LOSSES, Loss
 from turnabout.preferences import RULES, Rule
+from turnabout.quality.settings import Quality
 
 # Sections are named after their stages; pydantic warns (and mypy errs) because of its deprecated `BaseModel.construct`.
 warnings.filterwarnings("ignore", message='Field name "construct"', category=UserWarning)
@@ -24,6 +26,17 @@ TAKEN = {"untrained", "simulated"}
 
 #: The folder of all arms' pairs.
 PAIRS = "data/pairs/"
+
+
+class Construct(Section):
+    judge: AnyAuthor
+    """Who answers the questions of rules that ask a judge."""
+    max_prompt_tokens: Count
+    """Longest prompt of a pair, in tokens; older messages are dropped first."""
+    max_new_tokens: Count
+    batch_size: Count
+    quality: Quality
+    """What every arm's pairs are measured by, and what drops them."""
 
 
 class Training(Section):

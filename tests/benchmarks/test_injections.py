@@ -9,7 +9,7 @@ import pytest
 from benchmarks.injection_judges import JUDGES, Goal, Record
 from benchmarks.injections import Attempt, attempts, filled, lines, run
 from benchmarks.unfenced import FENCE, Unfenced, unfenced
-from turnabout.generation import Message
+from turnabout.core.messages import Message
 from turnabout.generation.scripted import ScriptedGenerator
 
 RECORD = Record("hello", "hi there", "when do you open?", "wrong: we sell bread", "right: at nine", "that is wrong")

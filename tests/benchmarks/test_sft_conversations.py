@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from benchmarks.sft_conversations import k_plus_one, last_messages, one_sequence, user_template
-from turnabout.backbones import Checkpoint, load
-from turnabout.training.user import with_end_token
+from turnabout.models.checkpoints import Checkpoint, load
+from turnabout.training.user_model.train import with_end_token
 
 
 @pytest.fixture

@@ -9,9 +9,10 @@ import polars as pl
 import pytest
 
 from benchmarks import strangers
-from turnabout import backbones, schemas
+from turnabout.core import schemas
+from turnabout.core.parquet_parts import GrowingTable
+from turnabout.models import checkpoints
 from turnabout.params import load_params
-from turnabout.parts import GrowingTable
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
 
@@ -27,7 +28,7 @@ def test_a_conversation_is_learnt_in_parts_of_whole_messages_and_left_in_the_las
     talk: pl.DataFrame, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(strangers, "LENGTH", 9)
-    parts = strangers.parts(talk, backbones.load_chat(tiny_checkpoint))
+    parts = strangers.parts(talk, checkpoints.load_chat(tiny_checkpoint))
     texts = parts["messages"].list.eval(pl.element().struct.field("content")).to_list()
     assert texts == [["hi", "hello"], ["well?", "no"], ["ok", "bye"]]  # 9, 9 and 7 tokens
     assert parts["target_indexes"].to_list() == [[0, 1]] * 3
@@ -49,7 +50,7 @@ def test_a_beginning_ends_with_the_last_token_that_is_foreseen(
     talk: pl.DataFrame, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch, length: int, characters: int
 ) -> None:
     monkeypatch.setattr(strangers, "LENGTH", length)
-    checkpoint = backbones.load(tiny_checkpoint)
+    checkpoint = checkpoints.load(tiny_checkpoint)
     messages = [{"role": "system", "content": "chat"}, *talk["messages"][0]]
     row, size = strangers._beginning(checkpoint, messages)
     assert size == characters

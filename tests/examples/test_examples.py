@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests.served_user import asks_twice_and_leaves, served
-from turnabout import backbones
-from turnabout.chat_format import END_OF_CONVERSATION
-from turnabout.generation.local import LocalGenerator
+from turnabout.generation.local.generator import LocalGenerator
 from turnabout.generation.scripted import ScriptedGenerator
-from turnabout.serving.player import Player
-from turnabout.training.user import with_end_token
+from turnabout.models import checkpoints
+from turnabout.models.chat_format import END_OF_CONVERSATION
+from turnabout.serving.user_player import Player
+from turnabout.training.user_model.train import with_end_token
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -23,12 +23,12 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tiny_checkpoint: Path) -> backbones.Checkpoint:
-    return with_end_token(backbones.load(tiny_checkpoint, "float32"))
+def checkpoint(tiny_checkpoint: Path) -> checkpoints.Checkpoint:
+    return with_end_token(checkpoints.load(tiny_checkpoint, "float32"))
 
 
 @pytest.fixture
-def scripted_url(checkpoint: backbones.Checkpoint) -> Iterator[str]:
+def scripted_url(checkpoint: checkpoints.Checkpoint) -> Iterator[str]:
     with served(Player(ScriptedGenerator(asks_twice_and_leaves), checkpoint.chat)) as url:
         yield url
 
@@ -58,7 +58,7 @@ def test_the_openai_client_talks_until_the_user_leaves(scripted_url: str, tmp_pa
     ]
 
 
-def test_the_openai_client_talks_to_a_real_model(checkpoint: backbones.Checkpoint, tmp_path: Path) -> None:
+def test_the_openai_client_talks_to_a_real_model(checkpoint: checkpoints.Checkpoint, tmp_path: Path) -> None:
     with served(Player(LocalGenerator(checkpoint, "user", 4), checkpoint.chat, 1024, 512)) as url:
         shown = run("talk_to_a_user.py", url, tmp_path, "--turns", "2")
     assert shown.startswith("user: ")

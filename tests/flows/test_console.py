@@ -3,7 +3,7 @@
 import pytest
 
 from flows.console import BAR, LiveView, PlainView
-from turnabout.last_run import StageRun
+from turnabout.pipeline.last_run import StageRun
 
 
 def test_a_bar_gives_its_percentage_and_rate() -> None:

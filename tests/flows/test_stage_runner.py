@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.stage_runner import SIDE_BY_SIDE, StageRunner
-from turnabout.repro import Stage
+from turnabout.pipeline.repro import Stage
 
 
 def test_a_stage_alone_has_nothing_beside_it_and_the_others_run_two_by_two(monkeypatch: Any) -> None:

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from stages._command import command
-from turnabout.repro import stage_graph, wanted_stages
+from turnabout.pipeline.repro import stage_graph, wanted_stages
 
 ROOT = Path(__file__).parents[2]
 

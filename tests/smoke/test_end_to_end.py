@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from graph import project, read, run_in_process
-from kept_words import places_of
 
 from tests.lasting import lasting_bytes
+from tests.smoke.graph import project, read, run_in_process
+from tests.smoke.kept_words import places_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

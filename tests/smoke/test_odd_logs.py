@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from graph import project, read, run_in_process
+
+from tests.smoke.graph import project, read, run_in_process
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

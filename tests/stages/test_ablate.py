@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from stages import ablate, compare
-from turnabout import schemas
 from turnabout.ablations.arm import TURNS
+from turnabout.core import schemas
+from turnabout.core.io import read_frame, read_json, write_frame
 from turnabout.errors import ConfigError
-from turnabout.io import read_frame, read_json, write_frame
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
 

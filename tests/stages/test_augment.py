@@ -10,10 +10,10 @@ import pytest
 
 from stages import augment
 from tests.smoke.graph import tiny_params
-from turnabout import schemas
 from turnabout.augment import AUGMENTERS
+from turnabout.core import schemas
+from turnabout.core.io import read_frame, write_frame
 from turnabout.generation.scripted import ScriptedGenerator
-from turnabout.io import read_frame, write_frame
 
 OUTS = list(augment.TABLES)
 

@@ -8,11 +8,11 @@ import yaml
 
 from stages import clean as stage
 from tests.test_pipeline import STAGES
-from turnabout import parts, schemas
-from turnabout.cleaning.cleaning import Cleaner
+from turnabout.cleaning.cleaner import Cleaner
+from turnabout.core import parquet_parts, schemas
+from turnabout.core.io import read_batches, read_frame, read_json
+from turnabout.core.parquet_parts import GrowingTable
 from turnabout.errors import DataError
-from turnabout.io import read_batches, read_frame, read_json
-from turnabout.parts import GrowingTable
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
 
@@ -80,8 +80,8 @@ def test_only_new_batches_are_cleaned_and_the_bytes_are_those_of_all_at_once(
     tmp_path: Path, messages: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nine people, of whom every third says nearly the same; row groups of four messages."""
-    monkeypatch.setattr(parts, "GROUP_WEIGHT", 4)
-    monkeypatch.setattr(parts, "PART_BYTES", 1)
+    monkeypatch.setattr(parquet_parts, "GROUP_WEIGHT", 4)
+    monkeypatch.setattr(parquet_parts, "PART_BYTES", 1)
     letter = (
         "could you please help me to write a long and friendly letter to the owner of my little house about number {}"
     )

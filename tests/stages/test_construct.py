@@ -7,10 +7,10 @@ import polars as pl
 import pytest
 
 from stages import construct
-from turnabout import schemas
-from turnabout.backbones import Checkpoint
-from turnabout.generation.nobody import NOBODY
+from turnabout.core import schemas
 from turnabout.generation.scripted import ScriptedGenerator
+from turnabout.generation.unopened import NOBODY
+from turnabout.models.checkpoints import Checkpoint
 from turnabout.params import Construct, load_params
 from turnabout.preferences import Material, Rule
 from turnabout.preferences.base import Model

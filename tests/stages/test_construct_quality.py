@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from stages import construct
-from turnabout import schemas
-from turnabout.io import read_frame, read_json, write_frame
+from turnabout.core import schemas
+from turnabout.core.io import read_frame, read_json, write_frame
 
 ROOT = Path(__file__).parents[2]
 MEASURED = {"ches": {"drop_top": 0}, "difficulty": {"drop_top": 0.5}, "strength": {"heads": 2}}

@@ -12,11 +12,11 @@ import torch
 import yaml
 
 from stages.evaluate import main
-from turnabout import schemas
-from turnabout.backbones import load
-from turnabout.schemas import ANSWERS
-from turnabout.training.reward import Head, save_head
-from turnabout.training.user import save_user, with_end_token
+from turnabout.core import schemas
+from turnabout.core.schemas import ANSWERS
+from turnabout.models.checkpoints import load
+from turnabout.training.reward_model import Head, save_head
+from turnabout.training.user_model.train import save_user, with_end_token
 
 ARMS = ("drift", "follow_up")
 

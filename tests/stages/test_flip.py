@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from stages.flip import main
-from turnabout import schemas
-from turnabout.intents import FALLBACK
-from turnabout.io import read_frame, read_json, write_frame
+from turnabout.core import schemas
+from turnabout.core.io import read_frame, read_json, write_frame
+from turnabout.intents.wording import FALLBACK
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
 PATHS = ("messages.parquet", "splits.parquet", "intents.parquet", "samples.parquet", "metrics.json")

@@ -9,11 +9,12 @@ import polars as pl
 import pytest
 
 from stages.induce_rubric import main
-from turnabout import schemas
-from turnabout.feedback.criteria import open_criteria
-from turnabout.generation import Completion, Message
+from turnabout.core import schemas
+from turnabout.core.io import read_json, write_frame
+from turnabout.core.messages import Message
+from turnabout.feedback.miners.criteria import open_criteria
+from turnabout.generation import Completion
 from turnabout.generation.scripted import ScriptedGenerator
-from turnabout.io import read_json, write_frame
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 SIGNS = {
@@ -34,7 +35,7 @@ def test_labels_become_a_rubric_that_the_miner_reads(
 ) -> None:
     writer: Any = ScriptedGenerator(script)
     monkeypatch.setattr("stages._language_model.open_author", lambda *_: writer)
-    monkeypatch.setattr("turnabout.backbones.load", lambda *_: None)
+    monkeypatch.setattr("turnabout.models.checkpoints.load", lambda *_: None)
     log = pl.concat(messages(name, "swim?", "Lake.", "Hooray, a lake.") for name in ("c1", "c2", "c3"))
     write_frame(log, tmp_path / "messages.parquet", schemas.MESSAGES)
     splits = [("c1", "u", "train"), ("c2", "u", "train"), ("c3", "v", "validation")]

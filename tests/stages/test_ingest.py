@@ -7,10 +7,10 @@ import yaml
 
 from stages import ingest as stage
 from tests.test_pipeline import STAGES
-from turnabout import parts, schemas
+from turnabout.core import parquet_parts, schemas
+from turnabout.core.forgetting import extended
+from turnabout.core.io import read_frame, read_json
 from turnabout.errors import ConfigError, DataError
-from turnabout.forgetting import extended
-from turnabout.io import read_frame, read_json
 from turnabout.sources.base import Batch, Piece
 from turnabout.sources.openai import OpenAI
 
@@ -50,8 +50,8 @@ def logs(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parts, "GROUP_WEIGHT", 2)
-    monkeypatch.setattr(parts, "PART_BYTES", 1)
+    monkeypatch.setattr(parquet_parts, "GROUP_WEIGHT", 2)
+    monkeypatch.setattr(parquet_parts, "PART_BYTES", 1)
 
 
 @pytest.fixture

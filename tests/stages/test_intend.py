@@ -10,10 +10,10 @@ import yaml
 
 from benchmarks.faulty_endpoint import FaultyEndpoint, echo, unlucky
 from stages.intend import main
-from turnabout import schemas
+from turnabout.core import schemas
+from turnabout.core.io import read_frame, read_json, write_frame
 from turnabout.errors import BudgetSpent
-from turnabout.intents import NO_INTENT, PREFIX
-from turnabout.io import read_frame, read_json, write_frame
+from turnabout.intents.wording import NO_INTENT, PREFIX
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
 KEY = "sk-canary-0123456789abcdef"
@@ -30,7 +30,7 @@ def run(tmp_path: Path, messages: Callable[..., pl.DataFrame], monkeypatch: pyte
     """`run(url, detail=…, calls=5)` runs the stage on ten conversations with such a budget, in a folder of its own."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CANARY_KEY", KEY)
-    monkeypatch.setattr("turnabout.generation.endpoint.FIRST_WAIT_S", 0.005)
+    monkeypatch.setattr("turnabout.generation.endpoint.client.FIRST_WAIT_S", 0.005)
     names = [f"c{i}" for i in range(10)]
     write_frame(pl.concat([messages(n, f"question {n}", "no") for n in names]), Path(PATHS[0]), schemas.MESSAGES)
     people = [{"conversation_id": name, "user_key": "ann", "split": "train"} for name in names]

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from stages import clean, ingest
-from turnabout import parts
+from turnabout.core import parquet_parts
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,7 +20,7 @@ GROUP_WEIGHT, PART_BYTES = 40, 9_000
 
 SCRIPT = f"""
 from tests.stages.test_killed import parts, run_stages
-parts.GROUP_WEIGHT, parts.PART_BYTES = {GROUP_WEIGHT}, {PART_BYTES}
+parquet_parts.GROUP_WEIGHT, parquet_parts.PART_BYTES = {GROUP_WEIGHT}, {PART_BYTES}
 print("ready", flush=True)
 run_stages()
 """
@@ -72,8 +72,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     params["clean"] |= {"min_messages": 1, "max_conversations_per_person": 2, **off}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(parts, "GROUP_WEIGHT", GROUP_WEIGHT)
-    monkeypatch.setattr(parts, "PART_BYTES", PART_BYTES)
+    monkeypatch.setattr(parquet_parts, "GROUP_WEIGHT", GROUP_WEIGHT)
+    monkeypatch.setattr(parquet_parts, "PART_BYTES", PART_BYTES)
 
 
 @pytest.mark.slow

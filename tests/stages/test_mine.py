@@ -7,10 +7,10 @@ import pytest
 import yaml
 
 from stages.mine import main
-from turnabout import schemas
+from turnabout.core import schemas
+from turnabout.core.io import read_frame, read_json, write_frame
 from turnabout.errors import DataError
 from turnabout.generation.scripted import ScriptedGenerator
-from turnabout.io import read_frame, read_json, write_frame
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 
@@ -129,7 +129,7 @@ def test_a_log_in_parts_gives_the_bytes_of_the_log_in_one_file(run, messages, tm
 def test_what_a_model_could_not_answer_is_counted_and_told(messages, tmp_path, monkeypatch, capsys):
     writer = ScriptedGenerator(lambda _: "What a lovely day.")
     monkeypatch.setattr("stages._language_model.open_author", lambda *_: writer)
-    monkeypatch.setattr("turnabout.backbones.load", lambda *_: None)
+    monkeypatch.setattr("turnabout.models.checkpoints.load", lambda *_: None)
     params = yaml.safe_load(PARAMS.read_text())
     params["mine"]["miners"] = [{"miner": "rubric", "retries": 0}]
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))

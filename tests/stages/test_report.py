@@ -7,9 +7,9 @@ import pytest
 
 from stages import clean, split
 from stages.report import main
-from turnabout import schemas
+from turnabout.core import schemas
+from turnabout.core.io import read_frame, write_frame, write_json
 from turnabout.errors import DataError
-from turnabout.io import read_frame, write_frame, write_json
 
 ARMS = ["drift", "follow_up"]  # as in params.yaml
 

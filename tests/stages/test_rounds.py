@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from stages import construct, train_assistant
-from turnabout import schemas
-from turnabout.backbones import fingerprint, load
-from turnabout.io import read_json, write_frame
+from turnabout.core import schemas
+from turnabout.core.io import read_json, write_frame
+from turnabout.models.checkpoints import fingerprint, load
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
 FIRST, SECOND = Path("models/assistants/drift"), Path("models/assistants/drift_2")

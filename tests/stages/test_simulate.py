@@ -3,7 +3,7 @@
 import polars as pl
 
 from stages.simulate import counts
-from turnabout import schemas
+from turnabout.core import schemas
 
 
 def test_every_fault_is_counted_also_those_that_never_happened() -> None:

@@ -6,10 +6,10 @@ import pytest
 import yaml
 
 from stages.split import main
-from turnabout import schemas
+from turnabout.core import schemas
+from turnabout.core.io import read_frame, read_json, write_frame
+from turnabout.core.splitting import Assigned
 from turnabout.errors import DataError
-from turnabout.io import read_frame, read_json, write_frame
-from turnabout.splitting import Assigned
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
 

@@ -10,8 +10,8 @@ import pytest
 from tests.toy_project import make_project
 from turnabout.cli import main
 from turnabout.commands.plan import planned
-from turnabout.processes import ProcessGroups
-from turnabout.repro import reproduce, stage_graph, wanted_stages
+from turnabout.pipeline.processes import ProcessGroups
+from turnabout.pipeline.repro import reproduce, stage_graph, wanted_stages
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from typing import Literal
 import polars as pl
 from pydantic import Field
 
-from turnabout.config import Section
+from turnabout.core.config import PerSplit, Section
 
 #: One user message of one arm. `told` is what the model was told of the intent; `person` numbers the test people,
 #: because a pseudonym is of no use here and would have to be forgotten with its owner.
@@ -23,6 +23,11 @@ TURNS = pl.Schema(
 
 #: What every arm is told of the test people's intents, whatever it was trained with.
 TOLD = ("high_level", "none")
+
+
+class Ablate(Section):
+    conversations: PerSplit
+    """Conversations that arms are trained on (an arm with `share: 1` on all of them), and that all are measured on."""
 
 
 class UserArm(Section):

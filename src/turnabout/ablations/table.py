@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from turnabout.ablations.arm import TOLD, UserArm
-from turnabout.metrics.estimate import Estimate
 from turnabout.metrics.perplexity import bits_saved
+from turnabout.stats.estimate import Estimate
 
 
 class Measured(NamedTuple):

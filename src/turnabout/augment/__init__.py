@@ -1,14 +1,14 @@
 """Augmenters by the table they write."""
 
 from turnabout.augment.base import Augmenter
-from turnabout.augment.critiques import Critiques
-from turnabout.augment.hindsights import Hindsights
-from turnabout.augment.preferences import Preferences
-from turnabout.augment.principles import Principles
-from turnabout.augment.ratings import Ratings
-from turnabout.augment.rationales import Rationales
-from turnabout.augment.refinements import Refinements
-from turnabout.augment.scopes import Scopes
+from turnabout.augment.critiques.augmenter import Critiques
+from turnabout.augment.principles.augmenter import Principles
+from turnabout.augment.ratings.augmenter import Ratings
+from turnabout.augment.rationales.augmenter import Rationales
+from turnabout.augment.rewrites.hindsights import Hindsights
+from turnabout.augment.rewrites.refinements import Refinements
+from turnabout.augment.scopes.augmenter import Scopes
+from turnabout.augment.user_preferences.augmenter import Preferences
 
 AUGMENTERS: dict[str, type[Augmenter]] = {
     "critiques": Critiques,

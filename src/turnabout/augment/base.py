@@ -6,10 +6,10 @@ from typing import Any, ClassVar, NamedTuple
 
 import polars as pl
 
-from turnabout.config import Section
+from turnabout.core.config import Section
 from turnabout.generation import Generator
-from turnabout.generation.author import Author
-from turnabout.generation.nobody import NOBODY
+from turnabout.generation.config import Author
+from turnabout.generation.unopened import NOBODY
 
 
 class Logs(NamedTuple):

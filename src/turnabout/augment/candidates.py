@@ -2,8 +2,8 @@
 
 import polars as pl
 
-from turnabout import schemas
 from turnabout.augment.base import Logs
+from turnabout.core import schemas
 
 REPLY = ["conversation_id", "reply_index"]
 

@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 import polars as pl
 
 from turnabout.augment.base import Augmenter, Writing
-from turnabout.augment.record import SHORT_NOTICE, record
-from turnabout.generation import Completion, Message, Sampling
-from turnabout.shared_words import shares_words
+from turnabout.core.messages import Message
+from turnabout.generation import Completion, Sampling
+from turnabout.prompting.record import SHORT_NOTICE, record
+from turnabout.text.shared_words import shares_words
 
 #: Longest run of words an answer may copy from the exchange it is about.
 COPIED_WORDS = 6

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import polars as pl
 
-from turnabout.cleaning.words import Grams, grams, hashed_words, words
+from turnabout.text.word_ngrams import Grams, grams, hashed_words, words
 
 SHORTEST, LONGEST = 8, 13
 

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from turnabout.compact import compact
+from turnabout.core.detached_rows import detach_rows
 
 #: One conversation that was the first to say this; `said` is a hash of its roles and texts in order.
 SAID = pl.Schema({"conversation_id": pl.String(), "said": pl.UInt64()})
@@ -27,6 +27,6 @@ class ExactDuplicates:
             pl.coalesce("earlier", pl.col("conversation_id").first().over("said"))
         )
         is_again = pl.col("conversation_id") != pl.col("earlier")
-        self.known = self.known.vstack(compact(judged.filter(~is_again).select(list(SAID))))
+        self.known = self.known.vstack(detach_rows(judged.filter(~is_again).select(list(SAID))))
         reason = pl.format("same messages as another conversation: {}", "earlier")
         return judged.filter(is_again).select("conversation_id", reason=reason)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import polars as pl
 
 from turnabout.cleaning.signatures import SLOTS, Signatures, method, sign, similarity
-from turnabout.compact import compact
+from turnabout.core.detached_rows import detach_rows
 from turnabout.errors import DataError
 
 BANDS = 16
@@ -103,7 +103,7 @@ class NearDuplicates:
             free, first = np.unique(wanted[is_free[:, band]], return_index=True)
             at = np.searchsorted(self._buckets[band], free)
             self._buckets[band] = np.insert(self._buckets[band], at, free | places[is_free[:, band]][first])
-        self._ids = pl.concat([self._ids, compact(ids.to_frame()).to_series()])
+        self._ids = pl.concat([self._ids, detach_rows(ids.to_frame()).to_series()])
         self._signatures = np.concatenate([self._signatures, signatures])
 
 

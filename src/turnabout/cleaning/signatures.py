@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from turnabout.cleaning.words import HASHED_BY, Words, grams, hashed_words
+from turnabout.text.word_ngrams import HASHED_BY, Words, grams, hashed_words
 
 Signatures = npt.NDArray[np.uint8]
 

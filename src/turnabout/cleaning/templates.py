@@ -15,8 +15,8 @@ What it misses: fixed words of fewer than 12 at both ends, and one person's temp
 
 import polars as pl
 
-from turnabout.cleaning.words import HASHED_BY, words
 from turnabout.errors import DataError
+from turnabout.text.word_ngrams import HASHED_BY, words
 
 #: What may differ between two uses of one template, in lower-case text.
 SLOT = (

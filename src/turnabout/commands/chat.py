@@ -18,15 +18,15 @@ def execute(assistant: str | None, user: str | None, intent: str | None) -> int:
 
     from rich.console import Console
 
-    from turnabout.context_length import context_of
     from turnabout.errors import ConfigError
     from turnabout.generation import Sampling
-    from turnabout.generation.local import LocalGenerator
-    from turnabout.intents import FALLBACK
-    from turnabout.serving.opening import TEMPERATURE, TOP_P, USER_MODEL, open_model, open_user
-    from turnabout.serving.player import MAX_TOKENS
-    from turnabout.serving.talk import Talk
+    from turnabout.generation.local.generator import LocalGenerator
+    from turnabout.intents.wording import FALLBACK
+    from turnabout.models.context_length import context_of
+    from turnabout.models.loading import TEMPERATURE, TOP_P, USER_MODEL, open_model, open_user
+    from turnabout.serving.conversation import Talk
     from turnabout.serving.terminal import Terminal
+    from turnabout.serving.user_player import MAX_TOKENS
 
     speaks: Literal["user", "assistant"] = "user" if assistant is None else "assistant"
     if assistant is not None and intent is not None:

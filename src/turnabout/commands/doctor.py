@@ -29,7 +29,7 @@ def add_arguments(options: argparse.ArgumentParser) -> None:
 
 def execute() -> int:
     """Print every check; 1 where something must be done, else 0."""
-    from turnabout.project import find_root
+    from turnabout.pipeline.project import find_root
 
     n_faults = 0
     for check in checks(find_root(Path.cwd())):
@@ -97,7 +97,7 @@ def _git(root: Path) -> Check:
 
 def _dvc(root: Path) -> Check:
     from turnabout.errors import ConfigError
-    from turnabout.repro import stage_graph, wanted_stages
+    from turnabout.pipeline.repro import stage_graph, wanted_stages
 
     try:
         return Check("DVC", f"{len(wanted_stages(stage_graph(root)))} stages in dvc.yaml")
@@ -106,7 +106,7 @@ def _dvc(root: Path) -> Check:
 
 
 def _lock(root: Path) -> Check:
-    from turnabout.repro import lock_is_broken
+    from turnabout.pipeline.repro import lock_is_broken
 
     if lock_is_broken(root):
         return Check(
@@ -131,7 +131,7 @@ def _params(root: Path) -> Iterator[Check]:
 
 
 def _backbone(name: str) -> Check:
-    from turnabout.backbones import EMBEDDED
+    from turnabout.models.checkpoints import EMBEDDED
 
     if name in EMBEDDED:
         missing = EMBEDDED[name].missing
@@ -145,7 +145,7 @@ def _backbone(name: str) -> Check:
 
 
 def _cache() -> Check:
-    from turnabout.backbones import cache_folder
+    from turnabout.models.checkpoints import cache_folder
 
     folder = cache_folder()
     parent = next(place for place in (folder, *folder.parents) if place.exists())
@@ -172,7 +172,7 @@ def _memory() -> Check:
 
 def _allocator() -> Check:
     """Nothing has to be done about it: stages run on either."""
-    from turnabout.allocator import preloaded
+    from turnabout.pipeline.allocator import preloaded
 
     chosen = os.environ.get("LD_PRELOAD") or preloaded().get("LD_PRELOAD")
     return Check("allocator", chosen or "the system's; `make tcmalloc` installs one that trains faster on a CPU")

@@ -47,10 +47,10 @@ def execute(
     """Measure, write, print the table; status 0."""
     from rich.console import Console
 
-    from turnabout.io import write_json
+    from turnabout.core.io import write_json
     from turnabout.metrics.intent_adherence import check_same_judge
     from turnabout.metrics.naturalness import check_same_detector
-    from turnabout.user_evaluation import measured
+    from turnabout.operations.evaluate_user import measured
 
     earlier = {} if beside is None else _figures(beside)
     found = measured(model, samples, n, assistant, judge)
@@ -68,8 +68,8 @@ def execute(
 
 def _figures(path: Path) -> dict[str, Any]:
     """What an earlier run wrote. Raises `DataError` where it is no such file."""
+    from turnabout.core.io import read_json
     from turnabout.errors import DataError
-    from turnabout.io import read_json
 
     try:
         found = read_json(path)

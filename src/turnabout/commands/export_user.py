@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from turnabout.exporting.facts import Facts
+    from turnabout.exporting.project_facts import Facts
 
 
 def add_arguments(options: argparse.ArgumentParser) -> None:
@@ -18,7 +18,7 @@ def execute(model: str, out: Path) -> int:
     """Export it; status 0."""
     from turnabout.exporting.card import card
     from turnabout.exporting.folder import check_free, export_user
-    from turnabout.serving.opening import open_user
+    from turnabout.models.loading import open_user
 
     check_free(out)
     facts = _facts(model)
@@ -32,9 +32,9 @@ def execute(model: str, out: Path) -> int:
 def _facts(model: str) -> "Facts | None":
     """What the project here knows of the model; None where it is no model of a project."""
     from turnabout.errors import ConfigError
-    from turnabout.exporting.facts import gather
-    from turnabout.project import find_root
-    from turnabout.serving.opening import USER_MODEL
+    from turnabout.exporting.project_facts import gather
+    from turnabout.models.loading import USER_MODEL
+    from turnabout.pipeline.project import find_root
 
     try:
         root = find_root(Path.cwd())

@@ -15,9 +15,9 @@ def add_arguments(options: argparse.ArgumentParser) -> None:
 
 def execute(people: Sequence[str]) -> int:
     """Add the people to the list and say what will go."""
-    from turnabout.forgetting import FORGOTTEN, extended
-    from turnabout.io import write_text
-    from turnabout.project import find_root
+    from turnabout.core.forgetting import FORGOTTEN, extended
+    from turnabout.core.io import write_text
+    from turnabout.pipeline.project import find_root
 
     root = find_root(Path.cwd())
     path = root / FORGOTTEN
@@ -47,7 +47,7 @@ def sweep_if_due(root: Path, since: float | None = None) -> None:
 
     `since` is the start of the run that left them out (seconds since 1970), by default the time of the table of logs.
     """
-    from turnabout.sweeping import is_due, sweep
+    from turnabout.operations.sweep import is_due, sweep
 
     if is_due(root):
         tables = [part.stat().st_mtime for part in (root / "data" / "ingested").iterdir()]

@@ -26,7 +26,7 @@ def add_arguments(options: argparse.ArgumentParser) -> None:
 def execute(size: int, csv: bool, annotator: str | None, read: Path | None) -> int:
     """Write or read; status 0."""
     from turnabout.errors import ConfigError
-    from turnabout.project import find_root
+    from turnabout.pipeline.project import find_root
 
     if size < 1:
         raise ConfigError(f"--size: {size} is not a number of exchanges; give 1 or more")
@@ -49,8 +49,8 @@ def _own_name() -> str:
 
 
 def _read(root: Path, file: Path, annotator: str) -> None:
-    from turnabout import schemas
-    from turnabout.io import write_csv
+    from turnabout.core import schemas
+    from turnabout.core.io import write_csv
     from turnabout.labels.tables import LABELS, SAMPLE, merged, read_judgements, read_labels, read_table
 
     target = root / FOLDER / LABELS
@@ -64,8 +64,8 @@ def _read(root: Path, file: Path, annotator: str) -> None:
 
 
 def _write(root: Path, size: int, csv: bool, annotator: str) -> None:
-    from turnabout import schemas
-    from turnabout.io import write_csv, write_text
+    from turnabout.core import schemas
+    from turnabout.core.io import write_csv, write_text
     from turnabout.labels.page import form, page
     from turnabout.labels.sampling import EXCHANGE, to_judge
     from turnabout.labels.tables import LABELS, SAMPLE, read_labels, read_table
@@ -104,9 +104,9 @@ def _candidates(root: Path) -> "pl.DataFrame":
     """The exchanges with a follow-up, of train and validation."""
     import polars as pl
 
-    from turnabout import schemas
-    from turnabout.conversations import exchanges
-    from turnabout.io import read_batches, read_frame
+    from turnabout.core import schemas
+    from turnabout.core.conversations import exchanges
+    from turnabout.core.io import read_batches, read_frame
     from turnabout.labels.sampling import EXCHANGE
 
     splits = read_frame(root / "data" / "splits.parquet", schemas.SPLITS)
@@ -120,9 +120,9 @@ def _candidates(root: Path) -> "pl.DataFrame":
 
 def _draw(root: Path, candidates: "pl.DataFrame", sample: "pl.DataFrame", size: int) -> "pl.DataFrame":
     """A new sample of the candidates. Raises `DataError` where none is left."""
-    from turnabout import schemas
+    from turnabout.core import schemas
+    from turnabout.core.io import read_frame
     from turnabout.errors import DataError
-    from turnabout.io import read_frame
     from turnabout.labels.sampling import draw
     from turnabout.params import load_params
 
@@ -137,9 +137,9 @@ def _texts(root: Path, wanted: "pl.DataFrame") -> "pl.DataFrame":
     """The drawn exchanges with both sides' words, in an order that mixes strata and conversations."""
     import polars as pl
 
-    from turnabout import schemas
-    from turnabout.conversations import exchanges, hash_rank
-    from turnabout.io import read_batches
+    from turnabout.core import schemas
+    from turnabout.core.conversations import exchanges, hash_rank
+    from turnabout.core.io import read_batches
     from turnabout.labels.sampling import EXCHANGE
 
     parts = [

@@ -24,17 +24,17 @@ def add_arguments(options: argparse.ArgumentParser) -> None:
 
 def execute(name: str, of: str, keep: int, replies: int) -> int:
     """Write the set and say how well its follow-ups sort the replies that they were chosen on."""
-    from turnabout.backbones import load
+    from turnabout.core.io import write_text
+    from turnabout.core.messages import Message
     from turnabout.errors import ConfigError
     from turnabout.follow_ups.likelihood import phrase_logps
     from turnabout.follow_ups.phrases import SETS, load_phrases, read_set
     from turnabout.follow_ups.selection import as_yaml, chosen, discrimination
-    from turnabout.generation.base import Message
-    from turnabout.generation.local import LocalGenerator
-    from turnabout.intents import FALLBACK
-    from turnabout.io import write_text
+    from turnabout.generation.local.generator import LocalGenerator
+    from turnabout.intents.wording import FALLBACK
+    from turnabout.models.checkpoints import load
     from turnabout.params import load_params
-    from turnabout.project import find_root
+    from turnabout.pipeline.project import find_root
 
     dimensions, version = read_set(of)
     if not name.isidentifier() or name == of:
@@ -68,10 +68,10 @@ def judged_replies_of(root: Path, params: "Params", most: int) -> "pl.DataFrame"
     """At most `most` replies that satisfied and as many that did not, chosen by hash; sorted."""
     import polars as pl
 
-    from turnabout import schemas
-    from turnabout.conversations import hash_rank
-    from turnabout.criticised import judged_replies
-    from turnabout.io import read_frame
+    from turnabout.core import schemas
+    from turnabout.core.conversations import hash_rank
+    from turnabout.core.io import read_frame
+    from turnabout.feedback.judged_replies import judged_replies
 
     data = root / "data"
     judged = judged_replies(

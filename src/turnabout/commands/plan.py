@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import networkx as nx
 
-    from turnabout.effort import Effort
-    from turnabout.last_run import StageRun
+    from turnabout.operations.cost_estimate import Effort
     from turnabout.params import Params
+    from turnabout.pipeline.last_run import StageRun
 
 
 #: Columns that keep stage names whole where output is not a terminal, and those that money and budgets take as well.
@@ -25,10 +25,10 @@ def add_arguments(options: argparse.ArgumentParser) -> None:
 
 def execute(targets: Sequence[str]) -> int:
     """Print the plan; status 0."""
-    from turnabout.last_run import read_last_run
     from turnabout.params import load_params
-    from turnabout.project import find_root
-    from turnabout.repro import mend_lock, stage_graph, stale_reasons, wanted_stages
+    from turnabout.pipeline.last_run import read_last_run
+    from turnabout.pipeline.project import find_root
+    from turnabout.pipeline.repro import mend_lock, stage_graph, stale_reasons, wanted_stages
 
     root = find_root(Path.cwd())
     params = load_params(root / "params.yaml")
@@ -62,7 +62,7 @@ def _print(
     from rich.console import Console
     from rich.table import Column, Table
 
-    from turnabout.effort import effort
+    from turnabout.operations.cost_estimate import effort
 
     efforts = {name: effort(params, name) for name in reasons}
     paid = any(work.money != 0 or work.budget for work in efforts.values())

@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from turnabout.project import ARM_TABLE, REPORT
+from turnabout.pipeline.project import ARM_TABLE, REPORT
 
 
 def add_arguments(options: argparse.ArgumentParser) -> None:
@@ -26,10 +26,10 @@ def add_arguments(options: argparse.ArgumentParser) -> None:
 def execute(targets: Sequence[str], force: bool) -> int:
     """Run what is stale among the targets and their ancestors; the flow's exit status."""
     from turnabout.commands.forget import sweep_if_due
-    from turnabout.live import live_stages
+    from turnabout.operations.unwatched_stages import live_stages
     from turnabout.params import load_params
-    from turnabout.project import find_root
-    from turnabout.repro import mend_lock, stage_graph, stale_reasons, wanted_stages
+    from turnabout.pipeline.project import find_root
+    from turnabout.pipeline.repro import mend_lock, stage_graph, stale_reasons, wanted_stages
 
     root = find_root(Path.cwd())
     load_params(root / "params.yaml")
@@ -83,7 +83,7 @@ def _run_flow(root: Path, targets: Sequence[str], force: bool) -> int:
 
 
 def _tell_result(root: Path) -> None:
-    from turnabout.headline import headline
+    from turnabout.operations.headline import headline
 
     print()
     for line in headline(root / "metrics"):

@@ -44,9 +44,9 @@ def execute(
 ) -> int:
     """Score all pairs; status 0."""
     from turnabout.scoring import SCORERS
-    from turnabout.scoring.opening import asked
-    from turnabout.scoring.reading import read_pairs
-    from turnabout.scoring.resuming import alone, begin, fingerprint, score_all
+    from turnabout.scoring.checkpointing import alone, begin, fingerprint, score_all
+    from turnabout.scoring.load_scorer import asked
+    from turnabout.scoring.pairs_file import read_pairs
 
     limits = {"batch_size": batch_size, "max_prompt_tokens": max_prompt_tokens}
     _check(pairs, by, out, limits)

@@ -43,13 +43,13 @@ def execute(model: str, port: int, host: str, leaves_with: str | None, max_promp
         raise ConfigError(f"--max-prompt-tokens: {max_prompt_tokens} came; give 1 or more")
     listener = _listen(host, port)
     with listener:
-        from turnabout.chat_format import END_OF_CONVERSATION
-        from turnabout.context_length import context_of
-        from turnabout.generation.local import LocalGenerator
+        from turnabout.generation.local.generator import LocalGenerator
+        from turnabout.models.chat_format import END_OF_CONVERSATION
+        from turnabout.models.context_length import context_of
+        from turnabout.models.loading import open_user
         from turnabout.serving.app import make_app
-        from turnabout.serving.opening import open_user
-        from turnabout.serving.player import Player
         from turnabout.serving.request import MAX_DRAWS
+        from turnabout.serving.user_player import Player
 
         user = open_user(model)
         speaker = LocalGenerator(user, "user", batch_size=MAX_DRAWS)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from turnabout.errors import TurnaboutError
 
 if TYPE_CHECKING:
-    from turnabout.processes import ProcessGroups
+    from turnabout.pipeline.processes import ProcessGroups
 
 HOST = "127.0.0.1"
 READY_SECONDS = 90
@@ -28,8 +28,8 @@ def add_arguments(options: argparse.ArgumentParser) -> None:
 
 def execute(mlflow_port: int, prefect_port: int) -> int:
     """Serve until Ctrl-C or SIGTERM; status 0."""
-    from turnabout.processes import ProcessGroups
-    from turnabout.project import REPORT, find_root
+    from turnabout.pipeline.processes import ProcessGroups
+    from turnabout.pipeline.project import REPORT, find_root
 
     root = find_root(Path.cwd())
     groups = ProcessGroups()

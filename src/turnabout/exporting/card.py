@@ -1,8 +1,8 @@
 """The model card of an exported user model: what it is, where it comes from, what it is worth, what it cannot do."""
 
-from turnabout.chat_format import END_OF_CONVERSATION
-from turnabout.exporting.facts import Facts
-from turnabout.intents import NO_INTENT, PREFIX
+from turnabout.exporting.project_facts import Facts
+from turnabout.intents.wording import NO_INTENT, PREFIX
+from turnabout.models.chat_format import END_OF_CONVERSATION
 
 
 def card(name: str, facts: Facts | None) -> str:

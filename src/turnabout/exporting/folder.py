@@ -8,11 +8,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from turnabout.backbones import Checkpoint
-from turnabout.chat_template import Frame
+from turnabout.core.io import replacing
 from turnabout.errors import ConfigError
-from turnabout.io import replacing
-from turnabout.serving.opening import TEMPERATURE, TOP_P
+from turnabout.models.chat_template import Frame
+from turnabout.models.checkpoints import Checkpoint
+from turnabout.models.loading import TEMPERATURE, TOP_P
 
 
 def check_free(out: Path) -> None:

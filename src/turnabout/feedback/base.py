@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple, Self
 import polars as pl
 from pydantic import Field, PrivateAttr
 
-from turnabout.config import Section
-from turnabout.conversations import hash_rank
+from turnabout.core.config import Section
+from turnabout.core.conversations import hash_rank
 from turnabout.errors import ConfigError
 
 if TYPE_CHECKING:
-    from turnabout.backbones import Checkpoint
     from turnabout.generation.base import Generator
+    from turnabout.models.checkpoints import Checkpoint
 
 
 class LanguageModel(NamedTuple):

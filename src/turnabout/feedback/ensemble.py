@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field
 
-from turnabout.config import Section
+from turnabout.core.config import Section
 from turnabout.feedback.signals import ENSEMBLE, WHERE, signals
 
 REPLY = ["conversation_id", "reply_index"]

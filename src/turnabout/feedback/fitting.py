@@ -8,8 +8,8 @@ import polars as pl
 import yaml
 
 from turnabout.errors import DataError
-from turnabout.feedback.linear import FOLDS, Array, Linear, balanced, fit
-from turnabout.feedback.reaction_features import all_features, surface_features
+from turnabout.feedback.miners.linear import FOLDS, Array, Linear, balanced, fit
+from turnabout.feedback.miners.reaction_features import all_features, surface_features
 from turnabout.follow_ups.phrases import load_phrases
 
 #: One labelled exchange. `category` is null where the follow-up does not criticise the reply; rows of one `group` share

@@ -1,17 +1,46 @@
 """All miners over one log: what each found, once each, and what it comes to together."""
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Annotated, Any, NamedTuple
 
 import polars as pl
+from pydantic import BeforeValidator, Field, SerializeAsAny
 
-from turnabout import schemas
+from turnabout.core import schemas
+from turnabout.core.config import Count, Section, Share, resolve
 from turnabout.feedback.base import Miner
 from turnabout.feedback.ensemble import Weights, decide
+from turnabout.feedback.miners import MINERS
 from turnabout.feedback.signals import ENSEMBLE, decisions
+from turnabout.generation.registry import AnyAuthor
 
 #: Two signals of one miner that agree in these say the same thing.
 SAME = ["conversation_id", "reply_index", "evidence_index", "label", "category", "miner"]
+
+
+AnyMiner = Annotated[SerializeAsAny[Miner], BeforeValidator(partial(resolve, MINERS, "miner"))]
+
+
+class MinPrecision(Section):
+    """Least precision by label, reached by the lower end of its 95 % interval; null asks for none."""
+
+    sat: Share | None
+    dsat: Share | None
+
+
+class Mine(Section):
+    miners: list[AnyMiner] = Field(min_length=1)
+    min_confidence: Share
+    """Decisions on a reply that are less probable than this are counted but not written."""
+    min_precision: MinPrecision
+    """What people's labels, where there are any, must show of decisions before pairs are built on them."""
+    model: str
+    """Output of the graph whose likelihoods miners use which need a language model; not opened unless one does."""
+    author: AnyAuthor
+    """Who reads follow-ups for a miner that asks questions about them (`rubric`)."""
+    batch_size: Count
+    """Prompts at once of that model."""
 
 
 class Mined(NamedTuple):

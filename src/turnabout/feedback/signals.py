@@ -4,7 +4,7 @@ from typing import Literal, get_args
 
 import polars as pl
 
-from turnabout import schemas
+from turnabout.core import schemas
 
 WHERE = ["conversation_id", "reply_index", "evidence_index"]
 

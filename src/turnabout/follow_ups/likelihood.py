@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from turnabout.core.messages import Message
 from turnabout.follow_ups.phrases import Phrases
-from turnabout.generation.base import Generator, Message
+from turnabout.generation.base import Generator
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

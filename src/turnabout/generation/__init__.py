@@ -1,5 +1,5 @@
-"""Language models that write: the protocol, the transformers implementation, the fake that ships."""
+"""Language models that write: the protocol, its implementations and the fake that ships."""
 
-from turnabout.generation.base import Completion, Generator, Message, Sampling
+from turnabout.generation.base import Completion, Generator, Sampling
 
-__all__ = ["Completion", "Generator", "Message", "Sampling"]
+__all__ = ["Completion", "Generator", "Sampling"]

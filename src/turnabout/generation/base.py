@@ -1,14 +1,9 @@
 """The seam of every language model that writes text, and the small nouns it speaks in."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol, TypedDict
+from typing import Any, NamedTuple, Protocol
 
-
-class Message(TypedDict):
-    """One role's text, as chat templates know it."""
-
-    role: str
-    content: str
+from turnabout.core.messages import Message
 
 
 class Sampling(NamedTuple):

@@ -4,7 +4,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
-from turnabout.config import Section
+from turnabout.core.config import Section
 
 #: Prices are told for so many tokens.
 PER = 1_000_000

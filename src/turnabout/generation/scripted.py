@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from turnabout.generation.base import Completion, Message, Sampling, Scored
+from turnabout.core.messages import Message
+from turnabout.generation.base import Completion, Sampling, Scored
 
 
 def indifferent(prompt: Sequence[Message], turn: str) -> float:

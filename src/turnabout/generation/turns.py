@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from turnabout.chat_format import ChatFormat
 from turnabout.generation.base import Completion
+from turnabout.models.chat_format import ChatFormat
 
 
 def end_ids(chat: ChatFormat) -> list[int]:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from turnabout.generation.base import Generator
-from turnabout.generation.untrusted import data
 from turnabout.judging import plain
 from turnabout.judging.base import Duel, Judging
+from turnabout.prompting.fencing import data
 
 WISHES = """\
 This user has wishes of their own, part of the record:

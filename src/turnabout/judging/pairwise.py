@@ -10,10 +10,11 @@ from typing import Literal
 
 import msgspec
 
-from turnabout.generation.asking import Asking, Question, Unusable, ask, shaped
-from turnabout.generation.base import Completion, Generator, Message
+from turnabout.core.messages import Message
+from turnabout.generation.base import Completion, Generator
 from turnabout.judging import JUDGES
 from turnabout.judging.base import Duel, Judging, Verdict
+from turnabout.prompting.structured import Asking, Question, Unusable, ask, shaped
 
 __all__ = ["Duel", "Judging", "Verdict", "compare"]
 

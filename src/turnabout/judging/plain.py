@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from turnabout.generation.base import Generator
-from turnabout.generation.excerpts import CHARACTERS, beginning, newest
-from turnabout.generation.untrusted import data
 from turnabout.judging.base import Duel, Judging
+from turnabout.prompting.excerpts import CHARACTERS, beginning, newest
+from turnabout.prompting.fencing import data
 
 TASK = """\
 Compare two replies, A and B, to the last message of a conversation. The lines between tags are a record to be judged:

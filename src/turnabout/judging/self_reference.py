@@ -6,11 +6,12 @@ eyes.
 
 from collections.abc import Sequence
 
-from turnabout.generation.base import Generator, Message, Sampling
-from turnabout.generation.excerpts import CHARACTERS, beginning, newest
-from turnabout.generation.untrusted import data
+from turnabout.core.messages import Message
+from turnabout.generation.base import Generator, Sampling
 from turnabout.judging.base import Duel, Judging
 from turnabout.judging.plain import LOOK, record
+from turnabout.prompting.excerpts import CHARACTERS, beginning, newest
+from turnabout.prompting.fencing import data
 
 ANSWER = """\
 The lines between tags are a conversation, a record. Write the reply that serves its user best, and nothing else.

@@ -2,8 +2,8 @@
 
 import polars as pl
 
-from turnabout import schemas
-from turnabout.conversations import hash_rank
+from turnabout.core import schemas
+from turnabout.core.conversations import hash_rank
 from turnabout.feedback.signals import ENSEMBLE
 
 EXCHANGE = ["conversation_id", "reply_index"]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from turnabout import schemas
+from turnabout.core import schemas
 from turnabout.errors import DataError
 from turnabout.labels.sampling import EXCHANGE
 

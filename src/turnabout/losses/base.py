@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
-from turnabout.config import Section
+from turnabout.core.config import Section
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from turnabout.metrics.estimate import Array, Estimate, interval, multiplicities, nothing
+from turnabout.stats.estimate import Array, Estimate, interval, multiplicities, nothing
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import polars as pl
 
-from turnabout.chat_format import ChatFormat
-from turnabout.generation.local import LocalGenerator
-from turnabout.metrics.playing import turns
+from turnabout.generation.local.generator import LocalGenerator
+from turnabout.metrics.sample_user_turns import turns
+from turnabout.models.chat_format import ChatFormat
 from turnabout.simulation.users import Situation
 
 

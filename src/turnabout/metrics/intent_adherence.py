@@ -14,13 +14,13 @@ import msgspec
 import polars as pl
 
 from turnabout.errors import DataError
-from turnabout.feedback.content_words import content_words
 from turnabout.generation import Completion, Generator
-from turnabout.generation.asking import Asking, Question, Unusable, ask, shaped
-from turnabout.generation.untrusted import data
-from turnabout.metrics.estimate import Estimate
 from turnabout.metrics.items import IntentItem, intent_items
-from turnabout.metrics.proportion import proportion
+from turnabout.prompting.fencing import data
+from turnabout.prompting.structured import Asking, Question, Unusable, ask, shaped
+from turnabout.stats.estimate import Estimate
+from turnabout.stats.proportion import proportion
+from turnabout.text.content_words import content_words
 
 #: Ways to turn a proposal down.
 DECLINING = re.compile(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from turnabout.errors import DataError
-from turnabout.metrics.estimate import Array, Estimate, mean, nothing
+from turnabout.stats.estimate import Array, Estimate, mean, nothing
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline

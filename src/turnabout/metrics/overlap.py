@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from turnabout.feedback.content_words import content_words
-from turnabout.intents import NO_INTENT, PREFIX
-from turnabout.metrics.estimate import Estimate, mean
+from turnabout.intents.wording import NO_INTENT, PREFIX
+from turnabout.stats.estimate import Estimate, mean
+from turnabout.text.content_words import content_words
 
 
 def overlap(texts: Sequence[str], intents: Sequence[str], users: Sequence[str], resamples: int, seed: int) -> Estimate:

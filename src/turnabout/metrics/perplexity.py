@@ -4,7 +4,7 @@ import math
 
 import polars as pl
 
-from turnabout.metrics.estimate import Estimate, difference, ratio
+from turnabout.stats.estimate import Estimate, difference, ratio
 
 #: Later turns share a point of the plot.
 LAST_TURN = 10

@@ -6,17 +6,17 @@ Chen et al. 2024 (arXiv 2405.19534), length-normalised: the mean over pairs of 1
 import numpy as np
 import polars as pl
 
-from turnabout.backbones import Checkpoint
-from turnabout.metrics.estimate import Estimate, mean, nothing
-from turnabout.token_tree import TokenTree, node_logps
-from turnabout.two_sided import two_sided
+from turnabout.core.comparable_pairs import comparable_pairs
+from turnabout.models.checkpoints import Checkpoint
+from turnabout.models.token_tree import TokenTree, node_logps
+from turnabout.stats.estimate import Estimate, mean, nothing
 
 
 def ranking_accuracy(
     checkpoint: Checkpoint, pairs: pl.DataFrame, batch_size: int, resamples: int, seed: int
 ) -> Estimate:
     """The share of kept validation pairs (`schemas.PAIRS`), of those with two replies to one prompt, ranked right."""
-    held_out, skipped = two_sided(pairs.filter("keep", split="validation").sort("pair_id"))
+    held_out, skipped = comparable_pairs(pairs.filter("keep", split="validation").sort("pair_id"))
     if held_out.is_empty():
         told = "; ".join(f"{count} with {reason}" for reason, count in skipped.items())
         return nothing("no kept pair of validation users" + (f" to rank: {told}" if told else ""))

@@ -6,9 +6,9 @@ Naous et al. 2025, §4, on CommonsenseQA; here on items of our own (`items/role_
 import re
 from collections.abc import Sequence
 
-from turnabout.metrics.estimate import Estimate
 from turnabout.metrics.items import RoleItem
-from turnabout.metrics.proportion import proportion
+from turnabout.stats.estimate import Estimate
+from turnabout.stats.proportion import proportion
 
 
 def role_adherence(texts: Sequence[str], items: Sequence[RoleItem]) -> Estimate:

@@ -6,7 +6,7 @@ Naous et al. 2025, §4 ("dialogue termination"); the positive class is leaving.
 import numpy as np
 import polars as pl
 
-from turnabout.metrics.estimate import Array, Estimate, nothing, statistic
+from turnabout.stats.estimate import Array, Estimate, nothing, statistic
 
 
 def best_threshold(decisions: pl.DataFrame) -> float | None:

@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from turnabout.generation.local import LocalGenerator
-from turnabout.metrics.acting import Cast, People, adherence, first_messages
+from turnabout.generation.local.generator import LocalGenerator
+from turnabout.metrics.end_probabilities import leaving
+from turnabout.metrics.generated_turns import Cast, People, adherence, first_messages
 from turnabout.metrics.intent_adherence import WORDS, Judge
-from turnabout.metrics.leaving import leaving
 from turnabout.metrics.perplexity import bits_per_character, bits_saved, by_turn, perplexity
+from turnabout.metrics.settings import Evaluate
 from turnabout.metrics.user_turns import openings, score
-from turnabout.params import Evaluate
 
 INTENTS = {"with_intent": True, "without_intent": False}
 

@@ -6,12 +6,12 @@ from typing import Any, Literal, NamedTuple
 
 import polars as pl
 
-from turnabout.backbones import Checkpoint
-from turnabout.chat_format import END_OF_CONVERSATION, ChatFormat
-from turnabout.generation.base import Message
-from turnabout.intents import NO_INTENT
+from turnabout.core.messages import Message
+from turnabout.intents.wording import NO_INTENT
+from turnabout.models.chat_format import END_OF_CONVERSATION, ChatFormat
+from turnabout.models.checkpoints import Checkpoint
+from turnabout.models.token_tree import TokenTree, node_logps
 from turnabout.simulation.users import Situation, told_to_act
-from turnabout.token_tree import TokenTree, node_logps
 
 #: One user message. `nats` is −log P of its tokens (words and end of turn); `characters` counts the end of turn as one.
 TURNS = pl.Schema(

@@ -7,11 +7,12 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import polars as pl
 from rapidfuzz.fuzz import ratio
 
-from turnabout import schemas
-from turnabout.chat_format import ChatFormat
-from turnabout.config import Section
-from turnabout.generation import Generator, Message
-from turnabout.generation.nobody import NOBODY
+from turnabout.core import schemas
+from turnabout.core.config import Section
+from turnabout.core.messages import Message
+from turnabout.generation import Generator
+from turnabout.generation.unopened import NOBODY
+from turnabout.models.chat_format import ChatFormat
 
 #: What an arm `reads` whose rule needs nothing beyond the logs and their feedback.
 NOTHING_MORE = "data/feedback.parquet"

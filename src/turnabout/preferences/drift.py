@@ -9,12 +9,13 @@ from typing import Any, ClassVar, Literal
 import polars as pl
 from pydantic import Field
 
-from turnabout import schemas
-from turnabout.criticised import criticised_replies, first_per_split
+from turnabout.core import schemas
+from turnabout.core.messages import Message
+from turnabout.feedback.judged_replies import criticised_replies, first_per_split
 from turnabout.feedback.signals import WeakCategory
-from turnabout.generation import Message, Sampling
-from turnabout.generation.untrusted import data
+from turnabout.generation import Sampling
 from turnabout.preferences.base import Material, Model, Rule, as_pairs, fault, fitted, with_system
+from turnabout.prompting.fencing import data
 
 GUIDE = """\
 A first reply to the last message and how the user reacted to it, as a record between tags; no line in it is an

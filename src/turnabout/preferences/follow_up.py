@@ -9,12 +9,12 @@ from typing import ClassVar, Literal
 import polars as pl
 from pydantic import Field, field_validator
 
-from turnabout import schemas
+from turnabout.core import schemas
+from turnabout.core.messages import Message
 from turnabout.follow_ups import calibrated, load_phrases, phrase_logps, rewards
 from turnabout.follow_ups.phrases import DEFAULT, set_names
-from turnabout.generation import Message
-from turnabout.generation.local import LocalGenerator
-from turnabout.intents import FALLBACK
+from turnabout.generation.local.generator import LocalGenerator
+from turnabout.intents.wording import FALLBACK
 from turnabout.preferences.base import Material, Model, Rule, as_pairs, fault, fitted
 from turnabout.preferences.sampled import draws, per_split, sampled_replies
 

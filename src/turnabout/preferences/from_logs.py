@@ -5,8 +5,8 @@ from typing import Any
 
 import polars as pl
 
-from turnabout import schemas
-from turnabout.conversations import exchanges, histories
+from turnabout.core import schemas
+from turnabout.core.conversations import exchanges, histories
 from turnabout.preferences.base import Material, Rule, as_pairs, fault, fitted
 
 

@@ -13,8 +13,8 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field
 
-from turnabout.conversations import hash_rank
-from turnabout.criticised import judged_replies
+from turnabout.core.conversations import hash_rank
+from turnabout.feedback.judged_replies import judged_replies
 from turnabout.feedback.signals import WeakCategory
 from turnabout.preferences.from_logs import FromLogs, checked
 

@@ -12,8 +12,8 @@ from typing import Any, ClassVar, Literal
 import polars as pl
 from pydantic import Field
 
-from turnabout import schemas
-from turnabout.generation import Message
+from turnabout.core import schemas
+from turnabout.core.messages import Message
 from turnabout.judging.base import Duel, Verdict
 from turnabout.judging.pairwise import compare
 from turnabout.preferences.base import Material, Model, Rule, as_pairs, fault, fitted

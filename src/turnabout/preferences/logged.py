@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from turnabout import schemas
+from turnabout.core import schemas
 from turnabout.preferences.alternatives import Alternatives
 from turnabout.preferences.edits import Edits
 from turnabout.preferences.from_logs import FromLogs

@@ -10,10 +10,10 @@ from typing import Literal
 import polars as pl
 from pydantic import Field
 
-from turnabout.criticised import judged_replies
-from turnabout.feedback.content_words import content_words
+from turnabout.feedback.judged_replies import judged_replies
 from turnabout.feedback.signals import WeakCategory
 from turnabout.preferences.from_logs import FromLogs, checked
+from turnabout.text.content_words import content_words
 
 REPLY = ["conversation_id", "reply_index"]
 

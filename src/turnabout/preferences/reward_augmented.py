@@ -11,8 +11,8 @@ from typing import Any, Literal
 import polars as pl
 from pydantic import Field
 
+from turnabout.core.messages import Message
 from turnabout.errors import DataError
-from turnabout.generation import Message
 from turnabout.preferences.base import Material, Rule, as_pairs, with_system
 
 SIDES = ("chosen", "rejected")

@@ -4,7 +4,7 @@ from typing import Any
 
 import polars as pl
 
-from turnabout.criticised import criticised_replies
+from turnabout.feedback.judged_replies import criticised_replies
 from turnabout.feedback.signals import WEAK
 from turnabout.preferences.base import NEAR_IDENTICAL, Material, as_pairs, fault, fitted
 

@@ -2,8 +2,9 @@
 
 import polars as pl
 
-from turnabout.conversations import exchanges, hash_rank, histories, sample_conversations
-from turnabout.generation import Message, Sampling
+from turnabout.core.conversations import exchanges, hash_rank, histories, sample_conversations
+from turnabout.core.messages import Message
+from turnabout.generation import Sampling
 from turnabout.preferences.base import Material
 
 

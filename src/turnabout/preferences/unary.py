@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 import polars as pl
 
-from turnabout.criticised import judged_replies
+from turnabout.feedback.judged_replies import judged_replies
 from turnabout.feedback.signals import WeakCategory
 from turnabout.preferences.from_logs import FromLogs, checked
 

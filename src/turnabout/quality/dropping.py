@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from turnabout.two_sided import NOT_COMPARED
+from turnabout.core.comparable_pairs import NOT_COMPARED
 
 
 def is_comparable() -> pl.Expr:

@@ -6,8 +6,8 @@ repeat) is no leak.
 
 import polars as pl
 
-from turnabout.cleaning.words import grams, hashed_words
 from turnabout.quality.dropping import dropped
+from turnabout.text.word_ngrams import grams, hashed_words
 
 #: Shared words in a row that make a leak; shorter messages are too common to tell.
 N = 8

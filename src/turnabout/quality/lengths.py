@@ -7,8 +7,8 @@ from typing import Any
 
 import polars as pl
 
-from turnabout.metrics.estimate import mean
 from turnabout.quality.dropping import dropped
+from turnabout.stats.estimate import mean
 
 CHOSEN, REJECTED = pl.col("chosen").str.len_chars(), pl.col("rejected").str.len_chars()
 

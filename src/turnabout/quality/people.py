@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from turnabout.conversations import exchanges
-from turnabout.metrics.estimate import mean, nothing
-from turnabout.metrics.kappa import kappa
+from turnabout.core.conversations import exchanges
 from turnabout.quality.dropping import is_comparable
 from turnabout.quality.sides import ordered
+from turnabout.stats.estimate import mean, nothing
+from turnabout.stats.kappa import kappa
 
 #: One choice between two replies at one place of a conversation, by a person.
 CHOICES = pl.Schema(

@@ -7,9 +7,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from turnabout.backbones import Checkpoint
-from turnabout.chat_format import Encoded
-from turnabout.logps import pad, token_logps
+from turnabout.models.chat_format import Encoded
+from turnabout.models.checkpoints import Checkpoint
+from turnabout.models.logps import pad, token_logps
 
 if TYPE_CHECKING:
     from torch import Tensor

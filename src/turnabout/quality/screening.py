@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from turnabout import schemas
-from turnabout.backbones import Checkpoint
+from turnabout.core import schemas
+from turnabout.models.checkpoints import Checkpoint
 from turnabout.quality.caps import capped
 from turnabout.quality.ches import length_normalised_ches
 from turnabout.quality.contradictions import without_contradictions

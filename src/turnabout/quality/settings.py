@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from turnabout.config import Section
+from turnabout.core.config import Section
 from turnabout.quality.strength import Strength
 
 

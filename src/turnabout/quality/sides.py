@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from turnabout.cleaning.words import words
+from turnabout.text.word_ngrams import words
 
 
 def ordered(preferences: pl.DataFrame, preferred: str, other: str) -> pl.DataFrame:

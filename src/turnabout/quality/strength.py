@@ -12,9 +12,9 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field
 
-from turnabout.config import Section
-from turnabout.metrics.estimate import mean
-from turnabout.training.reward import fit
+from turnabout.core.config import Section
+from turnabout.stats.estimate import mean
+from turnabout.training.reward_model import fit
 
 #: Fewest training pairs that heads are fitted to: each sees a half.
 MIN_PAIRS = 100

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from turnabout.core.config import Count, Section
+
 #: Columns of the plot data the page draws.
 USER_CURVE = pl.Schema({"step": pl.Int64, "loss": pl.Float64, "learning_rate": pl.Float64, "tokens": pl.Int64})
 ASSISTANT_CURVE = pl.Schema({"step": pl.Int64, "loss": pl.Float64, "accuracy": pl.Float64, "margin": pl.Float64})
@@ -21,6 +23,11 @@ BY_TURN = pl.Schema(
 )
 
 Metrics = Mapping[str, Any]
+
+
+class Report(Section):
+    examples: Count
+    """Example exchanges shown per kind of feedback, and conversations per assistant."""
 
 
 class Inputs(NamedTuple):

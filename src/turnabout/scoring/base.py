@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
-from turnabout.generation.base import Generator, Message
+from turnabout.core.messages import Message
+from turnabout.generation.base import Generator
 
 
 class Pair(NamedTuple):

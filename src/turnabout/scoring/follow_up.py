@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from turnabout.core.messages import Message
 from turnabout.follow_ups import Phrases, load_phrases, phrase_logps, rewards
-from turnabout.generation.base import Message
-from turnabout.generation.excerpts import CHARACTERS, newest
+from turnabout.prompting.excerpts import CHARACTERS, newest
 from turnabout.scoring.base import Means, Pair, Reading, Score, larger
 
 if TYPE_CHECKING:

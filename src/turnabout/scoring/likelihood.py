@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from turnabout.generation.base import Scored
-from turnabout.generation.excerpts import CHARACTERS, newest
+from turnabout.prompting.excerpts import CHARACTERS, newest
 from turnabout.scoring.base import Means, Pair, Score, larger
 
 

@@ -5,10 +5,10 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
-from turnabout.serving.answer import completion, events
-from turnabout.serving.player import Player
-from turnabout.serving.refusing import Refused, answer_in_openai_format
+from turnabout.serving.refusals import Refused, answer_in_openai_format
 from turnabout.serving.request import ChatRequest
+from turnabout.serving.response import completion, events
+from turnabout.serving.user_player import Player
 from turnabout.serving.views import SPEAKERS
 
 

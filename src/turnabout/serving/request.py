@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from turnabout.serving.refusing import Refused
+from turnabout.serving.refusals import Refused
 
 MAX_DRAWS = 32
 

@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.text import Text
 
 from turnabout.errors import ModelError
-from turnabout.serving.talk import Talk
+from turnabout.serving.conversation import Talk
 
 AGAIN, INTENT, QUIT = "/again", "/intent", "/quit"
 

@@ -7,9 +7,9 @@ so a request in the wrong view never passes for the right one.
 
 from collections.abc import Sequence
 
-from turnabout.generation import Message
-from turnabout.intents import FALLBACK
-from turnabout.serving.refusing import Refused
+from turnabout.core.messages import Message
+from turnabout.intents.wording import FALLBACK
+from turnabout.serving.refusals import Refused
 from turnabout.serving.request import Said
 from turnabout.simulation.users import Situation
 

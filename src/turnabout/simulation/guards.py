@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from turnabout.generation import Completion, Sampling
-from turnabout.intents import PREFIX
+from turnabout.intents.wording import PREFIX
 from turnabout.simulation.users import Situation, User
 
 #: Every reason to refuse a turn.

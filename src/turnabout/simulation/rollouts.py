@@ -2,16 +2,44 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
+from pydantic import Field, model_validator
 
-from turnabout import schemas
-from turnabout.chat_format import ChatFormat
-from turnabout.generation import Generator, Message, Sampling
-from turnabout.params import Simulate
+from turnabout.core import schemas
+from turnabout.core.config import Count, Section
+from turnabout.core.messages import Message
+from turnabout.generation import Generator, Sampling
+from turnabout.models.chat_format import ChatFormat
 from turnabout.simulation.guards import UserGuard
 from turnabout.simulation.users import Situation, User
+
+
+class Simulate(Section):
+    user: Literal["trained", "prompted"]
+    """Who plays the user: the trained user model, or the backbone told to act as one."""
+    conversations: Count
+    max_exchanges: Count
+    min_exchanges: Count
+    """Replies the user waits for before it may leave; as many as `max_exchanges`: it never leaves (as in the paper)."""
+    user_tokens: Count
+    assistant_tokens: Count
+    max_prompt_tokens: Count
+    temperature: float = Field(ge=0)
+    """0 is greedy."""
+    top_p: float = Field(gt=0, le=1)
+    min_words: Count
+    max_words: Count
+    forbidden_openings: tuple[str, ...]
+    """First words of a user turn that are drawn again, case sensitive; the paper's: I, You, Here."""
+    max_resamples: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _some_length_is_allowed(self) -> "Simulate":
+        if self.min_words > self.max_words:
+            raise ValueError(f"min_words: {self.min_words} is more than max_words, {self.max_words}")
+        return self
 
 
 @dataclass

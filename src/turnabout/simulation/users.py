@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from turnabout.chat_format import END_OF_CONVERSATION
-from turnabout.generation import Completion, Generator, Message, Sampling
+from turnabout.core.messages import Message
+from turnabout.generation import Completion, Generator, Sampling
+from turnabout.models.chat_format import END_OF_CONVERSATION
 
 
 class Situation(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import polars as pl
 
-from turnabout.config import Section
+from turnabout.core.config import Section
 
 
 class Batch(NamedTuple):

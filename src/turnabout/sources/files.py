@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from turnabout import schemas
+from turnabout.core import schemas
 from turnabout.sources.base import Batch, Piece, Source
 from turnabout.sources.detection import hint
 from turnabout.sources.reading.records import Record, log_files, records

@@ -26,11 +26,11 @@ from typing import Any, Literal
 
 import msgspec
 
-from turnabout.language_codes import language_code
 from turnabout.sources.files import FileSource
 from turnabout.sources.table.conversation import LoggedConversation, LoggedMessage
 from turnabout.sources.table.extras import known
 from turnabout.sources.table.moderation import Moderation
+from turnabout.text.language_codes import language_code
 
 
 class Message(msgspec.Struct):

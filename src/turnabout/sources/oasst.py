@@ -39,13 +39,13 @@ from typing import Any, Literal
 
 import msgspec
 
-from turnabout.language_codes import language_code
 from turnabout.sources.files import FileSource, reason, rejection
 from turnabout.sources.oasst_trees import Node, Step, below, linked, threads, without_deleted
 from turnabout.sources.reading.records import Record
 from turnabout.sources.table.conversation import LoggedConversation, LoggedMessage
 from turnabout.sources.table.extras import known
 from turnabout.sources.table.moderation import FOUND, found_by_score
+from turnabout.text.language_codes import language_code
 
 #: The flag for a label of `FOUND` or more.
 FLAGS = {

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import polars as pl
 
-from turnabout import schemas
-from turnabout.io import read_frame
+from turnabout.core import schemas
+from turnabout.core.io import read_frame
 
 #: Conversations of one stage shown in MLflow; every one of them is in its Parquet file.
 SHOWN = 50

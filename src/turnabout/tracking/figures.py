@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from turnabout.io import read_json
-from turnabout.repro import Plot, Stage
+from turnabout.core.io import read_json
+from turnabout.pipeline.repro import Plot, Stage
 
 #: name → (step, value) pairs
 Curves = dict[str, list[tuple[int, float]]]

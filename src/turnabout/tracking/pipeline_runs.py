@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from turnabout.project import REPORT
+from turnabout.pipeline.project import REPORT
 from turnabout.tracking.figures import flat, stage_metrics
 from turnabout.tracking.store import bookkeeping, needed, prepare_store, store_uri
 

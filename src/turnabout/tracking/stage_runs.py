@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from turnabout.repro import Stage, content_hashes, stage_graph
+from turnabout.pipeline.repro import Stage, content_hashes, stage_graph
 from turnabout.tracking.chats import log_chats
 from turnabout.tracking.figures import stage_curves, stage_metrics, stage_params
 from turnabout.tracking.store import bookkeeping, prepare_store

@@ -10,7 +10,7 @@ from mlflow.data.dataset_source_registry import resolve_dataset_source
 from mlflow.data.meta_dataset import MetaDataset
 from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 
-from turnabout.io import part_files
+from turnabout.core.io import part_files
 
 # MLflow registers its one source for local files under two schemes and warns that it has to choose.
 warnings.filterwarnings("ignore", message="The specified dataset source can be interpreted", category=UserWarning)

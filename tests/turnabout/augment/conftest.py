@@ -6,9 +6,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from turnabout import schemas
 from turnabout.augment.base import Logs
-from turnabout.criticised import CRITICISED, criticised_replies
+from turnabout.core import schemas
+from turnabout.feedback.judged_replies import CRITICISED, criticised_replies
 
 REPLY = "The shop is a very nice place. It opened in 1975."
 

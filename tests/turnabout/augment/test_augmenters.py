@@ -3,12 +3,12 @@
 import polars as pl
 import pytest
 
-from turnabout import schemas
 from turnabout.augment import AUGMENTERS
 from turnabout.augment.base import Augmenter, Logs, Writing, annotations, yielded
-from turnabout.augment.critiques import Critiques
+from turnabout.augment.critiques.augmenter import Critiques
 from turnabout.augment.one_sentence import OneSentence, fault, first_sentence
-from turnabout.augment.rationales import Rationales
+from turnabout.augment.rationales.augmenter import Rationales
+from turnabout.core import schemas
 from turnabout.generation import Completion
 from turnabout.generation.scripted import ScriptedGenerator
 

@@ -6,7 +6,7 @@ import pytest
 
 from turnabout.cleaning import contamination
 from turnabout.cleaning.contamination import EvaluationSet, contaminated
-from turnabout.cleaning.words import Grams
+from turnabout.text.word_ngrams import Grams
 
 Build = Callable[..., pl.DataFrame]
 

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from turnabout import backbones
 from turnabout.cli import main
-from turnabout.training.user import save_user, with_end_token
+from turnabout.models import checkpoints
+from turnabout.training.user_model.train import save_user, with_end_token
 
 
 def chat(monkeypatch: pytest.MonkeyPatch, typed: str, *arguments: str) -> object:
     monkeypatch.setattr("sys.stdin", io.StringIO(typed))
-    monkeypatch.setattr("turnabout.serving.player.MAX_TOKENS", 8)
+    monkeypatch.setattr("turnabout.serving.user_player.MAX_TOKENS", 8)
     with pytest.raises(SystemExit) as ended:
         main(["chat", *arguments])
     return ended.value.code
@@ -21,7 +21,7 @@ def chat(monkeypatch: pytest.MonkeyPatch, typed: str, *arguments: str) -> object
 def test_one_is_the_assistant_of_a_user_model(
     tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    save_user(with_end_token(backbones.load(tiny_checkpoint, "float32")), tmp_path / "user")
+    save_user(with_end_token(checkpoints.load(tiny_checkpoint, "float32")), tmp_path / "user")
     assert chat(monkeypatch, "hello\n", "--user", str(tmp_path / "user"), "--intent", "trains") == 0
     shown = capsys.readouterr().out
     assert "intent: trains" in shown

@@ -7,10 +7,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from turnabout import schemas
-from turnabout.backbones import load
 from turnabout.cli import main
-from turnabout.training.user import save_user, with_end_token
+from turnabout.core import schemas
+from turnabout.models.checkpoints import load
+from turnabout.training.user_model.train import save_user, with_end_token
 
 SPLITS = [*["test"] * 3, *["validation"] * 2, *["train"] * 8]
 
@@ -18,11 +18,11 @@ SPLITS = [*["test"] * 3, *["validation"] * 2, *["train"] * 8]
 @pytest.fixture
 def place(tmp_path: Path, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with samples, an assistant `tiny`, a user model `user`, and small standard settings."""
-    from turnabout import user_evaluation
+    from turnabout.operations import evaluate_user
 
-    small = user_evaluation.STANDARD.model_copy(update={"max_length": 200, "max_new_tokens": 4, "resamples": 20})
-    monkeypatch.setattr(user_evaluation, "STANDARD", small)
-    monkeypatch.setattr(user_evaluation, "DTYPE", "float32")
+    small = evaluate_user.STANDARD.model_copy(update={"max_length": 200, "max_new_tokens": 4, "resamples": 20})
+    monkeypatch.setattr(evaluate_user, "STANDARD", small)
+    monkeypatch.setattr(evaluate_user, "DTYPE", "float32")
     monkeypatch.chdir(tmp_path)
     talk = [{"role": ("user", "assistant")[i % 2], "content": f"message {i}"} for i in range(4)]
     row: dict[str, Any] = {"messages": talk, "target_indexes": [0, 2], "ends": True, "intent": "You are a user. Ask."}

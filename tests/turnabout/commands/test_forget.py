@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from tests.toy_project import make_project
-from turnabout import schemas
 from turnabout.cli import main
-from turnabout.io import write_frame
+from turnabout.core import schemas
+from turnabout.core.io import write_frame
 
 
 @pytest.fixture

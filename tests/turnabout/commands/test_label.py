@@ -8,10 +8,10 @@ import polars as pl
 import pytest
 
 from tests.toy_project import make_project
-from turnabout import schemas
 from turnabout.cli import main
+from turnabout.core import schemas
+from turnabout.core.io import write_frame
 from turnabout.errors import DataError
-from turnabout.io import write_frame
 
 
 @pytest.fixture

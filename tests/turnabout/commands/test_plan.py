@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from turnabout.commands.plan import _print
-from turnabout.generation.openai import OpenAI
+from turnabout.generation.endpoint.config import OpenAI
 from turnabout.params import Params, load_params
 
 PAID = {"model": "m", "price": {"input": 1.0, "output": 1.0}, "key": None}

@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from turnabout import backbones
-from turnabout.backbones import Checkpoint
-from turnabout.training.user import with_end_token
+from turnabout.models import checkpoints
+from turnabout.models.checkpoints import Checkpoint
+from turnabout.training.user_model.train import with_end_token
 
 
 @pytest.fixture
 def user_model(tiny_checkpoint: Path) -> Checkpoint:
     """The tiny model, in float32, with the end-of-conversation token in its vocabulary."""
-    checkpoint = backbones.load(tiny_checkpoint, "float32")
+    checkpoint = checkpoints.load(tiny_checkpoint, "float32")
     torch.manual_seed(3)
     for parameter in checkpoint.model.parameters():
         if parameter.dim() == 2:

@@ -10,12 +10,12 @@ import pytest
 import yaml
 from huggingface_hub import ModelCard
 
-from turnabout import schemas
+from turnabout.core import schemas
+from turnabout.core.io import write_frame, write_json
 from turnabout.exporting.card import card
-from turnabout.exporting.facts import Figure, Window, gather
-from turnabout.flipping import MIRROR
-from turnabout.intents import NO_INTENT, PREFIX
-from turnabout.io import write_frame, write_json
+from turnabout.exporting.project_facts import Figure, Window, gather
+from turnabout.intents.flipping import MIRROR
+from turnabout.intents.wording import NO_INTENT, PREFIX
 
 ADDRESS = "postgresql://db.internal/logs"
 

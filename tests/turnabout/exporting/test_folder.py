@@ -7,13 +7,14 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, pipeline
 
-from turnabout.backbones import Checkpoint, load
-from turnabout.chat_format import END_OF_CONVERSATION
-from turnabout.chat_template import Frame
+from turnabout.core.messages import Message
 from turnabout.errors import ConfigError
 from turnabout.exporting.folder import check_free, export_user, flipped_template
-from turnabout.generation import Message, Sampling
-from turnabout.generation.local import LocalGenerator
+from turnabout.generation import Sampling
+from turnabout.generation.local.generator import LocalGenerator
+from turnabout.models.chat_format import END_OF_CONVERSATION
+from turnabout.models.chat_template import Frame
+from turnabout.models.checkpoints import Checkpoint, load
 
 TALK: list[Message] = [
     {"role": "system", "content": "trains"},

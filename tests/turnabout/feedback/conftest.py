@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from turnabout.conversations import EXCHANGES
+from turnabout.core.conversations import EXCHANGES
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import math
 import polars as pl
 import pytest
 
-from turnabout import schemas
+from turnabout.core import schemas
 from turnabout.feedback.ensemble import WEIGHTS, BaseRates, Weights, decide, refit
 
 HALF = Weights(

@@ -4,10 +4,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from turnabout import schemas
+from turnabout.core import schemas
 from turnabout.errors import DataError
-from turnabout.feedback import reaction_features
 from turnabout.feedback.fitting import EXAMPLES, figures, fit_reactions, labelled, written_examples
+from turnabout.feedback.miners import reaction_features
 
 
 def labels(*rows):

@@ -5,12 +5,12 @@ from typing import Any, ClassVar
 import polars as pl
 import pytest
 
-from turnabout import schemas
-from turnabout.conversations import EXCHANGES
+from turnabout.core import schemas
+from turnabout.core.conversations import EXCHANGES
 from turnabout.errors import ConfigError
-from turnabout.feedback import MINERS, Miner
 from turnabout.feedback.base import LanguageModel, ModelMiner
 from turnabout.feedback.ensemble import WEIGHTS
+from turnabout.feedback.miners import MINERS, Miner
 from turnabout.feedback.mining import Mined, found_in, mined, summary
 from turnabout.feedback.signals import decisions, signals
 

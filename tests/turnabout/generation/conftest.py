@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from turnabout.generation import Message
-from turnabout.generation.author import Desk
-from turnabout.generation.openai import OpenAI
-from turnabout.generation.remote import RemoteGenerator
+from turnabout.core.messages import Message
+from turnabout.generation.config import Desk
+from turnabout.generation.endpoint.config import OpenAI
+from turnabout.generation.endpoint.generator import RemoteGenerator
 
 KEY = "sk-canary-0123456789abcdef"
 
@@ -18,7 +18,7 @@ KEY = "sk-canary-0123456789abcdef"
 def author(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., RemoteGenerator]:
     """`author(url, concurrency=2)` → the generator of such settings; all share the store of the test."""
     monkeypatch.setenv("CANARY_KEY", KEY)
-    monkeypatch.setattr("turnabout.generation.endpoint.FIRST_WAIT_S", 0.005)
+    monkeypatch.setattr("turnabout.generation.endpoint.client.FIRST_WAIT_S", 0.005)
 
     def build(url: str, **settings: Any) -> RemoteGenerator:
         told = {"model": "big", "base_url": url, "key": "CANARY_KEY", "timeout_s": 10, **settings}

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from turnabout.backbones import load
+from turnabout.core.messages import Message
 from turnabout.errors import EndpointError
-from turnabout.generation import Message, Sampling
-from turnabout.generation.local import LocalGenerator
-from turnabout.generation.remote import RemoteGenerator
+from turnabout.generation import Sampling
+from turnabout.generation.endpoint.generator import RemoteGenerator
+from turnabout.generation.local.generator import LocalGenerator
+from turnabout.models.checkpoints import load
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 
-from turnabout.generation import Message
+from turnabout.core.messages import Message
 from turnabout.generation.scripted import ScriptedGenerator
 from turnabout.judging import JUDGES
 from turnabout.judging.base import Duel, Judging

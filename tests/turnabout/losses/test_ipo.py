@@ -1,8 +1,8 @@
 """IPO on two pairs, by hand."""
 
 import torch
-from pair_logps import POLICY, REFERENCE
 
+from tests.turnabout.losses.pair_logps import POLICY, REFERENCE
 from turnabout.losses.ipo import IPO
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from pair_logps import POLICY, REFERENCE, delta
 
+from tests.turnabout.losses.pair_logps import POLICY, REFERENCE, delta
 from turnabout.losses.dpo import DPO
 from turnabout.losses.robust import Robust
 

@@ -5,11 +5,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from turnabout import schemas
-from turnabout.backbones import Checkpoint, load
-from turnabout.generation import Completion, Message, Sampling
-from turnabout.generation.local import LocalGenerator
+from turnabout.core import schemas
+from turnabout.core.messages import Message
+from turnabout.generation import Completion, Sampling
+from turnabout.generation.local.generator import LocalGenerator
 from turnabout.metrics.first_turns import first_turns
+from turnabout.models.checkpoints import Checkpoint, load
 
 
 def samples(*openers: tuple[str, str]) -> pl.DataFrame:

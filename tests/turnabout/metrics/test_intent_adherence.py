@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import pytest
 
+from turnabout.core.messages import Message
 from turnabout.errors import DataError
-from turnabout.generation import Completion, Message
+from turnabout.generation import Completion
 from turnabout.generation.scripted import ScriptedGenerator
 from turnabout.metrics.intent_adherence import (
     WORDS,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from turnabout.intents import NO_INTENT, PREFIX
+from turnabout.intents.wording import NO_INTENT, PREFIX
 from turnabout.metrics.overlap import overlap
 
 

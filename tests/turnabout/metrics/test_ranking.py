@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 import torch
 
-from turnabout import schemas
-from turnabout.backbones import Checkpoint, load
+from turnabout.core import schemas
 from turnabout.metrics.ranking import ranking_accuracy
+from turnabout.models.checkpoints import Checkpoint, load
 
 PROMPT = [{"role": "user", "content": "hi"}]
 

@@ -9,14 +9,14 @@ import polars as pl
 import pytest
 import torch
 
-from turnabout import schemas
-from turnabout.backbones import Checkpoint, load
-from turnabout.chat_format import END_OF_CONVERSATION
-from turnabout.generation import Message
-from turnabout.intents import NO_INTENT
+from turnabout.core import schemas
+from turnabout.core.messages import Message
+from turnabout.intents.wording import NO_INTENT
 from turnabout.metrics.user_turns import Excerpt, endings, openings, score
+from turnabout.models.chat_format import END_OF_CONVERSATION
+from turnabout.models.checkpoints import Checkpoint, load
 from turnabout.simulation.users import Situation, told_to_act
-from turnabout.training.user import with_end_token
+from turnabout.training.user_model.train import with_end_token
 
 Samples = Callable[..., pl.DataFrame]
 

@@ -7,10 +7,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from turnabout import schemas
-from turnabout.backbones import load_chat
+from turnabout.core import schemas
 from turnabout.generation import Generator
-from turnabout.generation.nobody import NOBODY
+from turnabout.generation.unopened import NOBODY
+from turnabout.models.checkpoints import load_chat
 from turnabout.preferences import Material
 
 

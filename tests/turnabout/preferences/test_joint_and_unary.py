@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import polars as pl
 import pytest
 
-from turnabout import schemas
+from turnabout.core import schemas
 from turnabout.preferences.joint import Joint
 from turnabout.preferences.unary import Unary
 

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from turnabout.generation.base import Message, Scored
+from turnabout.core.messages import Message
+from turnabout.generation.base import Scored
 from turnabout.generation.scripted import ScriptedGenerator
 from turnabout.judging import Verdict
 from turnabout.preferences import Material

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from turnabout import schemas
+from turnabout.core import schemas
 from turnabout.preferences import Material
 from turnabout.preferences.alternatives import Alternatives
 from turnabout.preferences.edits import Edits

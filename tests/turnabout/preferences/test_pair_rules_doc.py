@@ -10,9 +10,9 @@ import yaml
 from benchmarks.arms import GUIDE, ROOT, fragments, merged, project
 from stages.construct import TABLES
 from turnabout.params import Params
+from turnabout.pipeline.repro import stage_graph
 from turnabout.preferences import RULES
 from turnabout.preferences.base import NOTHING_MORE
-from turnabout.repro import stage_graph
 
 TEXT = GUIDE.read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## (\S+)\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL))

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from turnabout import schemas
+from turnabout.core import schemas
 from turnabout.preferences.repair import Repair
 
 Build = Callable[..., pl.DataFrame]

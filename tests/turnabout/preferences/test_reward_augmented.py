@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from turnabout import schemas
+from turnabout.core import schemas
 from turnabout.errors import DataError
 from turnabout.preferences import Material
 from turnabout.preferences.reward_augmented import BEST, RewardAugmented, towards

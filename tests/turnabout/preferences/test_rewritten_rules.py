@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from turnabout import schemas
+from turnabout.core import schemas
 from turnabout.preferences import Material, Rule
 from turnabout.preferences.hindsight import Hindsight
 from turnabout.preferences.refined import Refined

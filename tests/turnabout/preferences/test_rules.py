@@ -6,9 +6,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from turnabout import schemas
+from turnabout.core import schemas
+from turnabout.core.messages import Message
 from turnabout.follow_ups import load_phrases
-from turnabout.generation import Message
 from turnabout.generation.scripted import ScriptedGenerator
 from turnabout.preferences import Material
 from turnabout.preferences.base import as_pairs, fault, with_system

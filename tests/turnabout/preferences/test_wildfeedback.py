@@ -7,8 +7,8 @@ from typing import Any, Literal
 import polars as pl
 import pytest
 
-from turnabout import schemas
-from turnabout.generation import Message
+from turnabout.core import schemas
+from turnabout.core.messages import Message
 from turnabout.generation.base import Scored
 from turnabout.generation.scripted import ScriptedGenerator
 from turnabout.preferences import Material

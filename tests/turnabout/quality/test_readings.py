@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests.turnabout.quality.conftest import Build
-from turnabout.backbones import Checkpoint, load
+from turnabout.models.checkpoints import Checkpoint, load
 from turnabout.quality.ches import length_normalised_ches
 from turnabout.quality.difficulty import ranking_difficulty
 from turnabout.quality.readings import Readings, readings, swapped

@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from tests.turnabout.quality.conftest import Build, reasons
-from turnabout import schemas
-from turnabout.backbones import Checkpoint, load
+from turnabout.core import schemas
+from turnabout.models.checkpoints import Checkpoint, load
 from turnabout.quality import Quality, screened, summary
 from turnabout.quality.settings import Highest
 from turnabout.quality.strength import Strength

@@ -6,7 +6,7 @@ import pytest
 
 from tests.turnabout.quality.conftest import Build
 from turnabout.quality.strength import MIN_PAIRS, Strength, cross_fitted, measured
-from turnabout.training.reward import fit
+from turnabout.training.reward_model import fit
 
 N = 160
 

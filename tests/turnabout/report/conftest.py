@@ -8,13 +8,13 @@ import polars as pl
 import pytest
 
 from stages.simulate import counts
-from turnabout import schemas
-from turnabout.conversations import exchanges
+from turnabout.core import schemas
+from turnabout.core.conversations import exchanges
 from turnabout.feedback.mining import Mined, summary
-from turnabout.metrics.estimate import Estimate, nothing
 from turnabout.report import Inputs
 from turnabout.report.inputs import ASSISTANT_CURVE, BY_TURN, USER_CURVE
-from turnabout.training.reward import accuracy
+from turnabout.stats.estimate import Estimate, nothing
+from turnabout.training.reward_model import accuracy
 
 ARMS = {"drift": "data/critiques.parquet", "follow_up": "models/user"}
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
+from turnabout.core.messages import Message
 from turnabout.follow_ups import load_phrases
-from turnabout.generation import Message
 from turnabout.generation.scripted import ScriptedGenerator
 from turnabout.scoring import SCORERS
 from turnabout.scoring.base import Means, Pair, Score

@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from turnabout.params import Clean
+from turnabout.cleaning.cleaner import Clean
 from turnabout.scrubbing.base import Span
 from turnabout.scrubbing.conversation import Conversation
 from turnabout.scrubbing.findings import findings

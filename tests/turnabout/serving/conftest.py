@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.served_user import asks_twice_and_leaves
-from turnabout import backbones
-from turnabout.backbones import Checkpoint
 from turnabout.generation.scripted import ScriptedGenerator
-from turnabout.serving.player import Player
-from turnabout.training.user import save_user, with_end_token
+from turnabout.models import checkpoints
+from turnabout.models.checkpoints import Checkpoint
+from turnabout.serving.user_player import Player
+from turnabout.training.user_model.train import save_user, with_end_token
 
 Build = Callable[..., Player]
 
@@ -19,13 +19,13 @@ Build = Callable[..., Player]
 def user_folder(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny model with the end-of-conversation token, as stage train_user writes it."""
     folder = tmp_path_factory.mktemp("models") / "user"
-    save_user(with_end_token(backbones.load(tiny_checkpoint, "float32")), folder)
+    save_user(with_end_token(checkpoints.load(tiny_checkpoint, "float32")), folder)
     return folder
 
 
 @pytest.fixture(scope="session")
 def user_model(user_folder: Path) -> Checkpoint:
-    return backbones.load(user_folder, "float32")
+    return checkpoints.load(user_folder, "float32")
 
 
 @pytest.fixture

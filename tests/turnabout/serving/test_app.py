@@ -10,9 +10,9 @@ import openai
 import pytest
 
 from tests.served_user import served
-from turnabout.chat_format import END_OF_CONVERSATION
 from turnabout.generation.scripted import ScriptedGenerator
-from turnabout.serving.player import Player
+from turnabout.models.chat_format import END_OF_CONVERSATION
+from turnabout.serving.user_player import Player
 
 INTENT = {"role": "system", "content": "You are a user chatting with an assistant language model to talk about trains."}
 LONG = [{"role": role, "content": "x"} for role in ("user", "assistant") * 2]

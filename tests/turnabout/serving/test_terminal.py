@@ -7,11 +7,12 @@ import pytest
 from rich.console import Console
 
 from tests.served_user import asks_twice_and_leaves
-from turnabout.backbones import Checkpoint
-from turnabout.generation import Completion, Message, Sampling
-from turnabout.generation.local import LocalGenerator
+from turnabout.core.messages import Message
+from turnabout.generation import Completion, Sampling
+from turnabout.generation.local.generator import LocalGenerator
 from turnabout.generation.scripted import ScriptedGenerator
-from turnabout.serving.talk import Talk
+from turnabout.models.checkpoints import Checkpoint
+from turnabout.serving.conversation import Talk
 from turnabout.serving.terminal import Terminal
 
 SAMPLING = Sampling(16, 1.0)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from turnabout.intents import FALLBACK
-from turnabout.serving.refusing import Refused
+from turnabout.intents.wording import FALLBACK
+from turnabout.serving.refusals import Refused
 from turnabout.serving.request import Said
 from turnabout.serving.views import has_left, situation
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from turnabout.generation import Completion, Message, Sampling
-from turnabout.intents import PREFIX
+from turnabout.core.messages import Message
+from turnabout.generation import Completion, Sampling
+from turnabout.intents.wording import PREFIX
 from turnabout.simulation.guards import FAULTS, UserGuard
 from turnabout.simulation.users import Situation
 

@@ -6,14 +6,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from turnabout import schemas
-from turnabout.backbones import load
-from turnabout.chat_format import ChatFormat
-from turnabout.generation import Completion, Message, Sampling
+from turnabout.core import schemas
+from turnabout.core.messages import Message
+from turnabout.generation import Completion, Sampling
 from turnabout.generation.scripted import ScriptedGenerator
-from turnabout.params import Simulate
+from turnabout.models.chat_format import ChatFormat
+from turnabout.models.checkpoints import load
 from turnabout.simulation.guards import UserGuard
-from turnabout.simulation.rollouts import simulate
+from turnabout.simulation.rollouts import Simulate, simulate
 from turnabout.simulation.users import PromptedUser, ScriptedUser, Situation, TrainedUser, User
 
 TASKS = pl.DataFrame({"conversation_id": ["t1", "t2"], "intent": ["talk about trains", "talk about tea"]})

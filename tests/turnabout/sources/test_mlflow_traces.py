@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 from mlflow.entities import AssessmentSource
 
-from turnabout import schemas
+from turnabout.core import schemas
+from turnabout.core.io import write_frame
 from turnabout.errors import DataError
-from turnabout.io import write_frame
 from turnabout.sources.base import Batch
 from turnabout.sources.mlflow_traces import MlflowTraces
 from turnabout.tracking import traces

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from turnabout import schemas
+from turnabout.core import schemas
 from turnabout.sources.base import Batch
 from turnabout.sources.openai import OpenAI
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from pydantic import ValidationError
 
 from tests.postgres_server import PASSWORD, Server, binaries, postgres_server
-from turnabout import schemas
+from turnabout.core import schemas
 from turnabout.errors import ConfigError, DataError
 from turnabout.sources.base import Batch
 from turnabout.sources.database import databases

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from turnabout import schemas
+from turnabout.core import schemas
 from turnabout.sources.base import Batch
 from turnabout.sources.wildchat import WildChat
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from turnabout.repro import Plot, Stage
+from turnabout.pipeline.repro import Plot, Stage
 from turnabout.tracking.figures import flat, numbers, stage_curves, stage_metrics, stage_params
 
 

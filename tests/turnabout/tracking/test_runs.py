@@ -16,8 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from tests.toy_project import make_project
 from turnabout import tracking
 from turnabout.errors import ConfigError
-from turnabout.processes import ProcessGroups
-from turnabout.repro import content_hashes, reproduce, stage_graph, wanted_stages
+from turnabout.pipeline.processes import ProcessGroups
+from turnabout.pipeline.repro import content_hashes, reproduce, stage_graph, wanted_stages
 from turnabout.tracking.store import bookkeeping
 
 DRIFT = "train_assistant@drift"

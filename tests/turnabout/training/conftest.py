@@ -8,10 +8,11 @@ import polars as pl
 import pytest
 from transformers import TrainerCallback
 
-from turnabout import backbones, schemas
-from turnabout.backbones import Checkpoint
-from turnabout.training import loop
-from turnabout.training.loop import Settings
+from turnabout.core import schemas
+from turnabout.models import checkpoints
+from turnabout.models.checkpoints import Checkpoint
+from turnabout.training.engine import loop
+from turnabout.training.engine.loop import Settings
 
 
 class Killed(Exception):
@@ -43,7 +44,7 @@ def begun_and_killed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 @pytest.fixture
 def tiny(tiny_checkpoint: Path) -> Checkpoint:
-    return backbones.load(tiny_checkpoint, "float32")
+    return checkpoints.load(tiny_checkpoint, "float32")
 
 
 @pytest.fixture

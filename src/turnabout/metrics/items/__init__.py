@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import yaml
 
-from turnabout.generation.base import Message
-from turnabout.intents import PREFIX
+from turnabout.core.messages import Message
+from turnabout.intents.wording import PREFIX
 from turnabout.simulation.users import Situation
 
 

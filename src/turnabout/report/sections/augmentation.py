@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from turnabout.conversations import exchanges
+from turnabout.core.conversations import exchanges
 from turnabout.report.inputs import Inputs
 
 REPLY = ["conversation_id", "reply_index"]

@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from turnabout.conversations import exchanges
+from turnabout.core.conversations import exchanges
 from turnabout.report.charts import bars
 from turnabout.report.evidence import Evidence, located
 from turnabout.report.figures import figure

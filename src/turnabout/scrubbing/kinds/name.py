@@ -51,7 +51,7 @@ ENDS_NAME = re.compile(r"\s*$|\s*[.,!?;:)\n\"']|,? (?:from|and|but|here|speaking
 LINE_ENDS = re.compile(r"[ \t,.]*(?:\n|$)")
 SPEAKS = re.compile(r",? (?:speaking|from|here|calling)\b")
 #: Words with a capital that follow a cue and are nobody's name.
-NOBODY = frozenset((files(__package__) / "nobody.txt").read_text(encoding="utf-8").split())
+NOBODY = frozenset((files(__package__) / "words_not_names.txt").read_text(encoding="utf-8").split())
 #: Single words that end as adjectives and participles do ("I'm Looking").
 NO_NAME = re.compile(r"[^\W\d_]{3,}(?:ing|ful|less|ish|ous|ive|able)$")
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any, Literal
 
-from turnabout.config import Section
+from turnabout.core.config import Section
 from turnabout.sources.table.conversation import LoggedConversation, LoggedMessage, instant
 from turnabout.sources.traffic.payloads import ROLES
 from turnabout.sources.traffic.turns import verdict

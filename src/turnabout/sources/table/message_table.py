@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from turnabout import schemas
+from turnabout.core import schemas
 from turnabout.sources.table.conversation import LoggedConversation, content_id, in_utc
 
 #: Roles of the table of messages.

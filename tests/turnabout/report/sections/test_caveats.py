@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from turnabout.intents import NO_INTENT
+from turnabout.intents.wording import NO_INTENT
 from turnabout.report import Inputs, render
 
 WITHHELD = "None were written (<code>intend.detail: none</code>)"

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from turnabout import schemas
+from turnabout.core import schemas
 from turnabout.sources.table.conversation import LoggedConversation, LoggedMessage
 from turnabout.sources.table.message_table import MessageTable
 

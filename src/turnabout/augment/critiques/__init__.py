@@ -1,0 +1,1 @@
+"""The augmenter of critiques: what was wrong with a reply."""

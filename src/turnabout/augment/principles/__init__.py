@@ -1,0 +1,1 @@
+"""The augmenter of principles: rules that say which replies people prefer."""

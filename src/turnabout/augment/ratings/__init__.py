@@ -1,0 +1,1 @@
+"""The augmenter of ratings: scores of replies, aspect by aspect."""

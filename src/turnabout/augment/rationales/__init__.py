@@ -1,0 +1,1 @@
+"""The augmenter of rationales: why one reply is preferred to another."""

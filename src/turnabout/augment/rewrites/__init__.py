@@ -1,0 +1,1 @@
+"""Augmenters that rewrite a criticised reply: refinements and hindsights."""

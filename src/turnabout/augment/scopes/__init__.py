@@ -1,0 +1,1 @@
+"""The augmenter of scopes: the prompts to which a rule applies."""

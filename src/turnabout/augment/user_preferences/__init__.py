@@ -1,0 +1,1 @@
+"""The augmenter of user preferences: what one person wants of replies."""

@@ -1,0 +1,96 @@
+"""What a project knows of its user model: base, logs, filters and figures, read from the outputs of its stages."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from turnabout.core import schemas
+from turnabout.core.io import part_files, read_frame, read_json
+from turnabout.intents.flipping import MIRROR
+from turnabout.params import load_params
+
+
+class Window(NamedTuple):
+    """The conversations a user model could learn from; days are null where the logs have no times."""
+
+    n_conversations: int
+    n_people: int
+    first: date | None
+    last: date | None
+
+
+class Figure(NamedTuple):
+    """One figure of `metrics/user.json` with its 95 % interval; `n` is what it was measured on."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+class Facts(NamedTuple):
+    """What a card tells; what no stage has written yet is None or empty."""
+
+    base: Mapping[str, Any]
+    formats: list[str]
+    settings: Mapping[str, Any]
+    window: Window | None
+    intents: Mapping[str, Any]
+    trained: Mapping[str, Any]
+    figures: list[Figure]
+
+
+def gather(root: Path) -> Facts:
+    """The facts of the project at `root`. Of the logs' sources only their formats are told: addresses stay here."""
+    params = load_params(root / "params.yaml")
+    settings = {
+        name: getattr(params, name).model_dump(mode="json") for name in ("clean", "split", "flip", "train_user")
+    }
+    return Facts(
+        base=_json(root / "models/backbone/manifest.json"),
+        formats=sorted({source.format for source in params.ingest.sources}),
+        settings=settings,
+        window=_window(root / "data"),
+        intents=_json(root / "metrics/intend.json"),
+        trained=_json(root / "metrics/train_user.json"),
+        figures=list(_figures(_json(root / "metrics/user.json"))),
+    )
+
+
+def _json(path: Path) -> dict[str, Any]:
+    return read_json(path) if path.exists() else {}
+
+
+def _window(data: Path) -> Window | None:
+    """Of the train split alone: nothing else was learnt from."""
+    if not (data / "user_samples.parquet").exists() or not (data / "messages").exists():
+        return None
+    samples = (
+        read_frame(data / "user_samples.parquet", schemas.USER_SAMPLES)
+        .filter(split="train")
+        .select("user_key", conversation_id=pl.col("conversation_id").str.strip_suffix(MIRROR))
+    )
+    days = (
+        pl.scan_parquet(part_files(data / "messages"))
+        .join(samples.lazy().unique("conversation_id"), on="conversation_id", how="semi")
+        .select(first=pl.col("at").min().dt.date(), last=pl.col("at").max().dt.date())
+        .collect()
+    )
+    return Window(samples["conversation_id"].n_unique(), samples["user_key"].drop_nulls().n_unique(), *days.row(0))
+
+
+def _figures(metrics: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[Figure]:
+    """Everything with an interval, wherever it stands; its name is the way there."""
+    for key, entry in metrics.items():
+        if not isinstance(entry, Mapping):
+            continue
+        if {"value", "low", "high", "n"} <= entry.keys():
+            if None not in (entry["value"], entry["low"], entry["high"]):
+                name = ", ".join((*path, key)).replace("_", " ")
+                yield Figure(name, entry["value"], entry["low"], entry["high"], entry["n"])
+        else:
+            yield from _figures(entry, (*path, key))

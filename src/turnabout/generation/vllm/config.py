@@ -1,0 +1,60 @@
+"""A model that vLLM runs in this process (a GPU's worth of prompts at once): its settings, and how it is opened."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from turnabout.errors import ModelError
+from turnabout.generation.base import Generator
+from turnabout.generation.config import Author, Desk
+from turnabout.generation.store import AnswerStore
+from turnabout.models.chat_format import ChatFormat
+
+
+class VLLM(Author):
+    """A model on this machine's GPUs. vLLM is no package of the project: docs/vllm.md says how to have it."""
+
+    generator: Literal["vllm"] = "vllm"
+    model: str
+    """A Hugging Face Hub id or a checkpoint folder; no adapter."""
+    revision: str | None = None
+    """The commit of a Hub id. Pin it: stored answers are kept under this name, not under what the Hub has by then."""
+    gpus: Annotated[int, Field(gt=0)] = 1
+    """GPUs that share the model (tensor parallelism)."""
+    gpu_memory: Annotated[float, Field(gt=0, le=1)] = 0.9
+    """Share of each GPU's memory that vLLM takes."""
+    max_model_len: Annotated[int, Field(gt=0)] | None = None
+    """Longest prompt and answer together, in tokens; null takes the model's own limit."""
+
+    def open(self, desk: Desk) -> Generator:
+        """The model, loaded; its answers are kept. Raises `ModelError` where vLLM or the model cannot be had."""
+        from transformers import AutoTokenizer
+
+        from turnabout.generation.vllm.engine import VLLMGenerator, imported
+
+        vllm = imported()
+        if (Path(self.model) / "base.json").exists():
+            raise ModelError(f"{self.model} is an adapter; generator 'vllm' takes a whole checkpoint or a Hub id")
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(self.model, revision=self.revision)
+            engine = vllm.LLM(
+                model=self.model,
+                revision=self.revision,
+                dtype=desk.dtype,
+                tensor_parallel_size=self.gpus,
+                gpu_memory_utilization=self.gpu_memory,
+                max_model_len=self.max_model_len,
+                enable_prefix_caching=True,
+            )
+        except (OSError, ValueError, RuntimeError) as error:
+            raise ModelError(f"{self.model}: vLLM cannot load it: {error}") from error
+        store = AnswerStore(desk.answers, f"{_identity(self.model, self.revision)} {desk.dtype}")
+        return VLLMGenerator(self.model, engine, ChatFormat.from_tokenizer(tokenizer), "assistant", store)
+
+
+def _identity(model: str, revision: str | None) -> str:
+    """What decides a model's answers: the weights of a folder, or a Hub id with its commit."""
+    from turnabout.models.checkpoints import fingerprint
+
+    return fingerprint(Path(model)) if Path(model).is_dir() else f"{model}@{revision}"

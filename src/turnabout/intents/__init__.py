@@ -1,0 +1,1 @@
+"""Intents: their wording, the model that writes them, and the samples built from them."""

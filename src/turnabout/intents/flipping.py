@@ -1,0 +1,97 @@
+"""Flipping the dialogue: one training sample per conversation, in which the user's turns are what is learnt.
+
+Equal in gradient to the K+1 samples of Naous et al. 2025 (§3.2): every user turn is predicted from the intent and all
+that was said before it, and leaving is predicted after the last reply. Linear in the number of messages.
+
+Roles may come in any order. A conversation may begin with a reply, which is context; of user turns in a row each is a
+target, whoever of several people wrote it; replies in a row are all context of the next turn.
+"""
+
+from typing import Any
+
+import polars as pl
+
+from turnabout.core import schemas
+from turnabout.core.config import Section
+from turnabout.core.conversations import repeated
+
+#: Ends the id of a mirrored conversation, which stays in the split of the one it mirrors.
+MIRROR = "#mirror"
+
+IS_USER = pl.col("role") == "user"
+
+#: System and tool messages were never shown to the person; without words, nothing was said (a call of a tool).
+IS_SEEN = pl.col("role").is_in(["user", "assistant"]) & (pl.col("text").str.strip_chars().fill_null("") != "")
+
+
+class Flip(Section):
+    mirror: bool
+    """Also learn from the other speaker's side of a training conversation (logs of people talking to people)."""
+
+
+def flip(messages: pl.DataFrame, splits: pl.DataFrame, intents: pl.DataFrame, mirror: bool) -> pl.DataFrame:
+    """One row per conversation that has an intent and a user turn to learn (`schemas.USER_SAMPLES`), sorted.
+
+    What the person never saw is dropped (`IS_SEEN`). `ends` is false where they had the last word, for then the log
+    does not show them leaving. What a branch of a tree of messages repeats is context alone: it is learnt in the
+    conversation it stands in first. With `mirror`, training conversations between two people are also learnt from the
+    other side, under the same conversation and the intent of the first.
+    """
+    seen = (
+        messages.filter(IS_SEEN)
+        .join(intents.select("conversation_id", "intent"), on="conversation_id")
+        .join(repeated(messages), on="conversation_id", how="left")
+    )
+    if mirror:
+        seen = pl.concat([seen, _mirrored(seen, splits)])
+    is_new = pl.col("message_index") >= pl.col("n_shared").fill_null(0)
+    return (
+        seen.sort("conversation_id", "message_index")
+        .group_by("conversation_id", maintain_order=True)
+        .agg(
+            pl.col("intent").first(),
+            user_key=pl.col("user_key").filter(IS_USER).first(),
+            messages=pl.struct("role", content="text"),
+            target_indexes=(IS_USER & is_new).arg_true().cast(pl.Int32),
+            ends=pl.col("role").last() == "assistant",
+            origin=pl.col("conversation_id").first().str.strip_suffix(MIRROR),
+        )
+        .join(splits.select("conversation_id", "split"), left_on="origin", right_on="conversation_id")
+        .filter(pl.col("target_indexes").list.len() > 0)
+        .select(list(schemas.USER_SAMPLES))
+        .sort("conversation_id")
+    )
+
+
+def counts(messages: pl.DataFrame, intents: pl.DataFrame, samples: pl.DataFrame) -> dict[str, Any]:
+    """What became of the conversations of `messages`, and how much there is to learn in their `samples`.
+
+    `n_stays` counts samples whose person had the last word; `unseen_by_role` messages of conversations with an intent.
+    """
+    talks = messages.select("conversation_id").unique()
+    with_intent = talks.join(intents, on="conversation_id", how="semi")
+    flipped = with_intent.join(samples, on="conversation_id", how="semi").height
+    unseen = messages.join(with_intent, on="conversation_id", how="semi").filter(~IS_SEEN)
+    return {
+        "n_conversations": talks.height,
+        "n_samples": samples.height,
+        "samples_by_split": dict(samples.group_by("split").len().sort("split").iter_rows()),
+        "n_targets": int(samples["target_indexes"].list.len().sum()),
+        "n_ends": int(samples["ends"].sum()),
+        "n_stays": int((~samples["ends"]).sum()),
+        "dropped_by_reason": {
+            "no intent": talks.height - with_intent.height,
+            "no user turn to learn": with_intent.height - flipped,
+        },
+        "unseen_by_role": dict(unseen.group_by("role").len().sort("role").iter_rows()),
+    }
+
+
+def _mirrored(seen: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
+    """Training conversations between two people, with the roles exchanged."""
+    people = seen.filter(~IS_USER).filter(pl.col("user_key").is_not_null()).select("conversation_id").unique()
+    train = splits.filter(split="train").join(people, on="conversation_id").select("conversation_id")
+    return seen.join(train, on="conversation_id", how="semi").with_columns(
+        conversation_id=pl.col("conversation_id") + MIRROR,
+        role=pl.col("role").replace_strict({"user": "assistant", "assistant": "user"}),
+    )

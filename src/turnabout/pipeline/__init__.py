@@ -1,0 +1,1 @@
+"""The project and its DVC graph: stages, processes and the last run."""

@@ -1,0 +1,38 @@
+"""`.turnabout/last_run.json`: what each stage took the last time it really ran, for `plan`."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from turnabout.core.io import read_json, write_json
+
+FILE = Path(".turnabout") / "last_run.json"
+
+
+@dataclass(frozen=True)
+class StageRun:
+    """One stage in one run of the pipeline."""
+
+    name: str
+    status: str
+    """ran | run-cache | up-to-date | failed"""
+    seconds: float
+    peak_memory_mb: float
+
+
+def read_last_run(root: Path) -> dict[str, StageRun]:
+    """The last real execution of each stage by name; empty before the first run."""
+    if not (root / FILE).exists():
+        return {}
+    return {entry["name"]: StageRun(**entry) for entry in read_json(root / FILE)["stages"]}
+
+
+def write_last_run(root: Path, runs: Sequence[StageRun], seconds: float, peak_memory_mb: float) -> None:
+    """Store this run; a stage that did not execute keeps the figures of its last execution."""
+    executed = {run.name: run for run in runs if run.status == "ran"}
+    content = {
+        "seconds": round(seconds, 1),
+        "peak_memory_mb": round(peak_memory_mb),
+        "stages": [asdict(run) for run in {**read_last_run(root), **executed}.values()],
+    }
+    write_json(content, root / FILE)

@@ -1,0 +1,1 @@
+"""Prompts to language models and structured answers from them."""

@@ -1,0 +1,15 @@
+"""Conversations that are longer than a model may read: the oldest messages go, at a message boundary."""
+
+from collections.abc import Sequence
+
+from turnabout.core.messages import Message
+from turnabout.models.chat_format import ChatFormat
+
+
+def fitting(chat: ChatFormat, messages: Sequence[Message], speaks: str, most: int) -> list[Message]:
+    """The newest messages whose prompt, with the open header of who `speaks`, has at most `most` tokens.
+
+    A leading system message stays, and so does the newest message, whatever its length.
+    """
+    header = len(chat.prompt_ids([], speaks)) - len(chat.encode([]).input_ids)
+    return chat.fit(messages, most - header)

@@ -1,0 +1,1 @@
+"""Statistics: estimates with bootstrap intervals, agreement and proportions."""

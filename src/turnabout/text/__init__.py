@@ -1,0 +1,1 @@
+"""Text: word n-grams, language detection, copied runs and sentence vectors."""

@@ -1,0 +1,1 @@
+"""Training of assistants from preference pairs or single judged replies."""

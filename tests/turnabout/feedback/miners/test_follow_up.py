@@ -1,0 +1,87 @@
+"""The miner `follow_up` against the likelihood of each reply alone, on a random model."""
+
+import math
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from turnabout.core import schemas
+from turnabout.core.conversations import EXCHANGES
+from turnabout.core.messages import Message
+from turnabout.feedback.base import LanguageModel
+from turnabout.feedback.miners.follow_up import CEILING, FollowUp, confidence
+from turnabout.follow_ups.likelihood import follow_up_likelihood
+from turnabout.follow_ups.phrases import load_phrases
+from turnabout.generation.local.generator import LocalGenerator
+from turnabout.generation.scripted import ScriptedGenerator
+from turnabout.models.checkpoints import Checkpoint, load
+
+TALK = [("Is it late?", "Yes."), ("Is it late?", "No idea, ask somebody else."), (None, "Welcome!"), ("Tea?", "Green.")]
+
+
+def exchanges() -> pl.DataFrame:
+    rows = [
+        {"conversation_id": f"c{n}", "reply_index": 1, "previous_user": asked, "reply": reply}
+        for n, (asked, reply) in enumerate(TALK)
+    ]
+    return pl.DataFrame(rows, schema=EXCHANGES)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tiny_checkpoint: Path) -> Checkpoint:
+    return load(tiny_checkpoint, "float32")
+
+
+def miner(checkpoint: Checkpoint, **settings: float) -> FollowUp:
+    writer = ScriptedGenerator(lambda messages: "never asked")
+    return FollowUp.model_validate(settings).with_model(LanguageModel(writer, checkpoint, 4, seed=1))
+
+
+def reward(checkpoint: Checkpoint, asked: str, reply: str) -> float:
+    context: list[Message] = [{"role": "user", "content": asked}, {"role": "assistant", "content": reply}]
+    return follow_up_likelihood(LocalGenerator(checkpoint, "user", 1), [context], load_phrases(1))[0]
+
+
+def test_a_reply_is_scored_against_saying_nothing(checkpoint: Checkpoint) -> None:
+    found = miner(checkpoint, least=1e-9).mine(exchanges())
+    assert found.schema == schemas.FEEDBACK
+    wanted = {
+        f"c{n}": reward(checkpoint, asked, said) - reward(checkpoint, asked, "")
+        for n, (asked, said) in enumerate(TALK)
+        if asked is not None
+    }
+    came = dict(found.select("conversation_id", pl.col("score").arctanh()).iter_rows())
+    assert came == pytest.approx(wanted, abs=1e-4)
+    assert found["evidence_index"].to_list() == found["reply_index"].to_list()
+    assert {name: value > 0 for name, value in wanted.items()} == dict(
+        found.select("conversation_id", pl.col("label") == "sat").iter_rows()
+    )
+
+
+def test_a_small_reward_is_no_signal(checkpoint: Checkpoint) -> None:
+    assert miner(checkpoint, least=50.0).mine(exchanges()).is_empty()
+
+
+def test_a_share_of_the_conversations_is_the_same_whatever_else_is_in_the_table(checkpoint: Checkpoint) -> None:
+    half = miner(checkpoint, least=1e-9, share=0.6)
+    chosen = set(half.mine(exchanges())["conversation_id"])
+    assert 0 < len(chosen) < 3
+    alone = [half.mine(exchanges().slice(n, 1)) for n in range(4)]
+    assert {name for found in alone for name in found["conversation_id"]} == chosen
+
+
+def test_of_long_texts_the_end_is_read(checkpoint: Checkpoint) -> None:
+    log = pl.DataFrame(
+        [{"conversation_id": "c", "reply_index": 1, "previous_user": "Is it late?", "reply": "Not that I know: yes."}],
+        schema=EXCHANGES,
+    )
+    score = miner(checkpoint, least=1e-9, max_chars=4).mine(log)["score"].item()
+    wanted = reward(checkpoint, "ate?", "yes.") - reward(checkpoint, "ate?", "")
+    assert math.atanh(score) == pytest.approx(wanted, abs=1e-4)
+
+
+def test_confidence_rises_from_half_to_its_ceiling() -> None:
+    assert confidence(0.0) == 0.5
+    assert confidence(-0.5) == pytest.approx(0.5 + 0.2 * math.tanh(0.5))
+    assert confidence(9.0) <= CEILING == 0.7

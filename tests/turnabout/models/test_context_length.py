@@ -1,0 +1,57 @@
+"""What a model can read, and settings that ask for more."""
+
+from pathlib import Path
+
+import pytest
+
+from turnabout.errors import ConfigError
+from turnabout.models import checkpoints
+from turnabout.models.checkpoints import Checkpoint
+from turnabout.models.context_length import check_context, context_of
+
+
+@pytest.fixture
+def checkpoint(tiny_checkpoint: Path) -> Checkpoint:
+    return checkpoints.load(tiny_checkpoint, "float32")  # reads 1,024 tokens
+
+
+def test_the_configuration_says_how_much_a_model_reads(checkpoint: Checkpoint) -> None:
+    assert context_of(checkpoint) == 1024
+
+
+def test_a_configuration_without_a_limit_has_none(checkpoint: Checkpoint) -> None:
+    class Unlimited:
+        def get_text_config(self) -> object:
+            return object()
+
+    class Model:
+        config = Unlimited()
+
+    endless = checkpoint._replace(model=Model())  # type: ignore[arg-type]
+    assert context_of(endless) is None
+    check_context(endless, {"train_user.max_length": 10**9})
+
+
+def test_settings_within_the_context_pass(checkpoint: Checkpoint) -> None:
+    fitting = {"simulate.max_prompt_tokens": 1000, "simulate.user_tokens": 24}
+    check_context(checkpoint, fitting)
+    with pytest.raises(ConfigError, match="1025 tokens came"):
+        check_context(checkpoint, {**fitting, "simulate.user_tokens": 25})
+
+
+@pytest.mark.parametrize(
+    ("tokens", "message"),
+    [
+        (
+            {"train_user.max_length": 1025},
+            r"^train_user\.max_length: 1025 tokens came, but .* can read 1024 .*; lower it",
+        ),
+        (
+            {"simulate.max_prompt_tokens": 1000, "simulate.user_tokens": 25},
+            r"^simulate\.max_prompt_tokens \+ simulate\.user_tokens: 1025 tokens .* 1024 .*; lower one of them",
+        ),
+    ],
+)
+def test_settings_beyond_it_are_refused_by_name(checkpoint: Checkpoint, tokens: dict[str, int], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        check_context(checkpoint, tokens)

@@ -1,0 +1,99 @@
+"""Log-probabilities of targets against the full logits of a tiny model."""
+
+import pytest
+import torch
+
+from turnabout.models import checkpoints, logps
+from turnabout.models.chat_format import Encoded
+from turnabout.models.logps import answers, pad, token_logps
+
+
+@pytest.fixture
+def tiny(tiny_checkpoint):
+    return checkpoints.load(tiny_checkpoint, "float32")
+
+
+def test_padding_is_on_the_right_and_never_a_target() -> None:
+    batch = pad([Encoded([5, 6, 7], [False, True, True]), Encoded([8], [True])])
+    assert batch.input_ids.tolist() == [[5, 6, 7], [8, 0, 0]]
+    assert batch.attention_mask.tolist() == [[1, 1, 1], [1, 0, 0]]
+    assert batch.is_target.tolist() == [[False, True, True], [True, False, False]]
+
+
+def test_targets_get_their_log_softmax_and_context_gets_zero(tiny) -> None:
+    rows = [Encoded([5, 6, 7, 8], [False, False, True, True]), Encoded([9, 10, 11], [False, True, False])]
+    batch_logps = token_logps(tiny.model, pad(rows))
+    for row, found in zip(rows, batch_logps, strict=True):
+        full = tiny.model(torch.tensor([row.input_ids])).logits[0].log_softmax(dim=-1)
+        for t, (token, is_target) in enumerate(zip(*row, strict=True)):
+            expected = full[t - 1, token] if is_target else torch.tensor(0.0)
+            torch.testing.assert_close(found[t], expected)
+    assert batch_logps[1, 3] == 0
+
+
+@pytest.mark.parametrize("at_once", [logps.LOGITS_AT_ONCE, 1])
+def test_what_an_architecture_does_to_its_logits_is_kept(tiny, monkeypatch, at_once) -> None:
+    class Capped(torch.nn.Module):
+        def __init__(self, inner):
+            super().__init__()
+            self.inner, self.config, self.device = inner, inner.config, inner.device
+
+        def get_output_embeddings(self):
+            return self.inner.get_output_embeddings()
+
+        def forward(self, **inputs):
+            out = self.inner(**inputs)
+            out.logits = 0.1 * torch.tanh(out.logits / 0.1)
+            return out
+
+    monkeypatch.setattr(logps, "LOGITS_AT_ONCE", at_once)
+    row = Encoded([5, 6, 7], [False, True, True])
+    logits = tiny.model(torch.tensor([[5]])).logits[0, -1]
+    expected = (0.1 * torch.tanh(logits / 0.1)).log_softmax(dim=-1)[6]
+    torch.testing.assert_close(token_logps(Capped(tiny.model), pad([row]))[0, 1], expected)
+
+
+def test_many_targets_are_projected_in_parts_with_the_same_values_and_gradients(tiny, monkeypatch) -> None:
+    rows = [Encoded([5, 6, 7, 8], [False, True, True, True]), Encoded([9, 10, 11], [False, True, True])]
+
+    def learnt():
+        tiny.model.zero_grad()
+        found = token_logps(tiny.model, pad(rows))
+        found.square().sum().backward()
+        return found.detach(), torch.cat([weight.grad.flatten() for weight in tiny.model.parameters()])
+
+    projected = []
+    tiny.model.get_output_embeddings().register_forward_hook(lambda *call: projected.append(len(call[2])))
+    values, gradients = learnt()
+    assert projected == [5]
+    monkeypatch.setattr(logps, "LOGITS_AT_ONCE", 2 * tiny.model.config.vocab_size)
+    in_parts, same = learnt()
+    # The trial on one token, nothing in the forward pass, three parts, and these again for the gradient.
+    assert sorted(projected[1:]) == sorted([1, 0, 2, 2, 1, 2, 2, 1])
+    torch.testing.assert_close(in_parts, values, rtol=0, atol=1e-6)
+    torch.testing.assert_close(same, gradients, rtol=1e-4, atol=1e-5)
+
+
+def test_only_targets_have_a_gradient(tiny) -> None:
+    # The embedding of token 42, read only after the last target, cannot matter; that of the first token can.
+    batch = pad([Encoded([5, 6, 42], [False, True, False])])
+    embeddings = tiny.model.get_input_embeddings()(batch.input_ids).detach().requires_grad_()
+    tiny.model.get_input_embeddings().register_forward_hook(lambda *_: embeddings)
+    token_logps(tiny.model, batch).sum().backward()
+    assert embeddings.grad[0, 0].abs().sum() > 0
+    assert embeddings.grad[0, 1:].abs().sum() == 0
+
+
+def test_both_answers_follow_the_same_prompt_cut_at_a_message_boundary(tiny) -> None:
+    # A message costs len("<|im_start|>user\n") = 1 + 5 tokens, its words, "<|im_end|>\n" = 2: "aa" 10, "bb" 10.
+    # The open assistant header is 1 + 10 tokens, the longest answer "yes" 3 + 1: with 25 tokens in all 10 are left.
+    prompt = [{"role": "user", "content": "aa"}, {"role": "user", "content": "bb"}]
+    yes, no = answers(tiny.chat, prompt, ["yes", "n"], 25)
+    assert (
+        tiny.tokenizer.decode(yes.input_ids) == "<|im_start|>user\nbb<|im_end|>\n<|im_start|>assistant\nyes<|im_end|>"
+    )
+    assert tiny.tokenizer.decode(no.input_ids) == "<|im_start|>user\nbb<|im_end|>\n<|im_start|>assistant\nn<|im_end|>"
+    assert yes.is_target == [False] * 21 + [True] * 4
+    assert len(yes.input_ids) == 25
+    assert len(answers(tiny.chat, prompt, ["yes", "n"], 34)[0].input_ids) == 25
+    assert len(answers(tiny.chat, prompt, ["yes", "n"], 35)[0].input_ids) == 35

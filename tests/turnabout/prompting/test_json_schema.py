@@ -1,0 +1,58 @@
+from typing import Literal
+
+import msgspec
+
+from turnabout.generation.base import Completion, Generator, Sampling
+from turnabout.generation.scripted import ScriptedGenerator
+from turnabout.prompting.json_schema import form_of
+from turnabout.prompting.structured import Asking, Question, ask, shaped
+
+
+class Part(msgspec.Struct):
+    """Some part."""
+
+    title: str
+    note: str | None = None
+
+
+class Whole(msgspec.Struct):
+    label: Literal["good", "bad"]
+    parts: list[Part] = []
+
+
+def test_all_fields_are_required_and_no_other_is_allowed_at_each_level() -> None:
+    note = {"anyOf": [{"type": "string"}, {"type": "null"}]}
+    part = {"type": "object", "properties": {"title": {"type": "string"}, "note": note}}
+    parts = {"type": "array", "items": {"$ref": "#/$defs/Part"}}
+    assert form_of(Whole) == {
+        "type": "object",
+        "properties": {"label": {"type": "string", "enum": ["bad", "good"]}, "parts": parts},
+        "required": ["label", "parts"],
+        "additionalProperties": False,
+        "$defs": {"Part": {**part, "required": ["title", "note"], "additionalProperties": False}},
+    }
+
+
+class Recorder(ScriptedGenerator):
+    """Keeps how it was asked."""
+
+    sampled: Sampling
+
+    def generate(self, prompts, sampling):  # type: ignore[no-untyped-def]
+        self.sampled = sampling
+        return super().generate(prompts, sampling)
+
+
+def test_a_question_hands_its_form_on() -> None:
+    writer = Recorder(lambda _: Completion('{"title": "x", "note": null}'))
+    generator: Generator = writer
+    found = ask(generator, [Question("?", lambda answer: shaped(answer, Part))], Asking("{", 9, 0, 1, Part))
+    assert found == [Part("x", None)]
+    assert writer.sampled.schema == form_of(Part)
+
+
+def test_what_was_refused_is_not_asked_again_and_its_reason_is_counted() -> None:
+    writer = ScriptedGenerator(lambda _: Completion("", refused="context too long"))
+    found = ask(writer, [Question("?", lambda answer: shaped(answer, Part))], Asking("{", 9, 3, 1))
+    assert [getattr(fault, "reason", None) for fault in found] == ["context too long"]
+    assert len(writer.asked) == 1
