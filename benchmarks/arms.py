@@ -1,7 +1,7 @@
 """Arms: every pair rule on the embedded default, in a scratch copy of the project with small limits (no peer).
 
 The arms are those that docs/pair_rules.md shows, as far as they start from the backbone. What comes before `augment`
-runs once (with `--as-run` what `make demo` made stands), then `augment`, then `construct` for each arm. A table says
+runs once (with `--as-run` what `make demo` made stands), then `augment`, then `build_pairs` for each arm. A table says
 what each rule found, kept and dropped, and one example of each follows.
 """
 
@@ -51,7 +51,7 @@ def small(params: dict[str, Any], replies: int, prompts: int) -> dict[str, Any]:
     arms = {name: arm for name, arm in params["arms"].items() if arm["policy"] == "backbone"}
     for arm in arms.values():
         knobs = {"max_pairs": replies, "prompts": prompts}
-        arm["construct"] |= {knob: value for knob, value in knobs.items() if knob in arm["construct"]}
+        arm["pairs"] |= {knob: value for knob, value in knobs.items() if knob in arm["pairs"]}
     return {**params, "augment": {**params["augment"], "max_replies": replies}, "arms": arms}
 
 
@@ -78,8 +78,8 @@ def run(place: Path, is_taken_over: bool) -> dict[str, float]:
     graph = stage_graph(place)
     environment = {**os.environ, "PYTHONPATH": f"{place / 'src'}{os.pathsep}{place}"}
     taken = {}
-    wanted = wanted_stages(graph, ["construct"])
-    for name in (name for name in wanted if not is_taken_over or name.startswith(("augment", "construct@"))):
+    wanted = wanted_stages(graph, ["build_pairs"])
+    for name in (name for name in wanted if not is_taken_over or name.startswith(("augment", "build_pairs@"))):
         words = shlex.split(graph.nodes[name]["stage"].command)
         before = processor_seconds()
         subprocess.run([sys.executable, *words[1:]], cwd=place, env=environment, check=True)
@@ -145,7 +145,7 @@ def main() -> None:
     print("| arm | candidates | kept | dropped | chosen | rejected | chosen is longer | CPU s |")
     print("|---|---|---|---|---|---|---|---|")
     for arm, pairs in built.items():
-        print(row(arm, pairs, taken[f"construct@{arm}"]))
+        print(row(arm, pairs, taken[f"build_pairs@{arm}"]))
     for arm, pairs in built.items():
         print(f"\n{example(arm, pairs)}")
 

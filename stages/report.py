@@ -13,7 +13,7 @@ from turnabout.report import Inputs, render
 from turnabout.report.inputs import ASSISTANT_CURVE, BY_TURN, USER_CURVE, Metrics
 
 STAGES = ["ingest", "clean", "split", "mine", "intend", "augment", "train_user", "user", "assistants"]
-ARM_STAGES = ["construct", "train_assistant", "train_reward", "simulate"]
+ARM_STAGES = ["build_pairs", "train_assistant", "train_reward", "simulate"]
 
 
 def main(data: Path, metrics: Path, plots: Path, report: Path, params: Path = Path("params.yaml")) -> None:

@@ -99,11 +99,11 @@ def test_dependencies_cover_the_code_a_stage_runs(stage: Stage) -> None:
 
 @pytest.mark.parametrize("rule", sorted(RULES))
 def test_dependencies_of_construct_cover_every_rule_an_arm_may_name(rule: str) -> None:
-    stage = next(stage for stage in STAGES if stage.name.startswith("construct@"))
+    stage = next(stage for stage in STAGES if stage.name.startswith("build_pairs@"))
     own = Path("src/turnabout/preferences", f"{rule}.py")
     covered = covered_files(stage) - {own.with_stem(other) for other in RULES} | {own}
     missing = needed_files({own}) - covered
-    assert not missing, f"add to the deps of construct in dvc.yaml: {sorted(map(str, missing))}"
+    assert not missing, f"add to the deps of build_pairs in dvc.yaml: {sorted(map(str, missing))}"
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=NAMES)

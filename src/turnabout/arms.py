@@ -1,9 +1,8 @@
 """Arms: what each builds pairs with and trains with, and how one arm may start from another."""
 
-import warnings
 from functools import partial
 from graphlib import CycleError, TopologicalSorter
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, model_validator
 
@@ -12,9 +11,6 @@ from turnabout.generation.registry import AnyAuthor
 from turnabout.losses import LOSSES, Loss
 from turnabout.preferences import RULES, Rule
 from turnabout.quality.settings import Quality
-
-# Sections are named after their stages; pydantic warns (and mypy errs) because of its deprecated `BaseModel.construct`.
-warnings.filterwarnings("ignore", message='Field name "construct"', category=UserWarning)
 
 AnyRule = Annotated[SerializeAsAny[Rule], BeforeValidator(partial(resolve, RULES, "rule"))]
 AnyLoss = Annotated[SerializeAsAny[Loss], BeforeValidator(partial(resolve, LOSSES, "loss"))]
@@ -28,7 +24,7 @@ TAKEN = {"untrained", "simulated"}
 PAIRS = "data/pairs/"
 
 
-class Construct(Section):
+class BuildPairs(Section):
     judge: AnyAuthor
     """Who answers the questions of rules that ask a judge."""
     max_prompt_tokens: Count
@@ -48,22 +44,24 @@ class Training(Section):
 
 
 class Arm(Section):
+    renamed: ClassVar = {"construct": "pairs"}
+
     policy: str
     """The model that answers and is trained: `backbone`, or `assistants/<arm>` for a further round of that arm."""
     reads: str
     """The one further output its rule needs, as a path (DVC wires exactly that)."""
-    construct: AnyRule  # type: ignore[assignment]
+    pairs: AnyRule
     train: Training
 
     @model_validator(mode="after")
     def _reads_what_its_rule_needs(self) -> "Arm":
-        if self.reads != self.construct.reads:
-            raise ValueError(f"reads: '{self.reads}' but rule '{self.construct.rule}' needs '{self.construct.reads}'")
+        if self.reads != self.pairs.reads:
+            raise ValueError(f"reads: '{self.reads}' but rule '{self.pairs.rule}' needs '{self.pairs.reads}'")
         return self
 
     @model_validator(mode="after")
     def _loss_learns_from_what_its_rule_makes(self) -> "Arm":
-        rule, loss = self.construct, self.train.loss
+        rule, loss = self.pairs, self.train.loss
         if rule.makes not in loss.learns_from:
             able = sorted(name for name, known in LOSSES.items() if rule.makes in known.learns_from)
             raise ValueError(

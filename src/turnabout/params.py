@@ -4,12 +4,13 @@ Stage knobs have no default here (the YAML is the truth); a method's knobs defau
 """
 
 from pathlib import Path
+from typing import ClassVar
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from turnabout.ablations.arm import Ablate, UserArm
-from turnabout.arms import Arm, ArmName, Arms, Construct
+from turnabout.arms import Arm, ArmName, Arms, BuildPairs
 from turnabout.augment import AUGMENTERS
 from turnabout.augment.settings import Augment
 from turnabout.cleaning.cleaner import Clean
@@ -31,6 +32,8 @@ from turnabout.training.user_model.train import TrainUser
 
 
 class Params(Section):
+    renamed: ClassVar = {"construct": "build_pairs"}
+
     seed: int
     backbone: Backbone
     ingest: Ingest
@@ -41,7 +44,7 @@ class Params(Section):
     flip: Flip
     train_user: TrainUser
     augment: Augment
-    construct: Construct  # type: ignore[assignment]
+    build_pairs: BuildPairs
     train_assistant: TrainAssistant
     arms: Arms
     train_reward: TrainReward
@@ -67,11 +70,11 @@ class Params(Section):
     def _replies_of_arms_are_augmented(self) -> "Params":
         wanted = self.augment.weak
         for name, arm in self.arms.items():
-            came = getattr(arm.construct, "weak", wanted)
+            came = getattr(arm.pairs, "weak", wanted)
             if arm.reads != NOTHING_MORE and set(came) != set(wanted):
                 raise ValueError(
-                    f"arms.{name}.construct.weak: {came} but augment.weak is {wanted}; "
-                    f"{arm.construct.rule} would get replies without critiques, or miss some; make both the same"
+                    f"arms.{name}.pairs.weak: {came} but augment.weak is {wanted}; "
+                    f"{arm.pairs.rule} would get replies without critiques, or miss some; make both the same"
                 )
         return self
 

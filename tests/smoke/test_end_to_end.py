@@ -84,7 +84,7 @@ def test_the_flow_and_the_stages_alone_give_the_same_bytes(
     alone, by_flow = digests(place), flowed.written
     assert len(alone) > 30
     assert {name for name in alone.keys() | by_flow.keys() if alone.get(name) != by_flow.get(name)} == set()
-    assert read(place, "construct/drift")["n_kept"] > 0
+    assert read(place, "build_pairs/drift")["n_kept"] > 0
     assert read(place, "user")["bits_per_character"]["trained"]["with_intent"]["value"] > 0
 
 

@@ -32,7 +32,7 @@ def test_a_log_without_feedback_gives_a_whole_run_that_says_so(
     run_in_process(place, monkeypatch)
     assert read(place, "mine")["n_signals"] == 0
     assert "no feedback" in read(place, "mine")["warnings"][0]
-    assert read(place, "construct/drift")["n_pairs"] == 0
+    assert read(place, "build_pairs/drift")["n_pairs"] == 0
     assert "no usable preference pair" in read(place, "train_assistant/drift")["reason"]
     assert "not measured" in (place / "report/index.html").read_text()
 

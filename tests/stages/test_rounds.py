@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 import yaml
 
-from stages import construct, train_assistant
+from stages import build_pairs, train_assistant
 from turnabout.core import schemas
 from turnabout.core.io import read_json, write_frame
 from turnabout.models.checkpoints import fingerprint, load
@@ -27,7 +27,7 @@ def project(
     """Three criticised replies in a project with two rounds of DRIFT, in float32 and small enough for a tiny model."""
     params = yaml.safe_load(SHIPPED.read_text())
     params["backbone"]["dtype"] = "float32"
-    params["construct"] |= {"max_prompt_tokens": 100, "max_new_tokens": 8}
+    params["build_pairs"] |= {"max_prompt_tokens": 100, "max_new_tokens": 8}
     params["train_assistant"] |= {"gate_steps": 150, "gate_learning_rate": 1.0e-2, "lora_rank": 4, "max_length": 200}
     drift = params["arms"]["drift"]
     drift["train"] |= {"learning_rate": 3.0e-2, "epochs": 5}  # enough to change what is written
@@ -52,7 +52,7 @@ def play(arm: str, policy: Path, backbone: Path, assistant: Path) -> pl.DataFram
     """One round: the pairs, which are returned, and an assistant trained on them."""
     pairs = Path(f"{arm}.parquet")
     logs = [Path(f"{name}.parquet") for name in ("messages", "splits", "feedback")]
-    construct.main(arm, *logs, policy, backbone, Path("data/critiques.parquet"), pairs, Path("construct.json"))
+    build_pairs.main(arm, *logs, policy, backbone, Path("data/critiques.parquet"), pairs, Path("build_pairs.json"))
     train_assistant.main(arm, pairs, policy, assistant, Path("train.json"), Path("curve.csv"))
     return pl.read_parquet(pairs)
 

@@ -34,7 +34,7 @@ class FromPairs(Rule):
 def arm(policy: str = "backbone", pairs_of: str = "") -> Arm:
     rule = FromPairs(arm=pairs_of)
     training: Any = {"loss": DPO(), "learning_rate": 1e-4, "epochs": 1}
-    return Arm(policy=policy, reads=rule.reads, construct=rule, train=training)
+    return Arm(policy=policy, reads=rule.reads, pairs=rule, train=training)
 
 
 def validated(**arms: Arm) -> dict[str, Arm]:
@@ -63,12 +63,12 @@ def test_what_does_not_exist_or_waits_for_itself_is_refused(arms: Callable[[], d
 
 def test_an_arm_reads_what_its_rule_needs_by_its_knobs() -> None:
     with pytest.raises(ValidationError, match=r"'data/feedback.parquet' but rule 'from_pairs' needs 'data/pairs/x"):
-        Arm(policy="backbone", reads=FEEDBACK, construct=FromPairs(arm="x"), train=arm().train)
+        Arm(policy="backbone", reads=FEEDBACK, pairs=FromPairs(arm="x"), train=arm().train)
 
 
 def test_a_loss_on_pairs_refuses_a_rule_that_judges_single_replies_and_names_one_that_can() -> None:
     training: Any = {"learning_rate": 1e-4, "epochs": 1}
     with pytest.raises(ValidationError, match=r"'dpo' learns from \['pairs'\] but rule 'unary' .* one of \['kto'\]"):
-        Arm(policy="backbone", reads=FEEDBACK, construct=Unary(), train={"loss": DPO(), **training})
-    assert Arm(policy="backbone", reads=FEEDBACK, construct=Unary(), train={"loss": KTO(), **training})
-    assert Arm(policy="backbone", reads=FEEDBACK, construct=Edits(), train={"loss": KTO(), **training})
+        Arm(policy="backbone", reads=FEEDBACK, pairs=Unary(), train={"loss": DPO(), **training})
+    assert Arm(policy="backbone", reads=FEEDBACK, pairs=Unary(), train={"loss": KTO(), **training})
+    assert Arm(policy="backbone", reads=FEEDBACK, pairs=Edits(), train={"loss": KTO(), **training})

@@ -28,7 +28,7 @@ def changed(tmp_path: Path, *keys: str, to: Any) -> Path:
 
 def test_the_shipped_file_is_valid_and_frozen() -> None:
     params = load_params(SHIPPED)
-    assert params.arms["drift"].construct.rule == "drift"
+    assert params.arms["drift"].pairs.rule == "drift"
     frozen: Any = params
     with pytest.raises(ValueError, match="frozen"):
         frozen.seed = 1
@@ -49,8 +49,8 @@ def test_the_shipped_file_is_valid_and_frozen() -> None:
         (("ingest", "sources"), [{"path": "x"}], r"needs the key 'format', one of \['auto', 'chat_completions', "),
         (("ingest", "sources"), [{"url": "x://a:b@c", "table": ""}], r"key .*; came the keys \['table', 'url'\]$"),
         (("ingest", "sources"), ["sql x://a:b@c"], r"needs the key 'format', .*; came a str$"),
-        (("arms", "drift", "construct"), {"rule": "repare"}, r"'repare' is not one of \[.*'drift', .*'follow_up'"),
-        (("arms", "drift", "construct"), {"rule": "drift", "k": 2}, r"\['k'\] not among the allowed keys"),
+        (("arms", "drift", "pairs"), {"rule": "repare"}, r"'repare' is not one of \[.*'drift', .*'follow_up'"),
+        (("arms", "drift", "pairs"), {"rule": "drift", "k": 2}, r"\['k'\] not among the allowed keys"),
         (("arms", "drift", "reads"), "models/user", r"rule 'drift' needs 'data/critiques.parquet'"),
         (("arms", "drift", "policy"), "assistants/x", r"'assistants/x' is not one of \['backbone', 'assistants/drift'"),
         (("arms", "drift", "policy"), "assistants/drift", r"and not itself"),
@@ -90,7 +90,7 @@ def test_the_shipped_file_is_valid_and_frozen() -> None:
         (
             ("augment", "weak"),
             [],
-            r"arms.drift.construct.weak: \('clarification', 'revision'\) but augment.weak is \[\]; "
+            r"arms.drift.pairs.weak: \('clarification', 'revision'\) but augment.weak is \[\]; "
             r"drift would get replies without critiques",
         ),
     ],

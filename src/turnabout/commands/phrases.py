@@ -43,8 +43,8 @@ def execute(name: str, of: str, keep: int, replies: int) -> int:
     root = find_root(Path.cwd())
     params = load_params(root / "params.yaml")
     judged = judged_replies_of(root, params, replies)
-    user = LocalGenerator(load(root / "models" / "user", params.backbone.dtype), "user", params.construct.batch_size)
-    fit, most = user.checkpoint.chat.fit, params.construct.max_prompt_tokens
+    user = LocalGenerator(load(root / "models" / "user", params.backbone.dtype), "user", params.build_pairs.batch_size)
+    fit, most = user.checkpoint.chat.fit, params.build_pairs.max_prompt_tokens
     contexts: list[list[Message]] = [
         [*fit(prompt, most), {"role": "assistant", "content": reply}]
         for prompt, reply in judged.select("prompt", "reply").iter_rows()
@@ -60,7 +60,7 @@ def execute(name: str, of: str, keep: int, replies: int) -> int:
         for text in [text for of_sign in texts.values() for text in of_sign]:
             print(f"{found[text]:.2f}  {dimension}: {text}")
     print(f"Share of {counts} that each sorts the right way round, where 0.5 is chance. Written to")
-    print(f"{SETS / f'{name}.yaml'}; name it in params.yaml: construct: {{rule: follow_up, phrases: {name}}}")
+    print(f"{SETS / f'{name}.yaml'}; name it in params.yaml: build_pairs: {{rule: follow_up, phrases: {name}}}")
     return 0
 
 

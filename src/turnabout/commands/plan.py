@@ -19,7 +19,7 @@ LEAST_WIDTH, MONEY_WIDTH = 120, 50
 
 def add_arguments(options: argparse.ArgumentParser) -> None:
     """Targets."""
-    told = "stages (construct@drift), groups (construct), or the folder of another pipeline (ablations)"
+    told = "stages (build_pairs@drift), groups (build_pairs), or the folder of another pipeline (ablations)"
     options.add_argument("targets", nargs="*", metavar="TARGET", help=told)
 
 

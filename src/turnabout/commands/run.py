@@ -18,7 +18,7 @@ from turnabout.pipeline.project import ARM_TABLE, REPORT
 
 def add_arguments(options: argparse.ArgumentParser) -> None:
     """Targets and `--force`."""
-    told = "stages (construct@drift), groups (construct), or the folder of another pipeline (ablations)"
+    told = "stages (build_pairs@drift), groups (build_pairs), or the folder of another pipeline (ablations)"
     options.add_argument("targets", nargs="*", metavar="TARGET", help=told)
     options.add_argument("--force", action="store_true", help="run stages that are up to date, too")
 

@@ -1,7 +1,7 @@
-"""The base of every configuration section: frozen, and a typo is an error that names the allowed keys."""
+"""The base class of every section of `params.yaml`, and the errors of a file that does not fit."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -16,12 +16,20 @@ Rate = Annotated[float, Field(gt=0)]
 class Section(BaseModel):
     """A frozen section of `params.yaml`; unknown keys are refused by name."""
 
+    renamed: ClassVar[Mapping[str, str]] = {}
+    """Keys of earlier versions and what each is called now."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
     @model_validator(mode="before")
     @classmethod
     def _refuse_unknown_keys(cls, entry: Any) -> Any:
-        if isinstance(entry, Mapping) and (unknown := sorted(set(entry) - set(cls.model_fields), key=str)):
+        if not isinstance(entry, Mapping):
+            return entry
+        unknown = sorted(set(entry) - set(cls.model_fields), key=str)
+        if old := [key for key in unknown if key in cls.renamed]:
+            raise ValueError("; ".join(f"'{key}' is now called '{cls.renamed[key]}'" for key in old))
+        if unknown:
             raise ValueError(f"{unknown} not among the allowed keys {sorted(cls.model_fields)}")
         return entry
 

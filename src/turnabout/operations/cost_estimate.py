@@ -50,7 +50,7 @@ UNBOUNDED = Effort(None, None, None)
 
 
 def effort(params: Params, stage: str) -> Effort:
-    """The bound for a stage (`construct@drift`); zero for a stage that asks no model."""
+    """The bound for a stage (`build_pairs@drift`); zero for a stage that asks no model."""
     base, _, arm = stage.partition("@")
     return FORMULAS[base](params, arm) if base in FORMULAS else Effort(0, 0, 0)
 
@@ -126,13 +126,13 @@ def _ablate(params: Params, arm: str) -> Effort:
     return reduce(Effort.plus, parts, UNBOUNDED._replace(written=0))
 
 
-def _construct(params: Params, arm: str) -> Effort:
+def _build_pairs(params: Params, arm: str) -> Effort:
     """The rule's own bounds: fresh replies, each read once more where the rule reads a model, and questions to a judge.
 
     A judge reads the prompt and two replies, and answers at the length of a reply. Measures of quality that need the
     policy read both sides of every pair once.
     """
-    section, rule = params.construct, params.arms[arm].construct
+    section, rule = params.build_pairs, params.arms[arm].pairs
     prompt, reply, replies = section.max_prompt_tokens, section.max_new_tokens, rule.max_replies()
     parts = [
         _times(replies, prompt, reply),
@@ -200,7 +200,7 @@ def _evaluate(params: Params, _: str) -> Effort:
 
 def _pairs(params: Params, arm: str) -> int | None:
     """Most pairs of an arm, as its rule states."""
-    return params.arms[arm].construct.most_pairs()
+    return params.arms[arm].pairs.most_pairs()
 
 
 def _asked(author: Author, calls: int | None, read: int, written: int) -> Effort:
@@ -225,7 +225,7 @@ FORMULAS: dict[str, Callable[[Params, str], Effort]] = {
     "augment": _augment,
     "train_user": _train_user,
     "ablate": _ablate,
-    "construct": _construct,
+    "build_pairs": _build_pairs,
     "train_assistant": _train_assistant,
     "train_reward": _train_reward,
     "simulate": _simulate,

@@ -72,7 +72,7 @@ def stage_graph(root: Path) -> nx.DiGraph:
 def wanted_stages(graph: nx.DiGraph, targets: Sequence[str] = ()) -> list[str]:
     """The targets and all their ancestors in an order that can run; no target means every stage of `MAIN`.
 
-    A target is a stage (`construct@drift`), a group of them (`construct`) or the folder of another pipeline.
+    A target is a stage (`build_pairs@drift`), a group of them (`build_pairs`) or the folder of another pipeline.
     """
     position = {name: index for index, name in enumerate(graph)}
     ordered = list(nx.lexicographical_topological_sort(graph, key=position.__getitem__))

@@ -17,7 +17,7 @@ from turnabout.models.chat_format import ChatFormat
 #: What an arm `reads` whose rule needs nothing beyond the logs and their feedback.
 NOTHING_MORE = "data/feedback.parquet"
 
-#: Models a rule may put questions to: the policy that is trained, and the author of `construct.judge`.
+#: Models a rule may put questions to: the policy that is trained, and the author of `build_pairs.judge`.
 Model = Literal["policy", "judge"]
 
 #: From this similarity on (0–100, normalised edit similarity) two replies are one and the same.

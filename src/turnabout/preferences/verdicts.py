@@ -1,4 +1,4 @@
-"""What rules with a judge share: how it is asked within the limits of `construct`, and what its verdict means."""
+"""What rules with a judge share: how it is asked within the limits of `build_pairs`, and what its verdict means."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""All measures and filters of `construct.quality`, one after another, over one arm's pairs."""
+"""All measures and filters of `build_pairs.quality`, one after another, over one arm's pairs."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""The section `construct.quality`: which measures are taken of every arm's pairs, and what is dropped by them."""
+"""The section `build_pairs.quality`: which measures are taken of every arm's pairs, and what is dropped by them."""
 
 from typing import Annotated
 

@@ -52,7 +52,7 @@ class Inputs(NamedTuple):
     rollouts: Mapping[str, pl.DataFrame]
     """By assistant: `untrained` first, then every arm."""
     metrics: Mapping[str, Metrics]
-    """By stage, as the files are named: `ingest`, `user`, `construct/<arm>`, …"""
+    """By stage, as the files are named: `ingest`, `user`, `build_pairs/<arm>`, …"""
     user_curve: pl.DataFrame
     assistant_curves: Mapping[str, pl.DataFrame]
     by_turn: pl.DataFrame

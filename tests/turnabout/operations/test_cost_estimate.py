@@ -121,11 +121,11 @@ def test_calls_that_do_not_grow_with_the_replies_are_counted_once(params: Params
 def test_a_judge_reads_the_prompt_and_both_replies(params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Drift, "max_judgements", lambda _: 4)
     paid = with_arms(
-        changed(params, "construct", judge=PAID, max_prompt_tokens=90, max_new_tokens=10), drift=Drift(max_pairs=3)
+        changed(params, "build_pairs", judge=PAID, max_prompt_tokens=90, max_new_tokens=10), drift=Drift(max_pairs=3)
     )
     # 6 replies of the policy, for nothing, and 4 questions of 90 + 2 × 10 tokens, with answers of 10
     money = pytest.approx(4 * (110 * 1.0 + 10 * 10.0) / 1e6)
-    assert effort(paid, "construct@drift") == Effort(6 + 4, 540 + 440, 60 + 40, money, PAID.budget)
+    assert effort(paid, "build_pairs@drift") == Effort(6 + 4, 540 + 440, 60 + 40, money, PAID.budget)
 
 
 def test_a_limit_that_is_null_leaves_the_work_unknown(params: Params) -> None:
@@ -143,25 +143,25 @@ def test_a_simulated_exchange_is_one_reply_and_up_to_three_user_messages(params:
 
 def with_arms(params: Params, **rules: Rule) -> Params:
     """Only these arms, with these rules and the training settings of the shipped ones."""
-    arms = {name: params.arms[name].model_copy(update={"construct": rule}) for name, rule in rules.items()}
+    arms = {name: params.arms[name].model_copy(update={"pairs": rule}) for name, rule in rules.items()}
     return params.model_copy(update={"arms": arms})
 
 
 def test_replies_of_both_splits_are_written_and_those_a_model_reads_are_scored(params: Params) -> None:
-    small = changed(params, "construct", max_prompt_tokens=90, max_new_tokens=10)
+    small = changed(params, "build_pairs", max_prompt_tokens=90, max_new_tokens=10)
     small = with_arms(small, drift=Drift(max_pairs=3), follow_up=FollowUp(prompts=9, k=4))
-    assert effort(small, "construct@drift") == Effort(6, 540, 60)  # 3 in each of two splits
-    assert effort(small, "construct@follow_up") == Effort(
+    assert effort(small, "build_pairs@drift") == Effort(6, 540, 60)  # 3 in each of two splits
+    assert effort(small, "build_pairs@follow_up") == Effort(
         88, 44 * 90 + 44 * 100, 440
     )  # (9 + 9 // 4) × 4 written, and scored
-    assert effort(with_arms(small, drift=Drift(max_pairs=None)), "construct@drift") == UNBOUNDED
+    assert effort(with_arms(small, drift=Drift(max_pairs=None)), "build_pairs@drift") == UNBOUNDED
 
 
 def test_measures_that_need_the_policy_read_both_sides_of_every_pair(params: Params) -> None:
-    measured = params.construct.quality.model_copy(update={"ches": Highest(drop_top=0.1)})
-    small = changed(params, "construct", max_prompt_tokens=90, max_new_tokens=10, quality=measured)
+    measured = params.build_pairs.quality.model_copy(update={"ches": Highest(drop_top=0.1)})
+    small = changed(params, "build_pairs", max_prompt_tokens=90, max_new_tokens=10, quality=measured)
     small = with_arms(small, drift=Drift(max_pairs=3))
-    assert effort(small, "construct@drift") == Effort(6 + 12, 6 * 90 + 12 * 100, 60)
+    assert effort(small, "build_pairs@drift") == Effort(6 + 12, 6 * 90 + 12 * 100, 60)
 
 
 def test_assistant_and_reward_read_both_sides_of_every_pair(params: Params) -> None:

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from benchmarks.arms import GUIDE, ROOT, fragments, merged, project
-from stages.construct import TABLES
+from stages.build_pairs import TABLES
 from turnabout.params import Params
 from turnabout.pipeline.repro import stage_graph
 from turnabout.preferences import RULES
@@ -27,7 +27,7 @@ def test_the_fragments_of_a_rule_are_valid_and_use_it(rule: str) -> None:
         arms = SHIPPED["arms"] | fragment["arms"]
         augment = SHIPPED["augment"] | fragment.get("augment", {})
         Params.model_validate({**SHIPPED, "augment": augment, "arms": arms})
-    assert rule in {arm["construct"]["rule"] for fragment in shown for arm in fragment["arms"].values()}
+    assert rule in {arm["pairs"]["rule"] for fragment in shown for arm in fragment["arms"].values()}
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +41,12 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> nx.DiGraph:
 def test_an_arm_waits_for_what_its_rule_needs_and_for_nothing_else(graph: nx.DiGraph) -> None:
     arms = Params.model_validate(merged(SHIPPED, fragments(TEXT))).arms
     for name, arm in arms.items():
-        deps = set(graph.nodes[f"construct@{name}"]["stage"].deps)
+        deps = set(graph.nodes[f"build_pairs@{name}"]["stage"].deps)
         inputs = {path for path in deps if path.startswith(("data/", "models/"))}
         logs = {"data/messages", "data/splits.parquet", "data/feedback.parquet", "models/backbone"}
         assert inputs == logs | {arm.reads, f"models/{arm.policy}"}
-        assert f"src/turnabout/preferences/{arm.construct.rule}.py" in deps
-        assert graph.has_edge(f"construct@{name}", f"train_assistant@{name}")
+        assert "src/turnabout/preferences" in deps
+        assert graph.has_edge(f"build_pairs@{name}", f"train_assistant@{name}")
 
 
 def test_the_stage_knows_every_table_that_an_arm_of_the_guide_reads() -> None:
@@ -56,5 +56,5 @@ def test_the_stage_knows_every_table_that_an_arm_of_the_guide_reads() -> None:
 
 
 def test_a_second_round_waits_for_the_assistant_of_the_first(graph: nx.DiGraph) -> None:
-    assert graph.has_edge("train_assistant@drift", "construct@drift_2")
+    assert graph.has_edge("train_assistant@drift", "build_pairs@drift_2")
     assert graph.has_edge("train_assistant@drift", "train_assistant@drift_2")

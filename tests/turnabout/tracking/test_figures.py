@@ -28,7 +28,7 @@ def test_an_estimate_lends_its_name_to_its_value_and_text_is_left_out() -> None:
 
 
 def test_characters_that_mlflow_refuses_are_replaced() -> None:
-    assert numbers({"construct@drift (n)": 2}) == {"construct_drift _n_": 2.0}
+    assert numbers({"build_pairs@drift (n)": 2}) == {"build_pairs_drift _n_": 2.0}
 
 
 def test_parameters_are_those_the_stage_lists(tmp_path: Path) -> None:

@@ -182,7 +182,7 @@ def test_the_pipeline_run_carries_results_report_and_lock(project: Path, client:
     assert run.info.status == "FINISHED"
     assert run.data.metrics["user.bits_per_character.trained.with_intent"] == 1.5
     assert run.data.metrics["assistants.drift.versus_untrained.follow_up_likelihood.low"] == -0.1
-    assert run.data.params["arms.follow_up.construct.rule"] == "follow_up"
+    assert run.data.params["arms.follow_up.pairs.rule"] == "follow_up"
     assert run.data.tags["dvc.lock"] == hashlib.md5((project / "dvc.lock").read_bytes()).hexdigest()
     assert {file.path for file in client.list_artifacts(run_id)} == {"params.yaml", "dvc.lock", "index.html"}
 

@@ -38,7 +38,7 @@ def context(inputs: Inputs) -> dict[str, Any]:
 
 def arm(inputs: Inputs, name: str) -> dict[str, Any]:
     """Yield, quality, training, reward model and example pairs of one arm."""
-    built, told = inputs.pairs[name], inputs.metrics.get(f"construct/{name}", {})
+    built, told = inputs.pairs[name], inputs.metrics.get(f"build_pairs/{name}", {})
     kept = built.filter("keep")
     return {
         "name": name,

@@ -12,7 +12,7 @@ def with_pairs(run: Inputs, *columns: dict[str, Any], **told: Any) -> Inputs:
     (pair,) = run.pairs["follow_up"].iter_slices()
     rows = [pair.with_columns(pl.lit(value).alias(name) for name, value in row.items()) for row in columns]
     drift = pl.concat(rows, how="vertical_relaxed").cast(dict(pair.schema))  # type: ignore[arg-type]
-    return run._replace(pairs={**run.pairs, "drift": drift}, metrics={**run.metrics, "construct/drift": told})
+    return run._replace(pairs={**run.pairs, "drift": drift}, metrics={**run.metrics, "build_pairs/drift": told})
 
 
 def test_replies_with_a_kept_critique_are_counted_where_an_arm_reads_critiques(run: Inputs) -> None:

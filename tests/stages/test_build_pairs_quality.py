@@ -1,4 +1,4 @@
-"""construct on pairs from the logs: the policy is read where a measure needs it, and what it found is in both files."""
+"""build_pairs on pairs from the logs: the policy is read where a measure needs it; its figures are in both files."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 import yaml
 
-from stages import construct
+from stages import build_pairs
 from turnabout.core import schemas
 from turnabout.core.io import read_frame, read_json, write_frame
 
@@ -26,16 +26,16 @@ def edited(messages: Callable[..., pl.DataFrame]) -> pl.DataFrame:
 def test_measures_and_reasons_of_an_arm_are_in_its_pairs_and_its_metrics(
     tmp_path: Path, tiny_checkpoint: Path, edited: pl.DataFrame
 ) -> None:
-    arm = {"policy": "backbone", "reads": "data/feedback.parquet", "construct": {"rule": "edits"}}
+    arm = {"policy": "backbone", "reads": "data/feedback.parquet", "pairs": {"rule": "edits"}}
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     params["arms"] = {"edits": arm | {"train": params["arms"]["drift"]["train"]}}
-    params["construct"]["quality"] |= MEASURED | {"max_per_person": 2}
+    params["build_pairs"]["quality"] |= MEASURED | {"max_per_person": 2}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     splits = pl.DataFrame([{"conversation_id": c, "user_key": "ann", "split": "train"} for c in "abc"])
     write_frame(edited, tmp_path / "messages.parquet", schemas.MESSAGES)
     write_frame(splits, tmp_path / "splits.parquet", schemas.SPLITS)
     write_frame(schemas.FEEDBACK.to_frame(), tmp_path / "feedback.parquet", schemas.FEEDBACK)
-    construct.main(
+    build_pairs.main(
         "edits",
         *(tmp_path / f"{name}.parquet" for name in ("messages", "splits", "feedback")),
         policy=tiny_checkpoint,

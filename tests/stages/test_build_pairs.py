@@ -1,4 +1,4 @@
-"""construct: which models it opens for a rule, and what it hands to it as `reads`."""
+"""build_pairs: which models it opens for a rule, and what it hands to it as `reads`."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -6,12 +6,12 @@ from typing import Any, Literal
 import polars as pl
 import pytest
 
-from stages import construct
+from stages import build_pairs
 from turnabout.core import schemas
 from turnabout.generation.scripted import ScriptedGenerator
 from turnabout.generation.unopened import NOBODY
 from turnabout.models.checkpoints import Checkpoint
-from turnabout.params import Construct, load_params
+from turnabout.params import BuildPairs, load_params
 from turnabout.preferences import Material, Rule
 from turnabout.preferences.base import Model
 
@@ -33,8 +33,8 @@ class Asks(Rule):
 
 
 @pytest.fixture
-def settings() -> Construct:
-    return load_params(Path(__file__).parents[2] / "params.yaml").construct
+def settings() -> BuildPairs:
+    return load_params(Path(__file__).parents[2] / "params.yaml").build_pairs
 
 
 @pytest.fixture
@@ -46,8 +46,8 @@ def folders(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         found.append(folder)
         return ScriptedGenerator(lambda _: "")
 
-    monkeypatch.setattr(construct, "open_generator", policy)
-    monkeypatch.setattr(construct, "open_author", lambda _, folder, *others: policy(folder, *others))
+    monkeypatch.setattr(build_pairs, "open_generator", policy)
+    monkeypatch.setattr(build_pairs, "open_author", lambda _, folder, *others: policy(folder, *others))
     return found
 
 
@@ -62,9 +62,9 @@ def folders(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     ],
 )
 def test_only_the_models_a_rule_asks_are_opened(
-    settings: Construct, folders: list[Path], whom: set[Model], policy: Path, opened: list[Path]
+    settings: BuildPairs, folders: list[Path], whom: set[Model], policy: Path, opened: list[Path]
 ) -> None:
-    writer, judge = construct.opened(Asks(whom=frozenset(whom)), settings, policy, BACKBONE, "float32")
+    writer, judge = build_pairs.opened(Asks(whom=frozenset(whom)), settings, policy, BACKBONE, "float32")
     assert folders == opened
     assert (writer is not NOBODY, judge is not NOBODY) == ("policy" in whom, "judge" in whom)
 
@@ -79,6 +79,6 @@ def test_what_an_arm_reads_is_opened_by_what_it_names(
         "data/pairs/critiques.parquet": schemas.PAIRS,  # an arm may bear the name of a table
     }.items():
         schema.to_frame().write_parquet(path)
-        assert construct.what_it_reads(Path(path), "float32").schema == schema
-    assert construct.what_it_reads(Path("data/feedback.parquet"), "float32") is None
-    assert isinstance(construct.what_it_reads(tiny_checkpoint, "float32"), Checkpoint)
+        assert build_pairs.what_it_reads(Path(path), "float32").schema == schema
+    assert build_pairs.what_it_reads(Path("data/feedback.parquet"), "float32") is None
+    assert isinstance(build_pairs.what_it_reads(tiny_checkpoint, "float32"), Checkpoint)

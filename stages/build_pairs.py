@@ -11,7 +11,7 @@ from turnabout.generation import Generator
 from turnabout.generation.local.generator import LocalGenerator
 from turnabout.generation.unopened import NOBODY
 from turnabout.models import checkpoints
-from turnabout.params import Construct, load_params
+from turnabout.params import BuildPairs, load_params
 from turnabout.preferences import Material, Rule
 from turnabout.preferences.base import NOTHING_MORE
 from turnabout.quality import screened, summary
@@ -39,7 +39,7 @@ def main(
     params: Path = Path("params.yaml"),
 ) -> None:
     loaded = load_params(params)
-    settings, dtype, rule = loaded.construct, loaded.backbone.dtype, loaded.arm(arm).construct
+    settings, dtype, rule = loaded.build_pairs, loaded.backbone.dtype, loaded.arm(arm).pairs
     writer, judge = opened(rule, settings, policy, model, dtype)
     material = Material(
         read_frame(messages, schemas.MESSAGES),
@@ -66,7 +66,7 @@ def main(
     write_json(summary(judged, material.messages, loaded.seed), metrics)
 
 
-def opened(rule: Rule, settings: Construct, policy: Path, model: Path, dtype: str) -> tuple[Generator, Generator]:
+def opened(rule: Rule, settings: BuildPairs, policy: Path, model: Path, dtype: str) -> tuple[Generator, Generator]:
     """The policy and the judge, each only where the rule asks it; one that is both is opened once."""
     writer: Generator = NOBODY
     if "policy" in rule.needs:
