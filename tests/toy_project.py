@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-REPOSITORY = Path(__file__).parents[1]
+from tests.source_tree import ROOT
 
 DVC_YAML = """
 stages:
@@ -130,7 +130,7 @@ def make_project(root: Path) -> Path:
     files = {
         "dvc.yaml": DVC_YAML,
         "ablations/dvc.yaml": ABLATIONS,
-        "params.yaml": (REPOSITORY / "params.yaml").read_text(encoding="utf-8"),
+        "params.yaml": (ROOT / "params.yaml").read_text(encoding="utf-8"),
         "work.py": WORK,
         ".gitignore": "/data/\n/models/\n/metrics/\n/plots/\n/report/\n/ablations/metrics/\n/.turnabout/\n/.dvc/\n",
         ".dvc/config": "[core]\n    analytics = false\n    check_update = false\n",

@@ -9,12 +9,13 @@ import polars as pl
 import pytest
 
 from benchmarks import strangers
+from tests.source_tree import ROOT
 from turnabout.core import schemas
 from turnabout.core.parquet_parts import GrowingTable
 from turnabout.models import checkpoints
 from turnabout.params import load_params
 
-SHIPPED = Path(__file__).parents[2] / "params.yaml"
+SHIPPED = ROOT / "params.yaml"
 
 SAID = ["hi", "hello", "well?", "no", "ok", "bye"]  # tokens with the end of turn: 3, 6, 6, 3, 3, 4
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.served_user import asks_twice_and_leaves, served
+from tests.source_tree import ROOT
 from turnabout.generation.local.generator import LocalGenerator
 from turnabout.generation.scripted import ScriptedGenerator
 from turnabout.models import checkpoints
@@ -17,7 +18,7 @@ from turnabout.models.chat_format import END_OF_CONVERSATION
 from turnabout.serving.user_player import Player
 from turnabout.training.user_model.train import with_end_token
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = ROOT / "examples"
 
 pytestmark = pytest.mark.slow
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.toy_project import FAILS, REPOSITORY, SLEEPS, make_project, set_rate
+from tests.source_tree import ROOT
+from tests.toy_project import FAILS, SLEEPS, make_project, set_rate
 from turnabout.errors import ConfigError, StageFailed
 
 CURRENT = "up-to-date"
@@ -134,7 +135,7 @@ def test_a_failing_stage_fails_the_flow_with_its_log_while_branches_beside_it_go
 
 def test_an_interrupt_ends_the_running_stage_too(project: Path) -> None:
     set_rate(project, "drift", SLEEPS)
-    paths = os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "src")])
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "src")])
     command = [sys.executable, "-m", "flows.pipeline", "train_assistant@drift"]
     flow = subprocess.Popen(command, cwd=project, env={**os.environ, "PYTHONPATH": paths}, start_new_session=True)
     stage = _wait_for_stage(flow.pid)

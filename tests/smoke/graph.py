@@ -14,9 +14,8 @@ import pytest
 import yaml
 
 from stages._command import command
+from tests.source_tree import ROOT
 from turnabout.pipeline.repro import stage_graph, wanted_stages
-
-ROOT = Path(__file__).parents[2]
 
 
 def tiny_params(model: Path) -> dict[str, Any]:

@@ -9,12 +9,13 @@ import pytest
 import yaml
 
 from stages import ablate, compare
+from tests.source_tree import ROOT
 from turnabout.ablations.arm import TURNS
 from turnabout.core import schemas
 from turnabout.core.io import read_frame, read_json, write_frame
 from turnabout.errors import ConfigError
 
-SHIPPED = Path(__file__).parents[2] / "params.yaml"
+SHIPPED = ROOT / "params.yaml"
 
 
 ARMS = ["whole", "fifth"]

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from stages import build_pairs
+from tests.source_tree import ROOT
 from turnabout.core import schemas
 from turnabout.generation.scripted import ScriptedGenerator
 from turnabout.generation.unopened import NOBODY
@@ -34,7 +35,7 @@ class Asks(Rule):
 
 @pytest.fixture
 def settings() -> BuildPairs:
-    return load_params(Path(__file__).parents[2] / "params.yaml").build_pairs
+    return load_params(ROOT / "params.yaml").build_pairs
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import pytest
 import yaml
 
 from stages import build_pairs
+from tests.source_tree import ROOT
 from turnabout.core import schemas
 from turnabout.core.io import read_frame, read_json, write_frame
 
-ROOT = Path(__file__).parents[2]
 MEASURED = {"ches": {"drop_top": 0}, "difficulty": {"drop_top": 0.5}, "strength": {"heads": 2}}
 
 

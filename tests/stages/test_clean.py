@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from stages import clean as stage
+from tests.source_tree import ROOT
 from tests.test_pipeline import STAGES
 from turnabout.cleaning.cleaner import Cleaner
 from turnabout.core import parquet_parts, schemas
@@ -14,7 +15,7 @@ from turnabout.core.io import read_batches, read_frame, read_json
 from turnabout.core.parquet_parts import GrowingTable
 from turnabout.errors import DataError
 
-SHIPPED = Path(__file__).parents[2] / "params.yaml"
+SHIPPED = ROOT / "params.yaml"
 
 Build = Callable[..., pl.DataFrame]
 

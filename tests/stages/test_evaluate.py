@@ -12,6 +12,7 @@ import torch
 import yaml
 
 from stages.evaluate import main
+from tests.source_tree import ROOT
 from turnabout.core import schemas
 from turnabout.core.schemas import ANSWERS
 from turnabout.models.checkpoints import load
@@ -48,7 +49,7 @@ def pairs() -> pl.DataFrame:
 def project(tmp_path: Path, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with all that the stage reads, but for the samples."""
     monkeypatch.chdir(tmp_path)
-    params = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text())
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["backbone"]["dtype"] = "float32"
     params["evaluate"] |= {
         "contexts": 2,

@@ -8,11 +8,12 @@ import pytest
 import yaml
 
 from stages.flip import main
+from tests.source_tree import ROOT
 from turnabout.core import schemas
 from turnabout.core.io import read_frame, read_json, write_frame
 from turnabout.intents.wording import FALLBACK
 
-SHIPPED = Path(__file__).parents[2] / "params.yaml"
+SHIPPED = ROOT / "params.yaml"
 PATHS = ("messages.parquet", "splits.parquet", "intents.parquet", "samples.parquet", "metrics.json")
 Run = Callable[..., dict[str, object]]
 

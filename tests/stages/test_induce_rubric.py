@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from stages.induce_rubric import main
+from tests.source_tree import ROOT
 from turnabout.core import schemas
 from turnabout.core.io import read_json, write_frame
 from turnabout.core.messages import Message
@@ -16,7 +17,7 @@ from turnabout.feedback.miners.criteria import open_criteria
 from turnabout.generation import Completion
 from turnabout.generation.scripted import ScriptedGenerator
 
-PARAMS = Path(__file__).parents[2] / "params.yaml"
+PARAMS = ROOT / "params.yaml"
 SIGNS = {
     "satisfied": {"name": "élan", "definition": "The user cheers.", "category": "positive"},
     "dissatisfied": {"name": "sarcasm", "definition": "The user mocks: the reply.", "category": "complaint"},

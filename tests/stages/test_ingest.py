@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from stages import ingest as stage
+from tests.source_tree import ROOT
 from tests.test_pipeline import STAGES
 from turnabout.core import parquet_parts, schemas
 from turnabout.core.forgetting import extended
@@ -14,7 +15,7 @@ from turnabout.errors import ConfigError, DataError
 from turnabout.sources.base import Batch, Piece
 from turnabout.sources.openai import OpenAI
 
-SHIPPED = Path(__file__).parents[2] / "params.yaml"
+SHIPPED = ROOT / "params.yaml"
 
 
 def line(conversation_id: str, *texts: str, role: str = "user", user: str = "ann") -> str:

@@ -10,12 +10,13 @@ import yaml
 
 from benchmarks.faulty_endpoint import FaultyEndpoint, echo, unlucky
 from stages.intend import main
+from tests.source_tree import ROOT
 from turnabout.core import schemas
 from turnabout.core.io import read_frame, read_json, write_frame
 from turnabout.errors import BudgetSpent
 from turnabout.intents.wording import NO_INTENT, PREFIX
 
-SHIPPED = Path(__file__).parents[2] / "params.yaml"
+SHIPPED = ROOT / "params.yaml"
 KEY = "sk-canary-0123456789abcdef"
 PATHS = ("messages.parquet", "splits.parquet", "model", "intents.parquet", "metrics.json")
 

@@ -11,9 +11,8 @@ import pytest
 import yaml
 
 from stages import clean, ingest
+from tests.source_tree import ROOT
 from turnabout.core import parquet_parts
-
-ROOT = Path(__file__).parents[2]
 
 #: Row groups of 20 conversations, and a few of them a part.
 GROUP_WEIGHT, PART_BYTES = 40, 9_000

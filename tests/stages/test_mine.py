@@ -7,12 +7,13 @@ import pytest
 import yaml
 
 from stages.mine import main
+from tests.source_tree import ROOT
 from turnabout.core import schemas
 from turnabout.core.io import read_frame, read_json, write_frame
 from turnabout.errors import DataError
 from turnabout.generation.scripted import ScriptedGenerator
 
-PARAMS = Path(__file__).parents[2] / "params.yaml"
+PARAMS = ROOT / "params.yaml"
 
 
 @pytest.fixture

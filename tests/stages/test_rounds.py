@@ -9,11 +9,12 @@ import pytest
 import yaml
 
 from stages import build_pairs, train_assistant
+from tests.source_tree import ROOT
 from turnabout.core import schemas
 from turnabout.core.io import read_json, write_frame
 from turnabout.models.checkpoints import fingerprint, load
 
-SHIPPED = Path(__file__).parents[2] / "params.yaml"
+SHIPPED = ROOT / "params.yaml"
 FIRST, SECOND = Path("models/assistants/drift"), Path("models/assistants/drift_2")
 
 

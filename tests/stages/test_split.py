@@ -6,12 +6,13 @@ import pytest
 import yaml
 
 from stages.split import main
+from tests.source_tree import ROOT
 from turnabout.core import schemas
 from turnabout.core.io import read_frame, read_json, write_frame
 from turnabout.core.splitting import Assigned
 from turnabout.errors import DataError
 
-SHIPPED = Path(__file__).parents[2] / "params.yaml"
+SHIPPED = ROOT / "params.yaml"
 
 
 def run(folder: Path, log: pl.DataFrame) -> dict[str, object]:

@@ -12,13 +12,14 @@ import yaml
 
 from stages import train_assistant, train_reward, train_user
 from tests.lasting import lasting_bytes
+from tests.source_tree import ROOT
 from turnabout.core import schemas
 from turnabout.core.io import read_json, write_frame
 from turnabout.errors import ConfigError
 from turnabout.models import checkpoints
 from turnabout.training.reward_model import load_head
 
-SHIPPED = Path(__file__).parents[2] / "params.yaml"
+SHIPPED = ROOT / "params.yaml"
 
 
 @pytest.fixture

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.source_tree import ROOT
 from turnabout.errors import ConfigError
 from turnabout.follow_ups import load_phrases
 from turnabout.params import load_params
 
-SHIPPED = Path(__file__).parents[2] / "params.yaml"
+SHIPPED = ROOT / "params.yaml"
 
 
 def changed(tmp_path: Path, *keys: str, to: Any) -> Path:

@@ -27,7 +27,7 @@ class Local(Author):
         return LocalGenerator(checkpoints.load(desk.model, desk.dtype), "assistant", desk.batch_size, store)
 
 
-#: Every author by its `generator` in `params.yaml`, which is also the name of its file.
+#: Every author by its `generator` in `params.yaml`.
 AUTHORS: dict[str, type[Author]] = {
     "local": Local,
     "openai": OpenAI,

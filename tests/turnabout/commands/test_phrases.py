@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 import yaml
 
+from tests.source_tree import ROOT
 from turnabout.commands import phrases as command
 from turnabout.core import schemas
 from turnabout.core.io import write_frame
@@ -37,7 +38,7 @@ def project(
         for name, label in names.items()
     ]
     (tmp_path / "dvc.yaml").touch()
-    shutil.copy(Path(__file__).parents[3] / "params.yaml", tmp_path)
+    shutil.copy(ROOT / "params.yaml", tmp_path)
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "user").symlink_to(tiny_checkpoint)
     write_frame(said, tmp_path / "data" / "messages" / "part-0.parquet", schemas.MESSAGES)

@@ -1,9 +1,8 @@
 """What `turnabout plan` prints: money and budgets only where somebody is paid."""
 
-from pathlib import Path
-
 import pytest
 
+from tests.source_tree import ROOT
 from turnabout.commands.plan import _print
 from turnabout.generation.endpoint.config import OpenAI
 from turnabout.params import Params, load_params
@@ -14,7 +13,7 @@ REASONS = {"intend": ["never ran"], "augment": ["after intend"]}
 
 @pytest.fixture
 def params() -> Params:
-    return load_params(Path(__file__).parents[3] / "params.yaml")
+    return load_params(ROOT / "params.yaml")
 
 
 def printed(params: Params, capsys: pytest.CaptureFixture[str], **author: object) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from tests.source_tree import ROOT
 from turnabout.core import schemas
 from turnabout.core.io import read_frame, replacing, write_frame, write_json
 from turnabout.errors import DataError
@@ -62,7 +63,7 @@ def test_a_folder_replaces_a_folder_whole(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_writer_leaves_is_ignored_by_dvc(tmp_path: Path) -> None:
-    ignored = (Path(__file__).parents[2] / ".dvcignore").read_text().split()
+    ignored = (ROOT / ".dvcignore").read_text().split()
     with replacing(tmp_path / "a.parquet") as part:
         part.write_text("x")
         leftover = part.parent.name

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from tests.source_tree import ROOT
 from turnabout.core.messages import Message
 from turnabout.generation import Sampling
 from turnabout.generation.config import Desk
@@ -13,7 +14,7 @@ from turnabout.generation.local.generator import LocalGenerator
 from turnabout.generation.registry import AUTHORS, AnyAuthor
 from turnabout.models.checkpoints import load
 
-GENERATION = Path(__file__).parents[3] / "src" / "turnabout" / "generation"
+GENERATION = ROOT / "src" / "turnabout" / "generation"
 SECRET = "sk-canary-0123456789abcdef"
 
 

@@ -1,11 +1,11 @@
 """Intents of conversations: what is asked, what is asked again, and what stands in the end."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import polars as pl
 import pytest
 
+from tests.source_tree import ROOT
 from turnabout.core import schemas
 from turnabout.core.messages import Message
 from turnabout.errors import ModelError
@@ -34,7 +34,7 @@ class Recorder(ScriptedGenerator):
 
 @pytest.fixture
 def settings() -> Intend:
-    shipped = load_params(Path(__file__).parents[3] / "params.yaml").intend
+    shipped = load_params(ROOT / "params.yaml").intend
     return shipped.model_copy(update={"tries": 3, "max_fallback": 1.0})
 
 

@@ -7,6 +7,7 @@ from typing import Any, cast
 import polars as pl
 import pytest
 
+from tests.source_tree import ROOT
 from turnabout.augment.critiques.augmenter import Critiques
 from turnabout.augment.critiques.units import Critic
 from turnabout.augment.principles.augmenter import Principles
@@ -28,7 +29,7 @@ from turnabout.quality.settings import Highest
 
 @pytest.fixture
 def params() -> Params:
-    return load_params(Path(__file__).parents[2] / "params.yaml")
+    return load_params(ROOT / "params.yaml")
 
 
 def changed(params: Params, section: str, **knobs: object) -> Params:
