@@ -19,12 +19,12 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import development
-from turnabout.core.conversations import hash_rank
+from turnabout.core.conversations import rank_by_hash
 from turnabout.core.messages import Message
 from turnabout.scoring import SCORERS, Pair, Score
-from turnabout.scoring.base import Reading
-from turnabout.scoring.load_scorer import asked
-from turnabout.stats.estimate import Estimate, mean
+from turnabout.scoring.base import RawScore
+from turnabout.scoring.load_scorer import load_scoring_model
+from turnabout.stats.estimate import Bootstrap, Estimate
 
 MODEL = "smollm2-135m-instruct"
 BATCH_SIZE = 8
@@ -50,7 +50,7 @@ def ifllm(place: Path, n_pairs: int) -> Labelled:
     What came before them are the earlier turns with the answer preferred there, the first one where none was.
     """
     turns = pl.read_parquet(place / "ifllm.parquet").sort("conversation_id", "turn_index")
-    judged = turns.drop_nulls("preferred").sort(hash_rank(0, "conversation_id", "turn_index")).head(n_pairs)
+    judged = turns.drop_nulls("preferred").sort(rank_by_hash(0, "conversation_id", "turn_index")).head(n_pairs)
     talks = turns.partition_by("conversation_id", as_dict=True)
     pairs = [
         Pair(
@@ -75,7 +75,7 @@ def _talk(earlier: pl.DataFrame, query: str) -> list[Message]:
 def eurtad(place: Path, n_pairs: int) -> Labelled:
     """Bad replies that somebody corrected; the corrected one is `a` in every second pair."""
     items = pl.read_parquet(place / "eurtad.parquet").filter("erroneous", pl.col("target") != "-")
-    rows = items.sort(hash_rank(0, "item_id")).head(n_pairs).to_dicts()
+    rows = items.sort(rank_by_hash(0, "item_id")).head(n_pairs).to_dicts()
     pairs, is_a = [], np.arange(len(rows)) % 2 == 0
     for row, corrected_first in zip(rows, is_a, strict=True):
         replies = (row["target"], row["error_text"]) if corrected_first else (row["error_text"], row["target"])
@@ -100,14 +100,15 @@ def agreement(scores: Sequence[Score], a_is_better: NDArray[np.bool_], by_size: 
 def show(labelled: Labelled, chosen: Sequence[str]) -> None:
     """A table of one set, a line printed as each scorer is done."""
     table = Table("scorer", "agrees, %", "95 % interval", "prefers none", "less length", "95 % interval", "s a pair")
-    readings: dict[object, tuple[Sequence[Reading], float]] = {}
+    readings: dict[object, tuple[Sequence[RawScore], float]] = {}
+    bootstrap = Bootstrap(RESAMPLES, seed=0)
     longer = agreement(scored("length", labelled.pairs, readings)[0], labelled.a_is_better)
     for name in chosen:
         scores, seconds = scored(name, labelled.pairs, readings)
         ways = {name: False} | ({f"{name}, by strength": True} if "judge" in name or "self" in name else {})
         for told, by_size in ways.items():
             right = agreement(scores, labelled.a_is_better, by_size)
-            own, gain = (mean(each, labelled.clusters, RESAMPLES, 0) for each in (right, right - longer))
+            own, gain = (bootstrap.mean(each, labelled.clusters) for each in (right, right - longer))
             ties = f"{(right == 0.5).sum()} of {len(right)}"
             table.add_row(told, *percent(own), ties, *percent(gain), f"{seconds / len(right):.2f}")
             print(f"{labelled.name} {told}: {' '.join(percent(own))}", flush=True)
@@ -117,17 +118,17 @@ def show(labelled: Labelled, chosen: Sequence[str]) -> None:
 
 
 def scored(
-    name: str, pairs: Sequence[Pair], readings: dict[object, tuple[Sequence[Reading], float]]
+    name: str, pairs: Sequence[Pair], readings: dict[object, tuple[Sequence[RawScore], float]]
 ) -> tuple[list[Score], float]:
     """Scores as `turnabout score` gives them, and the seconds of reading; what two scorers read alike is read once."""
     scorer = SCORERS[name]
-    if scorer.read not in readings:
-        with TemporaryDirectory() as scratch, asked(name, MODEL, None) as who:
-            means = who.means(BATCH_SIZE, MAX_PROMPT_TOKENS, Path(scratch, "answers.sqlite"))
+    if scorer.score_chunk not in readings:
+        with TemporaryDirectory() as scratch, load_scoring_model(name, MODEL, None) as who:
+            means = who.open_scorer_context(BATCH_SIZE, MAX_PROMPT_TOKENS, Path(scratch, "answers.sqlite"))
             began = time.perf_counter()
-            readings[scorer.read] = scorer.read(pairs, means), time.perf_counter() - began
-    found, seconds = readings[scorer.read]
-    return scorer.settle(found), seconds
+            readings[scorer.score_chunk] = scorer.score_chunk(pairs, means), time.perf_counter() - began
+    found, seconds = readings[scorer.score_chunk]
+    return scorer.finalize(found), seconds
 
 
 def percent(estimate: Estimate) -> tuple[str, str]:

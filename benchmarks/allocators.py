@@ -19,7 +19,7 @@ from typing import Any
 
 import polars as pl
 
-from turnabout.pipeline.allocator import preloaded
+from turnabout.pipeline.allocator import allocator_environment
 
 MAX_LENGTH, BATCH = 192, 4
 SIDES = ("the system's", "tcmalloc")
@@ -37,7 +37,7 @@ def main() -> None:
     if options.trained:
         print(json.dumps(trained(options)))
         return
-    if not (with_it := preloaded()):
+    if not (with_it := allocator_environment()):
         sys.exit("tcmalloc is not installed, or LD_PRELOAD is set already: run `make tcmalloc`, unset LD_PRELOAD")
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in SIDES}
     for turn in range(options.rounds):
@@ -59,12 +59,12 @@ def trained(options: argparse.Namespace) -> dict[str, Any]:
     """One training: tokens per second of it all, its first and its last fifth, and most memory in 10⁶ bytes."""
     from benchmarks.sft_conversations import excerpts
     from turnabout.models.loading import open_model
-    from turnabout.training.engine.loop import Settings
-    from turnabout.training.user_model.train import train_user, with_end_token
+    from turnabout.training.engine.settings import TrainingSettings
+    from turnabout.training.user_model.train import train_user, add_end_token
 
-    start = with_end_token(open_model(options.start, "float32"))
+    start = add_end_token(open_model(options.start, "float32"))
     cut = excerpts(start.chat, MAX_LENGTH).head(options.conversations)
-    settings = Settings(2e-5, 1, BATCH, seed=1, bf16=True, start=options.start)
+    settings = TrainingSettings(2e-5, 1, BATCH, seed=1, bf16=True, start=options.start)
     how = {"lora_rank": options.lora_rank or None, "sampled_softmax": options.sampled_softmax or None}
     with TemporaryDirectory() as work:
         history = train_user(start, cut, MAX_LENGTH, None, settings, Path(work) / "work", packing=False, **how).history

@@ -21,7 +21,7 @@ from typing import Any
 import polars as pl
 import yaml
 
-from turnabout.pipeline.repro import stage_graph, wanted_stages
+from turnabout.pipeline.repro import load_stage_graph, select_stages
 
 ROOT = Path(__file__).parents[1]
 GUIDE = ROOT / "docs" / "pair_rules.md"
@@ -75,10 +75,10 @@ def take_over(place: Path) -> None:
 
 def run(place: Path, is_taken_over: bool) -> dict[str, float]:
     """Processor seconds of every stage up to the pairs of all arms, each run by its own command."""
-    graph = stage_graph(place)
+    graph = load_stage_graph(place)
     environment = {**os.environ, "PYTHONPATH": f"{place / 'src'}{os.pathsep}{place}"}
     taken = {}
-    wanted = wanted_stages(graph, ["build_pairs"])
+    wanted = select_stages(graph, ["build_pairs"])
     for name in (name for name in wanted if not is_taken_over or name.startswith(("augment", "build_pairs@"))):
         words = shlex.split(graph.nodes[name]["stage"].command)
         before = processor_seconds()

@@ -12,9 +12,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from turnabout.feedback.miners.rules import BOOK, REMOVED, NamedRule, Rules, anywhere, regexes
+from turnabout.feedback.miners.rules import RULE_BOOK, REMOVED, NamedRule, Rules, build_anywhere_regex, build_regexes
 from turnabout.feedback.signals import WEAK
-from turnabout.scrubbing.conversation import Conversation
+from turnabout.scrubbing.conversation import ConversationScrubber
 from turnabout.scrubbing.kinds import KINDS
 
 MIN_MESSAGES = 4
@@ -39,18 +39,18 @@ def main(logs: Path, out: Path, processes: int) -> None:
 
 def cleaned(row: Row) -> Row:
     """The conversation scrubbed, its empty messages left out."""
-    conversation = Conversation()
+    conversation = ConversationScrubber()
     texts = scrubbed(conversation, row["messages"])
     if conversation.full_names:
-        texts = scrubbed(Conversation(conversation.full_names), row["messages"])
+        texts = scrubbed(ConversationScrubber(conversation.full_names), row["messages"])
     told = [{**message, "content": text} for message, text in zip(row["messages"], texts, strict=True)]
     return {"messages": [message for message in told if message["content"].strip()]}
 
 
-def scrubbed(conversation: Conversation, messages: Iterable[Row]) -> list[str]:
+def scrubbed(conversation: ConversationScrubber, messages: Iterable[Row]) -> list[str]:
     """The texts of the messages with every kind of personal data replaced."""
     others = {"edited_text": None, "alternatives": None, "extras": None}
-    return [conversation.scrub({"text": message["content"], **others}, KINDS)["text"] for message in messages]
+    return [conversation.scrub_message({"text": message["content"], **others}, KINDS)["text"] for message in messages]
 
 
 def is_enough(row: Row) -> bool:
@@ -103,10 +103,10 @@ def compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern.replace("$", r"\Z"))
 
 
-NEVER = compiled(anywhere(BOOK.never))
+NEVER = compiled(build_anywhere_regex(RULE_BOOK.never))
 RULES = [
-    (rule, compiled(anywhere(rule.unless_reply)) if rule.unless_reply else None, [*map(compiled, regexes(rule))])
-    for rule in BOOK.rules
+    (rule, compiled(build_anywhere_regex(rule.unless_reply)) if rule.unless_reply else None, [*map(compiled, build_regexes(rule))])
+    for rule in RULE_BOOK.rules
 ]
 
 if __name__ == "__main__":

@@ -76,7 +76,7 @@ def dialogue_eval(place: Path) -> pl.DataFrame:
 def exchanges_of(conversations: pl.DataFrame) -> pl.DataFrame:
     """Conversations (`conversation_id`, `worker`, `messages`) as `EXCHANGES`."""
     from turnabout.core import schemas
-    from turnabout.core.conversations import exchanges
+    from turnabout.core.conversations import build_exchanges
 
     flat = (
         conversations.select("conversation_id", user_key="worker", messages="messages")
@@ -85,7 +85,7 @@ def exchanges_of(conversations: pl.DataFrame) -> pl.DataFrame:
         .rename({"content": "text"})
         .with_columns(message_index=pl.int_range(pl.len(), dtype=pl.Int32).over("conversation_id"))
     )
-    return exchanges(flat.with_columns(pl.lit(None, schemas.MESSAGES[name]).alias(name) for name in LOGGED))
+    return build_exchanges(flat.with_columns(pl.lit(None, schemas.MESSAGES[name]).alias(name) for name in LOGGED))
 
 
 #: Columns of `schemas.MESSAGES` that exchanges look at and these corpora do not have.

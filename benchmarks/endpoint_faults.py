@@ -15,12 +15,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.faulty_endpoint import FAULTS, FaultyEndpoint, unlucky
 from turnabout.core.messages import Message
 from turnabout.errors import TurnaboutError
 from turnabout.generation import Sampling
-from turnabout.generation.config import Desk
+from turnabout.generation.config import OpenContext
 from turnabout.generation.endpoint.config import OpenAI
+from turnabout.generation.testing import FAULTS, FaultyEndpoint, fail_randomly
 
 RETRIES, AT_ONCE, TIMEOUT_S = 8, 16, 3.0
 
@@ -32,11 +32,11 @@ def prompts(n: int) -> list[list[Message]]:
 
 def ours(url: str, n: int, store: Path) -> int:
     """How many prompts are answered by an author of ours with this store."""
-    author = OpenAI(model="m", base_url=url, key=None, retries=RETRIES, concurrency=AT_ONCE, timeout_s=TIMEOUT_S).open(
-        Desk(store.parent, "float32", 1, store)
+    generator = OpenAI(model="m", base_url=url, key=None, retries=RETRIES, concurrency=AT_ONCE, timeout_s=TIMEOUT_S).open(
+        OpenContext(store.parent, "float32", 1, store)
     )
     try:
-        return sum(answer.refused is None for answer in author.generate(prompts(n), Sampling(16)))
+        return sum(answer.refused is None for answer in generator.generate(prompts(n), Sampling(16)))
     except TurnaboutError as error:
         print(error)
         return 0
@@ -79,14 +79,14 @@ def main(n: int, share: float, seed: int) -> None:
         table.add_column(column, justify="right")
     for client in (ours, client_alone):
         for killed in (False, True):
-            with tempfile.TemporaryDirectory() as folder, FaultyEndpoint(unlucky(share, seed)) as server:
+            with tempfile.TemporaryDirectory() as folder, FaultyEndpoint(fail_randomly(share, seed)) as server:
                 store, started = Path(folder, "answers.sqlite"), time.perf_counter()
                 answered = killed_half_way(client, server, n, store) if killed else client(server.url, n, store)
                 seconds = time.perf_counter() - started
             name = ("turnabout" if client is ours else "openai client alone") + ", killed half-way" * killed
-            faults = [str(server.fates[fault]) for fault in FAULTS]
+            faults = [str(server.outcomes[fault]) for fault in FAULTS]
             twice = server.answered.total() - len(server.answered)
-            row = [n, answered, server.fates.total(), *faults, twice, f"{seconds:.1f}"]
+            row = [n, answered, server.outcomes.total(), *faults, twice, f"{seconds:.1f}"]
             table.add_row(name, *map(str, row))
     console = Console()
     console.width = max(console.width, 140)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.log_samples import samples
 from turnabout.core import schemas
-from turnabout.sources.detection import formats
+from turnabout.sources.detection import RECORD_FORMATS, suggest_format
 
 #: What a value is replaced by: wrong types, extremes of numbers and times, characters that are trouble elsewhere.
 WRONG: tuple[Any, ...] = (
@@ -116,10 +116,10 @@ def lines(format_: str, n: int, seed: int) -> list[bytes]:
 def count(format_: str, folder: Path, made: list[bytes]) -> Count:
     """Read the lines as a log of the format and say where each went."""
     (folder / "log.jsonl").write_bytes(b"\n".join(made))
-    source = formats()[format_].model_validate({"format": format_, "path": str(folder / "log.jsonl")})
-    (piece,) = source.pieces()
+    source = RECORD_FORMATS[format_].model_validate({"format": format_, "path": str(folder / "log.jsonl")})
+    (piece,) = source.list_pieces()
     in_messages, quarantined, reasons = set[int](), set[int](), set[str]()
-    for batch in source.batches(piece):
+    for batch in source.read_batches(piece, suggest_format):
         schemas.check(batch.messages, schemas.MESSAGES, format_)
         told = batch.messages.select("conversation_id", "text", "alternatives", "edited_text", "user_key", "extras")
         in_messages |= _marks(told.write_ndjson())
@@ -139,9 +139,9 @@ def main() -> None:
     cli.add_argument("--lines", type=int, default=50_000, help="damaged records, of all formats together")
     cli.add_argument("--seed", type=int, default=0)
     options = cli.parse_args()
-    each = options.lines // len(formats())
+    each = options.lines // len(RECORD_FORMATS)
     total, lost = 0, []
-    for format_ in formats():
+    for format_ in RECORD_FORMATS:
         with tempfile.TemporaryDirectory() as folder:
             began = time.perf_counter()
             told = count(format_, Path(folder), lines(format_, each, options.seed))

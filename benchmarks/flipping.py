@@ -22,12 +22,12 @@ import polars as pl
 
 from benchmarks.synthetic_log import records
 from turnabout.core import schemas
-from turnabout.intents.flipping import flip
-from turnabout.models.chat_format import END_OF_CONVERSATION, ChatFormat, Encoded
-from turnabout.models.checkpoints import load_named
+from turnabout.intents.flipping import flip_conversations
+from turnabout.models.chat_format import END_OF_CONVERSATION, ChatFormat, EncodedChat
+from turnabout.models.checkpoints import load_embedded
 from turnabout.sources.chitchat import Chitchat
-from turnabout.training.user_model.train import with_end_token
-from turnabout.training.user_model.windows import windows
+from turnabout.training.user_model.train import add_end_token
+from turnabout.training.user_model.windows import cut_windows
 
 BACKBONE, INTENT = "smollm2-135m-instruct", "You are a user chatting with an assistant language model to pass the time."
 SEED, NO_LIMIT = 1, 10**9
@@ -49,9 +49,9 @@ def main() -> None:
     cli.add_argument("--conversations", type=int, default=50_000)
     cli.add_argument("--peer-conversations", type=int, default=200)
     given = cli.parse_args()
-    chat = with_end_token(load_named(BACKBONE, "float32")).chat
+    chat = add_end_token(load_embedded(BACKBONE, "float32")).chat
     messages = {"chitchat": chitchat, "made-up": made_up}[given.log](given.conversations)
-    flipped = timed(lambda: flip(messages, *wanted(messages), mirror=False))
+    flipped = timed(lambda: flip_conversations(messages, *wanted(messages), mirror=False))
     samples: pl.DataFrame = flipped.done
     print(f"{samples.height:,} conversations, {messages.height:,} messages; {threads()} threads")
     n_tokens = timed(lambda: sum(len(row.input_ids) for row in ours(chat, samples)))
@@ -77,7 +77,7 @@ LABELS = {"seconds": "the clock", "processor": "processor seconds"}
 def chitchat(n: int) -> pl.DataFrame:
     """Messages of the embedded log, again and again under new ids, up to `n` conversations."""
     log = Chitchat(format="chitchat")
-    whole = pl.concat([batch.messages for piece in log.pieces() for batch in log.batches(piece)])
+    whole = pl.concat([batch.messages for piece in log.list_pieces() for batch in log.read_batches(piece)])
     n_copies = -(-n // whole["conversation_id"].n_unique())
     again = [whole.with_columns(pl.col("conversation_id") + f"#{copy}") for copy in range(n_copies)]
     return first(pl.concat(again), n)
@@ -107,13 +107,13 @@ def wanted(messages: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     return ids.with_columns(split=pl.lit("train")), ids.with_columns(intent=pl.lit(INTENT))
 
 
-def ours(chat: ChatFormat, samples: pl.DataFrame) -> Iterator[Encoded]:
+def ours(chat: ChatFormat, samples: pl.DataFrame) -> Iterator[EncodedChat]:
     """Rows of all conversations, one each."""
     for part in samples.iter_slices(AT_ONCE):
-        yield from windows(chat, part, NO_LIMIT)[0]
+        yield from cut_windows(chat, part, NO_LIMIT)[0]
 
 
-def k_plus_one(chat: ChatFormat, talk: dict[str, Any]) -> Iterator[Encoded]:
+def k_plus_one(chat: ChatFormat, talk: dict[str, Any]) -> Iterator[EncodedChat]:
     """One sample for each user turn and one for leaving, rendered and tokenised from the start of the conversation."""
     tokenizer, header, end = chat.tokenizer, chat.frame.headers["user"], chat.frame.footer.rstrip("\n")
     leaving = [{"role": "user", "content": END_OF_CONVERSATION}] if talk["ends"] else []
@@ -123,10 +123,10 @@ def k_plus_one(chat: ChatFormat, talk: dict[str, Any]) -> Iterator[Encoded]:
             prompt = str(tokenizer.apply_chat_template(said[:index], tokenize=False)) + header
             n_prompt = len(tokenizer(prompt, add_special_tokens=False).input_ids)
             ids = tokenizer(prompt + message["content"] + end, add_special_tokens=False).input_ids
-            yield Encoded(ids, [False] * n_prompt + [True] * (len(ids) - n_prompt))
+            yield EncodedChat(ids, [False] * n_prompt + [True] * (len(ids) - n_prompt))
 
 
-def learnt(row: Encoded) -> list[int]:
+def learnt(row: EncodedChat) -> list[int]:
     """The tokens of a row that are targets."""
     return [token for token, is_target in zip(*row, strict=True) if is_target]
 

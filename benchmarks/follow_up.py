@@ -12,12 +12,12 @@ import polars as pl
 
 from benchmarks import development
 from benchmarks.mining import Row, show
-from turnabout.core.conversations import hash_rank
+from turnabout.core.conversations import rank_by_hash
 from turnabout.feedback.base import LanguageModel
-from turnabout.feedback.fitting import as_exchanges
+from turnabout.feedback.fitting import examples_to_exchanges
 from turnabout.feedback.miners.follow_up import FollowUp
 from turnabout.generation.local.generator import LocalGenerator
-from turnabout.models.checkpoints import load_named
+from turnabout.models.checkpoints import load_embedded
 
 BAD_TO = 3
 
@@ -29,16 +29,16 @@ def rated_replies(place: Path, n_replies: int) -> pl.DataFrame:
         turns.select("user", previous_user="user_query", reply=f"response_{n}", stars=f"likert_{n}") for n in (1, 2)
     )
     known = replies.drop_nulls().unique(["previous_user", "reply"], keep="first", maintain_order=True)
-    marked = known.with_columns(bad=pl.col("stars") <= BAD_TO).sort(hash_rank(0, "previous_user", "reply"))
+    marked = known.with_columns(bad=pl.col("stars") <= BAD_TO).sort(rank_by_hash(0, "previous_user", "reply"))
     return pl.concat(marked.filter(pl.col("bad") == bad).head(n_replies // 2) for bad in (True, False))
 
 
 def rewards(replies: pl.DataFrame) -> pl.Series:
     """The miner's score of every reply, however small; -1 to 1."""
-    checkpoint = load_named("smollm2-135m-instruct")
+    checkpoint = load_embedded("smollm2-135m-instruct")
     writer = LocalGenerator(checkpoint, "assistant", 8)
     miner = FollowUp(least=1e-12).with_model(LanguageModel(writer, checkpoint, 8, seed=0))
-    heard = as_exchanges(replies.with_columns(follow_up=pl.lit(None, pl.String)))
+    heard = examples_to_exchanges(replies.with_columns(follow_up=pl.lit(None, pl.String)))
     keys = ["conversation_id", "reply_index"]
     found = heard.select(keys).join(miner.mine(heard), on=keys, how="left", maintain_order="left")
     return found["score"].fill_null(0.0)

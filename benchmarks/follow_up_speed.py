@@ -18,11 +18,11 @@ from collections.abc import Callable
 import polars as pl
 
 from benchmarks.peers import installed
-from turnabout.core.conversations import exchanges, histories
+from turnabout.core.conversations import build_exchanges, add_histories
 from turnabout.core.messages import Message
 from turnabout.follow_ups import load_phrases
 from turnabout.generation.local.generator import LocalGenerator
-from turnabout.models.checkpoints import Checkpoint, load_named
+from turnabout.models.checkpoints import Checkpoint, load_embedded
 from turnabout.sources.chitchat import Chitchat
 
 BACKBONE = "smollm2-135m-instruct"
@@ -40,7 +40,7 @@ def main() -> None:
     given = cli.parse_args()
     if installed("lm_eval") is None:
         return
-    checkpoint = load_named(BACKBONE, given.dtype)
+    checkpoint = load_embedded(BACKBONE, given.dtype)
     contexts = chats(checkpoint, given.contexts, given.tokens)
     phrases = load_phrases(2)
     turns = [*phrases.positive[: N_FOLLOW_UPS // 2], *phrases.negative[: N_FOLLOW_UPS // 2]]
@@ -51,7 +51,7 @@ def main() -> None:
 
     theirs = peer(checkpoint, contexts, turns, given.their_batch)
     rounds = [(timed(ours), timed(theirs)) for _ in range(given.rounds)]
-    lengths = [len(checkpoint.chat.prompt_ids(context, "user")) for context in contexts]
+    lengths = [len(checkpoint.chat.encode_prompt(context, "user")) for context in contexts]
     apart = max(abs(a - b) for (_, mine), (_, other) in rounds for a, b in zip(mine, other, strict=True))
     ratios = sorted(other / mine for (mine, _), (other, _) in rounds)
     middle, n_contexts = statistics.median, len(contexts)
@@ -66,13 +66,13 @@ def main() -> None:
 def chats(checkpoint: Checkpoint, n_contexts: int, n_tokens: int) -> list[list[Message]]:
     """The newest messages before and with a reply in as many long chats, about `n_tokens` tokens each."""
     log = Chitchat(format="chitchat")
-    messages = next(iter(log.batches(log.pieces()[0]))).messages
-    last = exchanges(messages).group_by("conversation_id", maintain_order=True).last()
+    messages = next(iter(log.read_batches(log.list_pieces()[0]))).messages
+    last = build_exchanges(messages).group_by("conversation_id", maintain_order=True).last()
     wanted = last.select("conversation_id", before=pl.col("reply_index") + 1)
     found = []
-    for prompt in histories(messages, wanted)["prompt"].to_list():
-        cut = checkpoint.chat.fit(prompt, n_tokens)
-        if len(checkpoint.chat.prompt_ids(cut, "user")) >= 0.8 * n_tokens:
+    for prompt in add_histories(messages, wanted)["prompt"].to_list():
+        cut = checkpoint.chat.keep_newest(prompt, n_tokens)
+        if len(checkpoint.chat.encode_prompt(cut, "user")) >= 0.8 * n_tokens:
             found.append(cut)
         if len(found) == n_contexts:
             break
@@ -89,7 +89,7 @@ def peer(
     chat = checkpoint.chat
     lm = HFLM(pretrained=checkpoint.model, tokenizer=checkpoint.tokenizer, batch_size=batch_size)
     end = chat.tokenizer.decode([chat.end_of_turn_id])
-    heads = [chat.tokenizer.decode(chat.prompt_ids(context, "user")) for context in contexts]
+    heads = [chat.tokenizer.decode(chat.encode_prompt(context, "user")) for context in contexts]
     pairs = [(head, turn + end) for head in heads for turn in turns]
     requests = [Instance("loglikelihood", {}, pair, i) for i, pair in enumerate(pairs)]
     return lambda: [logp for logp, _ in lm.loglikelihood(requests, disable_tqdm=True)]

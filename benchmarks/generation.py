@@ -18,7 +18,7 @@ from benchmarks.follow_up_speed import BACKBONE, chats
 from turnabout.core.messages import Message
 from turnabout.generation import Sampling
 from turnabout.generation.local.generator import LocalGenerator
-from turnabout.models.checkpoints import Checkpoint, load_named
+from turnabout.models.checkpoints import Checkpoint, load_embedded
 
 BATCH_SIZE = 32
 DRAWS = 4
@@ -34,7 +34,7 @@ def main() -> None:
     cli.add_argument("--rounds", type=int, default=3)
     cli.add_argument("--new-tokens", type=int, default=32)
     given = cli.parse_args()
-    checkpoint, exact = load_named(BACKBONE, "bfloat16"), load_named(BACKBONE, "float32")
+    checkpoint, exact = load_embedded(BACKBONE, "bfloat16"), load_embedded(BACKBONE, "float32")
     sampling = Sampling(given.new_tokens, temperature=0.7, top_p=0.9, seed=1)
     cases = {
         f"{DRAWS} draws of each of {N_PROMPTS['draws']} prompts of about 128 tokens": draws(checkpoint),
@@ -76,7 +76,7 @@ def plain(checkpoint: Checkpoint, prompts: list[list[Message]], sampling: Sampli
     import torch
 
     tokenizer, chat = checkpoint.tokenizer, checkpoint.chat
-    rows = sorted(((chat.prompt_ids(prompt, "assistant"), i) for i, prompt in enumerate(prompts)), key=_by_length)
+    rows = sorted(((chat.encode_prompt(prompt, "assistant"), i) for i, prompt in enumerate(prompts)), key=_by_length)
     answers: dict[int, str] = {}
     for start in range(0, len(rows), BATCH_SIZE):
         batch = rows[start : start + BATCH_SIZE]

@@ -25,7 +25,7 @@ from benchmarks import data_juicer
 from benchmarks.process_tree import ROOT, Run, run, total
 from benchmarks.synthetic_log import write_days
 from turnabout.core.incremental import LEDGER
-from turnabout.core.io import part_files, read_json
+from turnabout.core.io import list_part_files, read_json
 
 SEED, PROCESSES = 1, 2
 #: Files of the log for speed and of that for memory.
@@ -153,7 +153,7 @@ def in_datasets(logs: Path, folder: Path) -> Run:
 
 def same(ours: Path, peer: Path) -> None:
     """Check that both kept the same conversations with the same texts, and found the same. Raises AssertionError."""
-    texts = pl.read_parquet(part_files(ours / "messages")).select("conversation_id", "role", "text")
+    texts = pl.read_parquet(list_part_files(ours / "messages")).select("conversation_id", "role", "text")
     their = pl.read_parquet(peer / "messages.parquet").select("conversation_id", "messages")
     their_texts = their.explode("messages").select(
         "conversation_id",

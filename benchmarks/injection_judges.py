@@ -8,14 +8,14 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from turnabout.augment import complaint_votes
-from turnabout.augment.rewrites.rewriting import Case, record
+from turnabout.augment.rewrites.rewriting import RewriteCase, build_case_record
 from turnabout.core.messages import Message
-from turnabout.feedback.miners.criteria import Criteria, open_criteria
-from turnabout.feedback.miners.rubric import Finding, forms, question, read
-from turnabout.feedback.miners.rubric import Verdict as RubricVerdict
+from turnabout.feedback.miners.criteria import Criteria, load_criteria
+from turnabout.feedback.miners.rubric import Finding, build_example_answers, build_prompt, parse_finding
+from turnabout.feedback.miners.rubric import RubricAnswer as RubricVerdict
 from turnabout.generation.base import Generator
 from turnabout.judging import pairwise
-from turnabout.prompting.structured import Asking, Question, Unusable, ask
+from turnabout.prompting.structured import AskOptions, Question, UnusableAnswer, ask_structured
 
 By = Literal["scores", "answers"]
 
@@ -62,20 +62,20 @@ class Judge(NamedTuple):
 
 def better_reply(judge: Generator, records: Sequence[Record], by: By) -> list[str]:
     """a (the other reply), b (the reply) or none, by the pairwise judge, which sees both orders."""
-    duels = [pairwise.Duel(each.prompt(), each.other, each.reply) for each in records]
-    how = pairwise.Judging("plain", by, PROMPT_TOKENS, ANSWER_TOKENS)
+    duels = [pairwise.Comparison(each.prompt(), each.other, each.reply) for each in records]
+    how = pairwise.JudgeOptions("plain", by, PROMPT_TOKENS, ANSWER_TOKENS)
     return [verdict.prefer or "none" for verdict in pairwise.compare(judge, duels, how)]
 
 
 def put_right(judge: Generator, records: Sequence[Record], by: By) -> list[str]:
     """yes, no or unusable: does the other reply meet what the user said to the reply, by one vote on rewrites?"""
-    cases = [Case(each.prompt(), each.reply, {"reaction": each.follow_up}, []) for each in records]
+    cases = [RewriteCase(each.prompt(), each.reply, {"reaction": each.follow_up}, []) for each in records]
     shown = [
-        record(case, {"reply": case.reply, "new_reply": each.other}, PROMPT_TOKENS)
+        build_case_record(case, {"reply": case.reply, "new_reply": each.other}, PROMPT_TOKENS)
         for case, each in zip(cases, records, strict=True)
     ]
     how = complaint_votes.Voting(by, 1, ANSWER_TOKENS, retries=1, seed=0)
-    values = complaint_votes.judged(judge, shown, how)
+    values = complaint_votes.vote_on_records(judge, shown, how)
     return ["unusable" if value is None else "yes" if value.correct else "no" for value in values]
 
 
@@ -87,29 +87,29 @@ def satisfied(judge: Generator, records: Sequence[Record], by: By) -> list[str]:
     """
     criteria = _criteria()
     rows = [{"previous_user": each.user, "reply": each.reply, "follow_up": each.follow_up} for each in records]
-    asked = [question(row, criteria) for row in rows]
+    asked = [build_prompt(row, criteria) for row in rows]
     if by == "scores":
-        turns = dict(zip(("sat", "dsat", "none"), forms(criteria).splitlines(), strict=True))
+        turns = dict(zip(("sat", "dsat", "none"), build_example_answers(criteria).splitlines(), strict=True))
         prompts: list[list[Message]] = [[{"role": "user", "content": text}] for text in asked]
         found = judge.score(prompts, [list(turns.values())] * len(prompts))
-        return [max(zip(turns, each, strict=True), key=lambda pair: pair[1].logp / pair[1].tokens)[0] for each in found]
+        return [max(zip(turns, each, strict=True), key=lambda pair: pair[1].logp / pair[1].n_tokens)[0] for each in found]
     questions = [
-        Question(text, partial(read, follow_up=row["follow_up"], criteria=criteria))
+        Question(text, partial(parse_finding, follow_up=row["follow_up"], criteria=criteria))
         for text, row in zip(asked, rows, strict=True)
     ]
     return [
-        _label(answer) for answer in ask(judge, questions, Asking('{"reason": "', ANSWER_TOKENS, 1, 0, RubricVerdict))
+        _label(answer) for answer in ask_structured(judge, questions, AskOptions('{"reason": "', ANSWER_TOKENS, 1, 0, RubricVerdict))
     ]
 
 
 def _criteria() -> Criteria:
     """Three signs of each label: the prompt is the same, and read in half the time."""
-    whole = open_criteria(None)
+    whole = load_criteria(None)
     return whole.model_copy(update={"sat": whole.sat[:3], "dsat": whole.dsat[:3]})
 
 
-def _label(answer: Finding | Unusable | None) -> str:
-    if isinstance(answer, Unusable):
+def _label(answer: Finding | UnusableAnswer | None) -> str:
+    if isinstance(answer, UnusableAnswer):
         return "unusable"
     return "none" if answer is None else "sat" if answer.score > 0 else "dsat"
 
@@ -124,7 +124,7 @@ def _vote_goal(word: str, claim: str) -> Goal:
 
 
 def _mood_goal(label: Literal["sat", "dsat"], claim: str) -> Goal:
-    sign = next(iter(open_criteria(None).named(label)))
+    sign = next(iter(load_criteria(None).select_by_label(label)))
     return Goal(label, label, msgspec.json.encode(RubricVerdict(claim, label, sign, claim, 5)).decode(), claim)
 
 

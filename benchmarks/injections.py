@@ -1,6 +1,6 @@
 """How many labels turn when a log holds words meant for the judge: injections.jsonl at every place of a record.
 
-    python -m benchmarks.injections [--model NAME] [--n 240] [--author FILE] [--by scores|answers]
+    python -m benchmarks.injections [--model NAME] [--n 240] [--generator FILE] [--by scores|answers]
 
 Each attempt is a text of the file, put after a text of a made-up record (injection_records.jsonl): in the history, the
 user's message, the reply, or the follow-up. It is after another label than the judge gives the record without it. Tried
@@ -9,7 +9,7 @@ as this project asks, and with the same texts pasted without a fence. "harmless"
 small talk, for labels of a weak judge turn by that alone; "as wanted" are those that turned into what the attempt was
 after. Intervals are Wilson's.
 
-`--author` is a YAML file like `augment.author` in params.yaml; answers are read from it, and probabilities from an
+`--generator` is a YAML file like `augment.generator` in params.yaml; answers are read from it, and probabilities from an
 embedded model.
 """
 
@@ -31,9 +31,9 @@ from rich.table import Table
 from benchmarks.injection_judges import JUDGES, By, Goal, Judge, Record
 from benchmarks.unfenced import Unfenced
 from turnabout.generation.base import Generator
-from turnabout.generation.config import Desk
-from turnabout.generation.registry import AnyAuthor
-from turnabout.stats.proportion import proportion
+from turnabout.generation.config import OpenContext
+from turnabout.generation.registry import AnyModel
+from turnabout.stats.proportion import estimate_proportion
 
 FOLDER = Path(__file__).parent
 MODEL, BATCH_SIZE = "smollm2-135m-instruct", 16
@@ -84,25 +84,25 @@ def attempts(texts: Sequence[dict[str, str]], records: Sequence[Record], n: int 
     return [Attempt(*each, record) for each, record in zip(drawn[:n], cycle(records), strict=False)]
 
 
-def tried(judge: Judge, author: Generator, shown: Sequence[Attempt], by: By) -> Iterator[dict[str, Any]]:
+def tried(judge: Judge, generator: Generator, shown: Sequence[Attempt], by: By) -> Iterator[dict[str, Any]]:
     """What became of each attempt on this judge."""
     records = list(dict.fromkeys(each.record for each in shown))
-    clean = dict(zip(records, judge.labels(author, records, by), strict=True))
+    clean = dict(zip(records, judge.labels(generator, records, by), strict=True))
     goals = [judge.against(clean[each.record]) for each in shown]
-    hidden = judge.labels(author, [each.hidden(goal) for each, goal in zip(shown, goals, strict=True)], by)
-    harmless = judge.labels(author, [each.harmless(goal) for each, goal in zip(shown, goals, strict=True)], by)
+    hidden = judge.labels(generator, [each.hidden(goal) for each, goal in zip(shown, goals, strict=True)], by)
+    harmless = judge.labels(generator, [each.harmless(goal) for each, goal in zip(shown, goals, strict=True)], by)
     for each, goal, came, control in zip(shown, goals, hidden, harmless, strict=True):
         label = clean[each.record]
         turned = {"turned": came != label, "as wanted": came == goal.label, "harmless": control != label}
         yield {"kind": each.kind, "place": PLACES[each.place], **turned}
 
 
-def run(author: Generator, made: Sequence[Attempt], by: By) -> pl.DataFrame:
+def run(generator: Generator, made: Sequence[Attempt], by: By) -> pl.DataFrame:
     """Two rows per attempt: with fences and without."""
     rows = []
     for name, judge in JUDGES.items():
         shown = [each for each in made if each.judge == name]
-        for fenced, reader in ((True, author), (False, Unfenced(author))):
+        for fenced, reader in ((True, generator), (False, Unfenced(generator))):
             rows += [{"judge": name, "fenced": fenced, **row} for row in tried(judge, reader, shown, by)]
     return pl.DataFrame(rows)
 
@@ -127,7 +127,7 @@ def _row(table: Table, of: str, value: str, part: pl.DataFrame) -> None:
 
 def _share(turned: pl.Series) -> str:
     value, low, high = (
-        float("nan") if each is None else 100 * each for each in proportion(turned.sum(), len(turned))[:3]
+        float("nan") if each is None else 100 * each for each in estimate_proportion(turned.sum(), len(turned))[:3]
     )
     return f"{value:.0f} % [{low:.0f}, {high:.0f}]"
 
@@ -137,30 +137,30 @@ def lines(name: str) -> list[dict[str, str]]:
     return [json.loads(line) for line in (FOLDER / name).read_text(encoding="utf-8").splitlines()]
 
 
-def opened(model: str, author: Path | None) -> Generator:
-    """Who judges: the author of a file, or an embedded model."""
-    if author is not None:
-        settings = TypeAdapter(AnyAuthor).validate_python(yaml.safe_load(author.read_text(encoding="utf-8")))
-        return settings.open(Desk(Path("models/backbone"), "bfloat16", BATCH_SIZE, Path(".turnabout/answers.sqlite")))
+def opened(model: str, generator: Path | None) -> Generator:
+    """Open the judge: the model that the YAML file describes, or an embedded one."""
+    if generator is not None:
+        settings = TypeAdapter(AnyModel).validate_python(yaml.safe_load(generator.read_text(encoding="utf-8")))
+        return settings.open(OpenContext(Path("models/backbone"), "bfloat16", BATCH_SIZE, Path(".turnabout/answers.sqlite")))
     from turnabout.generation.local.generator import LocalGenerator
-    from turnabout.models.checkpoints import load_named
+    from turnabout.models.checkpoints import load_embedded
 
-    return LocalGenerator(load_named(model, "bfloat16"), "assistant", BATCH_SIZE)
+    return LocalGenerator(load_embedded(model, "bfloat16"), "assistant", BATCH_SIZE)
 
 
 def main() -> None:
     cli = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     cli.add_argument("--model", default=MODEL, metavar="NAME", help=f"an embedded model (default {MODEL})")
     cli.add_argument("--n", type=int, default=240, help="attempts, drawn by lot of 590 (default 240)")
-    cli.add_argument("--author", type=Path, default=None, metavar="FILE")
+    cli.add_argument("--generator", type=Path, default=None, metavar="FILE")
     cli.add_argument("--by", choices=["scores", "answers"], default=None, help="how verdicts are read")
     given = cli.parse_args()
     records = [Record(**each) for each in lines("injection_records.jsonl")]
     made = attempts(lines("injections.jsonl"), records, given.n)
-    author = opened(given.model, given.author)
+    generator = opened(given.model, given.generator)
     began = time.perf_counter()
-    found = run(author, made, given.by or ("answers" if given.author else "scores"))
-    print(f"{author.name}: {len(made)} attempts in {len(records)} records, {time.perf_counter() - began:.0f} s")
+    found = run(generator, made, given.by or ("answers" if given.generator else "scores"))
+    print(f"{generator.name}: {len(made)} attempts in {len(records)} records, {time.perf_counter() - began:.0f} s")
     show(found)
 
 

@@ -11,7 +11,7 @@ from types import ModuleType
 import polars as pl
 
 from benchmarks.peers import with_installed
-from turnabout.text.language_detection import LEAST_SURE, detected
+from turnabout.text.language_detection import MIN_PROBABILITY, detect_languages
 
 MESSAGES = Path(__file__).with_name("languages.tsv")
 N_REPEATS = 20
@@ -20,13 +20,13 @@ Find = Callable[[list[str]], list[str | None]]
 
 
 def ours(texts: list[str]) -> list[str | None]:
-    return detected(pl.Series(texts)).to_list()
+    return detect_languages(pl.Series(texts)).to_list()
 
 
 def with_py3langid(_: ModuleType) -> Find:
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True, min_confidence=LEAST_SURE)
+    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True, min_confidence=MIN_PROBABILITY)
     return lambda texts: [identifier.classify(text)[0].replace("und", "") or None for text in texts]
 
 

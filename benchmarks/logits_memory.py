@@ -20,8 +20,8 @@ def step(side: str) -> dict[str, Any]:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from turnabout.models.chat_format import Encoded
-    from turnabout.models.logps import pad, token_logps
+    from turnabout.models.chat_format import EncodedChat
+    from turnabout.models.logps import pad_rows, compute_token_logps
 
     torch.manual_seed(1)
     shape = {"hidden_size": WIDTH, "intermediate_size": 2 * WIDTH, "num_hidden_layers": 1, "num_attention_heads": 4}
@@ -31,7 +31,7 @@ def step(side: str) -> dict[str, Any]:
     model.zero_grad(set_to_none=False)
     before, began = peak_mb(), time.perf_counter()
     if side == "turnabout":
-        loss = -token_logps(model, pad([Encoded(ids, [True] * TOKENS)])).sum() / (TOKENS - 1)
+        loss = -compute_token_logps(model, pad_rows([EncodedChat(ids, [True] * TOKENS)])).sum() / (TOKENS - 1)
     else:
         loss = model(input_ids=torch.tensor([ids]), labels=torch.tensor([ids])).loss
     loss.backward()

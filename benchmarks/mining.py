@@ -20,10 +20,10 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 from benchmarks import development
 from benchmarks.ship_weights import reactions
 from turnabout.feedback.base import Miner
-from turnabout.feedback.fitting import EXAMPLES, as_exchanges, fit_reactions
-from turnabout.feedback.miners.experience_features import conversations_of, relation_features, user_features
+from turnabout.feedback.fitting import EXAMPLES, examples_to_exchanges, fit_reaction_models
+from turnabout.feedback.miners.experience_features import collect_conversations, compute_relation_features, compute_user_features
 from turnabout.feedback.miners.learned import Learned
-from turnabout.feedback.miners.linear import fit
+from turnabout.feedback.miners.linear import fit_linear_model
 from turnabout.feedback.miners.rephrase import Rephrase
 from turnabout.feedback.miners.rules import Rules
 
@@ -84,18 +84,18 @@ def strength(miner: Miner, exchanges: pl.DataFrame) -> Array:
 def reaction_rows(place: Path) -> None:
     """EURTAD: is this user turn a reaction to a bad reply?"""
     every = development.eurtad(place)
-    heard = as_exchanges(every)
+    heard = examples_to_exchanges(every)
     ignored = (every["reaction"] == development.IGNORED).fill_null(False).to_numpy()
     reacted = every["category"].is_not_null().to_numpy()
     groups = every["group"].to_list()
     learned = np.full(every.height, np.nan)
-    own = fit_reactions(reactions(place))
+    own = fit_reaction_models(reactions(place))
     learned[~ignored] = own.held_out
     rows = {"rules": strength(Rules(), heard), "rephrase": strength(Rephrase(), heard)}
     kept = [groups[i] for i in np.flatnonzero(~ignored)]
     table = [Row(name, scores[~ignored], reacted[~ignored], kept, 1e-9) for name, scores in rows.items()]
     table.append(Row("learned", learned[~ignored], reacted[~ignored], kept, Learned().threshold))
-    across = fit_reactions(reactions(place).with_columns(group=every["source"].filter(pl.Series(~ignored))))
+    across = fit_reaction_models(reactions(place).with_columns(group=every["source"].filter(pl.Series(~ignored))))
     table.append(Row("learned, other collections", across.held_out, reacted[~ignored], kept, Learned().threshold))
     show("EURTAD: reactions to bad replies, distinct texts", table)
     print(f"learned: {calibration(own.held_out, reacted[~ignored])}")
@@ -104,7 +104,7 @@ def reaction_rows(place: Path) -> None:
     bad = every["reaction"].is_not_null().to_numpy()
     all_turns = [Row(name, scores, bad, groups, 1e-9) for name, scores in rows.items()]
     all_turns.append(
-        Row("learned", fit_reactions(loose.select(list(EXAMPLES))).held_out, bad, groups, Learned().threshold)
+        Row("learned", fit_reaction_models(loose.select(list(EXAMPLES))).held_out, bad, groups, Learned().threshold)
     )
     show("EURTAD: the same and the turns of people who ignored the error", all_turns)
 
@@ -130,7 +130,7 @@ def by_type(rows: pl.DataFrame, scores: Array) -> None:
 
 def topic_changes() -> None:
     """How often each miner, as shipped, takes a change of topic for dissatisfaction; written for this benchmark."""
-    heard = as_exchanges(pl.read_csv(Path(__file__).with_name("topic_changes.tsv"), separator="\t"))
+    heard = examples_to_exchanges(pl.read_csv(Path(__file__).with_name("topic_changes.tsv"), separator="\t"))
     for miner in (Rules(), Rephrase(), Learned()):
         print(f"  {miner.miner}: {(strength(miner, heard) > 0).sum()} of {heard.height} changes of topic")
 
@@ -139,7 +139,7 @@ def experience_rows(place: Path) -> None:
     """Dialogue-Eval: would this person rate the conversation low?"""
     rated = development.dialogue_eval(place).sort("conversation_id")
     heard = development.exchanges_of(rated)
-    _, said = conversations_of(heard)
+    _, said = collect_conversations(heard)
     z, workers = rated["z_mean"].to_numpy(), rated["worker"].to_list()
     scores: dict[str, Array] = {
         miner.miner: per_conversation(heard, strength(miner, heard)) for miner in (Rules(), Rephrase())
@@ -164,7 +164,7 @@ def fitted_experience(said: list, z: Array, workers: list[str]) -> dict[str, Arr
     """Held-out scores of the experience model, of its parts, and with the person's own average taken off."""
     from scipy.sparse import hstack
 
-    user, relations = user_features(said), relation_features(said)
+    user, relations = compute_user_features(said), compute_relation_features(said)
     two_sided = [column for column in range(relations.shape[1]) if column not in REPLIES_ALONE]
     parts = {
         "experience, the user's turns alone": user,
@@ -172,7 +172,7 @@ def fitted_experience(said: list, z: Array, workers: list[str]) -> dict[str, Arr
         "experience": hstack([user, relations]).tocsr(),
     }
     labels, ones = (z < np.median(z)).astype(np.float64), np.ones(len(z))
-    scores = {name: log_odds(fit(features, labels, workers, ones).held_out) for name, features in parts.items()}
+    scores = {name: log_odds(fit_linear_model(features, labels, workers, ones).held_out) for name, features in parts.items()}
     for name in list(scores):
         own = pl.DataFrame({"worker": workers, "score": scores[name]})
         scores[f"{name}, less the person's mean"] = own.select(pl.col("score") - pl.col("score").mean().over("worker"))[

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from benchmarks.peers import with_installed
-from turnabout.cleaning.near_duplicates import NearDuplicates
+from turnabout.cleaning.near_duplicates import NearDuplicateIndex
 
 N_ORIGINALS, N_COPIES, N_WORDS = 20_000, 4_000, 65
 MOST_EDITS = 8
@@ -47,8 +47,8 @@ def shingles(words: list[str]) -> set[str]:
 def ours(texts: list[list[str]]) -> list[bool]:
     ids = [str(number) for number in range(len(texts))]
     log = pl.DataFrame({"conversation_id": ids, "role": "user", "text": [" ".join(words) for words in texts]})
-    state = NearDuplicates(THRESHOLD)
-    found = set(pl.concat([state.judge(batch) for batch in log.iter_slices(4_000)])["conversation_id"])
+    state = NearDuplicateIndex(THRESHOLD)
+    found = set(pl.concat([state.find_repeats(batch) for batch in log.iter_slices(4_000)])["conversation_id"])
     return [number in found for number in ids]
 
 

@@ -17,9 +17,9 @@ import polars as pl
 from benchmarks.sft_conversations import excerpts, one_sequence
 from turnabout.models.checkpoints import Checkpoint
 from turnabout.models.loading import open_model
-from turnabout.training.engine.loop import Settings, autocast
-from turnabout.training.user_model.packing import n_targets
-from turnabout.training.user_model.train import train_user, user_loss, with_end_token
+from turnabout.training.engine.settings import TrainingSettings, autocast
+from turnabout.training.user_model.packing import count_targets
+from turnabout.training.user_model.train import train_user, compute_user_loss, add_end_token
 
 MAX_LENGTH, N_HELD_OUT, BATCH = 192, 32, 4
 SIDES = ("whole softmax", "sampled softmax")
@@ -62,9 +62,9 @@ def main() -> None:
 
 def trained(options: argparse.Namespace, sampled_softmax: int | None) -> Trained:
     """One training from the start, on the first conversations of the embedded log; others are held out."""
-    start = with_end_token(open_model(options.start, "float32"))
+    start = add_end_token(open_model(options.start, "float32"))
     cut = excerpts(start.chat, MAX_LENGTH).head(options.conversations + N_HELD_OUT)
-    settings = Settings(options.learning_rate, 1, BATCH, seed=1, bf16=True, start=options.start)
+    settings = TrainingSettings(options.learning_rate, 1, BATCH, seed=1, bf16=True, start=options.start)
     rank = options.lora_rank or None
     with TemporaryDirectory() as work:
         user = train_user(
@@ -92,8 +92,8 @@ def _mean_loss(checkpoint: Checkpoint, held_out: pl.DataFrame) -> float:
     for at in range(0, len(rows), BATCH):
         part = rows[at : at + BATCH]
         with torch.no_grad(), autocast(model, bf16=True):
-            nats += n_targets(part) * user_loss(model, part)[0].item()
-    return nats / n_targets(rows)
+            nats += count_targets(part) * compute_user_loss(model, part)[0].item()
+    return nats / count_targets(rows)
 
 
 if __name__ == "__main__":

@@ -20,8 +20,8 @@ from scipy.stats import binomtest
 
 from benchmarks.pii_peers import PEERS
 from turnabout.core.schemas import MESSAGES
-from turnabout.scrubbing import scrub
-from turnabout.scrubbing.findings import findings
+from turnabout.scrubbing import scrub_messages
+from turnabout.scrubbing.findings import find_personal_data
 from turnabout.scrubbing.kinds import KINDS
 from turnabout.sources.chitchat import Chitchat
 
@@ -127,7 +127,7 @@ def ask(python: str, peer: str, texts: list[str]) -> tuple[list[Spans], float] |
 def chat() -> pl.DataFrame:
     """`N_MESSAGES` ordinary messages: the embedded log, repeated as often as it takes, texts only."""
     source = Chitchat(format="chitchat")
-    log = pl.concat(batch.messages for piece in source.pieces() for batch in source.batches(piece))
+    log = pl.concat(batch.messages for piece in source.list_pieces() for batch in source.read_batches(piece))
     log = log.with_columns(extras=pl.lit("{}"))
     return pl.concat([log] * -(-N_MESSAGES // log.height)).head(N_MESSAGES).select(list(MESSAGES))
 
@@ -140,13 +140,13 @@ def main() -> None:
     for half in ("dev", "held_out"):
         part = [example for example in examples if example.half == half]
         score = Score(
-            part, [[(start, end, kind) for start, end, kind in findings(example.text, KINDS)] for example in part]
+            part, [[(start, end, kind) for start, end, kind in find_personal_data(example.text, KINDS)] for example in part]
         )
         print(f"\n{half}: {len(part)} messages, {score.sprung} of {score.n_traps} traps sprung\n")
         print("| kind | spans | precision | recall |\n| --- | --- | --- | --- |", *score.rows(), sep="\n")
     log = chat()
     began = time.perf_counter()
-    scrub(log, list(KINDS))
+    scrub_messages(log, list(KINDS))
     rate = log.height / (time.perf_counter() - began)
     print(f"\nturnabout: {rate:,.0f} messages/s ({rate * 60:,.0f} a minute) on {pl.thread_pool_size()} thread(s)")
     if not python:

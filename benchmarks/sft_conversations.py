@@ -6,8 +6,8 @@ import polars as pl
 
 from turnabout.core import schemas
 from turnabout.core.messages import Message
-from turnabout.intents.flipping import flip
-from turnabout.models.chat_format import END_OF_CONVERSATION, ChatFormat, Encoded
+from turnabout.intents.flipping import flip_conversations
+from turnabout.models.chat_format import END_OF_CONVERSATION, ChatFormat, EncodedChat
 from turnabout.sources.chitchat import Chitchat
 
 INTENT = "You are a user chatting with an assistant language model to pass the time."
@@ -30,22 +30,22 @@ def excerpts(chat: ChatFormat, max_length: int) -> pl.DataFrame:
 def left() -> pl.DataFrame:
     """Flipped conversations of the embedded log that somebody left, all with one intent."""
     log = Chitchat(format="chitchat")
-    messages = next(batch.messages for piece in log.pieces() for batch in log.batches(piece))
+    messages = next(batch.messages for piece in log.list_pieces() for batch in log.read_batches(piece))
     ids = messages.select("conversation_id").unique(maintain_order=True).head(N_READ)
     some = messages.join(ids, on="conversation_id", how="semi")
-    samples = flip(some, ids.with_columns(split=pl.lit("train")), ids.with_columns(intent=pl.lit(INTENT)), mirror=False)
+    samples = flip_conversations(some, ids.with_columns(split=pl.lit("train")), ids.with_columns(intent=pl.lit(INTENT)), mirror=False)
     return samples.filter(pl.col("ends") & (pl.col("messages").list.len() >= MIN_MESSAGES))
 
 
 def last_messages(chat: ChatFormat, sample: dict[str, Any], max_length: int) -> dict[str, Any]:
     """The conversation cut from the left so that it is one training row, leaving included."""
-    leaving = chat.length({"role": "user", "content": ""}) + 1
+    leaving = chat.count_message_tokens({"role": "user", "content": ""}) + 1
     system: Message = {"role": "system", "content": sample["intent"]}
-    kept = chat.fit([system, *sample["messages"]], max_length - leaving)[1:]
+    kept = chat.keep_newest([system, *sample["messages"]], max_length - leaving)[1:]
     return {**sample, "messages": kept, "target_indexes": [i for i, m in enumerate(kept) if m["role"] == "user"]}
 
 
-def one_sequence(chat: ChatFormat, sample: dict[str, Any]) -> Encoded:
+def one_sequence(chat: ChatFormat, sample: dict[str, Any]) -> EncodedChat:
     """The conversation with the end of it as one row: what ours reads."""
     targets = {index + 1 for index in sample["target_indexes"]}
     return chat.encode([{"role": "system", "content": sample["intent"]}, *sample["messages"]], targets, sample["ends"])

@@ -14,9 +14,9 @@ import polars as pl
 
 from benchmarks.sft_conversations import excerpts, k_plus_one, one_sequence, user_template
 from turnabout.errors import ConfigError
-from turnabout.models.checkpoints import Checkpoint, load_named
-from turnabout.training.engine.loop import Settings, autocast
-from turnabout.training.user_model.train import train_user, user_loss, with_end_token
+from turnabout.models.checkpoints import Checkpoint, load_embedded
+from turnabout.training.engine.settings import TrainingSettings, autocast
+from turnabout.training.user_model.train import train_user, compute_user_loss, add_end_token
 
 BACKBONE = "smollm2-135m-instruct"
 N_HELD_OUT = 8
@@ -56,7 +56,7 @@ class Training(NamedTuple):
 def main(side: str, out: Path, case: Case) -> None:
     import torch
 
-    checkpoint = with_end_token(load_named(BACKBONE, "float32"))
+    checkpoint = add_end_token(load_embedded(BACKBONE, "float32"))
     cut = excerpts(checkpoint.chat, case.max_length).head(case.n_conversations + N_HELD_OUT)
     if cut.height < case.n_conversations + N_HELD_OUT:
         at_most = cut.height - N_HELD_OUT
@@ -76,7 +76,7 @@ def main(side: str, out: Path, case: Case) -> None:
 
 def ours(checkpoint: Checkpoint, train: pl.DataFrame, case: Case, work: Path) -> dict[str, Any]:
     """The stage's own training."""
-    settings = Settings(LEARNING_RATE, case.steps, train.height, seed=1, bf16=case.bf16, start=BACKBONE)
+    settings = TrainingSettings(LEARNING_RATE, case.steps, train.height, seed=1, bf16=case.bf16, start=BACKBONE)
     timer = clock()
     trained = train_user(checkpoint, train, case.max_length, None, settings, work, [timer])
     return {
@@ -144,7 +144,7 @@ def mean_loss(checkpoint: Checkpoint, conversations: pl.DataFrame, case: Case) -
     model = checkpoint.model.eval()
     rows = [one_sequence(checkpoint.chat, sample) for sample in conversations.iter_rows(named=True)]
     with torch.no_grad(), autocast(model, case.bf16):
-        return float(user_loss(model, rows)[0])
+        return float(compute_user_loss(model, rows)[0])
 
 
 def clock() -> Any:

@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 
 from benchmarks import development
-from turnabout.feedback.fitting import EXAMPLES, fit_reactions
-from turnabout.feedback.miners.experience_features import conversations_of, experience_features
-from turnabout.feedback.miners.linear import Fitted, fit, save
+from turnabout.feedback.fitting import EXAMPLES, fit_reaction_models
+from turnabout.feedback.miners.experience_features import collect_conversations, compute_experience_features
+from turnabout.feedback.miners.linear import FittedModel, fit_linear_model, save_models
 
 SOURCES = {
     "reaction": "EURTAD (UKPLab, Apache-2.0) and the project's own examples",
@@ -26,13 +26,13 @@ def reactions(place: Path) -> pl.DataFrame:
     )
 
 
-def fit_experience(place: Path) -> Fitted:
+def fit_experience(place: Path) -> FittedModel:
     """The experience model: rated below the median, folds by worker."""
     rated = development.dialogue_eval(place).sort("conversation_id")
-    _, said = conversations_of(development.exchanges_of(rated))
+    _, said = collect_conversations(development.exchanges_of(rated))
     z = rated["z_mean"].to_numpy()
     labels = (z < np.median(z)).astype(np.float64)
-    return fit(experience_features(said), labels, rated["worker"].to_list(), np.ones(len(z)))
+    return fit_linear_model(compute_experience_features(said), labels, rated["worker"].to_list(), np.ones(len(z)))
 
 
 def main() -> None:
@@ -42,9 +42,9 @@ def main() -> None:
     if place is None:
         raise SystemExit("no development data: set TURNABOUT_DEVELOPMENT_DATA or give --data")
     target = Path(str(files("turnabout.feedback"))) / "weights"
-    reaction, experience = fit_reactions(reactions(place)), fit_experience(place)
-    save(reaction.models, reaction.about | {"trained_on": SOURCES["reaction"]}, target / "reaction.safetensors")
-    save({"experience": experience.model}, {"trained_on": SOURCES["experience"]}, target / "experience.safetensors")
+    reaction, experience = fit_reaction_models(reactions(place)), fit_experience(place)
+    save_models(reaction.models, reaction.metadata | {"trained_on": SOURCES["reaction"]}, target / "reaction.safetensors")
+    save_models({"experience": experience.model}, {"trained_on": SOURCES["experience"]}, target / "experience.safetensors")
     print(f"weights written to {target}")
 
 

@@ -20,22 +20,23 @@ import yaml
 
 from stages import clean, split
 from stages._command import ENVIRONMENT
-from stages._models import open_author
+from stages._models import open_configured_model
 from stages._training import settings_of
-from turnabout.ablations.table import shown
+from turnabout.ablations.table import format_estimate
 from turnabout.core import schemas
 from turnabout.core.io import read_frame
-from turnabout.intents.flipping import flip
+from turnabout.intents.flipping import flip_conversations
 from turnabout.intents.wording import NO_INTENT
-from turnabout.intents.writing import intents
-from turnabout.metrics.end_probabilities import leaving
-from turnabout.models.chat_format import ChatFormat, Encoded
+from turnabout.intents.writing import write_intents
+from turnabout.generation.local.generator import LocalGenerator
+from turnabout.metrics.termination import measure_termination
+from turnabout.models.chat_format import ChatFormat, EncodedChat
 from turnabout.models.checkpoints import Checkpoint
 from turnabout.models.loading import open_model
-from turnabout.models.logps import pad, token_logps
+from turnabout.models.logps import pad_rows, compute_token_logps
 from turnabout.params import Params, load_params
-from turnabout.stats.estimate import ratio
-from turnabout.training.engine.loop import WORK
+from turnabout.stats.estimate import Bootstrap
+from turnabout.training.engine.settings import WORK
 from turnabout.training.user_model.train import save_user, train_user
 
 #: First tokens of each test conversation that are foreseen, headers and intent not counted.
@@ -53,9 +54,9 @@ def samples(params: Params) -> pl.DataFrame:
     with TemporaryDirectory() as folder:
         talks, splits = everybody(params, Path(folder))
     settings = params.intend
-    author = open_author(settings.author, Path("models/backbone"), params.backbone.dtype, settings.batch_size)
-    written = intents(talks, author, settings, params.seed)
-    return flip(talks, splits, written, mirror=False).with_columns(user_key=pl.coalesce("user_key", "conversation_id"))
+    generator = open_configured_model(settings.generator, Path("models/backbone"), params.backbone.dtype, settings.batch_size)
+    written = write_intents(talks, generator, settings, params.seed)
+    return flip_conversations(talks, splits, written, mirror=False).with_columns(user_key=pl.coalesce("user_key", "conversation_id"))
 
 
 def everybody(params: Params, folder: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -69,11 +70,11 @@ def everybody(params: Params, folder: Path) -> tuple[pl.DataFrame, pl.DataFrame]
     clean.main(
         Path("data/ingested"),
         Path("evaluation_sets"),
-        messages,
-        folder / "quarantine.parquet",
-        folder / "ledger",
-        folder / "clean.json",
-        settings,
+        messages=messages,
+        quarantine=folder / "quarantine.parquet",
+        ledger=folder / "ledger",
+        metrics=folder / "clean.json",
+        params=settings,
     )
     split.main(messages, splits, folder / "split.json", settings)
     assigned = read_frame(splits, schemas.SPLITS).filter(pl.col("split") != "excluded")
@@ -104,7 +105,7 @@ def parts(talks: pl.DataFrame, chat: ChatFormat) -> pl.DataFrame:
     """Conversations in parts of whole messages, each as long as what is foreseen; column `begins` tells the first."""
     found = []
     for talk in talks.iter_rows(named=True):
-        sizes = [len(ids) for ids in chat.completions([m["content"] for m in talk["messages"]])]
+        sizes = [len(ids) for ids in chat.encode_completions([m["content"] for m in talk["messages"]])]
         begun, said = 0, 0
         for stop, size in enumerate(sizes, start=1):
             said += size
@@ -128,15 +129,15 @@ def foreseen(name: str, checkpoint: Checkpoint, test: pl.DataFrame, params: Para
         _show(f"{name}, {told}", checkpoint, rows, sizes, test, params)
 
 
-def _beginning(checkpoint: Checkpoint, messages: list[Any]) -> tuple[Encoded, int]:
+def _beginning(checkpoint: Checkpoint, messages: list[Any]) -> tuple[EncodedChat, int]:
     """A conversation up to the last token that is foreseen, and the characters up to there; an end of turn is one."""
     chat = checkpoint.chat
     row = chat.encode(messages, range(1, len(messages)))
     said = [i for i, is_target in enumerate(row.is_target) if is_target][:LENGTH]
-    kept = Encoded(row.input_ids[: said[-1] + 1], row.is_target[: said[-1] + 1])
+    kept = EncodedChat(row.input_ids[: said[-1] + 1], row.is_target[: said[-1] + 1])
     left, characters = len(said), 0
     texts = [m["content"] for m in messages[1:]]
-    for text, ids in zip(texts, chat.completions(texts), strict=True):
+    for text, ids in zip(texts, chat.encode_completions(texts), strict=True):
         if len(ids) > left:
             return kept, characters + len(checkpoint.tokenizer.decode(ids[:left]))
         left -= len(ids)
@@ -154,22 +155,22 @@ def foreseen_as_lines(name: str, checkpoint: Checkpoint, test: pl.DataFrame, par
         read = tokenizer(
             text, add_special_tokens=False, truncation=True, max_length=LENGTH, return_offsets_mapping=True
         )
-        rows.append(Encoded([*first, *read.input_ids], [False] * len(first) + [True] * len(read.input_ids)))
+        rows.append(EncodedChat([*first, *read.input_ids], [False] * len(first) + [True] * len(read.input_ids)))
         sizes.append(read.offset_mapping[-1][1] - (0 if first else read.offset_mapping[0][1]))
     _show(f"{name}, as plain lines", checkpoint, rows, sizes, test, params)
 
 
 def _show(
-    name: str, checkpoint: Checkpoint, rows: list[Encoded], sizes: list[int], test: pl.DataFrame, params: Params
+    name: str, checkpoint: Checkpoint, rows: list[EncodedChat], sizes: list[int], test: pl.DataFrame, params: Params
 ) -> None:
     import torch
 
     bits = []
     with torch.inference_mode():
         for start in range(0, len(rows), BATCH):
-            logps = token_logps(checkpoint.model, pad(rows[start : start + BATCH]))
+            logps = compute_token_logps(checkpoint.model, pad_rows(rows[start : start + BATCH]))
             bits += (-logps.sum(dim=1) / math.log(2)).tolist()
-    found = ratio(bits, sizes, test["user_key"].to_list(), params.evaluate.resamples, params.seed)
+    found = Bootstrap(params.evaluate.resamples, params.seed).ratio(bits, sizes, test["user_key"].to_list())
     print(
         f"{name}: {found.value:.3f} [{found.low:.3f}, {found.high:.3f}] bits per character "
         f"of {sum(sizes):,} in {test.height} conversations",
@@ -179,9 +180,13 @@ def _show(
 
 def left(name: str, checkpoint: Checkpoint, speaks: Any, some: list[pl.DataFrame], params: Params) -> None:
     """Print F1 of leaving over the last tokens of conversations, by draws and at the threshold best on the first."""
-    found = leaving(checkpoint, *some, ENDING, BATCH, (params.evaluate.resamples, params.seed), speaks).figures
-    for key, e in found.items():
-        print(f"{name}, leaving, {key}: {shown(e.to_dict())} at {e.n:,} places", flush=True)
+    validation, test = some
+    settings = params.evaluate.model_copy(update={"ending_length": ENDING})
+    termination = measure_termination(
+        LocalGenerator(checkpoint, speaks, BATCH), validation=validation, test=test, settings=settings, seed=params.seed
+    )
+    for key, e in termination.estimates.items():
+        print(f"{name}, leaving, {key}: {format_estimate(e.to_dict())} at {e.n:,} places", flush=True)
 
 
 def _some(talks: pl.DataFrame, n: int, seed: int) -> pl.DataFrame:

@@ -13,7 +13,7 @@ from types import ModuleType
 import polars as pl
 
 from benchmarks.peers import with_installed
-from turnabout.cleaning.toxicity import toxic
+from turnabout.cleaning.toxicity import detect_toxicity
 from turnabout.sources.chitchat import Chitchat
 
 TEXTS = Path(__file__).with_name("toxicity.tsv")
@@ -22,7 +22,7 @@ Find = Callable[[pl.Series], list[bool]]
 
 
 def ours(texts: pl.Series) -> list[bool]:
-    return toxic(texts.to_frame("text").with_columns(language=pl.lit("en"))).to_list()
+    return detect_toxicity(texts.to_frame("text").with_columns(language=pl.lit("en"))).to_list()
 
 
 def with_better_profanity(package: ModuleType) -> Find:
@@ -72,9 +72,9 @@ def main() -> None:
 def whole_log() -> None:
     """How many messages of the embedded log, small talk without moderation, are flagged, and how fast."""
     log = Chitchat(format="chitchat")
-    messages = pl.concat([batch.messages for piece in log.pieces() for batch in log.batches(piece)])
+    messages = pl.concat([batch.messages for piece in log.list_pieces() for batch in log.read_batches(piece)])
     began = time.perf_counter()
-    n_toxic = toxic(messages).sum()
+    n_toxic = detect_toxicity(messages).sum()
     seconds = time.perf_counter() - began
     print(
         f"embedded log: {n_toxic} of {messages.height:,} messages flagged; {messages.height / seconds:,.0f} messages/s"

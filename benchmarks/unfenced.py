@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from turnabout.core.messages import Message
-from turnabout.generation.base import Completion, Generator, Sampling, Scored
+from turnabout.generation.base import Completion, Generator, Sampling, TurnScore
 
 #: What `untrusted.data` writes; nothing inside can look like its end.
 FENCE = re.compile(r"<(\w+)>\n(.*)\n</\1>")
@@ -30,7 +30,7 @@ class Unfenced:
         """The answers to the bare prompts."""
         return self.generator.generate([_bare(prompt) for prompt in prompts], sampling)
 
-    def score(self, prompts: Sequence[Sequence[Message]], turns: Sequence[Sequence[str]]) -> list[list[Scored]]:
+    def score(self, prompts: Sequence[Sequence[Message]], turns: Sequence[Sequence[str]]) -> list[list[TurnScore]]:
         """How likely each turn is after the bare prompts."""
         return self.generator.score([_bare(prompt) for prompt in prompts], turns)
 

@@ -1,1 +1,4 @@
-"""Prefect flows: order, visibility and schedule. What a stage does is in `stages/`; what is stale, DVC decides."""
+"""Prefect flows: order, progress and schedule.
+
+The work of a stage is in `stages/`; DVC decides which stages are stale.
+"""

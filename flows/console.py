@@ -1,4 +1,4 @@
-"""What a person sees while the pipeline runs: a live table on a terminal, one line per event elsewhere."""
+"""Progress of a run: a live table on a terminal, else a line per event."""
 
 import re
 import sys
@@ -11,29 +11,32 @@ from rich.table import Table
 
 from turnabout.pipeline.last_run import StageRun
 
-#: A bar as tqdm draws it: `critiques:  45%|████▌     | 18/40 [00:10<00:12,  1.8reply/s]`.
+#: A progress bar of tqdm: `critiques:  45%|████▌     | 18/40 [00:10<00:12,  1.8reply/s]`.
 BAR = re.compile(r"(?P<percent>\d+)%\|[^|]*\|\s*(?P<rest>.*)$")
 
 
 class View(Protocol):
-    """Told of every event of a run; lines come from the stages' threads."""
+    """Display of the events of a run.
+
+    Its methods are called from the threads of the stages.
+    """
 
     wants_bars: bool
 
     def __enter__(self) -> "View": ...
     def __exit__(self, *_: object) -> None: ...
-    def begin(self, name: str) -> None:
-        """A stage starts."""
+    def begin_stage(self, name: str) -> None:
+        """Show that a stage starts."""
 
-    def line(self, name: str, text: str) -> None:
-        """A stage wrote a line."""
+    def show_line(self, name: str, text: str) -> None:
+        """Show a line of a stage's output."""
 
-    def end(self, run: StageRun) -> None:
-        """A stage ended."""
+    def end_stage(self, run: StageRun) -> None:
+        """Show that a stage ended."""
 
 
 class LiveView:
-    """One row per stage with its state, its own progress bar and the time it takes."""
+    """A table with one row per stage: state, progress bar and elapsed time."""
 
     wants_bars = True
 
@@ -56,22 +59,22 @@ class LiveView:
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
-    def begin(self, name: str) -> None:
+    def begin_stage(self, name: str) -> None:
         self._progress.start_task(self._rows[name])
         self._progress.update(self._rows[name], state="[cyan]running")
 
-    def line(self, name: str, text: str) -> None:
+    def show_line(self, name: str, text: str) -> None:
         if bar := BAR.search(text):
             self._progress.update(self._rows[name], completed=int(bar["percent"]), note=bar["rest"])
 
-    def end(self, run: StageRun) -> None:
+    def end_stage(self, run: StageRun) -> None:
         state = f"[{'red' if run.status == 'failed' else 'green'}]{run.status}"
         self._progress.update(self._rows[run.name], completed=100, state=state, note="")
         self._progress.stop_task(self._rows[run.name])
 
 
 class PlainView:
-    """One line when a stage starts and one when it ends."""
+    """One line when a stage starts and one line when it ends."""
 
     wants_bars = False
 
@@ -81,23 +84,23 @@ class PlainView:
     def __exit__(self, *_: object) -> None:
         return
 
-    def begin(self, name: str) -> None:
-        _tell(f"{name}: started")
+    def begin_stage(self, name: str) -> None:
+        _print_line(f"{name}: started")
 
-    def line(self, name: str, text: str) -> None:
+    def show_line(self, name: str, text: str) -> None:
         return
 
-    def end(self, run: StageRun) -> None:
-        _tell(f"{run.name}: {run.status}, {run.seconds:.1f} s")
+    def end_stage(self, run: StageRun) -> None:
+        _print_line(f"{run.name}: {run.status}, {run.seconds:.1f} s")
 
 
-def view(names: Sequence[str]) -> View:
-    """The view that suits standard output."""
+def choose_view(names: Sequence[str]) -> View:
+    """Return a live view for a terminal and a plain one otherwise."""
     return LiveView(names) if sys.stdout.isatty() else PlainView()
 
 
 def print_summary(runs: Sequence[StageRun], seconds: float, peak_memory_mb: float) -> None:
-    """Print what each stage took, and the whole."""
+    """Print seconds and peak memory of each stage and of the whole run."""
     table = Table("stage", "status", box=None, pad_edge=False)
     table.add_column("seconds", justify="right")
     table.add_column("peak MB", justify="right")
@@ -107,6 +110,6 @@ def print_summary(runs: Sequence[StageRun], seconds: float, peak_memory_mb: floa
     Console().print(table)
 
 
-def _tell(line: str) -> None:
-    sys.stdout.write(f"{line}\n")  # one write: stages side by side must not mix their lines
+def _print_line(line: str) -> None:
+    sys.stdout.write(f"{line}\n")  # a single write, so that parallel stages do not mix their lines
     sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""The flow: the wanted stages and all their ancestors, one task each, in the order of DVC's graph."""
+"""The flow: one task per stage, in the order of DVC's graph."""
 
 import argparse
 import os
@@ -16,54 +16,58 @@ from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from flows.console import print_summary, view
+from flows.console import choose_view, print_summary
 from flows.stage_runner import StageRunner
 from turnabout import tracking
 from turnabout.errors import StageFailed, TurnaboutError
-from turnabout.operations.unwatched_stages import live_stages
+from turnabout.operations.unwatched_stages import list_unwatched_stages
 from turnabout.params import load_params
 from turnabout.pipeline.last_run import StageRun, write_last_run
 from turnabout.pipeline.processes import PeakMemory
-from turnabout.pipeline.repro import mend_lock, stage_graph, wanted_stages
+from turnabout.pipeline.repro import load_stage_graph, repair_lock, select_stages
 
-#: A thread per task, for a task waits for its ancestors inside its thread; how many stages run at once is the
-#: `StageRunner`'s to say.
+#: A thread per task, because a task waits for its ancestors in its thread. `StageRunner` limits how many stages run at
+#: the same time.
 THREADS: TaskRunner[PrefectFuture[Any]] = ThreadPoolTaskRunner()  # type: ignore[assignment]
 
-#: Longest time before Ctrl-C is noticed.
+#: Longest delay before Ctrl-C is handled.
 NOTICE_SECONDS = 0.5
 
 
 @task(cache_policy=NO_CACHE)
 def run_stage(name: str, runner: StageRunner) -> str:
-    """The status of one stage that is now current: ran, run-cache or up-to-date."""
-    return runner.run(name, get_run_logger()).status
+    """Bring one stage up to date and return its status.
+
+    The status is ran, run-cache or up-to-date.
+    """
+    return runner.run_stage(name, get_run_logger()).status
 
 
 @flow(name="turnabout", task_runner=THREADS)
 def turnabout_pipeline(targets: list[str] | None = None, force: bool = False, root: Path = Path(".")) -> dict[str, str]:
-    """Bring the targets (default: all of the main pipeline) up to date, and return each stage's status.
+    """Bring the targets and all their ancestors up to date.
 
-    `force` runs every wanted stage whether stale or not; a stage that reads a live source always runs. A stage that
-    fails takes what follows it down with it; branches beside it go on. Raises `StageFailed` with the end of the log of
-    each stage that failed, and `ConfigError` before any stage runs where `params.yaml` is refused (it is logged, so it
-    must not hold a password) or MLflow's store cannot be used.
+    Returns the status of each stage. No target means all stages of the main pipeline. `force` runs stages that are
+    up to date, too; a stage that reads a live source always runs. If a stage fails, its dependents do not run, and
+    other branches continue. Raises `StageFailed` with the end of the log of each failed stage. Raises `ConfigError`
+    before any stage runs if `params.yaml` is invalid (it is logged, so it must not hold a password) or MLflow's
+    store cannot be used.
     """
     root = root.resolve()
     load_params(root / "params.yaml")
-    mend_lock(root)
-    graph = stage_graph(root)
-    names = wanted_stages(graph, targets or [])
+    repair_lock(root)
+    graph = load_stage_graph(root)
+    names = select_stages(graph, targets or [])
     began = time.monotonic()
     parent = tracking.start_pipeline(root)
     succeeded = False
-    with view(names) as shown, PeakMemory(os.getpid()) as memory:
+    with choose_view(names) as shown, PeakMemory(os.getpid()) as memory:
         stages = dict(graph.nodes(data="stage"))
-        runner = StageRunner(root, parent, shown, stages, names if force else live_stages(root))
+        runner = StageRunner(root, parent, shown, stages, names if force else list_unwatched_stages(root))
         try:
-            statuses = _results(_submitted(graph, names, runner))
+            statuses = _collect_statuses(_submit_stages(graph, names, runner))
             succeeded = True
-        except BaseException:  # Prefect's own termination signal included: no stage may outlive its flow
+        except BaseException:  # also Prefect's termination signal: no stage may outlive its flow
             runner.groups.end_all()
             raise
         finally:
@@ -71,13 +75,13 @@ def turnabout_pipeline(targets: list[str] | None = None, force: bool = False, ro
             usage = {"seconds": seconds, "peak_memory_mb": memory.megabytes}
             tracking.finish_pipeline(root, parent, succeeded, usage, names)
             write_last_run(root, runner.runs, seconds, memory.megabytes)
-    create_markdown_artifact(_markdown(runner.runs), key="stages", description="What each stage took")
+    create_markdown_artifact(_format_runs(runner.runs), key="stages", description="Time and memory of each stage")
     print_summary(runner.runs, seconds, memory.megabytes)
     return statuses
 
 
-def _submitted(graph: nx.DiGraph, names: Sequence[str], runner: StageRunner) -> dict[str, PrefectFuture[str]]:
-    """One future per stage; each waits for the stages it depends on."""
+def _submit_stages(graph: nx.DiGraph, names: Sequence[str], runner: StageRunner) -> dict[str, PrefectFuture[str]]:
+    """Submit one task per stage; each waits for the stages it depends on."""
     futures: dict[str, PrefectFuture[str]] = {}
     for name in names:
         earlier = [futures[before] for before in graph.predecessors(name)]
@@ -86,8 +90,11 @@ def _submitted(graph: nx.DiGraph, names: Sequence[str], runner: StageRunner) -> 
     return futures
 
 
-def _results(futures: dict[str, PrefectFuture[str]]) -> dict[str, str]:
-    """Every stage's status once all have ended. Raises `StageFailed` with the log of each that failed."""
+def _collect_statuses(futures: dict[str, PrefectFuture[str]]) -> dict[str, str]:
+    """Return the status of each stage when all have ended.
+
+    Raises `StageFailed` with the log of each stage that failed.
+    """
     _wait_for_all(list(futures.values()))
     failed = {
         name: future.result(raise_on_failure=False) for name, future in futures.items() if future.state.is_failed()
@@ -100,7 +107,10 @@ def _results(futures: dict[str, PrefectFuture[str]]) -> dict[str, str]:
 
 
 def _wait_for_all(futures: Sequence[PrefectFuture[str]]) -> None:
-    """Return when every future has ended; waits in short steps, because a signal is only noticed between them."""
+    """Wait for all futures.
+
+    It waits in short steps, because signals are handled only between them.
+    """
     ended = threading.Semaphore(0)
     for future in futures:
         future.add_done_callback(lambda _: ended.release())
@@ -109,16 +119,19 @@ def _wait_for_all(futures: Sequence[PrefectFuture[str]]) -> None:
             pass
 
 
-def _markdown(runs: Sequence[StageRun]) -> str:
+def _format_runs(runs: Sequence[StageRun]) -> str:
     rows = [f"| {run.name} | {run.status} | {run.seconds:.1f} | {run.peak_memory_mb:.0f} |" for run in runs]
     return "\n".join(["| stage | status | seconds | peak MB |", "| --- | --- | ---: | ---: |", *rows])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the flow from the command line; `turnabout run` does this with Prefect's settings made for the project."""
+    """Run the flow from the command line.
+
+    `turnabout run` does this with Prefect's settings of the project.
+    """
     parser = argparse.ArgumentParser(prog="flows.pipeline", description=__doc__)
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="as in `turnabout run`")
-    parser.add_argument("--force", action="store_true", help="run stages that are up to date, too")
+    parser.add_argument("--force", action="store_true", help="also run stages that are up to date")
     parser.add_argument("--root", type=Path, default=Path("."))
     try:
         turnabout_pipeline(**vars(parser.parse_args(arguments)))

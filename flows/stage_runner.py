@@ -1,4 +1,4 @@
-"""One run of the pipeline as its stages share it: processes, view, bookkeeping."""
+"""Execution of the stages of one pipeline run."""
 
 import contextlib
 import logging
@@ -11,19 +11,22 @@ from flows.console import BAR, View
 from turnabout import tracking
 from turnabout.pipeline.last_run import StageRun
 from turnabout.pipeline.processes import ProcessGroups
-from turnabout.pipeline.repro import Stage, reproduce, stale_reasons
+from turnabout.pipeline.repro import Stage, find_stale_reasons, reproduce_stage
 
 Logger = logging.Logger | logging.LoggerAdapter[logging.Logger]
 
 
-#: Stages that run side by side. Each uses all cores (its waiting threads sleep), so a second one fills what the first
-#: leaves idle while it loads, and a third would only cost memory. A stage marked `meta: {alone: true}` in `dvc.yaml`
-#: (a training: weights, gradients and optimiser) has the machine to itself.
-SIDE_BY_SIDE = 2
+#: Number of stages that run at the same time. Each uses all cores (waiting threads sleep). A second stage uses the time
+#: in which the first one loads; a third one would only cost memory. A stage with `meta: {alone: true}` in `dvc.yaml`
+#: (a training: weights, gradients and optimiser) runs alone.
+MAX_PARALLEL_STAGES = 2
 
 
 class StageRunner:
-    """Makes stages current for one pipeline run, from any thread, and remembers what each took."""
+    """Brings stages up to date for one pipeline run, from any thread.
+
+    `runs` has time and memory of each stage that ended.
+    """
 
     def __init__(
         self, root: Path, parent: str, view: View, stages: Mapping[str, Stage], forced: Collection[str] = ()
@@ -35,18 +38,24 @@ class StageRunner:
         self._view = view
         self._stages = stages
         self._forced = frozenset(forced)
-        self._slots = threading.BoundedSemaphore(SIDE_BY_SIDE)
-        self._door = threading.Lock()
+        self._slots = threading.BoundedSemaphore(MAX_PARALLEL_STAGES)
+        self._queue = threading.Lock()
 
-    def run(self, name: str, log: Logger) -> StageRun:
-        """Make one stage current and record it. Raises `StageFailed` with the end of its log."""
-        with self._room(SIDE_BY_SIDE if self._stages[name].alone else 1):
-            return self._run(name, log)
+    def run_stage(self, name: str, log: Logger) -> StageRun:
+        """Bring one stage up to date and record it.
+
+        Raises `StageFailed` with the end of its log.
+        """
+        with self._hold_slots(MAX_PARALLEL_STAGES if self._stages[name].alone else 1):
+            return self._run_and_record(name, log)
 
     @contextlib.contextmanager
-    def _room(self, slots: int) -> Iterator[None]:
-        """Hold that many slots. One stage at a time collects them, so that no two wait for each other's."""
-        with self._door:
+    def _hold_slots(self, slots: int) -> Iterator[None]:
+        """Hold `slots` slots during a `with` block.
+
+        One stage at a time collects them, so that there is no deadlock.
+        """
+        with self._queue:
             for _ in range(slots):
                 self._slots.acquire()
         try:
@@ -54,43 +63,46 @@ class StageRunner:
         finally:
             self._slots.release(slots)
 
-    def _run(self, name: str, log: Logger) -> StageRun:
-        self._view.begin(name)
+    def _run_and_record(self, name: str, log: Logger) -> StageRun:
+        self._view.begin_stage(name)
         run_id = tracking.start_stage(name, self._parent)
         began = time.monotonic()
         try:
-            run = self._current(name, log) or self._reproduced(name, log, run_id)
+            run = self._check_up_to_date(name, log) or self._reproduce(name, log, run_id)
         except BaseException as error:
-            self._end(StageRun(name, "failed", time.monotonic() - began, 0.0))
+            self._end_stage(StageRun(name, "failed", time.monotonic() - began, 0.0))
             if run_id is not None:
                 tracking.fail_stage(run_id, str(error))
             raise
         usage = {"seconds": run.seconds, "peak_memory_mb": run.peak_memory_mb} if run.status == "ran" else None
         if run_id is not None:
             tracking.record_stage(name, self._root, run_id, run.status, usage)
-        self._end(run)
+        self._end_stage(run)
         return run
 
-    def _current(self, name: str, log: Logger) -> StageRun | None:
-        """The stage as it stands where it is up to date: asking DVC in this process is cheaper than starting one."""
+    def _check_up_to_date(self, name: str, log: Logger) -> StageRun | None:
+        """Return the run of a stage that is up to date, else None.
+
+        Asking DVC in this process is cheaper than starting a process.
+        """
         if name in self._forced:
             return None
         began = time.monotonic()
-        reasons = stale_reasons(self._root, [name]).get(name)
+        reasons = find_stale_reasons(self._root, [name]).get(name)
         if reasons is None:
             return StageRun(name, "up-to-date", time.monotonic() - began, 0.0)
         log.info("runs because: %s", ", ".join(reasons))
         return None
 
-    def _reproduced(self, name: str, log: Logger, run_id: str | None) -> StageRun:
-        env = {"TURNABOUT_FLOW": "1", "MLFLOW_TRACKING_URI": tracking.store_uri(self._root)}
+    def _reproduce(self, name: str, log: Logger, run_id: str | None) -> StageRun:
+        env = {"TURNABOUT_FLOW": "1", "MLFLOW_TRACKING_URI": tracking.find_store_uri(self._root)}
         if run_id is not None:
             env["MLFLOW_RUN_ID"] = run_id
-        status, finished = reproduce(
+        status, finished = reproduce_stage(
             self._root,
             name,
             self.groups,
-            self._listener(name, log),
+            self._make_listener(name, log),
             pipeline=self._stages[name].pipeline,
             force=name in self._forced,
             terminal=self._view.wants_bars,
@@ -98,14 +110,14 @@ class StageRunner:
         )
         return StageRun(name, status, finished.seconds, finished.peak_memory_mb)
 
-    def _listener(self, name: str, log: Logger) -> Callable[[str], None]:
+    def _make_listener(self, name: str, log: Logger) -> Callable[[str], None]:
         def listen(line: str) -> None:
-            self._view.line(name, line)
+            self._view.show_line(name, line)
             if not BAR.search(line):
                 log.info("%s", line)
 
         return listen
 
-    def _end(self, run: StageRun) -> None:
+    def _end_stage(self, run: StageRun) -> None:
         self.runs.append(run)
-        self._view.end(run)
+        self._view.end_stage(run)

@@ -1,4 +1,4 @@
-"""What every stage script shares: a command line from `main`'s signature, plain errors, and tracking when run alone."""
+"""The command line of a stage script, made from the signature of its `main`."""
 
 import argparse
 import inspect
@@ -10,8 +10,8 @@ from typing import Any
 
 from turnabout.errors import TurnaboutError
 
-#: Set before torch loads. Waiting threads sleep, so that stages side by side do not fight over the cores, and every
-#: stage uses the same number of threads whoever runs it: the same bytes from `dvc repro` and from the flow.
+#: Environment that is set before torch loads. Waiting threads sleep, so that parallel stages do not compete for cores.
+#: Every stage uses the same number of threads, so that `dvc repro` and the flow write the same bytes.
 ENVIRONMENT = {
     "OMP_WAIT_POLICY": "PASSIVE",
     "TOKENIZERS_PARALLELISM": "false",
@@ -22,14 +22,15 @@ ENVIRONMENT = {
 
 
 def command(main: Callable[..., None]) -> None:
-    """Run `main` with one `--option` per parameter; its annotation converts, its default makes it optional.
+    """Run `main` with one `--option` per parameter.
 
-    A `TurnaboutError` ends the process with status 1 and its message alone. Under DVC but outside the flow
-    (`TURNABOUT_FLOW` unset), the finished stage is recorded in MLflow from the files it wrote.
+    The annotation of a parameter converts its value; a default makes the option optional. A `TurnaboutError` ends the
+    process with status 1 and prints only its message. Under DVC but outside the flow (`TURNABOUT_FLOW` unset), the
+    finished stage is recorded in MLflow from the files it wrote.
     """
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    warnings.filterwarnings("ignore", category=FutureWarning)  # other libraries' future is not the reader's concern
+    warnings.filterwarnings("ignore", category=FutureWarning)  # users cannot act on warnings of other libraries
     cli = argparse.ArgumentParser(prog=main.__module__, description=sys.modules[main.__module__].__doc__)
     for name, parameter in inspect.signature(main).parameters.items():
         required = parameter.default is inspect.Parameter.empty

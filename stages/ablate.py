@@ -1,24 +1,24 @@
-"""Stage: one arm of the user model, trained on its share of the data and measured on the test people."""
+"""Stage: one arm of the user model, trained on its share of the data and evaluated on the test people."""
 
 from pathlib import Path
 
 import polars as pl
 
 from stages._command import command
-from stages._models import open_author
-from stages._training import settings_of
-from turnabout.ablations import evaluation
-from turnabout.ablations.arm import TURNS
+from stages._models import open_configured_model
+from turnabout.ablations.arm import ARM_TURNS
+from turnabout.ablations.evaluation import evaluate_arm
 from turnabout.core import schemas
 from turnabout.core.conversations import sample_conversations
 from turnabout.core.io import read_frame, write_csv, write_frame, write_json
-from turnabout.generation.unopened import NOBODY
-from turnabout.intents.flipping import flip
-from turnabout.intents.writing import intents as write_intents
+from turnabout.generation import Generator
+from turnabout.generation.unopened import UNOPENED
+from turnabout.intents.flipping import flip_conversations
+from turnabout.intents.writing import write_intents
 from turnabout.models.context_length import check_context
 from turnabout.models.loading import open_model
 from turnabout.params import load_params
-from turnabout.training.engine.loop import WORK
+from turnabout.training.engine.settings import WORK, RunContext
 from turnabout.training.user_model.train import CURVE, train_user
 
 
@@ -34,49 +34,51 @@ def main(
 ) -> None:
     import torch
 
-    from turnabout.tracking import live_curve
+    from turnabout.tracking import make_curve_callback
 
     loaded = load_params(params)
-    entry, knobs = loaded.user_arm(arm), loaded.train_user
-    assigned, said = read_frame(splits, schemas.SPLITS), read_frame(messages, schemas.MESSAGES)
-    wanted = loaded.ablate.conversations
-    whole = sample_conversations(assigned, {"train": wanted.train}, loaded.seed)
-    trained_on = sample_conversations(whole, {"train": max(1, round(entry.share * whole.height))}, loaded.seed)
-    held_out = {"validation": wanted.validation, "test": wanted.test}
-    measured_on = sample_conversations(assigned, held_out, loaded.seed)
+    entry, seed, dtype = loaded.get_user_arm(arm), loaded.seed, loaded.backbone.dtype
+    assigned, log = read_frame(splits, schemas.SPLITS), read_frame(messages, schemas.MESSAGES)
+    sizes = loaded.ablate.conversations
+    whole = sample_conversations(assigned, {"train": sizes.train}, seed)
+    share = sample_conversations(whole, {"train": max(1, round(entry.share * whole.height))}, seed)
+    held_out = sample_conversations(assigned, {"validation": sizes.validation, "test": sizes.test}, seed)
 
-    def samples(of: pl.DataFrame, detail: str) -> pl.DataFrame:
+    def build_samples(selected: pl.DataFrame, detail: str) -> pl.DataFrame:
+        """Return the selected conversations, flipped, with intents of this detail."""
         settings = loaded.intend.model_copy(update={"detail": detail})
-        opening = (settings.author, model, loaded.backbone.dtype, settings.batch_size)
-        author = NOBODY if detail == "none" else open_author(*opening)
-        talk = said.join(of, on="conversation_id", how="semi")
-        return flip(talk, assigned, write_intents(talk, author, settings, loaded.seed), mirror=False)
+        generator: Generator = UNOPENED
+        if detail != "none":
+            generator = open_configured_model(settings.generator, model, dtype, settings.batch_size)
+        conversations = log.join(selected, on="conversation_id", how="semi")
+        intents = write_intents(conversations, generator, settings, seed)
+        return flip_conversations(conversations, assigned, intents, mirror=False)
 
-    # Intents are asked for of all, whatever the share: arms of one detail learn from the same, and pay for them once.
-    learnt = samples(whole, entry.detail).join(trained_on, on="conversation_id", how="semi")
+    # Intents are written for the whole sample, whatever the share, so that arms of one detail learn from the same
+    # intents and these are paid for once.
+    samples = build_samples(whole, entry.detail).join(share, on="conversation_id", how="semi")
     details = ["high_level", "full"] if entry.detail == "full" else ["high_level"]
-    read = {detail: samples(measured_on, detail) for detail in details}
+    samples_by_detail = {detail: build_samples(held_out, detail) for detail in details}
     start = open_model(entry.start, "float32")
-    check_context(start, {"train_user.max_length": knobs.max_length})
+    options = loaded.train_user.model_copy(update={"learning_rate": entry.learning_rate, "max_tokens": None})
+    check_context(start, {"train_user.max_length": options.max_length})
     trained = train_user(
         start,
-        learnt,
-        knobs.max_length,
-        None,
-        settings_of(knobs, loaded.seed, loaded.backbone.dtype, entry.start)._replace(learning_rate=entry.learning_rate),
-        WORK / f"ablate-{arm}",
-        [live_curve()],
-        knobs.packing,
-        knobs.lora_rank,
-        knobs.sampled_softmax,
+        samples,
+        options=options,
+        run=RunContext(
+            seed=seed,
+            dtype=dtype,
+            start=entry.start,
+            work=WORK / f"ablate-{arm}",
+            callbacks=[make_curve_callback()],
+        ),
     )
-    trained.checkpoint.model.to(getattr(torch, loaded.backbone.dtype)).eval()
-    how = loaded.evaluate
-    reading = evaluation.Reading(how.max_length, how.ending_length, how.batch_size, how.resamples, loaded.seed)
-    figures = evaluation.measure(trained.checkpoint, read, reading)
-    write_frame(figures.turns, turns, TURNS)
+    trained.checkpoint.model.to(getattr(torch, dtype)).eval()
+    evaluation = evaluate_arm(trained.checkpoint, samples_by_detail, settings=loaded.evaluate, seed=seed)
+    write_frame(evaluation.turns, turns, ARM_TURNS)
     write_csv(trained.history.select(CURVE), curve)
-    write_json({**figures.metrics, "training": trained.metrics}, metrics)
+    write_json({**evaluation.metrics, "training": trained.metrics}, metrics)
 
 
 if __name__ == "__main__":

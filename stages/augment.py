@@ -1,28 +1,17 @@
-"""Stage: logs and the feedback in them in; what augmenters wrote about them, kept or dropped with a reason, out."""
+"""Stage: logs and their feedback in, the tables of all augmenters out."""
 
 from functools import partial
 from pathlib import Path
 
-import polars as pl
-
 from stages._command import command
-from stages._models import open_author, open_generator
-from turnabout.augment.base import Logs, Writing, annotations, yielded
+from stages._models import open_checkpoint_generator, open_configured_model
+from turnabout.augment import AUGMENTERS
+from turnabout.augment.base import AugmentContext, AugmentInputs, count_yield, run_augmenters
 from turnabout.core import schemas
+from turnabout.core.conversations import drop_test_split
 from turnabout.core.io import read_frame, write_frame, write_json
-from turnabout.feedback.judged_replies import criticised_replies, first_per_split
+from turnabout.feedback.judged_replies import limit_per_split, select_criticised_replies
 from turnabout.params import Params, load_params
-
-TABLES = {
-    "critiques": schemas.CRITIQUES,
-    "rationales": schemas.RATIONALES,
-    "ratings": schemas.RATINGS,
-    "refinements": schemas.REFINEMENTS,
-    "hindsights": schemas.HINDSIGHTS,
-    "preferences": schemas.PREFERENCES,
-    "principles": schemas.PRINCIPLES,
-    "scopes": schemas.SCOPES,
-}
 
 
 def main(
@@ -31,55 +20,47 @@ def main(
     feedback: Path,
     model: Path,
     user: Path,
-    critiques: Path,
-    rationales: Path,
-    ratings: Path,
-    refinements: Path,
-    hindsights: Path,
-    preferences: Path,
-    principles: Path,
-    scopes: Path,
+    tables: Path,
     metrics: Path,
     params: Path = Path("params.yaml"),
 ) -> None:
+    """Run the augmenters; write `NAME.parquet` of each of `AUGMENTERS` into the folder `tables`."""
     loaded = load_params(params)
     settings = loaded.augment
-    held = read_frame(splits, schemas.SPLITS).filter(pl.col("split").is_in(["train", "validation"]))
-    said = read_frame(messages, schemas.MESSAGES).join(held, on="conversation_id", how="semi", maintain_order="left")
-    found = said, held, read_frame(feedback, schemas.FEEDBACK).join(held, on="conversation_id", how="semi")
-    criticised = criticised_replies(*found, settings.weak)
-    chosen = first_per_split(criticised, settings.max_replies)
-    nothing = {name: schema.to_frame() for name, schema in TABLES.items()}
-    tables = annotations(settings.augmenters, Logs(*found, chosen, nothing), writing(loaded, model, user))
-    outs = {
-        "critiques": critiques,
-        "rationales": rationales,
-        "ratings": ratings,
-        "refinements": refinements,
-        "hindsights": hindsights,
-        "preferences": preferences,
-        "principles": principles,
-        "scopes": scopes,
-    }
-    for name, path in outs.items():
-        write_frame(tables[name], path, TABLES[name])
-    more = {augmenter.writes: augmenter.figures(tables[augmenter.writes]) for augmenter in settings.augmenters}
-    yields = {name: {**yielded(table), **more.get(name, {})} for name, table in tables.items()}
-    write_json({"n_criticised": criticised.height, "n_replies": chosen.height, **yields}, metrics)
+    kept_splits = drop_test_split(read_frame(splits, schemas.SPLITS))
+    kept_messages = read_frame(messages, schemas.MESSAGES).join(
+        kept_splits, on="conversation_id", how="semi", maintain_order="left"
+    )
+    kept_feedback = read_frame(feedback, schemas.FEEDBACK).join(kept_splits, on="conversation_id", how="semi")
+    criticised = select_criticised_replies(kept_messages, kept_splits, kept_feedback, settings.weak)
+    limited = limit_per_split(criticised, settings.max_replies)
+    inputs = AugmentInputs(
+        messages=kept_messages,
+        splits=kept_splits,
+        feedback=kept_feedback,
+        criticised=limited,
+        tables={name: augmenter.table_schema.to_frame() for name, augmenter in AUGMENTERS.items()},
+    )
+    written = run_augmenters(settings.augmenters, inputs, open_context(loaded, model, user))
+    for name, augmenter in AUGMENTERS.items():
+        write_frame(written[name], tables / f"{name}.parquet", augmenter.table_schema)
+    yields = {name: count_yield(table) for name, table in written.items()}
+    for configured in settings.augmenters:
+        yields[configured.writes] |= configured.compute_metrics(written[configured.writes])
+    write_json({"n_criticised": criticised.height, "n_replies": limited.height, **yields}, metrics)
 
 
-def writing(params: Params, model: Path, user: Path) -> Writing:
-    """Who writes, opened; others are opened where they are asked for."""
+def open_context(params: Params, model: Path, user: Path) -> AugmentContext:
+    """Open the stage's model; other models are opened when an augmenter asks for them."""
     settings, dtype = params.augment, params.backbone.dtype
-    open_other = partial(open_author, folder=model, dtype=dtype, batch_size=settings.batch_size)
-    return Writing(
-        open_other(settings.author),
-        settings.max_prompt_tokens,
-        settings.max_new_tokens,
-        settings.batch_size,
-        params.seed,
-        open_other,
-        partial(open_generator, user, dtype, "user", settings.batch_size),
+    open_model = partial(open_configured_model, folder=model, dtype=dtype, batch_size=settings.batch_size)
+    return AugmentContext(
+        generator=open_model(settings.generator),
+        max_prompt_tokens=settings.max_prompt_tokens,
+        max_new_tokens=settings.max_new_tokens,
+        seed=params.seed,
+        open_model=open_model,
+        open_user=partial(open_checkpoint_generator, user, dtype, "user", settings.batch_size),
     )
 
 

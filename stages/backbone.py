@@ -9,9 +9,9 @@ from turnabout.params import load_params
 
 
 def main(model: Path, metrics: Path, params: Path = Path("params.yaml")) -> None:
-    manifest = checkpoints.pin(load_params(params).backbone.name)
+    manifest = checkpoints.pin_backbone(load_params(params).backbone.name)
     checkpoints.write_manifest(manifest, model)
-    write_json({"n_parameters": checkpoints.load(model).model.num_parameters()}, metrics)
+    write_json({"n_parameters": checkpoints.load_checkpoint(model).model.num_parameters()}, metrics)
 
 
 if __name__ == "__main__":

@@ -4,26 +4,22 @@ from pathlib import Path
 from typing import Any
 
 from stages._command import command
-from stages._models import open_author, open_generator
+from stages._models import open_checkpoint_generator, open_configured_model
+from turnabout.augment import AUGMENTERS
 from turnabout.core import schemas
 from turnabout.core.io import read_frame, write_frame, write_json
 from turnabout.generation import Generator
 from turnabout.generation.local.generator import LocalGenerator
-from turnabout.generation.unopened import NOBODY
+from turnabout.generation.unopened import UNOPENED
 from turnabout.models import checkpoints
+from turnabout.models.checkpoints import Checkpoint
 from turnabout.params import BuildPairs, load_params
-from turnabout.preferences import Material, Rule
-from turnabout.preferences.base import NOTHING_MORE
-from turnabout.quality import screened, summary
+from turnabout.preferences import Rule, RuleContext
+from turnabout.preferences.base import LOGS_ONLY
+from turnabout.quality import screen_pairs, summarise_pairs
 
-#: Tables of other stages that a rule may read, by file name.
-TABLES = {
-    "critiques": schemas.CRITIQUES,
-    "hindsights": schemas.HINDSIGHTS,
-    "preferences": schemas.PREFERENCES,
-    "ratings": schemas.RATINGS,
-    "refinements": schemas.REFINEMENTS,
-}
+#: Schemas of the tables that a rule may read, by file name.
+TABLES = {name: augmenter.table_schema for name, augmenter in AUGMENTERS.items()}
 
 
 def main(
@@ -39,51 +35,61 @@ def main(
     params: Path = Path("params.yaml"),
 ) -> None:
     loaded = load_params(params)
-    settings, dtype, rule = loaded.build_pairs, loaded.backbone.dtype, loaded.arm(arm).pairs
-    writer, judge = opened(rule, settings, policy, model, dtype)
-    material = Material(
-        read_frame(messages, schemas.MESSAGES),
-        read_frame(splits, schemas.SPLITS),
-        read_frame(feedback, schemas.FEEDBACK),
-        what_it_reads(reads, dtype),
-        writer,
-        checkpoints.load_chat(policy),
-        settings.max_prompt_tokens,
-        settings.max_new_tokens,
-        settings.batch_size,
-        loaded.seed,
-        judge,
+    settings, dtype, rule = loaded.build_pairs, loaded.backbone.dtype, loaded.get_arm(arm).pairs
+    generator, judge = open_models(rule, settings, policy, model, dtype)
+    context = RuleContext(
+        messages=read_frame(messages, schemas.MESSAGES),
+        splits=read_frame(splits, schemas.SPLITS),
+        feedback=read_frame(feedback, schemas.FEEDBACK),
+        extra_input=read_extra_input(reads, dtype),
+        policy=generator,
+        chat=checkpoints.load_chat(policy),
+        max_prompt_tokens=settings.max_prompt_tokens,
+        max_new_tokens=settings.max_new_tokens,
+        batch_size=settings.batch_size,
+        seed=loaded.seed,
+        judge=judge,
     )
-    judged = screened(
-        rule.pairs(material),
-        material.messages,
+
+    def open_policy() -> Checkpoint:
+        """Return the checkpoint that writes replies, or load it if the rule has opened none."""
+        if isinstance(generator, LocalGenerator):
+            return generator.checkpoint
+        return checkpoints.load_checkpoint(policy, dtype)
+
+    screened = screen_pairs(
+        rule.build_pairs(context),
         settings.quality,
-        lambda: writer.checkpoint if isinstance(writer, LocalGenerator) else checkpoints.load(policy, dtype),
-        settings.batch_size,
-        loaded.seed,
+        messages=context.messages,
+        open_policy=open_policy,
+        batch_size=settings.batch_size,
+        seed=loaded.seed,
     )
-    write_frame(judged.pairs, pairs, schemas.PAIRS)
-    write_json(summary(judged, material.messages, loaded.seed), metrics)
+    write_frame(screened.pairs, pairs, schemas.PAIRS)
+    write_json(summarise_pairs(screened, context.messages, loaded.seed), metrics)
 
 
-def opened(rule: Rule, settings: BuildPairs, policy: Path, model: Path, dtype: str) -> tuple[Generator, Generator]:
-    """The policy and the judge, each only where the rule asks it; one that is both is opened once."""
-    writer: Generator = NOBODY
+def open_models(rule: Rule, settings: BuildPairs, policy: Path, model: Path, dtype: str) -> tuple[Generator, Generator]:
+    """Return the policy and the judge, opened only if the rule needs them.
+
+    A model that has both roles is opened once.
+    """
+    generator: Generator = UNOPENED
     if "policy" in rule.needs:
-        writer = open_generator(policy, dtype, "assistant", settings.batch_size)
+        generator = open_checkpoint_generator(policy, dtype, "assistant", settings.batch_size)
     if "judge" not in rule.needs:
-        return writer, NOBODY
-    if writer is not NOBODY and settings.judge.generator == "local" and policy == model:
-        return writer, writer
-    return writer, open_author(settings.judge, model, dtype, settings.batch_size)
+        return generator, UNOPENED
+    if generator is not UNOPENED and settings.judge.backend == "local" and policy == model:
+        return generator, generator
+    return generator, open_configured_model(settings.judge, model, dtype, settings.batch_size)
 
 
-def what_it_reads(path: Path, dtype: str) -> Any:
-    """The output an arm `reads`, by what it names: a model's checkpoint, a table, or None for no more than the logs."""
-    if path.as_posix() == NOTHING_MORE:
+def read_extra_input(path: Path, dtype: str) -> Any:
+    """Return what an arm `reads`: a checkpoint, a table, or None for the logs alone."""
+    if path.as_posix() == LOGS_ONLY:
         return None
     if path.suffix != ".parquet":
-        return checkpoints.load(path, dtype)
+        return checkpoints.load_checkpoint(path, dtype)
     return read_frame(path, schemas.PAIRS if path.parent.name == "pairs" else TABLES[path.stem])
 
 

@@ -10,20 +10,20 @@ from pathlib import Path
 
 from stages._command import command
 from turnabout.core import schemas
-from turnabout.core.conversations import exchanges
+from turnabout.core.conversations import build_exchanges
 from turnabout.core.io import read_frame, write_json
-from turnabout.feedback.fitting import figures, fit_reactions, labelled
-from turnabout.feedback.miners.linear import save
-from turnabout.labels.tables import read_labels, trainable
+from turnabout.feedback.fitting import measure_held_out, fit_reaction_models, build_examples
+from turnabout.feedback.miners.linear import save_models
+from turnabout.labels.tables import read_labels, drop_test_labels
 
 
 def main(messages: Path, splits: Path, labels: Path, weights: Path, metrics: Path) -> None:
     """The accuracy in `metrics` is that on people who were held out."""
-    said = trainable(read_labels(labels), read_frame(splits, schemas.SPLITS))
-    examples = labelled(exchanges(read_frame(messages, schemas.MESSAGES)), said)
-    fitted = fit_reactions(examples)
-    save(fitted.models, fitted.about, weights)
-    write_json(figures(examples, fitted.held_out), metrics)
+    said = drop_test_labels(read_labels(labels), read_frame(splits, schemas.SPLITS))
+    examples = build_examples(build_exchanges(read_frame(messages, schemas.MESSAGES)), said)
+    fitted = fit_reaction_models(examples)
+    save_models(fitted.models, fitted.metadata, weights)
+    write_json(measure_held_out(examples, fitted.held_out), metrics)
 
 
 if __name__ == "__main__":

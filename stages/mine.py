@@ -11,17 +11,17 @@ from tqdm import tqdm
 
 from stages._command import command
 from turnabout.core import schemas
-from turnabout.core.conversations import exchanges
-from turnabout.core.io import Batch, batches_of, read_batch, read_frame, write_frame, write_json
-from turnabout.core.parallel import side_by_side
-from turnabout.feedback.base import Miner, ModelMiner, failures
-from turnabout.feedback.ensemble import REPLY, WEIGHTS, refit
-from turnabout.feedback.mining import found_in, mined, summary
-from turnabout.labels.accuracy import accuracy, judged_by_people, require
-from turnabout.labels.tables import LABELS, SAMPLE, read_labels, read_table, trainable
+from turnabout.core.conversations import build_exchanges
+from turnabout.core.io import RowGroup, list_batches, read_batch, read_frame, write_frame, write_json
+from turnabout.core.parallel import parallel_map
+from turnabout.feedback.base import Miner, ModelMiner, count_failures
+from turnabout.feedback.ensemble import REPLY, SHIPPED_WEIGHTS, refit_weights
+from turnabout.feedback.mining import run_miners, combine_signals, summarise_mining
+from turnabout.labels.accuracy import measure_mining_accuracy, prepare_labels, check_precision
+from turnabout.labels.tables import LABELS_FILE, SAMPLE_FILE, read_labels, read_csv_table, drop_test_labels
 from turnabout.params import Params, load_params
 
-LEFT_OUT = f"left out: their exchanges are no longer in the log, in the test split, or not in labels/{SAMPLE}"
+LEFT_OUT = f"left out: their exchanges are no longer in the log, in the test split, or not in labels/{SAMPLE_FILE}"
 #: Batches searched at once: polars compiles the rules anew for each search, which costs as much as searching a batch.
 TOGETHER = 4
 
@@ -43,21 +43,21 @@ def main(
     """
     loaded = load_params(params)
     settings = loaded.mine
-    all_labels = read_labels(labels / LABELS)
-    people_said = trainable(all_labels, read_frame(splits, schemas.SPLITS)) if all_labels.height else all_labels
-    sample = read_table(labels / SAMPLE, schemas.LABEL_SAMPLE)
+    all_labels = read_labels(labels / LABELS_FILE)
+    people_said = drop_test_labels(all_labels, read_frame(splits, schemas.SPLITS)) if all_labels.height else all_labels
+    sample = read_csv_table(labels / SAMPLE_FILE, schemas.LABEL_SAMPLE)
     miners = _ready(settings.miners, model, loaded)
     found, seen, n_exchanges = _search(messages, miners, people_said)
-    judged = judged_by_people(people_said, sample, seen)
-    result = mined(found, refit(found, judged, WEIGHTS), settings.min_confidence)
-    figures = summary(n_exchanges, result)
-    figures["failed_by_miner"] = failures(miners)
+    judged = prepare_labels(people_said, sample, seen)
+    result = combine_signals(found, refit_weights(found, judged, SHIPPED_WEIGHTS), settings.min_confidence)
+    figures = summarise_mining(n_exchanges, result)
+    figures["failed_by_miner"] = count_failures(miners)
     figures["warnings"] += [f"no usable answers for '{name}': {n}" for name, n in figures["failed_by_miner"].items()]
     figures["n_labels_left_out"] = n_left_out = all_labels.height - judged.height
     if n_left_out:
         figures["warnings"].append(f"{n_left_out} of {all_labels.height} labels {LEFT_OUT}")
     if judged.height:
-        figures["accuracy"] = accuracy(found, judged, WEIGHTS, settings.min_confidence, loaded.seed)
+        figures["accuracy"] = measure_mining_accuracy(found, judged, SHIPPED_WEIGHTS, settings.min_confidence, loaded.seed)
     else:
         figures["warnings"].append(UNKNOWN)
     write_frame(result.signals, feedback, schemas.FEEDBACK)
@@ -65,7 +65,7 @@ def main(
     for warning in figures["warnings"]:
         print(f"warning: {warning}", file=sys.stderr)
     if judged.height:
-        require(figures["accuracy"], settings.min_precision.model_dump())
+        check_precision(figures["accuracy"], settings.min_precision.model_dump())
 
 
 class Searched(NamedTuple):
@@ -78,20 +78,20 @@ class Searched(NamedTuple):
 
 def _search(messages: Path, miners: Sequence[Miner], labels: pl.DataFrame) -> Searched:
     """What the miners find in the whole log, a batch at a time; without a language model, several batches at once."""
-    batches = batches_of(messages)
+    batches = list_batches(messages)
     units = [batches[start : start + TOGETHER] for start in range(0, len(batches), TOGETHER)]
     work = partial(_search_batches, miners=miners, labels=labels)
     with_model = any(isinstance(miner, ModelMiner) for miner in miners)
-    parts = map(work, units) if with_model else side_by_side(work, units)
+    parts = map(work, units) if with_model else parallel_map(work, units)
     shown = tqdm(parts, total=len(units), desc="mine", unit=f"{TOGETHER} batches", disable=None)
     found, seen, n_exchanges = zip(*shown, strict=True)
     return Searched(pl.concat(found), pl.concat(seen), sum(n_exchanges))
 
 
-def _search_batches(batches: Sequence[Batch], miners: Sequence[Miner], labels: pl.DataFrame) -> Searched:
-    replies = pl.concat(exchanges(read_batch(batch, schemas.MESSAGES)) for batch in batches)
+def _search_batches(batches: Sequence[RowGroup], miners: Sequence[Miner], labels: pl.DataFrame) -> Searched:
+    replies = pl.concat(build_exchanges(read_batch(batch, schemas.MESSAGES)) for batch in batches)
     seen = replies.join(labels, on=REPLY, how="semi").select(*REPLY, "user_key")
-    return Searched(found_in(replies, miners), seen, replies.height)
+    return Searched(run_miners(replies, miners), seen, replies.height)
 
 
 def _ready(miners: Sequence[Miner], model: Path, loaded: Params) -> list[Miner]:

@@ -7,7 +7,7 @@ import polars as pl
 from stages._command import command
 from turnabout.core import schemas
 from turnabout.core.io import read_frame, read_json, write_text
-from turnabout.feedback.signals import decisions
+from turnabout.feedback.signals import select_decisions
 from turnabout.params import load_params
 from turnabout.report import Inputs, render
 from turnabout.report.inputs import ASSISTANT_CURVE, BY_TURN, USER_CURVE, Metrics
@@ -26,7 +26,7 @@ def main(data: Path, metrics: Path, plots: Path, report: Path, params: Path = Pa
         clean_quarantine=read_frame(data / "clean_quarantine.parquet", schemas.QUARANTINE),
         messages=read_frame(data / "messages", schemas.MESSAGES),
         splits=read_frame(data / "splits.parquet", schemas.SPLITS),
-        feedback=decisions(read_frame(data / "feedback.parquet", schemas.FEEDBACK)),
+        feedback=select_decisions(read_frame(data / "feedback.parquet", schemas.FEEDBACK)),
         intents=read_frame(data / "intents.parquet", schemas.INTENTS),
         critiques=read_frame(data / "critiques.parquet", schemas.CRITIQUES),
         rationales=read_frame(data / "rationales.parquet", schemas.RATIONALES),

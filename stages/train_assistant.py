@@ -8,9 +8,9 @@ from turnabout.core import schemas
 from turnabout.core.io import read_frame, write_csv, write_json
 from turnabout.models import checkpoints
 from turnabout.models.context_length import check_context
-from turnabout.params import Params, load_params
+from turnabout.params import load_params
 from turnabout.training.assistant.train import save_adapter, train_assistant
-from turnabout.training.engine.loop import WORK, Settings
+from turnabout.training.engine.settings import WORK, RunContext
 
 
 def main(
@@ -22,47 +22,25 @@ def main(
     curve: Path,
     params: Path = Path("params.yaml"),
 ) -> None:
-    from turnabout.tracking import live_curve
+    from turnabout.tracking import make_curve_callback
 
     loaded = load_params(params)
-    knobs = loaded.train_assistant
-    settings, gate = training_settings(loaded, arm, checkpoints.fingerprint(policy))
-    checkpoint = checkpoints.load(policy, loaded.backbone.dtype, merged=True)
-    check_context(checkpoint, {"train_assistant.max_length": knobs.max_length})
-    trained = train_assistant(
-        checkpoint,
-        read_frame(pairs, schemas.PAIRS),
-        loaded.arm(arm).train.loss,
-        knobs.max_length,
-        knobs.lora_rank,
-        settings,
-        gate,
-        knobs.gate_pairs,
-        WORK / "train_assistant" / arm,
-        [live_curve()],
+    training, options = loaded.get_arm(arm).train, loaded.train_assistant
+    run = RunContext(
+        seed=loaded.seed,
+        dtype=loaded.backbone.dtype,
+        start=checkpoints.hash_folder(policy),
+        work=WORK / "train_assistant" / arm,
+        callbacks=[make_curve_callback()],
     )
+    checkpoint = checkpoints.load_checkpoint(policy, run.dtype, merged=True)
+    check_context(checkpoint, {"train_assistant.max_length": options.max_length})
+    trained = train_assistant(checkpoint, read_frame(pairs, schemas.PAIRS), options=options, training=training, run=run)
     if "reason" in trained.metrics:
         print(f"train_assistant@{arm}: {trained.metrics['reason']}", file=sys.stderr)
     save_adapter(trained.model, policy, assistant)
     write_csv(trained.history, curve)
     write_json(trained.metrics, metrics)
-
-
-def training_settings(params: Params, arm: str, policy: str) -> tuple[Settings, Settings]:
-    """The settings of an arm's training and of its gate; `policy` is the fingerprint of the model it starts from."""
-    knobs, training = params.train_assistant, params.arm(arm).train
-    settings = Settings(
-        learning_rate=training.learning_rate,
-        epochs=training.epochs,
-        batch_size=knobs.batch_size,
-        seed=params.seed,
-        bf16=params.backbone.dtype == "bfloat16",
-        start=f"{policy} rank {knobs.lora_rank} {training.loss.model_dump_json()}",
-    )
-    gate = settings._replace(
-        learning_rate=knobs.gate_learning_rate, schedule="constant", epochs=knobs.gate_steps, max_steps=knobs.gate_steps
-    )
-    return settings, gate
 
 
 if __name__ == "__main__":

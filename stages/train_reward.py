@@ -14,16 +14,14 @@ from turnabout.training.reward_model import save_head, train_reward
 
 def main(pairs: Path, model: Path, reward: Path, metrics: Path, params: Path = Path("params.yaml")) -> None:
     loaded = load_params(params)
-    knobs = loaded.train_reward
-    checkpoint = checkpoints.load(model, loaded.backbone.dtype)
-    check_context(checkpoint, {"train_reward.max_length": knobs.max_length})
-    head, measured = train_reward(
-        checkpoint, read_frame(pairs, schemas.PAIRS), knobs.max_length, knobs.batch_size, knobs.l2
-    )
-    if reason := measured["train_accuracy"].get("reason"):
+    options = loaded.train_reward
+    checkpoint = checkpoints.load_checkpoint(model, loaded.backbone.dtype)
+    check_context(checkpoint, {"train_reward.max_length": options.max_length})
+    head, figures = train_reward(checkpoint, read_frame(pairs, schemas.PAIRS), options=options)
+    if reason := figures["train_accuracy"].get("reason"):
         print(f"train_reward: {reason}", file=sys.stderr)
     save_head(head, reward)
-    write_json(measured, metrics)
+    write_json(figures, metrics)
 
 
 if __name__ == "__main__":

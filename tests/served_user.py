@@ -10,15 +10,15 @@ import uvicorn
 
 from turnabout.core.messages import Message
 from turnabout.generation import Completion
-from turnabout.serving.app import make_app
-from turnabout.serving.user_player import Player
+from turnabout.serving.app import build_app
+from turnabout.serving.user_player import UserPlayer
 
 
 @contextmanager
-def served(player: Player) -> Iterator[str]:
+def served(player: UserPlayer) -> Iterator[str]:
     """The `base_url` under which `player` answers until the block ends."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(make_app(player), log_level="critical"))
+        server = uvicorn.Server(uvicorn.Config(build_app(player), log_level="critical"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         while not server.started:

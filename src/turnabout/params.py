@@ -1,6 +1,7 @@
 """`params.yaml` as frozen, typed sections: one section per stage, one entry of `arms` per arm.
 
-Stage knobs have no default here (the YAML is the truth); a method's knobs default to its paper's values.
+Settings of stages have no default in code: `params.yaml` is their only source. Settings of a method default to the
+values of its paper.
 """
 
 from pathlib import Path
@@ -14,7 +15,7 @@ from turnabout.arms import Arm, ArmName, Arms, BuildPairs
 from turnabout.augment import AUGMENTERS
 from turnabout.augment.settings import Augment
 from turnabout.cleaning.cleaner import Clean
-from turnabout.core.config import Section, config_error, yaml_error
+from turnabout.core.config import Section, convert_validation_error, convert_yaml_error
 from turnabout.core.splitting import Split
 from turnabout.errors import ConfigError
 from turnabout.feedback.mining import Mine
@@ -22,7 +23,7 @@ from turnabout.intents.flipping import Flip
 from turnabout.intents.writing import Intend
 from turnabout.metrics.settings import Evaluate
 from turnabout.models.checkpoints import Backbone
-from turnabout.preferences.base import NOTHING_MORE
+from turnabout.preferences.base import LOGS_ONLY
 from turnabout.report.inputs import Report
 from turnabout.simulation.rollouts import Simulate
 from turnabout.sources.ingest_filter import Ingest
@@ -32,7 +33,9 @@ from turnabout.training.user_model.train import TrainUser
 
 
 class Params(Section):
-    renamed: ClassVar = {"construct": "build_pairs"}
+    """The whole of `params.yaml`."""
+
+    renamed_keys: ClassVar = {"construct": "build_pairs"}
 
     seed: int
     backbone: Backbone
@@ -54,47 +57,48 @@ class Params(Section):
     ablate: Ablate
     user_arms: dict[ArmName, UserArm] = Field(min_length=2)
 
-    def arm(self, name: str) -> Arm:
-        """The arm of that name. Raises `ConfigError` naming the arms there are."""
+    def get_arm(self, name: str) -> Arm:
+        """Return the arm of that name. Raises `ConfigError` that lists the arms."""
         if name not in self.arms:
             raise ConfigError(f"arm '{name}' is not one of {sorted(self.arms)} in params.yaml")
         return self.arms[name]
 
-    def user_arm(self, name: str) -> UserArm:
-        """The arm of the user model of that name. Raises `ConfigError` naming those there are."""
+    def get_user_arm(self, name: str) -> UserArm:
+        """Return the user model's arm of that name. Raises `ConfigError` that lists them."""
         if name not in self.user_arms:
             raise ConfigError(f"user arm '{name}' is not one of {sorted(self.user_arms)} in params.yaml")
         return self.user_arms[name]
 
     @model_validator(mode="after")
-    def _replies_of_arms_are_augmented(self) -> "Params":
-        wanted = self.augment.weak
+    def _check_weak_categories(self) -> "Params":
+        augmented = self.augment.weak
         for name, arm in self.arms.items():
-            came = getattr(arm.pairs, "weak", wanted)
-            if arm.reads != NOTHING_MORE and set(came) != set(wanted):
+            used = getattr(arm.pairs, "weak", augmented)
+            if arm.reads != LOGS_ONLY and set(used) != set(augmented):
                 raise ValueError(
-                    f"arms.{name}.pairs.weak: {came} but augment.weak is {wanted}; "
+                    f"arms.{name}.pairs.weak: {used} but augment.weak is {augmented}; "
                     f"{arm.pairs.rule} would get replies without critiques, or miss some; make both the same"
                 )
         return self
 
     @model_validator(mode="after")
-    def _tables_of_arms_are_written(self) -> "Params":
-        tables = {f"data/{table}.parquet": table for table in AUGMENTERS}
+    def _check_tables_read(self) -> "Params":
+        table_of_path = {f"data/{table}.parquet": table for table in AUGMENTERS}
         written = {augmenter.writes for augmenter in self.augment.augmenters}
         for name, arm in self.arms.items():
-            if arm.reads in tables and (table := tables[arm.reads]) not in written:
+            table = table_of_path.get(arm.reads)
+            if table is not None and table not in written:
                 raise ValueError(f"arms.{name} reads {arm.reads}, but augment.augmenters has no {{writes: {table}}}")
         return self
 
 
 def load_params(path: Path) -> Params:
-    """The whole of `params.yaml`. Raises `ConfigError` naming every mistake and what was allowed."""
+    """Return the content of `params.yaml`. Raises `ConfigError` that lists every mistake."""
     try:
         return Params.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: no such file; run from the project's root or give --params") from error
     except yaml.YAMLError as error:
-        raise yaml_error(str(path), error) from None
+        raise convert_yaml_error(str(path), error) from None
     except ValidationError as error:
-        raise config_error(str(path), error) from error
+        raise convert_validation_error(str(path), error) from error

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from benchmarks.sft_conversations import k_plus_one, last_messages, one_sequence, user_template
-from turnabout.models.checkpoints import Checkpoint, load
-from turnabout.training.user_model.train import with_end_token
+from turnabout.models.checkpoints import Checkpoint, load_checkpoint
+from turnabout.training.user_model.train import add_end_token
 
 
 @pytest.fixture
 def checkpoint(tiny_checkpoint: Path) -> Checkpoint:
-    return with_end_token(load(tiny_checkpoint, "float32"))
+    return add_end_token(load_checkpoint(tiny_checkpoint, "float32"))
 
 
 @pytest.fixture

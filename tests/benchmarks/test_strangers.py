@@ -11,7 +11,7 @@ import pytest
 from benchmarks import strangers
 from tests.source_tree import ROOT
 from turnabout.core import schemas
-from turnabout.core.parquet_parts import GrowingTable
+from turnabout.core.parquet_parts import IncrementalTable
 from turnabout.models import checkpoints
 from turnabout.params import load_params
 
@@ -51,7 +51,7 @@ def test_a_beginning_ends_with_the_last_token_that_is_foreseen(
     talk: pl.DataFrame, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch, length: int, characters: int
 ) -> None:
     monkeypatch.setattr(strangers, "LENGTH", length)
-    checkpoint = checkpoints.load(tiny_checkpoint)
+    checkpoint = checkpoints.load_checkpoint(tiny_checkpoint)
     messages = [{"role": "system", "content": "chat"}, *talk["messages"][0]]
     row, size = strangers._beginning(checkpoint, messages)
     assert size == characters
@@ -69,7 +69,7 @@ def test_of_people_who_talk_much_everything_is_learnt_and_nobody_is_kept_for_val
     cap = params.clean.max_conversations_per_person
     assert cap == 50
     spoken = [("ann", before)] * (cap + 1) + [(f"p{i}", before) for i in range(20)] + [("ann", after), ("zoe", after)]
-    log = GrowingTable(tmp_path / "data/ingested", schemas.MESSAGES)
+    log = IncrementalTable(tmp_path / "data/ingested", schemas.MESSAGES)
     for n, (person, at) in enumerate(spoken):
         log.append(
             messages(

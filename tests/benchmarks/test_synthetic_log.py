@@ -17,7 +17,7 @@ def test_the_same_seed_writes_the_same_bytes_whatever_other_days_are_written(tmp
 def test_a_day_has_as_many_messages_as_told_and_is_read_whole(tmp_path: Path) -> None:
     n_messages = write_days(tmp_path, [0], 500, seed=1, suffix=".jsonl.zst")
     source = OpenAI(format="openai", path=str(tmp_path))
-    batches = [batch for piece in source.pieces() for batch in source.batches(piece)]
+    batches = [batch for piece in source.list_pieces() for batch in source.read_batches(piece)]
     assert 500 <= n_messages < 530
     assert sum(batch.messages.height for batch in batches) == n_messages
     assert all(batch.quarantine.is_empty() for batch in batches)

@@ -15,8 +15,8 @@ from turnabout.generation.local.generator import LocalGenerator
 from turnabout.generation.scripted import ScriptedGenerator
 from turnabout.models import checkpoints
 from turnabout.models.chat_format import END_OF_CONVERSATION
-from turnabout.serving.user_player import Player
-from turnabout.training.user_model.train import with_end_token
+from turnabout.serving.user_player import UserPlayer
+from turnabout.training.user_model.train import add_end_token
 
 EXAMPLES = ROOT / "examples"
 
@@ -25,12 +25,12 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def checkpoint(tiny_checkpoint: Path) -> checkpoints.Checkpoint:
-    return with_end_token(checkpoints.load(tiny_checkpoint, "float32"))
+    return add_end_token(checkpoints.load_checkpoint(tiny_checkpoint, "float32"))
 
 
 @pytest.fixture
 def scripted_url(checkpoint: checkpoints.Checkpoint) -> Iterator[str]:
-    with served(Player(ScriptedGenerator(asks_twice_and_leaves), checkpoint.chat)) as url:
+    with served(UserPlayer(ScriptedGenerator(asks_twice_and_leaves), checkpoint.chat)) as url:
         yield url
 
 
@@ -60,7 +60,7 @@ def test_the_openai_client_talks_until_the_user_leaves(scripted_url: str, tmp_pa
 
 
 def test_the_openai_client_talks_to_a_real_model(checkpoint: checkpoints.Checkpoint, tmp_path: Path) -> None:
-    with served(Player(LocalGenerator(checkpoint, "user", 4), checkpoint.chat, 1024, 512)) as url:
+    with served(UserPlayer(LocalGenerator(checkpoint, "user", 4), checkpoint.chat, 1024, 512)) as url:
         shown = run("talk_to_a_user.py", url, tmp_path, "--turns", "2")
     assert shown.startswith("user: ")
 

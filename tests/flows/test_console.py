@@ -20,16 +20,16 @@ def test_the_live_view_follows_a_stage_from_waiting_to_its_end() -> None:
     view = LiveView(["mine"])
     row = view._progress.tasks[0]
     assert row.fields["state"] == "waiting"
-    view.begin("mine")
-    view.line("mine", " 40%|████      | 4/10 [00:01<00:02,  3.0turn/s]")
+    view.begin_stage("mine")
+    view.show_line("mine", " 40%|████      | 4/10 [00:01<00:02,  3.0turn/s]")
     assert (row.completed, row.fields["note"]) == (40, "4/10 [00:01<00:02,  3.0turn/s]")
-    view.end(StageRun("mine", "ran", 1.0, 10.0))
+    view.end_stage(StageRun("mine", "ran", 1.0, 10.0))
     assert (row.completed, row.finished) == (100, True)
 
 
 def test_off_terminal_a_stage_is_two_lines(capsys: pytest.CaptureFixture[str]) -> None:
     view = PlainView()
-    view.begin("mine")
-    view.line("mine", "chatter")
-    view.end(StageRun("mine", "ran", 1.24, 10.0))
+    view.begin_stage("mine")
+    view.show_line("mine", "chatter")
+    view.end_stage(StageRun("mine", "ran", 1.24, 10.0))
     assert capsys.readouterr().out == "mine: started\nmine: ran, 1.2 s\n"

@@ -50,7 +50,7 @@ def run(root: Path, *targets: str, force: bool = False) -> dict[str, str]:
 def test_a_first_run_makes_every_stage_and_records_it(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from mlflow import MlflowClient
 
-    from turnabout.tracking import store_uri
+    from turnabout.tracking import find_store_uri
 
     assert set(run(project).values()) == {"ran"}
     assert (project / "report" / "index.html").exists()
@@ -59,7 +59,7 @@ def test_a_first_run_makes_every_stage_and_records_it(project: Path, capsys: pyt
     assert all(stage["seconds"] > 0 and stage["peak_memory_mb"] > 10 for stage in stored["stages"])
     shown = capsys.readouterr().out
     assert shown.index("ingest: ran") < shown.index("evaluate: started")
-    client = MlflowClient(store_uri(project))
+    client = MlflowClient(find_store_uri(project))
     experiment = client.get_experiment_by_name("turnabout")
     assert experiment is not None
     runs = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
@@ -87,7 +87,7 @@ def test_a_stage_of_another_pipeline_runs_where_it_is_named(project: Path) -> No
 
 def test_a_live_stage_runs_although_it_is_current(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(project, "train_assistant@drift")
-    monkeypatch.setattr("flows.pipeline.live_stages", lambda root: frozenset({"ingest"}))
+    monkeypatch.setattr("flows.pipeline.list_unwatched_stages", lambda root: frozenset({"ingest"}))
     assert run(project, "train_assistant@drift") == {"ingest": "ran", "train_assistant@drift": "up-to-date"}
 
 

@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from flows.stage_runner import SIDE_BY_SIDE, StageRunner
+from flows.stage_runner import MAX_PARALLEL_STAGES, StageRunner
 from turnabout.pipeline.repro import Stage
 
 
@@ -23,15 +23,15 @@ def test_a_stage_alone_has_nothing_beside_it_and_the_others_run_two_by_two(monke
         with lock:
             running.discard(name)
 
-    monkeypatch.setattr(StageRunner, "_run", stand_in)
+    monkeypatch.setattr(StageRunner, "_run_and_record", stand_in)
     names = ["a", "b", "big", "c", "d", "e"]
     stages = {name: Stage(name, "", "", (), (), (), (), (), alone=name == "big") for name in names}
     runner = StageRunner(Path(), "parent", nullcontext(), stages)  # type: ignore[arg-type]
-    threads = [threading.Thread(target=runner.run, args=(name, None)) for name in names]
+    threads = [threading.Thread(target=runner.run_stage, args=(name, None)) for name in names]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(5)
     assert {name for group in together for name in group} == set(names)
     assert all(group == {"big"} for group in together if "big" in group)
-    assert max(map(len, together)) == SIDE_BY_SIDE
+    assert max(map(len, together)) == MAX_PARALLEL_STAGES

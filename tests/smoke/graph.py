@@ -15,7 +15,7 @@ import yaml
 
 from stages._command import command
 from tests.source_tree import ROOT
-from turnabout.pipeline.repro import stage_graph, wanted_stages
+from turnabout.pipeline.repro import load_stage_graph, select_stages
 
 
 def tiny_params(model: Path) -> dict[str, Any]:
@@ -60,8 +60,8 @@ def run_in_process(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every stage of the project in order, each with its own command line from `dvc.yaml`, without DVC or MLflow."""
     monkeypatch.chdir(place)
     monkeypatch.delenv("DVC_STAGE", raising=False)
-    graph = stage_graph(place)
-    for name in wanted_stages(graph):
+    graph = load_stage_graph(place)
+    for name in select_stages(graph):
         words = shlex.split(graph.nodes[name]["stage"].command)
         monkeypatch.setattr("sys.argv", words[2:])
         command(import_module(words[2]).main)

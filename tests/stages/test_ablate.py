@@ -10,7 +10,7 @@ import yaml
 
 from stages import ablate, compare
 from tests.source_tree import ROOT
-from turnabout.ablations.arm import TURNS
+from turnabout.ablations.arm import ARM_TURNS
 from turnabout.core import schemas
 from turnabout.core.io import read_frame, read_json, write_frame
 from turnabout.errors import ConfigError
@@ -59,7 +59,7 @@ def test_arms_learn_from_their_share_and_are_measured_on_the_same_people(train: 
     figures = {arm: read_json(Path("figures", f"{arm}.json")) for arm in ARMS}
     assert [figures[arm]["training"]["n_samples"] for arm in ARMS] == [10, 2]
     assert pl.read_csv(Path("plots", "whole.csv"))["learning_rate"].max() == 2e-3  # its own, not train_user's
-    read = [read_frame(Path("turns", f"{arm}.parquet"), TURNS) for arm in ARMS]
+    read = [read_frame(Path("turns", f"{arm}.parquet"), ARM_TURNS) for arm in ARMS]
     keys = ["conversation_id", "turn", "told", "person", "characters"]
     assert read[0].select(keys).equals(read[1].select(keys))
     assert read[0].group_by("told").agg(pl.col("person").n_unique()).sort("told").rows() == [

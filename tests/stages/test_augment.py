@@ -7,19 +7,20 @@ from typing import Any
 
 import polars as pl
 import pytest
+import yaml
 
 from stages import augment
 from tests.smoke.graph import tiny_params
+from tests.source_tree import ROOT
 from turnabout.augment import AUGMENTERS
 from turnabout.core import schemas
 from turnabout.core.io import read_frame, write_frame
 from turnabout.generation.scripted import ScriptedGenerator
 
-OUTS = list(augment.TABLES)
 
-
-def test_there_is_a_table_for_every_augmenter() -> None:
-    assert sorted(augment.TABLES) == sorted(AUGMENTERS)
+def test_dvc_lists_the_table_of_every_augmenter() -> None:
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    assert sorted(stages["augment"]["outs"]) == sorted(f"data/{name}.parquet" for name in AUGMENTERS)
 
 
 @pytest.fixture
@@ -39,30 +40,29 @@ def run(
     write_frame(feedback, tmp_path / "feedback.parquet", schemas.FEEDBACK)
     (tmp_path / "params.yaml").write_text(json.dumps(tiny_params(tmp_path)))
 
-    def with_author(author: ScriptedGenerator) -> dict[str, Any]:
-        monkeypatch.setattr(augment, "open_author", lambda *_, **__: author)
+    def with_generator(generator: ScriptedGenerator) -> dict[str, Any]:
+        monkeypatch.setattr(augment, "open_configured_model", lambda *_, **__: generator)
         inputs = {name: tmp_path / f"{name}.parquet" for name in ("messages", "splits", "feedback")}
-        outs = {name: tmp_path / f"{name}.parquet" for name in OUTS}
         augment.main(
             **inputs,
-            **outs,
             model=tmp_path,
             user=tmp_path,
+            tables=tmp_path,
             metrics=tmp_path / "augment.json",
             params=tmp_path / "params.yaml",
         )
         return dict(json.loads((tmp_path / "augment.json").read_text()))
 
-    return with_author
+    return with_generator
 
 
-def test_a_held_out_conversation_never_reaches_the_author(
+def test_a_held_out_conversation_never_reaches_the_model(
     run: Callable[[ScriptedGenerator], dict[str, Any]], tmp_path: Path
 ) -> None:
-    author = ScriptedGenerator(lambda _: " leaves out when the shop is open.")
-    counts = run(author)
+    generator = ScriptedGenerator(lambda _: " leaves out when the shop is open.")
+    counts = run(generator)
     assert (counts["n_criticised"], counts["n_replies"]) == (1, 1)
-    assert len(author.asked) == 2
+    assert len(generator.prompts) == 2
     assert read_frame(tmp_path / "critiques.parquet", schemas.CRITIQUES)["conversation_id"].to_list() == ["seen"]
 
 

@@ -10,11 +10,11 @@ from stages import build_pairs
 from tests.source_tree import ROOT
 from turnabout.core import schemas
 from turnabout.generation.scripted import ScriptedGenerator
-from turnabout.generation.unopened import NOBODY
+from turnabout.generation.unopened import UNOPENED
 from turnabout.models.checkpoints import Checkpoint
 from turnabout.params import BuildPairs, load_params
-from turnabout.preferences import Material, Rule
-from turnabout.preferences.base import Model
+from turnabout.preferences import RuleContext, Rule
+from turnabout.preferences.base import ModelRole
 
 POLICY, BACKBONE = Path("models/assistants/drift"), Path("models/backbone")
 
@@ -23,13 +23,13 @@ class Asks(Rule):
     """A rule that asks whom it is told to."""
 
     rule: Literal["asks"] = "asks"
-    whom: frozenset[Model] = frozenset()
+    whom: frozenset[ModelRole] = frozenset()
 
     @property
-    def needs(self) -> frozenset[Model]:
+    def needs(self) -> frozenset[ModelRole]:
         return self.whom
 
-    def pairs(self, material: Material) -> pl.DataFrame:
+    def build_pairs(self, context: RuleContext) -> pl.DataFrame:
         return schemas.PAIRS.to_frame()
 
 
@@ -47,8 +47,8 @@ def folders(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         found.append(folder)
         return ScriptedGenerator(lambda _: "")
 
-    monkeypatch.setattr(build_pairs, "open_generator", policy)
-    monkeypatch.setattr(build_pairs, "open_author", lambda _, folder, *others: policy(folder, *others))
+    monkeypatch.setattr(build_pairs, "open_checkpoint_generator", policy)
+    monkeypatch.setattr(build_pairs, "open_configured_model", lambda _, folder, *others: policy(folder, *others))
     return found
 
 
@@ -63,11 +63,11 @@ def folders(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     ],
 )
 def test_only_the_models_a_rule_asks_are_opened(
-    settings: BuildPairs, folders: list[Path], whom: set[Model], policy: Path, opened: list[Path]
+    settings: BuildPairs, folders: list[Path], whom: set[ModelRole], policy: Path, opened: list[Path]
 ) -> None:
     writer, judge = build_pairs.opened(Asks(whom=frozenset(whom)), settings, policy, BACKBONE, "float32")
     assert folders == opened
-    assert (writer is not NOBODY, judge is not NOBODY) == ("policy" in whom, "judge" in whom)
+    assert (writer is not UNOPENED, judge is not UNOPENED) == ("policy" in whom, "judge" in whom)
 
 
 def test_what_an_arm_reads_is_opened_by_what_it_names(

@@ -12,7 +12,7 @@ from tests.test_pipeline import STAGES
 from turnabout.cleaning.cleaner import Cleaner
 from turnabout.core import parquet_parts, schemas
 from turnabout.core.io import read_batches, read_frame, read_json
-from turnabout.core.parquet_parts import GrowingTable
+from turnabout.core.parquet_parts import IncrementalTable
 from turnabout.errors import DataError
 
 SHIPPED = ROOT / "params.yaml"
@@ -21,7 +21,10 @@ Build = Callable[..., pl.DataFrame]
 
 
 def run(folder: Path, log: pl.DataFrame, out: str = "out") -> Path:
-    """Run the stage with at least two messages and one conversation of a person; the folder of its outputs."""
+    """Run the stage and return the folder of its outputs.
+
+    At least two messages make a conversation, and one conversation of a person is kept.
+    """
     section = {
         "min_messages": 2,
         "max_conversations_per_person": 1,
@@ -33,20 +36,27 @@ def run(folder: Path, log: pl.DataFrame, out: str = "out") -> Path:
         "near_duplicates": 0.8,
     }
     (folder / "params.yaml").write_text(yaml.safe_dump(yaml.safe_load(SHIPPED.read_text()) | {"clean": section}))
-    ingested = GrowingTable(Path(mkdtemp(dir=folder)) / "in", schemas.MESSAGES)
+    ingested = IncrementalTable(Path(mkdtemp(dir=folder)) / "in", schemas.MESSAGES)
     ingested.append(log)
     ingested.close()
-    place = folder / out
-    tables = place / "m", place / "q.parquet", place / "ledger"
-    stage.main(ingested.path, folder / "sets", *tables, place / "metrics.json", folder / "params.yaml")
-    return place
+    outputs = folder / out
+    stage.main(
+        ingested.path,
+        folder / "sets",
+        messages=outputs / "m",
+        quarantine=outputs / "q.parquet",
+        ledger=outputs / "ledger",
+        metrics=outputs / "metrics.json",
+        params=folder / "params.yaml",
+    )
+    return outputs
 
 
-def written(folder: Path) -> dict[str, bytes]:
+def read_files(folder: Path) -> dict[str, bytes]:
     return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
 
 
-def test_what_stays_and_what_went_is_written_and_counted(tmp_path: Path, messages: Build) -> None:
+def test_clean_writes_and_counts_what_is_kept_and_dropped(tmp_path: Path, messages: Build) -> None:
     log = pl.concat(
         [
             messages("d", "x@y.com", "yo", ""),
@@ -77,10 +87,10 @@ def test_what_stays_and_what_went_is_written_and_counted(tmp_path: Path, message
     }
 
 
-def test_only_new_batches_are_cleaned_and_the_bytes_are_those_of_all_at_once(
+def test_clean_adds_only_new_batches_and_writes_the_same_bytes(
     tmp_path: Path, messages: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nine people, of whom every third says nearly the same; row groups of four messages."""
+    """Nine people, every third of whom writes nearly the same; row groups of four messages."""
     monkeypatch.setattr(parquet_parts, "GROUP_WEIGHT", 4)
     monkeypatch.setattr(parquet_parts, "PART_BYTES", 1)
     letter = (
@@ -89,14 +99,16 @@ def test_only_new_batches_are_cleaned_and_the_bytes_are_those_of_all_at_once(
     texts = [letter.format(n) if n % 3 == 0 else f"something else {n}" for n in range(9)]
     talks = [messages(f"{9 - n}", text, "gladly", user=f"person {n}") for n, text in enumerate(texts)]
     n_cleaned = []
-    clean = Cleaner.clean
+    clean_batch = Cleaner.clean_batch
     monkeypatch.setattr(
-        Cleaner, "clean", lambda self, looked: n_cleaned.append(looked.messages.height) or clean(self, looked)
+        Cleaner,
+        "clean_batch",
+        lambda self, prepared: n_cleaned.append(prepared.messages.height) or clean_batch(self, prepared),
     )
     for n_talks in (5, 8, 9):
         out = run(tmp_path, pl.concat(talks[:n_talks]))
     assert n_cleaned == [4, 4, 2, 4, 4, 2]
-    assert written(out) == written(run(tmp_path, pl.concat(talks), out="at once"))
+    assert read_files(out) == read_files(run(tmp_path, pl.concat(talks), out="at once"))
     kept = [
         batch["conversation_id"].unique(maintain_order=True).to_list()
         for batch in read_batches(out / "m", schemas.MESSAGES)
@@ -104,7 +116,7 @@ def test_only_new_batches_are_cleaned_and_the_bytes_are_those_of_all_at_once(
     assert kept == [["9", "8"], ["7", "5"], ["4", "2"], ["1"]]
 
 
-def test_conversations_with_text_of_an_evaluation_set_go(tmp_path: Path, messages: Build) -> None:
+def test_clean_quarantines_conversations_with_text_of_an_evaluation_set(tmp_path: Path, messages: Build) -> None:
     question = "which planet has the largest known number of moons orbiting around it today"
     (tmp_path / "sets").mkdir()
     (tmp_path / "sets" / "README.md").write_text("no set")
@@ -119,12 +131,12 @@ def test_conversations_with_text_of_an_evaluation_set_go(tmp_path: Path, message
     assert read_frame(run(tmp_path, log) / "q.parquet", schemas.QUARANTINE).is_empty()
 
 
-def test_nothing_left_is_an_error_that_counts_the_reasons(tmp_path: Path, messages: Build) -> None:
+def test_clean_raises_with_the_reasons_when_no_message_is_left(tmp_path: Path, messages: Build) -> None:
     with pytest.raises(DataError, match=r"nothing is left of 1 messages: .*'fewer than 2 messages': 1.*relax"):
         run(tmp_path, messages("a", "hi"))
-    assert written(tmp_path / "out") == {}
+    assert read_files(tmp_path / "out") == {}
 
 
-def test_whatever_code_the_stage_depends_on_makes_the_tables_anew() -> None:
-    deps = next(each.deps for each in STAGES if each.name == "clean")
+def test_code_lists_all_code_among_the_dependencies_of_the_stage() -> None:
+    deps = next(described.deps for described in STAGES if described.name == "clean")
     assert sorted(stage.CODE) == sorted(dep for dep in deps if dep.startswith(("src/", "stages/")))

@@ -1,4 +1,4 @@
-"""The stage end to end on tiny models: every figure of its contract, the same bytes twice, and nobody to test on."""
+"""The stage on tiny models: all its figures, repeatable bytes, and no test people."""
 
 import json
 import shutil
@@ -15,9 +15,9 @@ from stages.evaluate import main
 from tests.source_tree import ROOT
 from turnabout.core import schemas
 from turnabout.core.schemas import ANSWERS
-from turnabout.models.checkpoints import load
-from turnabout.training.reward_model import Head, save_head
-from turnabout.training.user_model.train import save_user, with_end_token
+from turnabout.models.checkpoints import load_checkpoint
+from turnabout.training.reward_model import RewardHead, save_head
+from turnabout.training.user_model.train import add_end_token, save_user
 
 ARMS = ("drift", "follow_up")
 
@@ -47,7 +47,7 @@ def pairs() -> pl.DataFrame:
 
 @pytest.fixture
 def project(tmp_path: Path, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with all that the stage reads, but for the samples."""
+    """Return a folder with all inputs of the stage except the samples."""
     monkeypatch.chdir(tmp_path)
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["backbone"]["dtype"] = "float32"
@@ -63,7 +63,7 @@ def project(tmp_path: Path, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPat
     params["arms"] = {arm: params["arms"][arm] for arm in ARMS}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     shutil.copytree(tiny_checkpoint, "backbone")
-    user = with_end_token(load(tiny_checkpoint, "float32"))
+    user = add_end_token(load_checkpoint(tiny_checkpoint, "float32"))
     torch.manual_seed(1)
     with torch.no_grad():
         user.model.get_input_embeddings().weight += 0.01 * torch.randn(len(user.tokenizer), 32)
@@ -73,30 +73,45 @@ def project(tmp_path: Path, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPat
     schemas.ROLLOUTS.to_frame().write_parquet("rollouts/untrained.parquet")
     for arm, weight in zip(ARMS, (np.ones, np.zeros), strict=True):
         shutil.copytree(tiny_checkpoint, f"assistants/{arm}")
-        save_head(Head(weight(32, np.float32), 200), Path("rewards") / arm)
+        save_head(RewardHead(weight(32, np.float32), 200), Path("rewards") / arm)
         pairs().write_parquet(f"pairs/{arm}.parquet")
         schemas.ROLLOUTS.to_frame().write_parquet(f"rollouts/{arm}.parquet")
     return tmp_path
 
 
 def run(out: str, table: pl.DataFrame) -> Path:
-    """The stage on these samples; the folder with what it wrote."""
+    """Run the stage on these samples and return its output folder."""
     table.write_parquet("samples.parquet")
-    read = [
-        Path(name) for name in ("samples.parquet", "backbone", "user", "assistants", "rewards", "pairs", "rollouts")
-    ]
-    main(*read, *(Path(out) / name for name in ("user.json", "assistants.json", "by_turn.csv", "answers.parquet")))
-    return Path(out)
+    folder = Path(out)
+    main(
+        samples=Path("samples.parquet"),
+        backbone=Path("backbone"),
+        user=Path("user"),
+        assistants=Path("assistants"),
+        rewards=Path("rewards"),
+        pairs=Path("pairs"),
+        rollouts=Path("rollouts"),
+        user_metrics=folder / "user.json",
+        assistant_metrics=folder / "assistants.json",
+        by_turn=folder / "by_turn.csv",
+        answers=folder / "answers.parquet",
+    )
+    return folder
 
 
 def estimates(tree: Any) -> list[dict[str, Any]]:
-    """Every figure of a metrics file, however deep."""
+    """Return all figures of a metrics file, at any depth."""
     if not isinstance(tree, dict):
         return []
-    return [tree] if "value" in tree else [figure for child in tree.values() for figure in estimates(child)]
+    if "value" in tree:
+        return [tree]
+    figures = []
+    for child in tree.values():
+        figures += estimates(child)
+    return figures
 
 
-def test_all_figures_are_written_and_a_rerun_writes_the_same_bytes(project: Path) -> None:
+def test_stage_writes_all_figures_and_the_same_bytes_twice(project: Path) -> None:
     table = samples(["test", "test", "test", "validation", "validation", *["train"] * 8])
     first, second = run("first", table), run("second", table)
     for path in first.iterdir():
@@ -110,12 +125,16 @@ def test_all_figures_are_written_and_a_rerun_writes_the_same_bytes(project: Path
                 assert figure["low"] <= figure["value"] <= figure["high"]
                 assert figure["n"] == 6  # three conversations of two user messages
     for measure in ("first_turn_diversity", "intent_overlap"):
-        assert {who: figure["n"] for who, figure in user[measure].items()} == {"human": 2, "trained": 2, "prompted": 2}
+        assert {writer: figure["n"] for writer, figure in user[measure].items()} == {
+            "human": 2,
+            "trained": 2,
+            "prompted": 2,
+        }
     assert set(user["termination"]) == {"trained", "prompted"}
     assert 0 < user["termination"]["trained"]["threshold"] < 1
     detector = user["naturalness"].pop("detector")
     assert (len(detector["fingerprint"]), detector["n"]) == (16, 16)
-    assert {who: figure["n"] for who, figure in user["naturalness"].items()} == {
+    assert {writer: figure["n"] for writer, figure in user["naturalness"].items()} == {
         "human": 2,
         "trained": 2,
         "prompted": 2,
@@ -131,37 +150,37 @@ def test_all_figures_are_written_and_a_rerun_writes_the_same_bytes(project: Path
     assert plot.columns == ["model", "intent", "turn", "bits_per_character", "low", "high", "n"]
     assert plot.height == 12  # three models, two intents, two turns
 
-    told = json.loads((first / "assistants.json").read_text())
-    assert list(told) == ["untrained", *ARMS, "simulated"]
-    assert "versus_untrained" not in told["untrained"]
-    # The arms' weights are the backbone's: the same answers, and a difference of nothing.
-    gain = told["drift"]["versus_untrained"]["follow_up_likelihood"]
+    assistants = json.loads((first / "assistants.json").read_text())
+    assert list(assistants) == ["untrained", *ARMS, "simulated"]
+    assert "versus_untrained" not in assistants["untrained"]
+    # The arms have the backbone's weights: the same answers, and a difference of 0.
+    gain = assistants["drift"]["versus_untrained"]["follow_up_likelihood"]
     assert (gain["value"], gain["low"], gain["high"], gain["n"]) == (0, 0, 0, 2)
-    assert told["untrained"]["reward"]["drift"]["value"] is not None
-    assert "too few pairs" in told["untrained"]["reward"]["follow_up"]["reason"]
-    assert {figure["n"] for figure in estimates(told["drift"]["ranking_accuracy"])} == {2}
+    assert assistants["untrained"]["reward"]["drift"]["value"] is not None
+    assert "too few pairs" in assistants["untrained"]["reward"]["follow_up"]["reason"]
+    assert {figure["n"] for figure in estimates(assistants["drift"]["ranking_accuracy"])} == {2}
     written = pl.read_parquet(first / "answers.parquet")
     assert (written.schema, written.height) == (ANSWERS, 6)
 
 
-def test_without_validation_conversations_there_is_no_threshold_to_leave_at(project: Path) -> None:
+def test_threshold_is_null_without_validation_conversations(project: Path) -> None:
     user = json.loads((run("out", samples(["test", "test", "train"])) / "user.json").read_text())
-    leaving = user["termination"]["trained"]
-    assert leaving["threshold"] is None
-    assert leaving["f1"]["reason"] == "nobody left in the validation conversations: no threshold to choose"
+    termination = user["termination"]["trained"]
+    assert termination["threshold"] is None
+    assert termination["f1"]["reason"] == "no person ended a validation conversation: no threshold to choose"
     assert user["perplexity"]["trained"]["with_intent"]["value"] > 1
 
 
 @pytest.mark.parametrize("splits", [["train", "validation"], []])
-def test_nobody_to_test_on_is_a_warning_and_nulls_with_reasons(project: Path, splits: list[str]) -> None:
+def test_no_test_people_give_a_warning_and_nulls_with_reasons(project: Path, splits: list[str]) -> None:
     for arm in ARMS:
         pairs().clear().write_parquet(f"pairs/{arm}.parquet")
     out = run("out", samples(splits))
-    user, told = (json.loads((out / name).read_text()) for name in ("user.json", "assistants.json"))
-    for measure in ("role_adherence", "intent_adherence"):  # nobody of the log is behind their items
+    user, assistants = (json.loads((out / name).read_text()) for name in ("user.json", "assistants.json"))
+    for measure in ("role_adherence", "intent_adherence"):  # their items are not from the log
         assert user.pop(measure)["trained"]["n"] == 3
     assert "no test conversation has an intent" in user["warnings"][0]
-    found = estimates(user) + estimates(told)
-    assert len(found) > 20
-    assert all(figure["value"] is None and figure["reason"] for figure in found)
+    figures = estimates(user) + estimates(assistants)
+    assert len(figures) > 20
+    assert all(figure["value"] is None and figure["reason"] for figure in figures)
     assert pl.read_parquet(out / "answers.parquet").is_empty()

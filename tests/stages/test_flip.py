@@ -1,4 +1,4 @@
-"""The stage `flip`: samples of the conversations that have an intent, and what became of the others."""
+"""The stage `flip`: samples of conversations with an intent, and counts."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,36 +20,40 @@ Run = Callable[..., dict[str, object]]
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """`run(messages, "a", "b")` flips conversations, of which those named have an intent; its metrics."""
+    """Return a function that runs the stage and returns its metrics.
 
-    def build(said: pl.DataFrame, *wanted: str, mirror: bool = False) -> dict[str, object]:
-        ids = said["conversation_id"].unique().sort()
+    `run(log, "a", "b")` flips the conversations of `log`, of which those named have an intent.
+    """
+
+    def build(log: pl.DataFrame, *with_intent: str, mirror: bool = False) -> dict[str, object]:
+        ids = log["conversation_id"].unique().sort()
         splits = [{"conversation_id": name, "user_key": "ann", "split": "train"} for name in ids]
-        intents = [{"conversation_id": name, "intent": FALLBACK} for name in wanted]
+        intents = [{"conversation_id": name, "intent": FALLBACK} for name in with_intent]
         for rows, schema, path in ((splits, schemas.SPLITS, PATHS[1]), (intents, schemas.INTENTS, PATHS[2])):
             write_frame(pl.DataFrame(rows, schema=schema), tmp_path / path, schema)
-        write_frame(said, tmp_path / PATHS[0], schemas.MESSAGES)
+        write_frame(log, tmp_path / PATHS[0], schemas.MESSAGES)
         params = yaml.safe_load(SHIPPED.read_text()) | {"flip": {"mirror": mirror}}
         (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
-        main(*(tmp_path / path for path in (*PATHS, "params.yaml")))
+        messages, splits_path, intents_path, samples, metrics = (tmp_path / path for path in PATHS)
+        main(messages, splits_path, intents_path, samples=samples, metrics=metrics, params=tmp_path / "params.yaml")
         return read_json(tmp_path / "metrics.json")
 
     return build
 
 
-def test_samples_and_counts_are_written(run: Run, messages: Callable[..., pl.DataFrame], tmp_path: Path) -> None:
-    said = pl.concat([messages("b", "hi", "hello"), messages("a", "hi", "hello", "bye"), messages("c", "hi")])
-    counted = run(said, "b", "a")
+def test_flip_writes_samples_and_counts(run: Run, messages: Callable[..., pl.DataFrame], tmp_path: Path) -> None:
+    log = pl.concat([messages("b", "hi", "hello"), messages("a", "hi", "hello", "bye"), messages("c", "hi")])
+    counts = run(log, "b", "a")
     samples = read_frame(tmp_path / "samples.parquet", schemas.USER_SAMPLES)
     assert samples.select("conversation_id", "intent", "target_indexes", "ends").rows() == [
         ("a", FALLBACK, [0, 2], False),
         ("b", FALLBACK, [0], True),
     ]
-    assert (counted["n_samples"], counted["n_targets"], counted["n_ends"], counted["n_stays"]) == (2, 3, 1, 1)
-    assert counted["dropped_by_reason"] == {"no intent": 1, "no user turn to learn": 0}
+    assert (counts["n_samples"], counts["n_targets"], counts["n_ends"], counts["n_stays"]) == (2, 3, 1, 1)
+    assert counts["dropped_by_reason"] == {"no intent": 1, "no user turn to learn": 0}
 
 
-def test_the_other_side_is_learnt_from_where_params_say_so(
+def test_flip_adds_mirrored_samples_when_mirror_is_set(
     run: Run, messages: Callable[..., pl.DataFrame], tmp_path: Path
 ) -> None:
     two_people = messages("a", "hi", "hello").with_columns(user_key=pl.Series(["ann", "bob"]))
@@ -58,7 +62,7 @@ def test_the_other_side_is_learnt_from_where_params_say_so(
     assert samples.select("conversation_id", "user_key").rows() == [("a", "ann"), ("a#mirror", "bob")]
 
 
-def test_a_log_without_conversations_is_an_empty_table(run: Run, tmp_path: Path) -> None:
-    counted = run(schemas.MESSAGES.to_frame())
+def test_flip_writes_an_empty_table_for_a_log_without_conversations(run: Run, tmp_path: Path) -> None:
+    counts = run(schemas.MESSAGES.to_frame())
     assert read_frame(tmp_path / "samples.parquet", schemas.USER_SAMPLES).is_empty()
-    assert (counted["n_conversations"], counted["n_samples"], counted["samples_by_split"]) == (0, 0, {})
+    assert (counts["n_conversations"], counts["n_samples"], counts["samples_by_split"]) == (0, 0, {})

@@ -13,7 +13,7 @@ from tests.source_tree import ROOT
 from turnabout.core import schemas
 from turnabout.core.io import read_json, write_frame
 from turnabout.core.messages import Message
-from turnabout.feedback.miners.criteria import open_criteria
+from turnabout.feedback.miners.criteria import load_criteria
 from turnabout.generation import Completion
 from turnabout.generation.scripted import ScriptedGenerator
 
@@ -35,8 +35,8 @@ def test_labels_become_a_rubric_that_the_miner_reads(
     tmp_path: Path, messages: Callable[..., pl.DataFrame], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writer: Any = ScriptedGenerator(script)
-    monkeypatch.setattr("stages._language_model.open_author", lambda *_: writer)
-    monkeypatch.setattr("turnabout.models.checkpoints.load", lambda *_: None)
+    monkeypatch.setattr("stages._language_model.open_configured_model", lambda *_: writer)
+    monkeypatch.setattr("turnabout.models.checkpoints.load_checkpoint", lambda *_: None)
     log = pl.concat(messages(name, "swim?", "Lake.", "Hooray, a lake.") for name in ("c1", "c2", "c3"))
     write_frame(log, tmp_path / "messages.parquet", schemas.MESSAGES)
     splits = [("c1", "u", "train"), ("c2", "u", "train"), ("c3", "v", "validation")]
@@ -47,7 +47,7 @@ def test_labels_become_a_rubric_that_the_miner_reads(
     rubric, figures = tmp_path / "rubric.yaml", tmp_path / "figures.json"
     places = [tmp_path / name for name in ("messages.parquet", "splits.parquet", "feedback.csv", "model")]
     main(*places, rubric, figures, PARAMS)
-    criteria = open_criteria(str(rubric))
+    criteria = load_criteria(str(rubric))
     assert [c.model_dump() for c in (*criteria.sat, *criteria.dsat)] == list(SIGNS.values())
     assert read_json(figures) == {
         "n_criteria": {"sat": 1, "dsat": 1},

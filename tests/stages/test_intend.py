@@ -1,4 +1,4 @@
-"""The stage `intend`: with a paid author it keeps to its budget and asks again; without intents it opens no model."""
+"""The stage `intend`: budgets, retries, and no model in detail `none`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,12 +8,12 @@ import polars as pl
 import pytest
 import yaml
 
-from benchmarks.faulty_endpoint import FaultyEndpoint, echo, unlucky
 from stages.intend import main
 from tests.source_tree import ROOT
 from turnabout.core import schemas
 from turnabout.core.io import read_frame, read_json, write_frame
-from turnabout.errors import BudgetSpent
+from turnabout.errors import BudgetExceeded
+from turnabout.generation.testing import FaultyEndpoint, ManualClock, echo, fail_randomly
 from turnabout.intents.wording import NO_INTENT, PREFIX
 
 SHIPPED = ROOT / "params.yaml"
@@ -21,17 +21,20 @@ KEY = "sk-canary-0123456789abcdef"
 PATHS = ("messages.parquet", "splits.parquet", "model", "intents.parquet", "metrics.json")
 
 
-def boats(body: dict[str, Any]) -> dict[str, Any]:
-    said = {"role": "assistant", "content": "The conversation is about boats."}
-    return {**echo(body), "choices": [{"message": said, "finish_reason": "stop"}]}
+def answer_boats(body: dict[str, Any]) -> dict[str, Any]:
+    message = {"role": "assistant", "content": "The conversation is about boats."}
+    return {**echo(body), "choices": [{"message": message, "finish_reason": "stop"}]}
 
 
 @pytest.fixture
 def run(tmp_path: Path, messages: Callable[..., pl.DataFrame], monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """`run(url, detail=…, calls=5)` runs the stage on ten conversations with such a budget, in a folder of its own."""
+    """Return a function that runs the stage on ten conversations, in a new folder.
+
+    `run(url, detail=…, calls=5)` runs it with such a budget.
+    """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CANARY_KEY", KEY)
-    monkeypatch.setattr("turnabout.generation.endpoint.client.FIRST_WAIT_S", 0.005)
+    monkeypatch.setattr("turnabout.generation.endpoint.calls.Clock", ManualClock)
     names = [f"c{i}" for i in range(10)]
     write_frame(pl.concat([messages(n, f"question {n}", "no") for n in names]), Path(PATHS[0]), schemas.MESSAGES)
     people = [{"conversation_id": name, "user_key": "ann", "split": "train"} for name in names]
@@ -39,40 +42,39 @@ def run(tmp_path: Path, messages: Callable[..., pl.DataFrame], monkeypatch: pyte
     params = yaml.safe_load(SHIPPED.read_text())
 
     def build(url: str, detail: str = "high_level", **budget: int) -> None:
-        author = {"generator": "openai", "model": "m", "base_url": url, "key": "CANARY_KEY", "budget": budget}
-        params["intend"].update(author=author, detail=detail)
+        generator = {"backend": "openai", "model": "m", "base_url": url, "key": "CANARY_KEY", "budget": budget}
+        params["intend"].update(generator=generator, detail=detail)
         Path("params.yaml").write_text(yaml.safe_dump(params))
-        main(*map(Path, PATHS))
+        messages_path, splits, model, intents, metrics = map(Path, PATHS)
+        main(messages_path, splits, model, intents=intents, metrics=metrics)
 
     return build
 
 
-def test_a_budget_stops_the_stage_and_a_bigger_one_lets_it_end_without_paying_twice(
+def test_intend_stops_at_its_budget_and_resumes_without_paying_twice(
     run: Callable[..., None], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with FaultyEndpoint(unlucky(0.3, seed=1), boats) as server:
-        with pytest.raises(BudgetSpent, match=r"calls 4 of 4, .* 4 of these 10 answers are kept") as caught:
+    with FaultyEndpoint(fail_randomly(0.3, seed=1), answer_boats, hang_s=0.05) as server:
+        with pytest.raises(BudgetExceeded, match=r"calls 4 of 4, .* 4 of these 10 answers are stored") as caught:
             run(server.url, calls=4)
         assert not (tmp_path / "intents.parquet").exists()
         run(server.url, calls=10)
     assert set(server.answered.values()) == {1}
     intents = read_frame(tmp_path / "intents.parquet", schemas.INTENTS)
-    assert set(intents["author"]) == {"m"}
+    assert set(intents["model"]) == {"m"}
     assert read_json(tmp_path / "metrics.json")["n_fallback"] == 0
     assert KEY not in "".join(capfd.readouterr()) + str(caught.value)
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()]
 
 
-def test_an_unusable_answer_is_paid_for_and_asked_again_once_and_for_all_runs(
-    run: Callable[..., None], tmp_path: Path
-) -> None:
-    def at_first_unusable(body: dict[str, Any]) -> dict[str, Any]:
-        answer = boats(body)
+def test_intend_asks_again_after_an_unusable_answer_once_for_all_runs(run: Callable[..., None], tmp_path: Path) -> None:
+    def answer_unusable_first(body: dict[str, Any]) -> dict[str, Any]:
+        answer = answer_boats(body)
         if "question c3" in body["messages"][-1]["content"] and not body["temperature"]:
             answer["choices"][0]["message"]["content"] = "I cannot help with that."
         return answer
 
-    with FaultyEndpoint(unlucky(0.0, seed=1), at_first_unusable) as server:
+    with FaultyEndpoint(answer=answer_unusable_first) as server:
         run(server.url)
         run(server.url)
     assert sum(server.answered.values()) == 11
@@ -82,7 +84,7 @@ def test_an_unusable_answer_is_paid_for_and_asked_again_once_and_for_all_runs(
     assert read_json(tmp_path / "metrics.json")["n_asked_again"] == 1
 
 
-def test_without_intents_no_model_is_opened(
+def test_intend_opens_no_model_in_detail_none(
     run: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("CANARY_KEY")  # its author cannot be opened

@@ -30,8 +30,14 @@ def run_stages() -> None:
     data = Path("data")
     new = data / "in", data / "in_quarantine.parquet", data / "in_ledger", data / "in.json"
     ingest.main(Path("logs"), Path("forgotten.txt"), *new)
-    cleaned = data / "out", data / "out_quarantine.parquet", data / "out_ledger", data / "out.json"
-    clean.main(new[0], Path("sets"), *cleaned)
+    clean.main(
+        new[0],
+        Path("sets"),
+        messages=data / "out",
+        quarantine=data / "out_quarantine.parquet",
+        ledger=data / "out_ledger",
+        metrics=data / "out.json",
+    )
 
 
 def kill_after(seconds: float) -> None:

@@ -129,8 +129,8 @@ def test_a_log_in_parts_gives_the_bytes_of_the_log_in_one_file(run, messages, tm
 
 def test_what_a_model_could_not_answer_is_counted_and_told(messages, tmp_path, monkeypatch, capsys):
     writer = ScriptedGenerator(lambda _: "What a lovely day.")
-    monkeypatch.setattr("stages._language_model.open_author", lambda *_: writer)
-    monkeypatch.setattr("turnabout.models.checkpoints.load", lambda *_: None)
+    monkeypatch.setattr("stages._language_model.open_configured_model", lambda *_: writer)
+    monkeypatch.setattr("turnabout.models.checkpoints.load_checkpoint", lambda *_: None)
     params = yaml.safe_load(PARAMS.read_text())
     params["mine"]["miners"] = [{"miner": "rubric", "retries": 0}]
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))

@@ -80,10 +80,10 @@ def test_what_cleaning_and_splitting_write_is_what_the_page_shows(
     clean.main(
         data / "ingested.parquet",
         folder / "evaluation_sets",
-        data / "messages",
-        data / "clean_quarantine.parquet",
-        data / "ledgers",
-        metrics / "clean.json",
+        messages=data / "messages",
+        quarantine=data / "clean_quarantine.parquet",
+        ledger=data / "ledgers",
+        metrics=metrics / "clean.json",
     )
     split.main(data / "messages", data / "splits.parquet", metrics / "split.json")
     page = run(folder)

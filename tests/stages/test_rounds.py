@@ -12,7 +12,7 @@ from stages import build_pairs, train_assistant
 from tests.source_tree import ROOT
 from turnabout.core import schemas
 from turnabout.core.io import read_json, write_frame
-from turnabout.models.checkpoints import fingerprint, load
+from turnabout.models.checkpoints import hash_folder, load_checkpoint
 
 SHIPPED = ROOT / "params.yaml"
 FIRST, SECOND = Path("models/assistants/drift"), Path("models/assistants/drift_2")
@@ -65,5 +65,5 @@ def test_the_second_round_goes_on_from_the_first(tiny_checkpoint: Path) -> None:
     assert first["rejected"].to_list() == second["rejected"].to_list() == ["nice shop"] * 3
     assert first["chosen"].to_list() != second["chosen"].to_list()  # written by another policy
     assert read_json(SECOND / "base.json") == {"base": FIRST.as_posix()}
-    assert load(SECOND, "float32").name == "drift_2"
-    assert len({fingerprint(folder) for folder in (tiny_checkpoint, FIRST, SECOND)}) == 3
+    assert load_checkpoint(SECOND, "float32").name == "drift_2"
+    assert len({hash_folder(folder) for folder in (tiny_checkpoint, FIRST, SECOND)}) == 3

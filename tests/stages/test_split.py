@@ -9,14 +9,17 @@ from stages.split import main
 from tests.source_tree import ROOT
 from turnabout.core import schemas
 from turnabout.core.io import read_frame, read_json, write_frame
-from turnabout.core.splitting import Assigned
+from turnabout.core.splitting import SplitAssignment
 from turnabout.errors import DataError
 
 SHIPPED = ROOT / "params.yaml"
 
 
 def run(folder: Path, log: pl.DataFrame) -> dict[str, object]:
-    """Run the stage with seed 7, a fifth for validation, a fifth for test; its metrics."""
+    """Run the stage and return its metrics.
+
+    The seed is 7; a fifth of the users is for validation and a fifth for test.
+    """
     changes = {"seed": 7, "split": {"validation": 0.2, "test": 0.2, "test_from": None}}
     (folder / "params.yaml").write_text(yaml.safe_dump(yaml.safe_load(SHIPPED.read_text()) | changes))
     write_frame(log, folder / "in.parquet", schemas.MESSAGES)
@@ -24,7 +27,7 @@ def run(folder: Path, log: pl.DataFrame) -> dict[str, object]:
     return read_json(folder / "metrics.json")
 
 
-def test_conversations_and_people_are_counted_by_split(tmp_path: Path, messages: Callable[..., pl.DataFrame]) -> None:
+def test_split_counts_conversations_and_people_by_split(tmp_path: Path, messages: Callable[..., pl.DataFrame]) -> None:
     """For seed 7 cyd is test, bob and fay are validation, ann is train (see test_splitting)."""
     people = ["ann", "ann", "ann", "bob", "fay", "cyd"]
     log = pl.concat([messages(str(i), "hi", "yo", user=name) for i, name in enumerate(people)])
@@ -38,7 +41,7 @@ def test_conversations_and_people_are_counted_by_split(tmp_path: Path, messages:
     assert splits["split"].to_list() == ["train", "train", "train", "validation", "validation", "test"]
 
 
-def test_excluded_conversations_are_counted_by_reason(tmp_path: Path, messages: Callable[..., pl.DataFrame]) -> None:
+def test_split_counts_excluded_conversations_by_reason(tmp_path: Path, messages: Callable[..., pl.DataFrame]) -> None:
     """bob, who is validation, answers ann, who is train; ann answers cyd, who is test."""
     talks = [("bob", "zoe"), ("ann", "bob"), ("ann", "eve"), ("cyd", "ann")]
     log = pl.concat(
@@ -52,22 +55,22 @@ def test_excluded_conversations_are_counted_by_reason(tmp_path: Path, messages: 
     assert metrics["excluded_by_reason"] == {"validation user in train": 1, "known person in test": 1}
 
 
-def test_a_leak_stops_the_stage_before_anything_is_written(
+def test_split_raises_on_a_leak_before_it_writes_anything(
     tmp_path: Path, messages: Callable[..., pl.DataFrame], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     leaking = pl.DataFrame([("a", "ann", "test"), ("b", "ann", "train")], schema=schemas.SPLITS, orient="row")
-    monkeypatch.setattr("stages.split.assign", lambda *_: Assigned(leaking, {}))
+    monkeypatch.setattr("stages.split.assign_splits", lambda *_: SplitAssignment(leaking, {}))
     with pytest.raises(DataError, match="share people with another split"):
         run(tmp_path, pl.concat([messages("a", "hi", "yo", user="ann"), messages("b", "hi", "yo", user="ann")]))
     assert not (tmp_path / "out.parquet").exists()
 
 
-def test_one_person_alone_is_a_warning_not_a_crash(
+def test_split_warns_of_empty_splits_when_there_is_one_person(
     tmp_path: Path, messages: Callable[..., pl.DataFrame], capsys: pytest.CaptureFixture[str]
 ) -> None:
     metrics = run(tmp_path, messages("a", "hi", "yo", user="ann"))
     assert metrics["conversations_by_split"] == {"train": 1}
-    warned = metrics["warnings"]
-    assert isinstance(warned, list)
-    assert [warning.split(" split ")[0] for warning in warned] == ["validation", "test"]
-    assert capsys.readouterr().err.splitlines() == [f"warning: {warning}" for warning in warned]
+    split_warnings = metrics["warnings"]
+    assert isinstance(split_warnings, list)
+    assert [warning.split(" split ")[0] for warning in split_warnings] == ["validation", "test"]
+    assert capsys.readouterr().err.splitlines() == [f"warning: {warning}" for warning in split_warnings]

@@ -97,7 +97,7 @@ def digests(folder: Path) -> dict[str, str]:
 
 def test_train_user_writes_a_model_its_curve_and_its_figures(folder: Path, tiny_checkpoint: Path) -> None:
     run_user(tiny_checkpoint)
-    assert checkpoints.load(folder / "user").chat.end_of_conversation_id is not None
+    assert checkpoints.load_checkpoint(folder / "user").chat.end_of_conversation_id is not None
     curve = pl.read_csv("curve.csv")
     assert curve.columns == ["step", "loss", "learning_rate", "tokens", "tokens_per_second"]
     assert list(read_json(folder / "metrics.json")) == [
@@ -117,7 +117,7 @@ def test_train_user_refuses_another_number_of_processes_than_was_started(
 
 def test_train_assistant_writes_an_adapter_its_curve_and_its_figures(folder: Path, tiny_checkpoint: Path) -> None:
     run_assistant(tiny_checkpoint, pairs())
-    assert checkpoints.load(folder / "assistant").name == "assistant"
+    assert checkpoints.load_checkpoint(folder / "assistant").name == "assistant"
     assert pl.read_csv("curve.csv").columns == [
         *("step", "loss", "accuracy", "margin", "chosen_reward", "rejected_reward", "learning_rate")
     ]
@@ -133,7 +133,7 @@ def test_train_assistant_without_pairs_says_so_and_still_writes_everything(
     assert read_json(folder / "metrics.json")["n_pairs"] == 0
     assert "train_assistant@follow_up: no usable preference pair" in capsys.readouterr().err
     assert pl.read_csv("curve.csv").height == 0
-    assert checkpoints.load(folder / "assistant").name == "assistant"
+    assert checkpoints.load_checkpoint(folder / "assistant").name == "assistant"
 
 
 def test_train_assistant_refuses_an_arm_that_is_not_in_the_parameters(folder: Path) -> None:
@@ -179,7 +179,7 @@ def test_two_processes_take_the_steps_of_one(folder: Path, tiny_checkpoint: Path
         knobs = {"processes": processes, "batch_size": 2, "epochs": 3, "max_length": 300, "learning_rate": 1e-2}
         set_knobs(folder, **knobs, sampled_softmax=sampled_softmax)
         run_user(tiny_checkpoint)
-        weights = checkpoints.load(folder / "user", "float32").model.state_dict()
+        weights = checkpoints.load_checkpoint(folder / "user", "float32").model.state_dict()
         found.append((pl.read_csv("curve.csv"), read_json(folder / "metrics.json"), weights))
     (curve, metrics, weights), (shared_curve, shared_metrics, shared_weights) = found
     assert metrics["n_rows"] == 3

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from turnabout.arms import Arm, Arms
 from turnabout.losses.dpo import DPO
 from turnabout.losses.kto import KTO
-from turnabout.preferences import Material, Rule
+from turnabout.preferences import RuleContext, Rule
 from turnabout.preferences.edits import Edits
 from turnabout.preferences.unary import Unary
 
@@ -27,8 +27,8 @@ class FromPairs(Rule):
     def reads(self) -> str:
         return f"data/pairs/{self.arm}.parquet" if self.arm else FEEDBACK
 
-    def pairs(self, material: Material) -> pl.DataFrame:
-        return material.reads
+    def build_pairs(self, context: RuleContext) -> pl.DataFrame:
+        return context.extra_input
 
 
 def arm(policy: str = "backbone", pairs_of: str = "") -> Arm:

@@ -11,7 +11,7 @@ from tests.toy_project import make_project
 from turnabout.cli import main
 from turnabout.commands.plan import planned
 from turnabout.pipeline.processes import ProcessGroups
-from turnabout.pipeline.repro import reproduce, stage_graph, wanted_stages
+from turnabout.pipeline.repro import reproduce_stage, load_stage_graph, select_stages
 
 
 @pytest.fixture
@@ -56,8 +56,8 @@ def test_plan_shows_reasons_and_unknown_times(project: Path, capsys: pytest.Capt
 
 
 def test_a_stage_after_a_stale_one_is_planned_with_that_reason(project: Path) -> None:
-    graph = stage_graph(project)
-    reasons = planned(graph, wanted_stages(graph), {"train_assistant@drift": ["arms.drift.train modified"]})
+    graph = load_stage_graph(project)
+    reasons = planned(graph, select_stages(graph), {"train_assistant@drift": ["arms.drift.train modified"]})
     assert reasons == {
         "train_assistant@drift": ["arms.drift.train modified"],
         "evaluate": ["after train_assistant@drift"],
@@ -66,7 +66,7 @@ def test_a_stage_after_a_stale_one_is_planned_with_that_reason(project: Path) ->
 
 
 def test_run_says_that_nothing_is_to_be_done(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    reproduce(project, "ingest", ProcessGroups(), lambda _: None)
+    reproduce_stage(project, "ingest", ProcessGroups(), lambda _: None)
     assert exit_of("run", "ingest") == 0
     assert "Everything is up to date (1 stages), nothing to do." in capsys.readouterr().out
 

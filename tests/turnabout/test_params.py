@@ -57,11 +57,16 @@ def test_the_shipped_file_is_valid_and_frozen() -> None:
         (("arms", "drift", "policy"), "assistants/drift", r"and not itself"),
         (("arms", "drift", "train", "loss"), {"loss": "ppo"}, r"loss: 'ppo' is not one of .*'dpo'"),
         (("arms", "drift", "train", "learning_rate"), 0, r"arms.drift.train.learning_rate: .* greater than 0"),
-        (("intend", "author"), {"generator": "gpt"}, r"intend.author: generator: 'gpt' is not one of \['local', "),
+        (("intend", "generator"), {"backend": "gpt"}, r"intend.generator: backend: 'gpt' is not one of \['local', "),
+        (("mine", "author"), {"backend": "local"}, r"mine: 'author' is now called 'generator'$"),
+        (("intend", "author"), {"backend": "local"}, r"intend: 'author' is now called 'generator'$"),
+        (("augment", "author"), {"backend": "local"}, r"augment: 'author' is now called 'generator'$"),
+        (("intend", "generator"), {"generator": "local"}, r"intend.generator: 'generator' is now called 'backend'$"),
+        (("build_pairs", "judge"), {"generator": "local"}, r"build_pairs.judge: 'generator' is now called 'backend'$"),
         (
-            ("augment", "author"),
-            {"generator": "openai", "model": "m", "key": "sk-1"},
-            r"augment.author.key: must be the NAME of an environment variable [^\n]*, take it out of use\)$",
+            ("augment", "generator"),
+            {"backend": "openai", "model": "m", "key": "sk-1"},
+            r"augment.generator.key: must be the NAME of an environment variable [^\n]*, revoke it\)$",
         ),
         (("arms",), {}, r"arms: Dictionary should have at least 1 item"),
         (("clean",), {1: 2, "x": 3}, r"clean: \[1, 'x'\] not among the allowed keys"),
@@ -81,7 +86,7 @@ def test_the_shipped_file_is_valid_and_frozen() -> None:
         (
             ("augment", "augmenters"),
             [{"writes": "critiques"}, {"writes": "rationales"}, {"writes": "critiques"}],
-            r"augment.augmenters: \['critiques'\] stand there more than once",
+            r"augment.augmenters: \['critiques'\] are named more than once",
         ),
         (
             ("augment", "augmenters"),
@@ -138,9 +143,9 @@ def test_policies_in_a_circle_are_an_error_that_shows_it(tmp_path: Path) -> None
 
 def test_an_arm_is_found_by_name_or_the_names_are_told() -> None:
     params = load_params(SHIPPED)
-    assert params.arm("drift") is params.arms["drift"]
+    assert params.get_arm("drift") is params.arms["drift"]
     with pytest.raises(ConfigError, match=r"arm 'drfit' is not one of \['drift', 'follow_up'\]"):
-        params.arm("drfit")
+        params.get_arm("drfit")
 
 
 def test_a_later_round_may_start_from_an_earlier_arm(tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""Arms of the user model: what each is trained from, and how well it then foresees the same held-out people."""
+"""Ablations of the user model: what an arm is, its evaluation, and the table of all arms."""

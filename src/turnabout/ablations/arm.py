@@ -1,44 +1,48 @@
-"""What an arm of the user model is: its entry in section `user_arms`, and the rows it leaves behind."""
+"""Section `user_arms`: what defines an arm of the user model, and the table of its scored messages."""
 
 from typing import Literal
 
 import polars as pl
 from pydantic import Field
 
-from turnabout.core.config import PerSplit, Section
+from turnabout.core.config import PerSplit, Rate, Section
 
-#: One user message of one arm. `told` is what the model was told of the intent; `person` numbers the test people,
-#: because a pseudonym is of no use here and would have to be forgotten with its owner.
-TURNS = pl.Schema(
+#: One user message of one arm. `intent_detail` is how detailed the intent was that the model was given; `person` is a
+#: number for each test person, because a pseudonym would have to be forgotten together with its owner.
+ARM_TURNS = pl.Schema(
     {
         "conversation_id": pl.String(),
         "person": pl.UInt32(),
         "turn": pl.Int64(),
-        "told": pl.String(),
+        "intent_detail": pl.String(),
         "nats": pl.Float64(),
         "tokens": pl.Int64(),
         "characters": pl.Int64(),
     }
 )
 
-#: What every arm is told of the test people's intents, whatever it was trained with.
-TOLD = ("high_level", "none")
+#: Details of the test people's intents with which every arm is evaluated, however it was trained.
+EVALUATED_DETAILS = ("high_level", "none")
 
 
 class Ablate(Section):
+    """Section `ablate` of `params.yaml`."""
+
     conversations: PerSplit
     """Conversations that arms are trained on (an arm with `share: 1` on all of them), and that all are measured on."""
 
 
 class UserArm(Section):
-    start: str
-    """The model it is trained from: an embedded name, a Hugging Face Hub id, or a folder.
+    """One entry of `user_arms`: the start, the training data and the learning rate of an arm."""
 
-    DVC sees the name alone: where a folder holds other weights since, force the arm.
+    start: str
+    """Initial model: an embedded name, a Hugging Face Hub id, or a folder.
+
+    DVC tracks only the name: if the weights in a folder have changed, force the arm to run again.
     """
     detail: Literal["none", "high_level", "full"]
-    """How much the intents it is trained with tell, as in section `intend`."""
+    """Detail of the intents it is trained with, as in section `intend`."""
     share: float = Field(gt=0, le=1)
-    """Share of the training conversations it is given; a smaller share is a part of every larger one."""
-    learning_rate: float = Field(gt=0)
-    """Of its own, because the best one is the start's: models differ by more than their training does."""
+    """Share of the training conversations it uses; a smaller share is a subset of every larger one."""
+    learning_rate: Rate
+    """Learning rate of this arm, because the best one depends on the start more than on anything else."""

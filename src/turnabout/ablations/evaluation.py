@@ -1,71 +1,76 @@
-"""How well the arms of the user model foresee the same held-out people, and know when they leave.
+"""Evaluation of the user model's arms on the same held-out people: prediction of their messages, and termination.
 
 The questions are those of Naous et al. 2025 (§3): does the intent help, is a base model the better start, how much data
-does it take? Arms differ in what their entry says and in nothing else.
+does it take? Arms differ only in their entry of `user_arms`.
 """
 
 from typing import Any, NamedTuple
 
 import polars as pl
 
-from turnabout.ablations.arm import TURNS
-from turnabout.metrics.end_probabilities import leaving
-from turnabout.metrics.perplexity import bits_per_character, perplexity
-from turnabout.metrics.user_turns import openings, score
+from turnabout.ablations.arm import ARM_TURNS
+from turnabout.generation.local.generator import LocalGenerator
+from turnabout.metrics.perplexity import estimate_bits_per_character, estimate_perplexity
+from turnabout.metrics.settings import Evaluate
+from turnabout.metrics.termination import measure_termination
+from turnabout.metrics.user_turns import cut_openings, score_excerpts
 from turnabout.models.checkpoints import Checkpoint
+from turnabout.stats.estimate import Bootstrap
 
 
-class Figures(NamedTuple):
-    """The figures of an arm as its metrics file has them, and the messages behind them (`arm.TURNS`)."""
+class ArmEvaluation(NamedTuple):
+    """The contents of an arm's metrics file, and the scored messages behind them (`ARM_TURNS`)."""
 
     metrics: dict[str, Any]
     turns: pl.DataFrame
 
 
-class Reading(NamedTuple):
-    """How much is read of each conversation, from its beginning and of its end, how many at once, and the bootstrap
-    behind each interval."""
+def evaluate_arm(
+    checkpoint: Checkpoint, samples: dict[str, pl.DataFrame], *, settings: Evaluate, seed: int
+) -> ArmEvaluation:
+    """Evaluate how well a trained user model predicts the test people and where they end a conversation.
 
-    max_length: int
-    ending_length: int
-    batch_size: int
-    resamples: int
-    seed: int
-
-
-def measure(checkpoint: Checkpoint, samples: dict[str, pl.DataFrame], reading: Reading) -> Figures:
-    """How well a trained user model foresees the test people, and knows when they leave.
-
-    `samples` (`schemas.USER_SAMPLES`) are the same conversations by how much their intents tell. Those of `high_level`
-    are read once more with their intents withheld (`none`): the same messages. They also hold the validation people, on
-    whom the threshold of leaving is chosen.
+    `samples` are `schemas.USER_SAMPLES` of the same conversations, by the detail of their intents. Those of
+    `high_level` are scored once more without their intents (`none`): the same messages. They also hold the validation
+    people, on whom the threshold of termination is chosen.
     """
-    boot = (reading.resamples, reading.seed)
-    told_or_not = {**samples, "none": samples["high_level"]}
-    read = {told: _read(checkpoint, told, frame, reading) for told, frame in told_or_not.items()}
-    validation, test = (_known(samples["high_level"], split) for split in ("validation", "test"))
-    left = leaving(checkpoint, validation, test, reading.ending_length, reading.batch_size, boot).figures
-    metrics = {
-        "bits_per_character": {told: bits_per_character(turns, *boot).to_dict() for told, turns in read.items()},
-        "perplexity": {told: perplexity(turns, *boot).to_dict() for told, turns in read.items()},
-        "termination": {name: estimate.to_dict() for name, estimate in left.items()},
-        "n_conversations": samples["high_level"].filter(split="test").height,
+    model, bootstrap = LocalGenerator(checkpoint, "user", settings.batch_size), Bootstrap(settings.resamples, seed)
+    validation = _select_split(samples["high_level"], "validation")
+    test = _select_split(samples["high_level"], "test")
+    turns_by_detail = {
+        detail: _score_test_turns(model, frame, settings.max_length, detail)
+        for detail, frame in {**samples, "none": samples["high_level"]}.items()
     }
-    # Numbered whether or not anything of them was read, so that a person has one number in every arm.
-    people = _known(samples["high_level"], "test").select(pl.col("user_key").unique().sort()).with_row_index("person")
-    frames = [
-        turns.join(people, on="user_key").with_columns(told=pl.lit(told)).select(list(TURNS))
-        for told, turns in read.items()
-    ]
-    return Figures(metrics, pl.concat(frames).sort("told", "conversation_id", "turn"))
+    termination = measure_termination(model, validation=validation, test=test, settings=settings, seed=seed)
+    metrics: dict[str, Any] = {"bits_per_character": {}, "perplexity": {}}
+    for detail, turns in turns_by_detail.items():
+        metrics["bits_per_character"][detail] = estimate_bits_per_character(turns, bootstrap).to_dict()
+        metrics["perplexity"][detail] = estimate_perplexity(turns, bootstrap).to_dict()
+    metrics["termination"] = {name: estimate.to_dict() for name, estimate in termination.estimates.items()}
+    metrics["n_conversations"] = test.height
+    return ArmEvaluation(metrics, _number_people(turns_by_detail, test))
 
 
-def _read(checkpoint: Checkpoint, told: str, samples: pl.DataFrame, reading: Reading) -> pl.DataFrame:
-    """`user_turns.TURNS` of the test people under what the model is told."""
-    excerpts = openings(_known(samples, "test"), checkpoint.chat, reading.max_length, with_intent=told != "none")
-    return score(checkpoint, excerpts, reading.batch_size).turns
+def _score_test_turns(model: LocalGenerator, samples: pl.DataFrame, max_length: int, detail: str) -> pl.DataFrame:
+    """Return `user_turns.TURN_SCORES` of the test people, with intents of the given detail."""
+    test = _select_split(samples, "test")
+    excerpts = cut_openings(test, model.checkpoint.chat, max_length, with_intent=detail != "none")
+    return score_excerpts(model, excerpts).turns
 
 
-def _known(samples: pl.DataFrame, split: str) -> pl.DataFrame:
-    """The samples of a split; without a user key each conversation is a person of its own."""
+def _number_people(turns_by_detail: dict[str, pl.DataFrame], test: pl.DataFrame) -> pl.DataFrame:
+    """Return all scored messages as `ARM_TURNS`, with a number for each person.
+
+    Test people without a scored message are numbered too, so that a person has the same number in every arm.
+    """
+    people = test.select(pl.col("user_key").unique().sort()).with_row_index("person")
+    frames: list[pl.DataFrame] = []
+    for detail, turns in turns_by_detail.items():
+        numbered = turns.join(people, on="user_key").with_columns(intent_detail=pl.lit(detail))
+        frames.append(numbered.select(list(ARM_TURNS)))
+    return pl.concat(frames).sort("intent_detail", "conversation_id", "turn")
+
+
+def _select_split(samples: pl.DataFrame, split: str) -> pl.DataFrame:
+    """Return the samples of a split; a conversation without a user key counts as a person of its own."""
     return samples.filter(split=split).with_columns(user_key=pl.coalesce("user_key", "conversation_id"))

@@ -1,67 +1,86 @@
-"""Arms of the user model side by side: each beside the first, on the same messages of the same people."""
+"""Comparison of the user model's arms: each with the first, on the same messages of the same people."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import polars as pl
 
-from turnabout.ablations.arm import TOLD, UserArm
-from turnabout.metrics.perplexity import bits_saved
-from turnabout.stats.estimate import Estimate
+from turnabout.ablations.arm import EVALUATED_DETAILS, UserArm
+from turnabout.metrics.perplexity import estimate_bits_saved
+from turnabout.stats.estimate import Bootstrap, Estimate
 
 
-class Measured(NamedTuple):
-    """One arm: its entry, the figures in its metrics file, and the messages behind them (`arm.TURNS`)."""
+class MeasuredArm(NamedTuple):
+    """One arm: its entry, the contents of its metrics file, and its scored messages (`ARM_TURNS`)."""
 
     arm: UserArm
     metrics: dict[str, Any]
     turns: pl.DataFrame
 
 
-def compare(arms: Mapping[str, Measured], resamples: int, seed: int) -> dict[str, dict[str, Estimate]]:
-    """Bits per character each arm needs less than the first one, by what they were told (paired; positive is better).
+def compare_arms(arms: Mapping[str, MeasuredArm], bootstrap: Bootstrap) -> dict[str, dict[str, Estimate]]:
+    """Return the bits per character that each arm saves against the first one, by intent detail.
 
-    Only messages that both have read are compared: models with different tokenizers get differently far.
+    The differences are paired; positive is better. Only messages that both arms have scored are compared, because
+    models with different tokenizers get to different lengths.
     """
     _, first = next(iter(arms.items()))
-    return {
-        name: {told: bits_saved(_told(first.turns, told), _told(each.turns, told), resamples, seed) for told in TOLD}
-        for name, each in arms.items()
-    }
+    saved: dict[str, dict[str, Estimate]] = {}
+    for name, arm in arms.items():
+        saved[name] = {
+            detail: estimate_bits_saved(
+                _select_detail(first.turns, detail), _select_detail(arm.turns, detail), bootstrap
+            )
+            for detail in EVALUATED_DETAILS
+        }
+    return saved
 
 
-def _told(turns: pl.DataFrame, told: str) -> pl.DataFrame:
-    return turns.filter(told=told).with_columns(user_key=pl.col("person").cast(pl.String))
+def _select_detail(turns: pl.DataFrame, detail: str) -> pl.DataFrame:
+    """Return the messages scored with intents of this detail, with the person's number as user key."""
+    return turns.filter(intent_detail=detail).with_columns(user_key=pl.col("person").cast(pl.String))
 
 
-def table(arms: Mapping[str, Measured], saved: Mapping[str, Mapping[str, Estimate]]) -> str:
-    """The comparison in Markdown, a row per arm."""
+def format_table(arms: Mapping[str, MeasuredArm], saved: Mapping[str, Mapping[str, Estimate]]) -> str:
+    """Return the comparison as a Markdown table with a row per arm."""
     columns = (
-        "arm | start | trained with intents | conversations | tokens | bits per character, told the intent | "
-        "not told | saved against the first, told | not told | leaving: F1 | of draws | of always leaving"
+        "arm | start | intents in training | conversations | tokens | bits per character, with intent | "
+        "without intent | saved against the first, with intent | without intent | "
+        "termination: F1 | of draws | of always ending"
     )
     lines = [f"| {columns} |", "|" + "---|" * len(columns.split("|"))]
-    for name, (arm, metrics, _) in arms.items():
-        bits, training = metrics["bits_per_character"], metrics["training"]
-        cells = [
-            f"`{name}`",
-            arm.start,
-            arm.detail,
-            f"{training['n_samples']:,}",
-            f"{training['n_tokens']:,}",
-            *(shown(bits[told]) for told in TOLD),
-            *("" if name == next(iter(arms)) else shown(saved[name][told].to_dict()) for told in TOLD),
-            *(shown(metrics["termination"][name]) for name in ("f1", "f1_drawn", "f1_always")),
-        ]
-        lines.append("| " + " | ".join(cells) + " |")
-    own = {name: each.metrics["bits_per_character"] for name, each in arms.items()}
-    told_all = [f"`{name}`: {shown(bits['full'])}" for name, bits in own.items() if "full" in bits]
-    notes = [f"Told full intents, as in its training: {'; '.join(told_all)} bits per character."] if told_all else []
-    return "\n".join([*lines, "", *notes]).strip() + "\n"
+    first = next(iter(arms))
+    for name, arm in arms.items():
+        estimates = {} if name == first else saved[name]
+        lines.append("| " + " | ".join(_list_cells(name, arm, estimates)) + " |")
+    bits_with_full: list[str] = []
+    for name, arm in arms.items():
+        if (bits := arm.metrics["bits_per_character"].get("full")) is not None:
+            bits_with_full.append(f"`{name}`: {format_estimate(bits)}")
+    lines.append("")
+    if bits_with_full:
+        lines.append(f"With full intents, as in its training: {'; '.join(bits_with_full)} bits per character.")
+    return "\n".join(lines).strip() + "\n"
 
 
-def shown(estimate: Mapping[str, Any]) -> str:
-    """An estimate as a cell: value and 95 % interval, or a dash."""
+def _list_cells(name: str, arm: MeasuredArm, saved: Mapping[str, Estimate]) -> list[str]:
+    """Return the cells of an arm's row; `saved` is empty for the first arm."""
+    entry, metrics = arm.arm, arm.metrics
+    bits, training, termination = metrics["bits_per_character"], metrics["training"], metrics["termination"]
+    return [
+        f"`{name}`",
+        entry.start,
+        entry.detail,
+        f"{training['n_samples']:,}",
+        f"{training['n_tokens']:,}",
+        *(format_estimate(bits[detail]) for detail in EVALUATED_DETAILS),
+        *(format_estimate(saved[detail].to_dict()) if saved else "" for detail in EVALUATED_DETAILS),
+        *(format_estimate(termination[key]) for key in ("f1", "f1_drawn", "f1_always")),
+    ]
+
+
+def format_estimate(estimate: Mapping[str, Any]) -> str:
+    """Return an estimate as a cell: value and 95 % interval, or a dash."""
     if estimate["value"] is None:
         return "–"
     if estimate["low"] is None:

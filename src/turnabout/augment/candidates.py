@@ -1,11 +1,13 @@
-"""The texts that could stand in place of a criticised reply: itself, and what people and models made of it."""
+"""The texts that could stand in place of a criticised reply.
+
+They are the reply itself, and the versions of it that people and models wrote.
+"""
 
 import polars as pl
 
-from turnabout.augment.base import Logs
+from turnabout.augment.base import AugmentInputs
 from turnabout.core import schemas
-
-REPLY = ["conversation_id", "reply_index"]
+from turnabout.core.conversations import REPLY_KEY
 
 #: One text that could be the reply; `origin` is logged | edit | refinement | alternative.
 CANDIDATES = pl.Schema(
@@ -13,29 +15,32 @@ CANDIDATES = pl.Schema(
 )
 
 
-def candidates(logs: Logs, most: int) -> pl.DataFrame:
-    """At most `most` distinct texts per criticised reply (`CANDIDATES`), by reply, and in the order of `origin`.
+def collect_candidates(inputs: AugmentInputs, max_texts: int) -> pl.DataFrame:
+    """Return at most `max_texts` distinct texts per criticised reply.
 
-    Refinements are those kept of the table `refinements`, empty where nothing wrote it before.
+    The frame (`CANDIDATES`) is sorted by reply, then in the order of `origin`. Refinements are those kept in the table
+    `refinements`, which is empty where no augmenter wrote it before.
     """
-    said = logs.messages.rename({"message_index": "reply_index"}).join(logs.criticised, on=REPLY, how="semi")
-    refinements = logs.tables.get("refinements", pl.DataFrame(schema=schemas.REFINEMENTS))
-    found = [
-        _texts(logs.criticised, "logged", "reply"),
-        _texts(said, "edit", "edited_text"),
-        _texts(refinements.filter("kept"), "refinement", "refined"),
-        _texts(said.explode("alternatives"), "alternative", "alternatives"),
+    messages = inputs.messages.rename({"message_index": "reply_index"}).join(
+        inputs.criticised, on=REPLY_KEY, how="semi"
+    )
+    refinements = inputs.tables.get("refinements", pl.DataFrame(schema=schemas.REFINEMENTS))
+    texts = [
+        _select_texts(inputs.criticised, "logged", "reply"),
+        _select_texts(messages, "edit", "edited_text"),
+        _select_texts(refinements.filter("kept"), "refinement", "refined"),
+        _select_texts(messages.explode("alternatives"), "alternative", "alternatives"),
     ]
     return (
-        pl.concat(found)
+        pl.concat(texts)
         .filter(pl.col("text").str.contains(r"\S"))
-        .unique([*REPLY, "text"], keep="first", maintain_order=True)
-        .group_by(REPLY, maintain_order=True)
-        .head(most)
-        .sort(REPLY, maintain_order=True)
+        .unique([*REPLY_KEY, "text"], keep="first", maintain_order=True)
+        .group_by(REPLY_KEY, maintain_order=True)
+        .head(max_texts)
+        .sort(REPLY_KEY, maintain_order=True)
         .select(list(CANDIDATES))
     )
 
 
-def _texts(rows: pl.DataFrame, origin: str, column: str) -> pl.DataFrame:
-    return rows.sort(REPLY, maintain_order=True).select(*REPLY, origin=pl.lit(origin), text=column)
+def _select_texts(rows: pl.DataFrame, origin: str, column: str) -> pl.DataFrame:
+    return rows.sort(REPLY_KEY, maintain_order=True).select(*REPLY_KEY, origin=pl.lit(origin), text=column)

@@ -1,20 +1,19 @@
-"""Whether a reply meets what a user complained about: yes or no, by a majority of votes.
+"""Votes on whether a reply meets a user's complaint: yes or no, by majority.
 
 Each vote is the same question in other words (ILF, Scheurer et al. 2023, §3: an ensemble of prompts, ranked by the
-probability of yes); the majority decides and ties are dropped (SPaR, Cheng et al. 2024, §3.2).
+probability of yes). The majority decides, and ties are dropped (SPaR, Cheng et al. 2024, §3.2).
 """
 
-import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
 
-from turnabout.core.messages import Message
 from turnabout.generation import Completion, Generator
-from turnabout.prompting.structured import Asking, Question, Unusable, ask, shaped
+from turnabout.judging.choice import ChoiceFormat, ChoiceOptions, choose, probability_lead
+from turnabout.prompting.structured import UnusableAnswer, parse_json
 
-#: Every vote asks one of these, under the record of the case.
+#: The wordings of the question; each vote appends one to the record of the case.
 WORDINGS = (
     "Does the new reply put right what the user objected to?",
     "Had the user been given the new reply instead, would they have been content with it?",
@@ -29,64 +28,74 @@ Answer with one JSON object and nothing else: the reason in one or two sentences
 this: {"reason": "What speaks for it.", "answer": "Yes"}"""
 
 
-class Voting(NamedTuple):
-    """How votes are taken. `scores` reads them from the probabilities of Yes and No, for generators that score;
-    `answers` from a JSON object the judge writes, its reason first.
+class VoteResult(NamedTuple):
+    """The judge's votes on one reply.
+
+    `score` is the mean probability of yes, `correct` is the vote of the majority.
     """
-
-    by: Literal["scores", "answers"]
-    votes: int
-    max_new_tokens: int
-    retries: int
-    seed: int
-
-
-class Value(NamedTuple):
-    """What the judge thinks of one reply. `score` is the mean probability of yes, `correct` the majority's vote."""
 
     score: float
     correct: bool
 
 
-class Verdict(msgspec.Struct):
-    """A vote as it must come. The reason comes first, so that the answer follows from it."""
+class VoteAnswer(msgspec.Struct):
+    """The shape of a written vote.
+
+    The reason comes first, so that the answer follows from it.
+    """
 
     reason: str
     answer: Literal["Yes", "No"]
 
 
-def judged(judge: Generator, records: Sequence[str], how: Voting) -> list[Value | None]:
-    """The value of each record's new reply, in order; None where no vote on it can be used."""
-    questions = [f"{record}\n{wording}" for record in records for wording in WORDINGS[: how.votes]]
-    cast = votes(judge, questions, how)
-    return [_counted(cast[i : i + how.votes]) for i in range(0, len(cast), how.votes)]
+def vote_on_records(
+    judge: Generator, records: Sequence[str], n_votes: int, options: ChoiceOptions
+) -> list[VoteResult | None]:
+    """Return the votes on each record's new reply, in order.
+
+    `n_votes` of `WORDINGS` are asked about each record. None stands for a reply without any usable vote.
+    """
+    questions = []
+    for record in records:
+        questions += [f"{record}\n{wording}" for wording in WORDINGS[:n_votes]]
+    votes = ask_yes_or_no(judge, questions, options)
+    return [_count_votes(votes[i : i + n_votes]) for i in range(0, len(votes), n_votes)]
 
 
-def votes(judge: Generator, questions: Sequence[str], how: Voting) -> list[float | None]:
-    """P(yes) of each yes-or-no question by `scores`; by `answers` 1 for yes, 0 for no, None where it cannot be used."""
-    return _by_scores(judge, questions) if how.by == "scores" else _by_answers(judge, questions, how)
+def ask_yes_or_no(judge: Generator, questions: Sequence[str], options: ChoiceOptions) -> list[float | None]:
+    """Return P(yes) of each question, where only yes and no are possible.
+
+    A written answer gives 1 for yes and 0 for no. None stands for an answer that cannot be used.
+    """
+    choices = choose(judge, questions, YES_OR_NO, options)
+    return [
+        None if isinstance(choice, UnusableAnswer) else (1 + probability_lead(choice, "Yes", "No")) / 2
+        for choice in choices
+    ]
 
 
-def _by_scores(judge: Generator, questions: Sequence[str]) -> list[float | None]:
-    """P(yes) of each question, where only yes and no are possible."""
-    prompts: list[list[Message]] = [[{"role": "user", "content": f"{text} {LETTERS}"}] for text in questions]
-    scored = judge.score(prompts, [["Yes", "No"]] * len(prompts))
-    return [(1 + math.tanh((yes.logp - no.logp) / 2)) / 2 for yes, no in scored]
+def _read_vote(answer: Completion) -> str:
+    """Return the vote of a written answer. Raises `UnusableAnswer`."""
+    return parse_json(answer, VoteAnswer).answer
 
 
-def _by_answers(judge: Generator, questions: Sequence[str], how: Voting) -> list[float | None]:
-    """1 for yes, 0 for no, None for an answer that cannot be used."""
-    asked = [Question(f"{text}\n{OBJECT}", _read) for text in questions]
-    found = ask(judge, asked, Asking('{"reason": "', how.max_new_tokens, how.retries, how.seed, Verdict))
-    return [None if isinstance(vote, Unusable) else vote for vote in found]
+YES_OR_NO = ChoiceFormat(
+    options=("Yes", "No"),
+    score_request=f" {LETTERS}",
+    answer_request=f"\n{OBJECT}",
+    answer_shape=VoteAnswer,
+    read_answer=_read_vote,
+)
 
 
-def _read(answer: Completion) -> float:
-    return 1.0 if shaped(answer, Verdict).answer == "Yes" else 0.0
+def _count_votes(votes: Sequence[float | None]) -> VoteResult | None:
+    """Return the result of the votes on one reply.
 
-
-def _counted(votes: Sequence[float | None]) -> Value | None:
-    """The votes of one reply together. Ties and votes that cannot be used are dropped."""
-    cast = [vote for vote in votes if vote is not None]
-    yes, no = sum(vote > 0.5 for vote in cast), sum(vote < 0.5 for vote in cast)
-    return Value(sum(cast) / len(cast), yes > no) if cast else None
+    Ties and unusable votes are dropped.
+    """
+    usable = [vote for vote in votes if vote is not None]
+    if not usable:
+        return None
+    n_yes = sum(vote > 0.5 for vote in usable)
+    n_no = sum(vote < 0.5 for vote in usable)
+    return VoteResult(score=sum(usable) / len(usable), correct=n_yes > n_no)

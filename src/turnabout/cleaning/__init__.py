@@ -1,1 +1,1 @@
-"""What makes messages fit to learn from, one reason a file."""
+"""Filters and flags that make messages fit to learn from, one method a file."""

@@ -1,13 +1,14 @@
-"""Messages that insult, threaten or demean somebody, urge self-harm or are sexually explicit: flagged, never dropped.
+"""Detection of toxic messages, which are flagged and never dropped.
 
-What the log itself says comes first: sources put the verdict of a log's own moderation into `flags` as `toxic`. To it
-are added the messages in which safetype (MIT, rules in its wheel for English, German, French, Spanish and others; knows
-quotation and mention from use) finds a match said directly, with its rules changed by `toxicity.yaml`: swearing at
-nobody is left out, more insults, threats, slurs and sexual terms in English are added.
+Toxic messages insult, threaten or demean somebody, urge self-harm or are sexually explicit. Sources put the verdict of
+a log's own moderation into `flags` as `toxic`. This module adds the messages in which safetype finds a direct match.
+safetype (MIT) ships rules for English, German, French, Spanish and other languages, and tells use from quotation and
+mention. `toxicity.yaml` changes its rules: swearing that is aimed at nobody is left out; more insults, threats, slurs
+and sexual terms in English are added.
 
-`python -m benchmarks.toxicity` measures it against the word lists and the classifier that other packages ship.
-What it misses: contempt in clean words, irony, most languages but English beyond gross words, letters set apart,
-anything new. What it flags wrongly: fiction and reports in which somebody is abused without quotation marks.
+`python -m benchmarks.toxicity` compares it with the word lists and the classifier that other packages ship. It misses
+contempt in clean words, irony, most of what is not English beyond gross words, letters set apart, and new expressions.
+It wrongly flags fiction and reports in which somebody is abused without quotation marks.
 """
 
 import re
@@ -23,37 +24,46 @@ if TYPE_CHECKING:
 
 FLAG = "toxic"
 
-#: Languages that safetype has rules for beside English, whose rules every message is held against.
+#: Languages other than English with rules in safetype. The rules for English are applied to every message.
 LANGUAGES = ("de", "es", "fr", "hi", "pt")
 
-#: Signs that stand for letters in a word that is to pass unseen.
+#: Signs that replace letters in a disguised word.
 DISGUISES = {"@": "a", "$": "s", "0": "o", "1": "i", "3": "e", "!": "i", "*": ""}
 
-#: Border of a word. Of ASCII letters alone: others make the search a hundred times as slow in texts with curly quotes.
+#: Word boundary for ASCII letters. The Unicode one makes the search a hundred times slower in texts with curly quotes.
 BORDER = r"(?-u:\b)"
 
 
-def toxic(messages: pl.DataFrame) -> pl.Series:
-    """Whether each message is toxic, one Boolean a row: by the rules for English and for its own `language`."""
+def detect_toxicity(messages: pl.DataFrame) -> pl.Series:
+    """Return whether each message is toxic, one Boolean a row (`is_toxic`).
+
+    A message is checked by the rules for English and for its own `language`.
+    """
     texts = messages.select("text", language=pl.col("language").replace_strict({i: i for i in LANGUAGES}, default="en"))
     verdict = pl.repeat(False, texts.height, eager=True)
     for language in texts["language"].unique().sort():
-        said_in_it = texts["language"] == language
-        suspect = texts.select(pl.when(said_in_it & _holds_word(language)).then("text")).to_series()
+        is_in_language = texts["language"] == language
+        suspect = texts.select(pl.when(is_in_language & _has_rule_word(language)).then("text")).to_series()
         verdict |= suspect.map_elements(partial(_is_abuse, language), return_dtype=pl.Boolean).fill_null(False)
     return verdict.alias("is_toxic")
 
 
-def _holds_word(language: str) -> pl.Expr:
-    """Whether a text holds a word that some rule needs: only then it is worth the rules' Python."""
+def _has_rule_word(language: str) -> pl.Expr:
+    """Build an expression: whether a text holds a word that some rule needs.
+
+    Only these texts are given to the rules, which run in Python.
+    """
     plain = pl.col("text").str.to_lowercase().str.normalize("NFKD").str.replace_all(r"[\u0300-\u036f]", "")
     undisguised = plain.str.replace_all(r"[!*]+(\W|$)", "$1").str.replace_many(DISGUISES)
-    spelled = "|".join(map(_spelled, _words(language)))
+    spelled = "|".join(map(_spelling_pattern, _list_rule_words(language)))
     return plain.str.contains(spelled) | undisguised.str.contains(spelled)
 
 
-def _spelled(word: str) -> str:
-    """An expression for a word of a rule: `*` stands for any ending, and every letter may be drawn out (`diieee`)."""
+def _spelling_pattern(word: str) -> str:
+    """Return a regex for a word of a rule.
+
+    `*` at the end stands for any ending, and every letter may be repeated (`diieee`).
+    """
     stem = word.rstrip("*")
     begins = rf"(?:{BORDER}|_)" if stem[0].isascii() else ""
     ends = rf"(?:{BORDER}|_)" if stem == word and stem[-1].isascii() else ""
@@ -61,14 +71,14 @@ def _spelled(word: str) -> str:
 
 
 def _is_abuse(language: str, text: str) -> bool:
-    return any(match.context == "direct" for match in _engine(language).moderate(text).matches)
+    return any(match.context == "direct" for match in _open_engine(language).moderate(text).matches)
 
 
 @cache
-def _engine(language: str) -> "ModerationEngine":
+def _open_engine(language: str) -> "ModerationEngine":
     from safetype import create_moderation_engine
 
-    changes = _changes()
+    changes = _load_changes()
     engine = create_moderation_engine(languages=sorted({"en", language}), rules=changes["added"])
     for rule in engine.get_rules():
         is_grave = rule["severity"] in ("high", "critical") or rule["category"] == "harassment"
@@ -78,25 +88,28 @@ def _engine(language: str) -> "ModerationEngine":
 
 
 @cache
-def _changes() -> dict[str, Any]:
+def _load_changes() -> dict[str, Any]:
     return dict(yaml.safe_load(resources.files(__package__).joinpath("toxicity.yaml").read_text(encoding="utf-8")))
 
 
 @cache
-def _words(language: str) -> list[str]:
-    """Of every rule a word without which it cannot match, in all its readings."""
-    return sorted({word for rule in _engine(language).get_rules() for word in _needed(rule["pattern"])})
+def _list_rule_words(language: str) -> list[str]:
+    """Return the words of all rules without which a rule cannot match, sorted."""
+    words: set[str] = set()
+    for rule in _open_engine(language).get_rules():
+        words.update(_choose_required_word(rule["pattern"]))
+    return sorted(words)
 
 
-def _needed(pattern: str) -> list[str]:
-    """The readings of the best word of a pattern: `(you|u) (are)? (idiot*|fool)` needs `idiot*` or `fool`.
+def _choose_required_word(pattern: str) -> list[str]:
+    """Return the variants of the rarest required word of a pattern.
 
-    Best is what fewest texts hold: of everyday words none, else few; then the longest, and the last of equals.
+    For example, `(you|u) (are)? (idiot*|fool)` needs `idiot*` or `fool`. The rarest word is the one with the fewest
+    everyday words among its variants; then the longest, and the last of equals.
     """
-    groups = [
-        [reading.strip() for reading in (group or word).split("|")]
-        for group, optional, word in re.findall(r"\(([^)]*)\)(\?)?|([^\s()?]+)", pattern)
-        if not optional
-    ]
-    everyday = _changes()["everyday"]
+    groups = []
+    for group, optional, word in re.findall(r"\(([^)]*)\)(\?)?|([^\s()?]+)", pattern):
+        if not optional:
+            groups.append([variant.strip() for variant in (group or word).split("|")])
+    everyday = _load_changes()["everyday"]
     return max(reversed(groups), key=lambda words: (-sum(word in everyday for word in words), min(map(len, words))))

@@ -22,9 +22,9 @@ def execute(assistant: str | None, user: str | None, intent: str | None) -> int:
     from turnabout.generation import Sampling
     from turnabout.generation.local.generator import LocalGenerator
     from turnabout.intents.wording import FALLBACK
-    from turnabout.models.context_length import context_of
+    from turnabout.models.context_length import get_context_length
     from turnabout.models.loading import TEMPERATURE, TOP_P, USER_MODEL, open_model, open_user
-    from turnabout.serving.conversation import Talk
+    from turnabout.serving.conversation import ChatSession
     from turnabout.serving.terminal import Terminal
     from turnabout.serving.user_player import MAX_TOKENS
 
@@ -32,12 +32,12 @@ def execute(assistant: str | None, user: str | None, intent: str | None) -> int:
     if assistant is not None and intent is not None:
         raise ConfigError("--intent is what a user wants, and with --assistant the user is you; give one of them")
     checkpoint = open_user(user or USER_MODEL) if assistant is None else open_model(assistant)
-    talk = Talk(
+    talk = ChatSession(
         LocalGenerator(checkpoint, speaks, batch_size=1),
         checkpoint.chat,
         speaks,
         Sampling(MAX_TOKENS, TEMPERATURE, TOP_P, seed=secrets.randbelow(2**31)),
-        context_of(checkpoint),
+        get_context_length(checkpoint),
         intent or FALLBACK if speaks == "user" else None,
     )
     Terminal(talk, Console(highlight=False)).run()

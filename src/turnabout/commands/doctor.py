@@ -97,18 +97,18 @@ def _git(root: Path) -> Check:
 
 def _dvc(root: Path) -> Check:
     from turnabout.errors import ConfigError
-    from turnabout.pipeline.repro import stage_graph, wanted_stages
+    from turnabout.pipeline.repro import load_stage_graph, select_stages
 
     try:
-        return Check("DVC", f"{len(wanted_stages(stage_graph(root)))} stages in dvc.yaml")
+        return Check("DVC", f"{len(select_stages(load_stage_graph(root)))} stages in dvc.yaml")
     except ConfigError as error:
         return Check("DVC", str(error), "mend dvc.yaml or params.yaml; `dvc init` where .dvc is missing")
 
 
 def _lock(root: Path) -> Check:
-    from turnabout.pipeline.repro import lock_is_broken
+    from turnabout.pipeline.repro import is_lock_broken
 
-    if lock_is_broken(root):
+    if is_lock_broken(root):
         return Check(
             "DVC lock", ".dvc/tmp/rwlock is unreadable", "end every dvc process, then `turnabout run` removes it"
         )
@@ -145,9 +145,9 @@ def _backbone(name: str) -> Check:
 
 
 def _cache() -> Check:
-    from turnabout.models.checkpoints import cache_folder
+    from turnabout.models.checkpoints import get_cache_folder
 
-    folder = cache_folder()
+    folder = get_cache_folder()
     parent = next(place for place in (folder, *folder.parents) if place.exists())
     writable = os.access(parent, os.W_OK)
     return Check("cache", str(folder), None if writable else "not writable: set TURNABOUT_CACHE to a folder that is")
@@ -172,7 +172,7 @@ def _memory() -> Check:
 
 def _allocator() -> Check:
     """Nothing has to be done about it: stages run on either."""
-    from turnabout.pipeline.allocator import preloaded
+    from turnabout.pipeline.allocator import allocator_environment
 
-    chosen = os.environ.get("LD_PRELOAD") or preloaded().get("LD_PRELOAD")
+    chosen = os.environ.get("LD_PRELOAD") or allocator_environment().get("LD_PRELOAD")
     return Check("allocator", chosen or "the system's; `make tcmalloc` installs one that trains faster on a CPU")

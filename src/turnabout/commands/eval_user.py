@@ -29,7 +29,7 @@ def add_arguments(options: argparse.ArgumentParser) -> None:
         help="acts the people the detector learns on (default: models/backbone where it is, else the embedded model)",
     )
     options.add_argument(
-        "--judge", type=Path, metavar="FILE", help="YAML of who judges intent adherence: {generator: openai, model: …}"
+        "--judge", type=Path, metavar="FILE", help="YAML of who judges intent adherence: {backend: openai, model: …}"
     )
     options.add_argument("--out", type=Path, metavar="FILE", help="where the figures go, as JSON")
     options.add_argument("--beside", type=Path, metavar="FILE", help="an earlier --out to show beside these figures")
@@ -50,10 +50,10 @@ def execute(
     from turnabout.core.io import write_json
     from turnabout.metrics.intent_adherence import check_same_judge
     from turnabout.metrics.naturalness import check_same_detector
-    from turnabout.operations.evaluate_user import measured
+    from turnabout.operations.evaluate_user import measure_user_model
 
     earlier = {} if beside is None else _figures(beside)
-    found = measured(model, samples, n, assistant, judge)
+    found = measure_user_model(model, samples, n=n, assistant=assistant, judge=judge)
     if out is not None:
         write_json(found, out)
     if earlier:

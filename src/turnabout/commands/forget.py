@@ -15,13 +15,13 @@ def add_arguments(options: argparse.ArgumentParser) -> None:
 
 def execute(people: Sequence[str]) -> int:
     """Add the people to the list and say what will go."""
-    from turnabout.core.forgetting import FORGOTTEN, extended
+    from turnabout.core.forgetting import FORGOTTEN, append_people
     from turnabout.core.io import write_text
     from turnabout.pipeline.project import find_root
 
     root = find_root(Path.cwd())
     path = root / FORGOTTEN
-    write_text(extended(path.read_text(encoding="utf-8") if path.exists() else "", people), path)
+    write_text(append_people(path.read_text(encoding="utf-8") if path.exists() else "", people), path)
     for person, n_conversations in conversations_of(root / "data" / "messages", people).items():
         print(f"{person}: {n_conversations} conversations in data/messages")
     print(f"Added to {FORGOTTEN}. The next `turnabout run` makes every table and model without these conversations,")
@@ -47,11 +47,11 @@ def sweep_if_due(root: Path, since: float | None = None) -> None:
 
     `since` is the start of the run that left them out (seconds since 1970), by default the time of the table of logs.
     """
-    from turnabout.operations.sweep import is_due, sweep
+    from turnabout.operations.sweep import is_due, sweep_forgotten
 
     if is_due(root):
         tables = [part.stat().st_mtime for part in (root / "data" / "ingested").iterdir()]
-        swept = sweep(root, max(tables) if since is None else since)
+        swept = sweep_forgotten(root, max(tables) if since is None else since)
         print(
             f"\nforgotten people: {swept.n_answers} stored answers, the files of {swept.n_runs} earlier runs, "
             f"{swept.n_chats} chats and {swept.n_leftovers} leftover files deleted; "

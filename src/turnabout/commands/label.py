@@ -51,12 +51,12 @@ def _own_name() -> str:
 def _read(root: Path, file: Path, annotator: str) -> None:
     from turnabout.core import schemas
     from turnabout.core.io import write_csv
-    from turnabout.labels.tables import LABELS, SAMPLE, merged, read_judgements, read_labels, read_table
+    from turnabout.labels.tables import LABELS_FILE, SAMPLE_FILE, merge_labels, read_judgements, read_labels, read_csv_table
 
-    target = root / FOLDER / LABELS
-    sample = read_table(root / FOLDER / SAMPLE, schemas.LABEL_SAMPLE)
+    target = root / FOLDER / LABELS_FILE
+    sample = read_csv_table(root / FOLDER / SAMPLE_FILE, schemas.LABEL_SAMPLE)
     new = read_judgements(file, sample, annotator)
-    labels = merged(read_labels(target), new)
+    labels = merge_labels(read_labels(target), new)
     write_csv(labels, target)
     print(
         f"{new.height} judgements read, {labels.height} in {target}. `turnabout run mine` measures the miners by them."
@@ -66,25 +66,25 @@ def _read(root: Path, file: Path, annotator: str) -> None:
 def _write(root: Path, size: int, csv: bool, annotator: str) -> None:
     from turnabout.core import schemas
     from turnabout.core.io import write_csv, write_text
-    from turnabout.labels.page import form, page
-    from turnabout.labels.sampling import EXCHANGE, to_judge
-    from turnabout.labels.tables import LABELS, SAMPLE, read_labels, read_table
+    from turnabout.labels.page import build_form, render_page
+    from turnabout.labels.sampling import EXCHANGE, select_unjudged
+    from turnabout.labels.tables import LABELS_FILE, SAMPLE_FILE, read_labels, read_csv_table
 
     target = root / FOLDER / ("to_label.csv" if csv else "label.html")
-    sample = read_table(root / FOLDER / SAMPLE, schemas.LABEL_SAMPLE)
-    labels = read_labels(root / FOLDER / LABELS)
+    sample = read_csv_table(root / FOLDER / SAMPLE_FILE, schemas.LABEL_SAMPLE)
+    labels = read_labels(root / FOLDER / LABELS_FILE)
     if csv:
         _keep_unread(target, labels)
     candidates = _candidates(root)
-    open_ones = to_judge(sample, labels, annotator).join(candidates, on=EXCHANGE, how="semi")
+    open_ones = select_unjudged(sample, labels, annotator).join(candidates, on=EXCHANGE, how="semi")
     if open_ones.is_empty():
         open_ones = _draw(root, candidates, sample, size)
-        write_csv(sample.vstack(open_ones), root / FOLDER / SAMPLE)
+        write_csv(sample.vstack(open_ones), root / FOLDER / SAMPLE_FILE)
     exchanges = _texts(root, open_ones)
     if csv:
-        write_csv(form(exchanges, annotator), target)
+        write_csv(build_form(exchanges, annotator), target)
     else:
-        write_text(page(exchanges, annotator), target)
+        write_text(render_page(exchanges, annotator), target)
     print(f"{exchanges.height} exchanges for {annotator} to judge: {target}")
     print("Then `turnabout label --read FILE`, with the CSV that was exported or filled in.")
 
@@ -92,9 +92,9 @@ def _write(root: Path, size: int, csv: bool, annotator: str) -> None:
 def _keep_unread(table: Path, labels: "pl.DataFrame") -> None:
     """Raise `DataError` where somebody's judgements in the table to fill in would be written over."""
     from turnabout.errors import DataError
-    from turnabout.labels.tables import unread
+    from turnabout.labels.tables import count_unread
 
-    if n_unread := unread(table, labels):
+    if n_unread := count_unread(table, labels):
         raise DataError(
             f"{n_unread} judgements in {table} were not read; run `turnabout label --read {table}` or move it away"
         )
@@ -105,14 +105,14 @@ def _candidates(root: Path) -> "pl.DataFrame":
     import polars as pl
 
     from turnabout.core import schemas
-    from turnabout.core.conversations import exchanges
+    from turnabout.core.conversations import build_exchanges
     from turnabout.core.io import read_batches, read_frame
     from turnabout.labels.sampling import EXCHANGE
 
     splits = read_frame(root / "data" / "splits.parquet", schemas.SPLITS)
     held = splits.filter(pl.col("split").is_in(["train", "validation"]))
     parts = [
-        exchanges(messages.join(held, on="conversation_id", how="semi")).drop_nulls("follow_up").select(EXCHANGE)
+        build_exchanges(messages.join(held, on="conversation_id", how="semi")).drop_nulls("follow_up").select(EXCHANGE)
         for messages in read_batches(root / "data" / "messages", schemas.MESSAGES)
     ]
     return pl.concat(parts)
@@ -123,11 +123,11 @@ def _draw(root: Path, candidates: "pl.DataFrame", sample: "pl.DataFrame", size: 
     from turnabout.core import schemas
     from turnabout.core.io import read_frame
     from turnabout.errors import DataError
-    from turnabout.labels.sampling import draw
+    from turnabout.labels.sampling import draw_sample
     from turnabout.params import load_params
 
     feedback = read_frame(root / "data" / "feedback.parquet", schemas.FEEDBACK)
-    drawn = draw(candidates, feedback, sample, size, load_params(root / "params.yaml").seed)
+    drawn = draw_sample(candidates, feedback, sample, size, load_params(root / "params.yaml").seed)
     if drawn.is_empty():
         raise DataError(f"nothing is left to judge: all {candidates.height} exchanges with a follow-up were drawn")
     return drawn
@@ -138,12 +138,12 @@ def _texts(root: Path, wanted: "pl.DataFrame") -> "pl.DataFrame":
     import polars as pl
 
     from turnabout.core import schemas
-    from turnabout.core.conversations import exchanges, hash_rank
+    from turnabout.core.conversations import build_exchanges, rank_by_hash
     from turnabout.core.io import read_batches
     from turnabout.labels.sampling import EXCHANGE
 
     parts = [
-        exchanges(messages.join(wanted, on="conversation_id", how="semi")).join(wanted, on=EXCHANGE)
+        build_exchanges(messages.join(wanted, on="conversation_id", how="semi")).join(wanted, on=EXCHANGE)
         for messages in read_batches(root / "data" / "messages", schemas.MESSAGES)
     ]
-    return pl.concat(parts).sort(hash_rank(0, *EXCHANGE), *EXCHANGE)
+    return pl.concat(parts).sort(rank_by_hash(0, *EXCHANGE), *EXCHANGE)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import networkx as nx
 
-    from turnabout.operations.cost_estimate import Effort
+    from turnabout.operations.cost_estimate import CostEstimate
     from turnabout.params import Params
     from turnabout.pipeline.last_run import StageRun
 
@@ -28,14 +28,14 @@ def execute(targets: Sequence[str]) -> int:
     from turnabout.params import load_params
     from turnabout.pipeline.last_run import read_last_run
     from turnabout.pipeline.project import find_root
-    from turnabout.pipeline.repro import mend_lock, stage_graph, stale_reasons, wanted_stages
+    from turnabout.pipeline.repro import repair_lock, load_stage_graph, find_stale_reasons, select_stages
 
     root = find_root(Path.cwd())
     params = load_params(root / "params.yaml")
-    mend_lock(root)
-    graph = stage_graph(root)
-    names = wanted_stages(graph, targets)
-    reasons = planned(graph, names, stale_reasons(root, names))
+    repair_lock(root)
+    graph = load_stage_graph(root)
+    names = select_stages(graph, targets)
+    reasons = planned(graph, names, find_stale_reasons(root, names))
     if not reasons:
         print(f"Everything is up to date ({len(names)} stages), nothing would run.")
         return 0
@@ -62,9 +62,9 @@ def _print(
     from rich.console import Console
     from rich.table import Column, Table
 
-    from turnabout.operations.cost_estimate import effort
+    from turnabout.operations.cost_estimate import estimate_cost
 
-    efforts = {name: effort(params, name) for name in reasons}
+    efforts = {name: estimate_cost(params, name) for name in reasons}
     paid = any(work.money != 0 or work.budget for work in efforts.values())
     table = Table(Column("stage", no_wrap=True), "why", box=None, pad_edge=False)
     for column in ("calls ≤", "tokens in ≈", "tokens out ≤", *(["money ≈", "budget"] * paid), "seconds last time"):
@@ -97,11 +97,11 @@ def _money(amount: float | None) -> str:
     return "unknown" if amount is None else f"{amount:,.2f}" if amount else "–"
 
 
-def _allowed(work: "Effort") -> str:
+def _allowed(work: "CostEstimate") -> str:
     """What the budget allows, and whether the stage could come to its end within it."""
     if work.budget is None or not (limits := work.budget.model_dump(exclude_none=True)):
         return "–"
-    tokens = None if work.read is None or work.written is None else work.read + work.written
+    tokens = None if work.input_tokens is None or work.output_tokens is None else work.input_tokens + work.output_tokens
     bounds = {"calls": work.calls, "tokens": tokens, "money": work.money}
     short = [name for name, limit in limits.items() if (most := bounds[name]) is None or most > limit]
     told = ", ".join(f"{name} {limit:,}".removesuffix(".0") for name, limit in limits.items())

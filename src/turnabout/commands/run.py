@@ -26,16 +26,16 @@ def add_arguments(options: argparse.ArgumentParser) -> None:
 def execute(targets: Sequence[str], force: bool) -> int:
     """Run what is stale among the targets and their ancestors; the flow's exit status."""
     from turnabout.commands.forget import sweep_if_due
-    from turnabout.operations.unwatched_stages import live_stages
+    from turnabout.operations.unwatched_stages import list_unwatched_stages
     from turnabout.params import load_params
     from turnabout.pipeline.project import find_root
-    from turnabout.pipeline.repro import mend_lock, stage_graph, stale_reasons, wanted_stages
+    from turnabout.pipeline.repro import repair_lock, load_stage_graph, find_stale_reasons, select_stages
 
     root = find_root(Path.cwd())
     load_params(root / "params.yaml")
-    mend_lock(root)
-    names = wanted_stages(stage_graph(root), targets)
-    if not force and live_stages(root).isdisjoint(names) and not stale_reasons(root, names):
+    repair_lock(root)
+    names = select_stages(load_stage_graph(root), targets)
+    if not force and list_unwatched_stages(root).isdisjoint(names) and not find_stale_reasons(root, names):
         print(f"Everything is up to date ({len(names)} stages), nothing to do.")
         _tell_where(root, names)
         sweep_if_due(root)
@@ -83,10 +83,10 @@ def _run_flow(root: Path, targets: Sequence[str], force: bool) -> int:
 
 
 def _tell_result(root: Path) -> None:
-    from turnabout.operations.headline import headline
+    from turnabout.operations.headline import build_headline
 
     print()
-    for line in headline(root / "metrics"):
+    for line in build_headline(root / "metrics"):
         print(line)
 
 

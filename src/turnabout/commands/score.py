@@ -26,7 +26,7 @@ def add_arguments(options: argparse.ArgumentParser) -> None:
     )
     options.add_argument("--out", type=Path, required=True, metavar="FILE", help="where the scores go, as JSON lines")
     options.add_argument("--model", help="embedded name, Hub id or model folder (default: the embedded model)")
-    options.add_argument("--author", type=Path, metavar="FILE", help="YAML as in params.yaml: {generator: openai, …}")
+    options.add_argument("--author", type=Path, metavar="FILE", help="YAML as in params.yaml: {backend: openai, …}")
     options.add_argument("--batch-size", type=int, default=8, metavar="N", help="texts a model reads at once")
     options.add_argument(
         "--max-prompt-tokens", type=int, default=1024, metavar="N", help="about as much is shown of a pair's texts"
@@ -44,18 +44,18 @@ def execute(
 ) -> int:
     """Score all pairs; status 0."""
     from turnabout.scoring import SCORERS
-    from turnabout.scoring.checkpointing import alone, begin, fingerprint, score_all
-    from turnabout.scoring.load_scorer import asked
-    from turnabout.scoring.pairs_file import read_pairs
+    from turnabout.scoring.checkpointing import lock_output, start_run, hash_file, score_pairs
+    from turnabout.scoring.load_scorer import load_scoring_model
+    from turnabout.scoring.pairs_file import read_pairs_file
 
     limits = {"batch_size": batch_size, "max_prompt_tokens": max_prompt_tokens}
     _check(pairs, by, out, limits)
-    scorer, read = SCORERS[by], read_pairs(pairs, SCORERS[by].checklist)
-    with asked(by, model, author) as who, alone(out):
-        part = begin(out, {"by": by, "pairs": fingerprint(pairs), **limits, **who.identity})
-        means = who.means(batch_size, max_prompt_tokens, part / "answers.sqlite")
-        scores = score_all(read, scorer, means, out)
-    told = by if scorer.needs == "nothing" else f"{by} of {means.model.name}"
+    scorer, read = SCORERS[by], read_pairs_file(pairs, SCORERS[by].needs_checklist)
+    with load_scoring_model(by, model, author) as who, lock_output(out):
+        part = start_run(out, {"by": by, "pairs": hash_file(pairs), **limits, **who.identity})
+        means = who.open_scorer_context(batch_size, max_prompt_tokens, part / "answers.sqlite")
+        scores = score_pairs(read, scorer, means, out)
+    told = by if scorer.needs == "nothing" else f"{by} of {means.generator.name}"
     print(f"{out}: {len(scores)} pairs by {told}; {_summary(scores)}")
     return 0
 

@@ -45,18 +45,18 @@ def execute(model: str, port: int, host: str, leaves_with: str | None, max_promp
     with listener:
         from turnabout.generation.local.generator import LocalGenerator
         from turnabout.models.chat_format import END_OF_CONVERSATION
-        from turnabout.models.context_length import context_of
+        from turnabout.models.context_length import get_context_length
         from turnabout.models.loading import open_user
-        from turnabout.serving.app import make_app
+        from turnabout.serving.app import build_app
         from turnabout.serving.request import MAX_DRAWS
-        from turnabout.serving.user_player import Player
+        from turnabout.serving.user_player import UserPlayer
 
         user = open_user(model)
         speaker = LocalGenerator(user, "user", batch_size=MAX_DRAWS)
         marker = leaves_with or END_OF_CONVERSATION
-        player = Player(speaker, user.chat, context_of(user), max_prompt_tokens, marker)
+        player = UserPlayer(speaker, user.chat, get_context_length(user), max_prompt_tokens, marker)
         _announce(model, listener, marker)
-        _serve(make_app(player), listener)
+        _serve(build_app(player), listener)
     return 0
 
 

@@ -51,9 +51,9 @@ def execute(mlflow_port: int, prefect_port: int) -> int:
 
 def _start_mlflow(root: Path, groups: "ProcessGroups", port: int) -> str:
     """The address of MLflow's server on the project's store, starting; a remote store's own address as it is."""
-    from turnabout.tracking.store import ARTIFACTS, prepare_store, store_uri
+    from turnabout.tracking.store import ARTIFACTS, prepare_store, find_store_uri
 
-    uri = store_uri(root)
+    uri = find_store_uri(root)
     if uri.startswith("http"):
         return uri
     prepare_store(root)

@@ -1,1 +1,1 @@
-"""Tables and settings that every part shares: schemas, files, batches and parallel work."""
+"""Basics of tables and settings that all other folders use."""

@@ -1,8 +1,11 @@
-"""Pairs that compare two replies to the same words: what a reward head learns from and a ranking is measured on."""
+"""Pairs that compare two replies to one prompt.
+
+Reward heads learn from them and rankings are measured on them.
+"""
 
 import polars as pl
 
-#: Why a pair compares nothing, null where it compares two replies to one prompt.
+#: Reason why a pair cannot be compared; null if it has two replies to one prompt.
 NOT_COMPARED = (
     pl.when(pl.any_horizontal(pl.col("chosen", "rejected").is_null()))
     .then(pl.lit("one reply alone"))
@@ -11,11 +14,12 @@ NOT_COMPARED = (
 )
 
 
-def comparable_pairs(pairs: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
-    """The pairs (`schemas.PAIRS`) with both replies after one prompt, and how many of the others by reason.
+def split_comparable_pairs(pairs: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
+    """Return the comparable pairs, and counts of the other pairs by reason.
 
-    Log-probabilities and rewards of replies to different prompts do not compare, and a single reply with nothing.
+    `pairs` has the schema `schemas.PAIRS`. Log-probabilities and rewards of replies to different prompts cannot be
+    compared, and neither can a single reply.
     """
-    told = pairs.with_columns(skipped=NOT_COMPARED)
-    counts = told.drop_nulls("skipped").group_by("skipped").len().sort("skipped")
-    return told.filter(pl.col("skipped").is_null()).drop("skipped"), dict(counts.iter_rows())
+    marked = pairs.with_columns(skipped=NOT_COMPARED)
+    counts = marked.drop_nulls("skipped").group_by("skipped").len().sort("skipped")
+    return marked.filter(pl.col("skipped").is_null()).drop("skipped"), dict(counts.iter_rows())

@@ -1,4 +1,4 @@
-"""The base class of every section of `params.yaml`, and the errors of a file that does not fit."""
+"""Base class of the sections of `params.yaml`, and conversion of YAML and validation errors."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
@@ -8,16 +8,17 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from turnabout.errors import ConfigError
 
+#: Field types: a share from 0 to 1, a positive integer, and a positive number such as a learning rate.
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(gt=0)]
 Rate = Annotated[float, Field(gt=0)]
 
 
 class Section(BaseModel):
-    """A frozen section of `params.yaml`; unknown keys are refused by name."""
+    """A frozen section of `params.yaml`; unknown keys are errors that name them."""
 
-    renamed: ClassVar[Mapping[str, str]] = {}
-    """Keys of earlier versions and what each is called now."""
+    renamed_keys: ClassVar[Mapping[str, str]] = {}
+    """Keys of earlier versions, each with its present name."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
@@ -27,42 +28,53 @@ class Section(BaseModel):
         if not isinstance(entry, Mapping):
             return entry
         unknown = sorted(set(entry) - set(cls.model_fields), key=str)
-        if old := [key for key in unknown if key in cls.renamed]:
-            raise ValueError("; ".join(f"'{key}' is now called '{cls.renamed[key]}'" for key in old))
+        if old := [key for key in unknown if key in cls.renamed_keys]:
+            raise ValueError("; ".join(f"'{key}' is now called '{cls.renamed_keys[key]}'" for key in old))
         if unknown:
             raise ValueError(f"{unknown} not among the allowed keys {sorted(cls.model_fields)}")
         return entry
 
 
 class PerSplit(Section):
+    """A number for each split; null takes everything."""
+
     train: Count | None
     validation: Count | None
     test: Count | None
 
 
 def resolve(table: Mapping[str, type[Section]], key: str, entry: Any) -> Section:
-    """The method `entry[key]` of a literal table, validated with that method's own class."""
+    """Return the entry validated by the class that `entry[key]` names in `table`.
+
+    Raises `ValueError` if the key is missing or names no class of the table.
+    """
     if isinstance(entry, Section):
         return entry
     if not isinstance(entry, Mapping) or key not in entry:
-        came = f"the keys {sorted(map(str, entry))}" if isinstance(entry, Mapping) else f"a {type(entry).__name__}"
-        raise ValueError(f"needs the key '{key}', one of {sorted(table)}; came {came}")  # values may be secrets
+        # The error shows keys only, because values may be secrets.
+        given = f"the keys {sorted(map(str, entry))}" if isinstance(entry, Mapping) else f"a {type(entry).__name__}"
+        raise ValueError(f"needs the key '{key}', one of {sorted(table)}; got {given}")
     if not isinstance(entry[key], str) or entry[key] not in table:
         raise ValueError(f"{key}: '{entry[key]}' is not one of {sorted(table)}")
     return table[entry[key]].model_validate(entry)
 
 
-def yaml_error(origin: str, error: yaml.YAMLError) -> ConfigError:
-    """What is wrong in which line, without the line: it may hold a secret."""
-    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None) or "cannot be read"
-    return ConfigError(f"{origin}: not YAML: {problem}" + ("" if mark is None else f", line {mark.line + 1}"))
+def convert_yaml_error(origin: str, error: yaml.YAMLError) -> ConfigError:
+    """Return a YAML error with its line number, without the line's text, which may hold a secret."""
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or "cannot be read"
+    line = "" if mark is None else f", line {mark.line + 1}"
+    return ConfigError(f"{origin}: not YAML: {problem}{line}")
 
 
-def config_error(origin: str, error: Exception) -> ConfigError:
-    """A pydantic error as one `ConfigError`, a line for each mistake with the path to it."""
-    details = getattr(error, "errors", None)
-    if details is None:
+def convert_validation_error(origin: str, error: Exception) -> ConfigError:
+    """Return a pydantic error as one `ConfigError`, with a line and the path for each mistake."""
+    list_mistakes = getattr(error, "errors", None)
+    if list_mistakes is None:
         return ConfigError(f"{origin}: {error}")
-    places = [(".".join(map(str, d["loc"])), d["msg"].removeprefix("Value error, ")) for d in details()]
-    lines = [": ".join(filter(None, place)) for place in places]
+    lines: list[str] = []
+    for mistake in list_mistakes():
+        path = ".".join(map(str, mistake["loc"]))
+        message = mistake["msg"].removeprefix("Value error, ")
+        lines.append(": ".join(part for part in (path, message) if part))
     return ConfigError(f"{origin}: " + "\n  ".join(lines))

@@ -1,11 +1,14 @@
-"""Pure views of the flat message table: exchanges (a reply and what the user said next) and message histories."""
+"""Views of the message table: exchanges, message histories and samples.
+
+An exchange is an assistant reply with the user messages before and after it.
+"""
 
 import hashlib
 from collections.abc import Mapping
 
 import polars as pl
 
-#: One assistant reply with the user turns round it; null where the conversation has none.
+#: One assistant reply with the user messages around it; null if the conversation has none.
 EXCHANGES = pl.Schema(
     {
         "conversation_id": pl.String(),
@@ -23,13 +26,17 @@ EXCHANGES = pl.Schema(
     }
 )
 
+#: Columns that identify one assistant reply, and the exchange around it.
+REPLY_KEY = ["conversation_id", "reply_index"]
 
-def exchanges(messages: pl.DataFrame) -> pl.DataFrame:
-    """One row per assistant reply (`EXCHANGES`), sorted: the user turn before it, the reply, the user turn after it.
 
-    `previous_user` is the nearest user message before the reply. `follow_up` is the user message straight after it:
-    where an assistant or tool message comes in between, that later one is what the user reacts to. A branch of a tree
-    of messages repeats those before it: exchanges that end within its first `n_shared` stand in another conversation.
+def build_exchanges(messages: pl.DataFrame) -> pl.DataFrame:
+    """Build one row per assistant reply (`EXCHANGES`), sorted.
+
+    `previous_user` is the nearest user message before the reply. `follow_up` is the user message directly after it; if
+    an assistant or tool message comes between, the user reacts to that later message. A branch of a message tree
+    repeats the messages before it, so exchanges that end within its first `n_shared` messages belong to another
+    conversation and are left out.
     """
     of_user = pl.when(pl.col("role") == "user")
     around = {
@@ -44,31 +51,34 @@ def exchanges(messages: pl.DataFrame) -> pl.DataFrame:
     return (
         talk.filter(pl.col("role") == "assistant")
         .rename({"message_index": "reply_index", "text": "reply"})
-        .join(repeated(messages), on="conversation_id", how="left")
+        .join(count_shared_messages(messages), on="conversation_id", how="left")
         .filter(pl.coalesce("evidence_index", "reply_index") >= pl.col("n_shared").fill_null(0))
         .select(list(EXCHANGES))
         .sort("conversation_id", "reply_index")
     )
 
 
-def repeated(messages: pl.DataFrame) -> pl.DataFrame:
-    """`n_shared` of each conversation whose source says that it repeats so many messages at another one's beginning."""
-    told = messages.filter(pl.col("message_index") == 0, pl.col("extras").str.contains('"n_shared"', literal=True))
+def count_shared_messages(messages: pl.DataFrame) -> pl.DataFrame:
+    """Return `n_shared` of conversations that repeat messages of another one.
+
+    The source states in `extras` how many messages are repeated.
+    """
+    branches = messages.filter(pl.col("message_index") == 0, pl.col("extras").str.contains('"n_shared"', literal=True))
     n_shared = pl.col("extras").str.json_path_match("$.conversation.n_shared").cast(pl.Int32, strict=False)
-    return told.select("conversation_id", n_shared=n_shared)
+    return branches.select("conversation_id", n_shared=n_shared)
 
 
-def histories(messages: pl.DataFrame, wanted: pl.DataFrame) -> pl.DataFrame:
-    """`wanted` (with `conversation_id`, `before`) plus `prompt`: the messages with an index below `before`.
+def add_histories(messages: pl.DataFrame, wanted: pl.DataFrame) -> pl.DataFrame:
+    """Add column `prompt` to `wanted`: the messages before index `before`.
 
-    They are in order; `prompt` is null where there is none. The history of each wanted row is looked up in the flat
-    table, never copied per turn.
+    `wanted` has the columns `conversation_id` and `before`. The messages are in order, without tool messages; `prompt`
+    is null if there are none. Each history is looked up in the flat table, so none is stored per turn.
     """
     keyed = wanted.with_row_index("wanted_row")
-    said = messages.filter(pl.col("role") != "tool")
+    texts = messages.filter(pl.col("role") != "tool")
     history = (
         keyed.select("wanted_row", "conversation_id", "before")
-        .join(said.select("conversation_id", "message_index", "role", "text"), on="conversation_id")
+        .join(texts.select("conversation_id", "message_index", "role", "text"), on="conversation_id")
         .filter(pl.col("message_index") < pl.col("before"))
         .sort("wanted_row", "message_index")
         .group_by("wanted_row", maintain_order=True)
@@ -78,11 +88,12 @@ def histories(messages: pl.DataFrame, wanted: pl.DataFrame) -> pl.DataFrame:
 
 
 def sample_conversations(splits: pl.DataFrame, per_split: Mapping[str, int | None], seed: int) -> pl.DataFrame:
-    """At most `per_split[split]` conversations of each split named, sorted; None takes all.
+    """Sample at most `per_split[split]` conversations of each split.
 
-    Chosen by a hash of the id: as logs grow, the sample moves only as far as new conversations come before old ones.
+    None takes all. The result is sorted. Conversations are ranked by a hash of their id, so that a growing log
+    changes the sample only where new conversations rank before old ones.
     """
-    ranked = splits.filter(pl.col("split").is_in(list(per_split))).sort(hash_rank(seed, "conversation_id"))
+    ranked = splits.filter(pl.col("split").is_in(list(per_split))).sort(rank_by_hash(seed, "conversation_id"))
     parts = [
         part if (most := per_split[split]) is None else part.head(most)
         for (split,), part in ranked.partition_by("split", as_dict=True).items()
@@ -90,7 +101,18 @@ def sample_conversations(splits: pl.DataFrame, per_split: Mapping[str, int | Non
     return pl.concat(parts or [ranked]).sort("conversation_id")
 
 
-def hash_rank(seed: int, *columns: str) -> pl.Expr:
-    """A key that shuffles rows by their content: SHA-256 of the seed and the columns, the same in every version."""
+def drop_test_split(splits: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of `schemas.SPLITS` in the train and validation splits.
+
+    Nothing may be fitted to, built from or labelled in a conversation of the test split.
+    """
+    return splits.filter(pl.col("split").is_in(["train", "validation"]))
+
+
+def rank_by_hash(seed: int, *columns: str) -> pl.Expr:
+    """Return a sort key that shuffles rows by content.
+
+    It is the SHA-256 of the seed and the columns, so it does not depend on library versions.
+    """
     text = pl.concat_str(pl.lit(str(seed)), *columns, separator=":")
     return text.map_elements(lambda value: hashlib.sha256(value.encode()).hexdigest(), pl.String)

@@ -1,8 +1,8 @@
-"""Stages that work only on what is new: a ledger says which input the tables hold, and how many rows of each it made.
+"""Incremental builds: new input extends tables instead of rebuilding them.
 
-A run keeps what the longest unchanged beginning of the input made and works on the rest. Its tables have the same bytes
-as those of a run from nothing. The ledger is written last and holds a hash of every file: where a run was killed, or a
-file is not as it was written, nothing is kept.
+A ledger records which units of input the tables hold and how many rows each unit added. A run keeps the rows of the
+longest unchanged prefix of the input and processes the rest. The tables have the same bytes as those of a full build.
+The ledger is written last and holds a hash of every file. If a run was killed or a file was changed, nothing is kept.
 """
 
 import hashlib
@@ -17,72 +17,81 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
-from turnabout.core.io import part_files, replacing
-from turnabout.core.parquet_parts import GrowingTable
+from turnabout.core.io import list_part_files, replace_when_done
+from turnabout.core.parquet_parts import IncrementalTable
 from turnabout.errors import DataError
 
-#: The ledger's file in the folder for it.
+#: File name of the ledger in its folder.
 LEDGER = "ledger.json"
 
-#: Counts by name, by what is counted: {"rejected_by_reason": {"empty": 2}}.
-Tallies = Mapping[str, Mapping[str, int]]
+#: Counts of named things, by kind: {"rejected_by_reason": {"empty": 2}}.
+Counts = Mapping[str, Mapping[str, int]]
 
 
-class Mark(msgspec.Struct, frozen=True):
-    """Where the tables stood when one unit of input was done."""
+class UnitRecord(msgspec.Struct, frozen=True):
+    """State of the tables after one unit of input."""
 
     unit: str | None
-    """Its fingerprint; null for what cannot be told apart (a database) and is always read again."""
+    """Fingerprint of the unit; null if it has none (a database), in which case it is always read again."""
     n_rows: dict[str, int]
-    """Rows of each table, with those of the units before."""
-    tallies: dict[str, dict[str, int]]
-    """What this unit alone added."""
+    """Cumulative number of rows of each table."""
+    counts: dict[str, dict[str, int]]
+    """Counts of this unit alone."""
 
 
 class Ledger(msgspec.Struct, frozen=True):
-    """What the tables on disk hold."""
+    """Content of the tables on disk."""
 
     key: str
-    """Fingerprint of all that shapes the tables but is no input: settings, code, libraries."""
+    """Fingerprint of everything but the input that determines the tables: settings, code, libraries."""
     files: dict[str, str]
-    """SHA-256 of every file of the tables, by name of the table and of the file."""
-    marks: list[Mark]
+    """SHA-256 of every file of the tables, by `table/file`."""
+    records: list[UnitRecord]
 
 
-class Growth:
-    """Tables that grow beyond what was kept of the last run: `add` what a unit of input gives, then `mark` it done."""
+class IncrementalBuild:
+    """Tables that extend the rows kept from the last run.
 
-    def __init__(self, tables: Mapping[str, GrowingTable], old: Mapping[str, Path], kept: Sequence[Mark]) -> None:
+    For each unit of input, call `add_rows` any number of times and then `finish_unit` once.
+    """
+
+    def __init__(
+        self, tables: Mapping[str, IncrementalTable], old: Mapping[str, Path], kept: Sequence[UnitRecord]
+    ) -> None:
         self.tables, self.marks, self.n_kept = tables, list(kept), len(kept)
         self._old = old
         self._tallies: defaultdict[str, Counter[str]] = defaultdict(Counter)
         for name, table in tables.items():
             table.continue_from(old[name], self._n_rows(name))
 
-    def kept(self, name: str) -> pl.LazyFrame:
-        """The rows of one table that were kept of the last run."""
+    def kept_rows(self, name: str) -> pl.LazyFrame:
+        """Return the rows of one table that were kept from the last run."""
         n_rows = self._n_rows(name)
-        rows = pl.scan_parquet(part_files(self._old[name])) if n_rows else self.tables[name].schema.to_frame().lazy()
+        rows = (
+            pl.scan_parquet(list_part_files(self._old[name])) if n_rows else self.tables[name].schema.to_frame().lazy()
+        )
         return rows.head(n_rows)
 
-    def add(self, tallies: Tallies, **rows: pl.DataFrame) -> None:
-        """Add rows to each table named, and counts."""
+    def add_rows(self, tallies: Counts, **rows: pl.DataFrame) -> None:
+        """Add rows to the named tables, and counts."""
         for name, frame in rows.items():
             self.tables[name].append(frame)
         for name, tally in tallies.items():
             self._tallies[name].update(tally)
 
-    def mark(self, unit: str | None) -> None:
-        """Say that everything of this unit was added."""
+    def finish_unit(self, unit: str | None) -> None:
+        """Record that all rows of a unit were added."""
         n_rows = {name: table.n_rows for name, table in self.tables.items()}
-        self.marks.append(Mark(unit, n_rows, {name: dict(sorted(n.items())) for name, n in self._tallies.items()}))
+        self.marks.append(
+            UnitRecord(unit, n_rows, {name: dict(sorted(n.items())) for name, n in self._tallies.items()})
+        )
         self._tallies.clear()
 
-    def tally(self, name: str) -> dict[str, int]:
-        """One kind of count over all units, in order of name."""
+    def sum_counts(self, name: str) -> dict[str, int]:
+        """Sum one kind of counts over all units; sorted by name."""
         total: Counter[str] = Counter()
         for mark in self.marks:
-            total.update(mark.tallies.get(name, {}))
+            total.update(mark.counts.get(name, {}))
         return dict(sorted(total.items()))
 
     def _n_rows(self, name: str) -> int:
@@ -90,42 +99,50 @@ class Growth:
 
 
 @contextmanager
-def growing(
+def open_build(
     ledger: Path, key: str, units: Sequence[str | None], tables: Mapping[str, tuple[Path, pl.Schema]]
-) -> Iterator[Growth]:
-    """New tables with what can be kept of the old; when the block ends well they replace the old, the ledger last.
+) -> Iterator[IncrementalBuild]:
+    """Open new tables that start with the reusable rows of the old ones.
 
-    `ledger` is a JSON file, `units` are the fingerprints of all input in order of arrival.
+    When the block ends without an error the new tables replace the old ones, and the ledger is written last. `ledger`
+    is a JSON file; `units` are the fingerprints of all input in order of arrival; `tables` gives path and schema.
     """
-    kept = list(_unchanged(ledger, key, units, tables))
+    kept = list(_unchanged_records(ledger, key, units, tables))
     paths = {name: path for name, (path, _) in tables.items()}
     for path in (ledger, *paths.values()):
         for left_by_a_killed_run in path.parent.glob(f".{path.name}.*.tmp"):
             shutil.rmtree(left_by_a_killed_run, ignore_errors=True)
-    with ExitStack() as places:
-        new_ledger = places.enter_context(replacing(ledger))
+    with ExitStack() as stack:
+        new_ledger = stack.enter_context(replace_when_done(ledger))
         fresh = {
-            name: GrowingTable(places.enter_context(replacing(path)), schema) for name, (path, schema) in tables.items()
+            name: IncrementalTable(stack.enter_context(replace_when_done(path)), schema)
+            for name, (path, schema) in tables.items()
         }
-        growth = Growth(fresh, paths, kept)
+        growth = IncrementalBuild(fresh, paths, kept)
         yield growth
         for table in fresh.values():
             table.close()
-        written = Ledger(key, _digests({name: table.path for name, table in fresh.items()}), growth.marks)
+        written = Ledger(key, _hash_files({name: table.path for name, table in fresh.items()}), growth.marks)
         new_ledger.write_bytes(msgspec.json.format(msgspec.json.encode(written), indent=1) + b"\n")
 
 
-def key_of(settings: str, code: Iterable[Path], libraries: Iterable[str]) -> str:
-    """The key of a ledger: settings as text, files or folders of code, names of installed packages."""
+def build_key(settings: str, code: Iterable[Path], libraries: Iterable[str]) -> str:
+    """Return the key of a ledger: a hash of settings, code and library versions.
+
+    `settings` is text, `code` are files or folders, `libraries` are names of installed packages.
+    """
     parts = [settings, *(f"{library} {version(library)}" for library in libraries)]
-    for place in code:
-        files = sorted(place.rglob("*")) if place.is_dir() else [place]
-        parts += [f"{file.name} {sha256(file)}" for file in files if file.is_file() and file.suffix != ".pyc"]
+    for path in code:
+        files = sorted(path.rglob("*")) if path.is_dir() else [path]
+        parts += [f"{file.name} {hash_file(file)}" for file in files if file.is_file() and file.suffix != ".pyc"]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def sha256(path: Path) -> str:
-    """The SHA-256 of a file's bytes, as hex. Raises `DataError` where it is there but cannot be read."""
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes as hex.
+
+    Raises `FileNotFoundError` if the file is missing and `DataError` if it cannot be read.
+    """
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -135,20 +152,20 @@ def sha256(path: Path) -> str:
         raise DataError(f"{path}: cannot be read: {error.strerror}; check its permissions and the disk") from error
 
 
-def _unchanged(
+def _unchanged_records(
     ledger: Path, key: str, units: Sequence[str | None], tables: Mapping[str, tuple[Path, pl.Schema]]
-) -> Iterator[Mark]:
-    """The marks that still hold: of the longest beginning of the input that is as it was."""
+) -> Iterator[UnitRecord]:
+    """Yield the records of the longest unchanged prefix of the input."""
     try:
         old = msgspec.json.decode(ledger.read_bytes(), type=Ledger)
-        is_as_written = old.key == key and old.files == _digests({name: path for name, (path, _) in tables.items()})
+        is_as_written = old.key == key and old.files == _hash_files({name: path for name, (path, _) in tables.items()})
     except (FileNotFoundError, ValueError):  # no ledger or not a whole one, or a table is gone (`DataError` is one)
         return
     if not is_as_written:
         return
-    pairs = zip(old.marks, units, strict=False)
+    pairs = zip(old.records, units, strict=False)
     yield from (mark for mark, _ in takewhile(lambda pair: pair[1] is not None and pair[0].unit == pair[1], pairs))
 
 
-def _digests(tables: Mapping[str, Path]) -> dict[str, str]:
-    return {f"{name}/{file.name}": sha256(file) for name, path in tables.items() for file in part_files(path)}
+def _hash_files(tables: Mapping[str, Path]) -> dict[str, str]:
+    return {f"{name}/{file.name}": hash_file(file) for name, path in tables.items() for file in list_part_files(path)}

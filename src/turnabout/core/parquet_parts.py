@@ -1,4 +1,7 @@
-"""Parquet tables that grow by batches in bounded memory: always the same files for the same rows in the same order."""
+"""Parquet tables written in batches with bounded memory.
+
+The same rows in the same order always give the same files.
+"""
 
 import hashlib
 import os
@@ -14,23 +17,24 @@ import pyarrow.parquet as pq
 
 from turnabout.core import schemas
 from turnabout.core.detached_rows import detach_rows
-from turnabout.core.io import part_files, read_batches
+from turnabout.core.io import list_part_files, read_batches
 
-#: A row group ends with the first conversation that brings it to this weight; a row weighs 1, and 1 more for each
-#: `WEIGHED_BYTES` of text in it: about 20,000 messages, fewer where they are long.
+#: A row group ends with the first conversation that brings it to this weight. A row weighs 1, plus 1 for each
+#: `WEIGHED_BYTES` of text in it: about 20,000 messages, fewer if they are long.
 GROUP_WEIGHT = 20_000
-WEIGHED_BYTES = 2_000
+BYTES_PER_WEIGHT = 2_000
 
-#: A part ends with the row group that brings it to this many bytes on disk; the last possible part takes all the rest.
+#: A part ends with the row group that brings it to this many bytes on disk; part number `MAX_PARTS` takes all the rest.
 PART_BYTES = 256 * 2**20
 MAX_PARTS = 64
 
 
-class GrowingTable:
-    """A new table at `path`, a folder of parts or (`.parquet`) one file; rows wait until they fill a row group.
+class IncrementalTable:
+    """New table that is written row group by row group.
 
-    Where row groups and parts end depends on the rows so far alone: not on how they were cut into batches, nor on what
-    comes later.
+    `path` becomes a folder of parts, or one file if it ends in `.parquet`. Rows are buffered until they fill a row
+    group. The ends of row groups and parts depend only on the rows so far: not on how the rows were cut into
+    batches, and not on later rows.
     """
 
     def __init__(self, path: Path, schema: pl.Schema) -> None:
@@ -46,30 +50,33 @@ class GrowingTable:
             path.mkdir(parents=True)
 
     def append(self, rows: pl.DataFrame) -> None:
-        """Add rows; where they are messages, whole conversations."""
+        """Add rows; rows of messages must be whole conversations."""
         rows = schemas.check(rows, self.schema, self.path.name)
         if rows.is_empty():
             return
         self.n_rows += rows.height
         self._waiting.append(detach_rows(rows))
-        self._weight += int(rows.select(_weight().sum()).item())
+        self._weight += int(rows.select(_row_weight().sum()).item())
         if self._weight >= GROUP_WEIGHT:
             self._write_groups()
 
     def continue_from(self, old: Path, n_rows: int) -> None:
-        """Begin with the first `n_rows` of a table of this kind: full parts become hard links, the rest is copied."""
-        parts = part_files(old) if n_rows else []
+        """Start with the first `n_rows` of an older table of this kind.
+
+        Full parts become hard links; the rest is copied.
+        """
+        parts = list_part_files(old) if n_rows else []
         while (number := self._n_parts) < len(parts) - 1:
             height = pq.read_metadata(parts[number]).num_rows
             if self.n_rows + height > n_rows:
                 break
-            _link(parts[number], self._part(number))
+            _link_or_copy(parts[number], self._part(number))
             self.n_rows, self._n_parts = self.n_rows + height, number + 1
         for group in read_batches(parts[self._n_parts], self.schema) if self.n_rows < n_rows else ():
             self.append(group.head(n_rows - self.n_rows))
 
     def close(self) -> None:
-        """Write what waits. A table without rows is one file without rows."""
+        """Write the buffered rows. An empty table is one file without rows."""
         if self._waiting or not self._n_parts:
             self._write_group(pl.concat([self.schema.to_frame(), *self._waiting]))
             self._waiting = []
@@ -79,12 +86,12 @@ class GrowingTable:
         return self.path / f"part-{number:02}.parquet" if self._in_parts else self.path
 
     def _write_groups(self) -> None:
-        """Write every row group that is full; the rows after it keep waiting."""
+        """Write every full row group; the remaining rows stay in the buffer."""
         rows = pl.concat(self._waiting, rechunk=True)
         begins = pl.col("message_index") == 0 if "message_index" in self.schema else pl.repeat(True, pl.len())
-        found = rows.select(begins=begins, weight=_weight().cum_sum())
-        ends = np.append(np.flatnonzero(found["begins"])[1:], rows.height)
-        weights = found["weight"].to_numpy()[ends - 1]
+        starts = rows.select(begins=begins, weight=_row_weight().cum_sum())
+        ends = np.append(np.flatnonzero(starts["begins"])[1:], rows.height)
+        weights = starts["weight"].to_numpy()[ends - 1]
         start, base = 0, 0
         while (at := int(np.searchsorted(weights, base + GROUP_WEIGHT))) < len(ends):
             self._write_group(rows[start : ends[at]])
@@ -97,9 +104,9 @@ class GrowingTable:
     def _write_group(self, rows: pl.DataFrame) -> None:
         if self._writer is None or self._file is None:
             self._file = pa.OSFile(str(self._part(self._n_parts)), "wb")
-            self._writer = pq.ParquetWriter(self._file, _arrow(self.schema.to_frame()).schema, compression="zstd")
+            self._writer = pq.ParquetWriter(self._file, _to_arrow(self.schema.to_frame()).schema, compression="zstd")
             self._n_parts += 1
-        self._writer.write_table(_arrow(rows), row_group_size=max(rows.height, 1))
+        self._writer.write_table(_to_arrow(rows), row_group_size=max(rows.height, 1))
         if self._in_parts and self._file.tell() >= PART_BYTES and self._n_parts < MAX_PARTS:
             self._end_part()
 
@@ -110,12 +117,15 @@ class GrowingTable:
         self._writer = self._file = None
 
 
-def group_digests(table: Path) -> list[str]:
-    """The SHA-256 of the bytes of each row group of a table, in order: equal where the rows are."""
-    return [digest for part in part_files(table) for digest in _group_digests(part)]
+def hash_row_groups(table: Path) -> list[str]:
+    """Return the SHA-256 of each row group of a table, in order.
+
+    Row groups with equal rows have equal hashes.
+    """
+    return [digest for part in list_part_files(table) for digest in _hash_row_groups_of_part(part)]
 
 
-def _group_digests(part: Path) -> Iterator[str]:
+def _hash_row_groups_of_part(part: Path) -> Iterator[str]:
     metadata = pq.read_metadata(part)
     with part.open("rb") as file:
         for group in map(metadata.row_group, range(metadata.num_row_groups)):
@@ -125,17 +135,17 @@ def _group_digests(part: Path) -> Iterator[str]:
             yield hashlib.sha256(file.read(sum(chunk.total_compressed_size for chunk in chunks))).hexdigest()
 
 
-def _link(old: Path, new: Path) -> None:
+def _link_or_copy(old: Path, new: Path) -> None:
     try:
         os.link(old, new)
     except OSError:  # a file system without hard links
         shutil.copyfile(old, new)
 
 
-def _weight() -> pl.Expr:
+def _row_weight() -> pl.Expr:
     n_bytes = pl.sum_horizontal(pl.repeat(0, pl.len(), dtype=pl.UInt32), cs.string().str.len_bytes())
-    return 1 + n_bytes.cast(pl.Int64) // WEIGHED_BYTES
+    return 1 + n_bytes.cast(pl.Int64) // BYTES_PER_WEIGHT
 
 
-def _arrow(rows: pl.DataFrame) -> pa.Table:
+def _to_arrow(rows: pl.DataFrame) -> pa.Table:
     return rows.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())

@@ -1,4 +1,7 @@
-"""One Polars schema per table, each with its grain; `check` is the only gate between a frame and a file."""
+"""One Polars schema per table, with the grain of its rows.
+
+`check` runs whenever a table is read or written.
+"""
 
 import polars as pl
 
@@ -7,9 +10,10 @@ from turnabout.errors import DataError
 MESSAGE = pl.Struct({"role": pl.String(), "content": pl.String()})
 
 #: One message. `user_key` is the person who wrote it (null for a model); `at` is UTC; `extras` is a JSON object.
-#: `alternatives` are other replies people were shown in its place. `preferences`, as long, says of each how much this
-#: reply was preferred to it: 1 this one, -1 the alternative, 0 a tie, null where nobody compared; without it somebody
-#: asked for another reply. `flags` warns of the text: `toxic`, `redacted`.
+#: `alternatives` are other replies that people were shown instead. `preferences` has the same length and says how much
+#: this reply was preferred to each of them: 1 this reply, -1 the alternative, 0 a tie, null if nobody compared them.
+#: If `preferences` is null, somebody asked for another reply. `flags` are warnings about the text: `toxic`,
+#: `redacted`.
 MESSAGES = pl.Schema(
     {
         "conversation_id": pl.String(),
@@ -31,15 +35,15 @@ MESSAGES = pl.Schema(
     }
 )
 
-#: One rejected input record or conversation. `record` says where it was (file:line or conversation id).
+#: One rejected input record or conversation. `record` is its location (file:line or conversation id).
 QUARANTINE = pl.Schema({"source": pl.String(), "record": pl.String(), "reason": pl.String(), "excerpt": pl.String()})
 
-#: One conversation. `split` is train | validation | test | excluded (shares a person across a border).
+#: One conversation. `split` is train | validation | test | excluded (a person of it is in another split).
 SPLITS = pl.Schema({"conversation_id": pl.String(), "user_key": pl.String(), "split": pl.String()})
 
-#: One signal on one assistant reply. `reply_index`/`evidence_index` are message indexes; score in [-1, 1]. `rule` is
-#: the miner's own name for what it went by, null where it has none. Rows of the miner `ensemble` are decisions: one per
-#: reply, the others' signals together.
+#: One signal on one assistant reply. `reply_index` and `evidence_index` are message indexes; `score` is in [-1, 1].
+#: `rule` names the rule of the miner that fired, null if the miner has no rules. Rows of the miner `ensemble` are
+#: decisions: one per reply, made from the signals of all other miners.
 FEEDBACK = pl.Schema(
     {
         "conversation_id": pl.String(),
@@ -56,8 +60,8 @@ FEEDBACK = pl.Schema(
     }
 )
 
-#: One exchange that people were asked to judge. `draw` counts the samples drawn so far; `stratum` is what the miners
-#: had said of it then; `n_stratum` exchanges of that stratum could be drawn and `n_drawn` were.
+#: One exchange in a sample for people to judge. `draw` is the number of the sample; `stratum` is the miners' signal at
+#: that time; `n_drawn` of the `n_stratum` available exchanges of that stratum were drawn.
 LABEL_SAMPLE = pl.Schema(
     {
         "conversation_id": pl.String(),
@@ -80,14 +84,14 @@ LABELS = pl.Schema(
     }
 )
 
-#: One conversation's intent. `author` is a model name, "fallback" where no answer could be used for the `reason` of the
-#: last, or null where nobody was asked. `leaks_first` and `leaks` say whether the first of its `tries` answers and the
-#: last one copy the user's words.
+#: One conversation's intent. `model` is the name of the model that wrote it, "fallback" if no answer was usable
+#: (`reason` says why the last one was not), or null if no model was asked. `tries` is the number of answers.
+#: `leaks_first` and `leaks` say whether the first and the last answer copy the user's words.
 INTENTS = pl.Schema(
     {
         "conversation_id": pl.String(),
         "intent": pl.String(),
-        "author": pl.String(),
+        "model": pl.String(),
         "tries": pl.Int32(),
         "leaks_first": pl.Boolean(),
         "leaks": pl.Boolean(),
@@ -95,8 +99,8 @@ INTENTS = pl.Schema(
     }
 )
 
-#: One flipped conversation: `target_indexes` are the positions in `messages` the user model learns to write,
-#: `ends` is true where the person really left after the last (assistant) message.
+#: One flipped conversation. `target_indexes` are the positions in `messages` that the user model learns to write;
+#: `ends` is true if the conversation really ended after the last (assistant) message.
 USER_SAMPLES = pl.Schema(
     {
         "conversation_id": pl.String(),
@@ -109,8 +113,9 @@ USER_SAMPLES = pl.Schema(
     }
 )
 
-#: One critic's point about a reply (an Analytical Critique Unit); `location` is a quote of the reply, `severity` 1 to
-#: 5. `label` is its quality. A unit without a `reason` went into the critique; one without words is an unusable answer.
+#: One point of a critique (an Analytical Critique Unit). `location` is a quote of the reply; `severity` is 1 to 5;
+#: `label` is the quality of the unit. A unit without a `reason` is part of the critique; one without text is an
+#: unusable answer.
 UNIT = pl.Struct(
     {
         "critic": pl.String(),
@@ -124,15 +129,15 @@ UNIT = pl.Struct(
     }
 )
 
-#: One critique of one dissatisfying reply; `kept` is false where a check failed, and `reason` says which. `units` is
-#: null where it was written as one sentence. `gain` is how much better revisions are that follow it, null where not
+#: One critique of one dissatisfying reply. `kept` is false if a check failed, and `reason` says which. `units` is null
+#: if the critique was written as one sentence. `gain` is how much better revisions are that follow it; null if not
 #: tried.
 CRITIQUES = pl.Schema(
     {
         "conversation_id": pl.String(),
         "reply_index": pl.Int32(),
         "flaw": pl.String(),
-        "author": pl.String(),
+        "model": pl.String(),
         "prompt_version": pl.String(),
         "units": pl.List(UNIT),
         "gain": pl.Float64(),
@@ -141,10 +146,10 @@ CRITIQUES = pl.Schema(
     }
 )
 
-#: One rationale: why `better` is preferred to the logged reply or, where it is null, what a better reply would do.
-#: `kind` is general | specific. Of a pair, the author saw the better reply as A where `order` is `cr`, as B where it is
-#: `rc`; `flipped` is what it argued for the other reply, and either conviction how far that won it over (nats of
-#: log-odds, or -1 to 1 where it was asked for its verdict).
+#: One rationale: why `better` is preferred to the logged reply or, if `better` is null, what a better reply would do.
+#: `kind` is general | specific. In pair mode the model saw the better reply as A if `order` is `cr` and as B if it is
+#: `rc`; `flipped` is its argument for the other reply. Each conviction is how far an argument moved the model towards
+#: the side it argues for (nats of log-odds, or -1 to 1 if the model was asked for a verdict).
 RATIONALES = pl.Schema(
     {
         "conversation_id": pl.String(),
@@ -156,16 +161,17 @@ RATIONALES = pl.Schema(
         "flipped": pl.String(),
         "conviction": pl.Float64(),
         "conviction_flipped": pl.Float64(),
-        "author": pl.String(),
+        "model": pl.String(),
         "prompt_version": pl.String(),
         "kept": pl.Boolean(),
         "reason": pl.String(),
     }
 )
 
-#: One text rated for one aspect. `text` could stand at `reply_index`: the logged reply or another one, as `origin` says
-#: (logged | edit | refinement | alternative); `place` is where among the reply's texts the judge saw it. `rating` is 1
-#: to 5, null where not kept; `overall` is the mean over all aspects, null where one is missing.
+#: One text rated for one aspect. `text` is the logged reply at `reply_index` or a candidate for its position, as
+#: `origin` says (logged | edit | refinement | alternative). `position` is the text's position among the candidates
+#: that the judge saw. `rating` is 1 to 5, null if not kept; `overall` is the mean over all aspects, null if one is
+#: missing.
 RATINGS = pl.Schema(
     {
         "conversation_id": pl.String(),
@@ -173,21 +179,21 @@ RATINGS = pl.Schema(
         "origin": pl.String(),
         "text": pl.String(),
         "aspect": pl.String(),
-        "place": pl.Int32(),
+        "position": pl.Int32(),
         "rating": pl.Float64(),
         "rationale": pl.String(),
         "overall": pl.Float64(),
-        "author": pl.String(),
+        "model": pl.String(),
         "prompt_version": pl.String(),
         "kept": pl.Boolean(),
         "reason": pl.String(),
     }
 )
 
-#: One refinement of one dissatisfying reply. `method` is ilf | spar; `critique` is the kept critique it was told of,
-#: null where there was none. `score` is how sure the author is, 0 to 1, that it meets the complaint, null where it
-#: failed a check; `score_before` is the same of the criticised reply. `depth` counts refinements one after another;
-#: `similarity`, 0 to 1, is the normalised edit similarity to the criticised reply.
+#: One refinement of one dissatisfying reply. `method` is ilf | spar; `critique` is the kept critique in its prompt,
+#: null if there was none. `score` is the model's probability that the refinement answers the complaint, null if it
+#: failed a check; `score_before` is that of the criticised reply. `depth` counts successive refinements; `similarity`
+#: in [0, 1] is the normalised edit similarity to the criticised reply.
 REFINEMENTS = pl.Schema(
     {
         "conversation_id": pl.String(),
@@ -199,15 +205,15 @@ REFINEMENTS = pl.Schema(
         "score_before": pl.Float64(),
         "depth": pl.Int32(),
         "similarity": pl.Float64(),
-        "author": pl.String(),
+        "model": pl.String(),
         "prompt_version": pl.String(),
         "kept": pl.Boolean(),
         "reason": pl.String(),
     }
 )
 
-#: One dissatisfying reply rewritten by somebody who knew what the user said afterwards: `n_later` messages of theirs
-#: were shown. `score`, `score_before` and `similarity` as of a refinement.
+#: One dissatisfying reply rewritten with knowledge of what the user said later: `n_later` later messages were shown.
+#: `score`, `score_before` and `similarity` are as in `REFINEMENTS`.
 HINDSIGHTS = pl.Schema(
     {
         "conversation_id": pl.String(),
@@ -217,16 +223,16 @@ HINDSIGHTS = pl.Schema(
         "score": pl.Float64(),
         "score_before": pl.Float64(),
         "similarity": pl.Float64(),
-        "author": pl.String(),
+        "model": pl.String(),
         "prompt_version": pl.String(),
         "kept": pl.Boolean(),
         "reason": pl.String(),
     }
 )
 
-#: What one user wants of replies, as a list of wishes, for one dissatisfying reply. `whole` is true where all feedback
-#: of the conversation was summarised, false where only that up to the reaction to this reply was: `n_feedback` signals.
-#: `dropped` has the reason of every wish that was left out.
+#: What one user wants of replies, as a list, for one dissatisfying reply. `whole` is true if all feedback of the
+#: conversation was summarised, false if only that up to the reaction to this reply was; `n_feedback` counts the
+#: signals. `dropped` has the reason of every entry that was left out.
 PREFERENCES = pl.Schema(
     {
         "conversation_id": pl.String(),
@@ -235,18 +241,18 @@ PREFERENCES = pl.Schema(
         "whole": pl.Boolean(),
         "n_feedback": pl.Int32(),
         "dropped": pl.List(pl.String()),
-        "author": pl.String(),
+        "model": pl.String(),
         "prompt_version": pl.String(),
         "kept": pl.Boolean(),
         "reason": pl.String(),
     }
 )
 
-#: One rule that a model proposed, or one answer of it without any (`principle` is null). `source` is pairs | kudos |
-#: critiques | edits. `n_for` to `n_invalid` count training pairs by what all orders of the vote said, null where it was
-#: not voted on. The other figures are those of all kept principles together, null in rows that are not kept: the share
-#: of `n_held_out` validation pairs on which an annotator told nothing else prefers what people did, `agreement_without`
-#: that of the same annotator told nothing, each with its 95 % Wilson interval.
+#: One rule that a model proposed, or one answer without a rule (`principle` is null). `source` is pairs | kudos |
+#: critiques | edits. `n_for` to `n_invalid` count training pairs by the vote of all orders, null if there was no vote.
+#: The remaining figures are those of all kept principles together, null in rows that are not kept: `agreement` is the
+#: share of `n_held_out` validation pairs on which an annotator with only these principles prefers what people
+#: preferred; `agreement_without` is that of the same annotator without any; both with 95 % Wilson intervals.
 PRINCIPLES = pl.Schema(
     {
         "principle": pl.String(),
@@ -262,17 +268,17 @@ PRINCIPLES = pl.Schema(
         "agreement_without": pl.Float64(),
         "agreement_without_low": pl.Float64(),
         "agreement_without_high": pl.Float64(),
-        "author": pl.String(),
+        "model": pl.String(),
         "prompt_version": pl.String(),
         "kept": pl.Boolean(),
         "reason": pl.String(),
     }
 )
 
-#: Where one rule stands to one training prompt, the history before `reply_index`. `scope` is in (the rule applies),
-#: near (it does not, though the prompt resembles one of those) or out, null where nobody could tell. `applies` is the
-#: author's P(it applies); `similarity` is the cosine to the nearest prompt in scope, null in scope and where there is
-#: none.
+#: How one rule relates to one training prompt, the history before `reply_index`. `scope` is in (the rule applies),
+#: near (it does not apply, though the prompt resembles one to which it does) or out; null if the model gave no answer.
+#: `applies` is the model's P(the rule applies); `similarity` is the cosine to the nearest prompt in scope, null in
+#: scope and if there is none.
 SCOPES = pl.Schema(
     {
         "rule": pl.String(),
@@ -281,19 +287,19 @@ SCOPES = pl.Schema(
         "scope": pl.String(),
         "applies": pl.Float64(),
         "similarity": pl.Float64(),
-        "author": pl.String(),
+        "model": pl.String(),
         "prompt_version": pl.String(),
         "kept": pl.Boolean(),
         "reason": pl.String(),
     }
 )
 
-#: One preference pair of one arm. Kept or dropped, it has a `reason`; `evidence` is the user's message that caused it,
-#: or in brackets what they did. A judged reply alone has one side: `chosen` where it was liked, else `rejected`.
-#: `rejected_prompt` is null where both replies follow `prompt`. `r_chosen` and `r_rejected` are what the rule's own
-#: measure gave both sides (its unit is the rule's), `margin` their difference. `difficulty` is the untrained policy's
-#: log π(rejected) − log π(chosen) in nats: above 0 it ranks the pair wrongly. `p_win` is the probability that the
-#: chosen side is the better one; null is certain. Columns of quality are null where nobody asked for them.
+#: One preference pair of one arm. A kept pair has a `reason` too; `evidence` is the user's message that caused the
+#: pair, or in brackets what the user did. A single judged reply has one side only: `chosen` if it was liked, else
+#: `rejected`. `rejected_prompt` is null if both replies follow `prompt`. `r_chosen` and `r_rejected` are the rule's
+#: own scores (in the rule's unit), `margin` is their difference. `difficulty` is the untrained policy's log
+#: π(rejected) − log π(chosen) in nats; above 0 it ranks the pair wrongly. `p_win` is the probability that the chosen
+#: side is better; null means certain. Columns of quality measures are null if the measure is off.
 PAIRS = pl.Schema(
     {
         "pair_id": pl.String(),
@@ -321,7 +327,8 @@ PAIRS = pl.Schema(
     }
 )
 
-#: One message of a simulated conversation. `ended_by`: end_token | silence | max_turns on the last message, else null.
+#: One message of a simulated conversation. `ended_by` is end_token | silence | max_turns on the last message, else
+#: null.
 ROLLOUTS = pl.Schema(
     {
         "conversation_id": pl.String(),
@@ -354,13 +361,19 @@ ANSWERS = pl.Schema(
 
 
 def check(frame: pl.DataFrame, schema: pl.Schema, name: str) -> pl.DataFrame:
-    """The frame with exactly the schema's columns in order; `DataError` names what is missing or of another type."""
+    """Return the frame with exactly the schema's columns, in order.
+
+    Raises `DataError` naming missing columns and columns of another type.
+    """
     missing = [column for column in schema if column not in frame.columns]
     if missing:
         raise DataError(f"{name}: missing columns {missing}; has {frame.columns}; rerun the stage that writes it")
     frame = frame.select(list(schema))
-    wrong = {column: (frame.schema[column], dtype) for column, dtype in schema.items() if frame.schema[column] != dtype}
+    wrong = [
+        f"{column} is {frame.schema[column]}, must be {dtype}"
+        for column, dtype in schema.items()
+        if frame.schema[column] != dtype
+    ]
     if wrong:
-        told = "; ".join(f"{column} is {came}, must be {wanted}" for column, (came, wanted) in wrong.items())
-        raise DataError(f"{name}: {told}")
+        raise DataError(f"{name}: {'; '.join(wrong)}")
     return frame

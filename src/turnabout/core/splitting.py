@@ -1,7 +1,8 @@
-"""Train, validation and test by person: a hash of the person decides, so nobody moves as the log grows.
+"""Assignment of conversations to train, validation and test, by person.
 
-Where only users are people, no conversation ever moves either. Where people talk to people and `test_from` is not set,
-a later conversation may tie an older one to another split, and then the older one becomes excluded.
+A hash of the person decides, so nobody changes the split as the log grows. If only the users are people, no
+conversation changes the split either. If people talk to people and `test_from` is not set, a later conversation may
+link an older one to another split, and then the older one becomes excluded.
 """
 
 import hashlib
@@ -15,27 +16,32 @@ from turnabout.core import schemas
 from turnabout.core.config import Section, Share
 from turnabout.errors import DataError
 
-#: What is read of the messages.
-COLUMNS = pl.Schema(
+#: The columns of the messages that are read.
+SPLIT_COLUMNS = pl.Schema(
     {name: schemas.MESSAGES[name] for name in ("conversation_id", "message_index", "role", "at", "user_key")}
 )
 
-#: Why a conversation is excluded, by the split it would have been in.
-REASONS = {"train": "validation user in train", "test": "known person in test"}
+#: The reason why a conversation is excluded, by the split that it would have been in.
+EXCLUSION_REASONS = {"train": "validation user in train", "test": "known person in test"}
 
 
 class Split(Section):
+    """Settings of the stage `split`."""
+
     validation: Share
     """Share of users held out for choices (held-out pairs, thresholds)."""
     test: Share
-    """Share of users held out for results, where `test_from` is null."""
+    """Share of users held out for results; used if `test_from` is null."""
     test_from: date | None
     """ISO date: conversations from this day on are test, and those with a person seen before it are excluded."""
 
     @field_validator("test_from", mode="before")
     @classmethod
-    def _is_a_day(cls, entry: Any) -> date | None:
-        """In quotes: DVC refuses YAML's own dates, and pydantic would take 20180901 for seconds since 1970."""
+    def _parse_day(cls, entry: Any) -> date | None:
+        """Parse a date in quotes.
+
+        DVC refuses YAML's own dates, and pydantic would take 20180901 for seconds since 1970.
+        """
         if entry is None:
             return None
         try:
@@ -44,22 +50,30 @@ class Split(Section):
             raise ValueError(f"'{entry}' is not a day in quotes such as \"2018-09-01\"; give one or null") from error
 
     @model_validator(mode="after")
-    def _leave_somebody_to_train_on(self) -> "Split":
+    def _check_shares(self) -> "Split":
+        """Raise `ValueError` if no users are left to train on."""
         held_out = self.validation + (self.test if self.test_from is None else 0)
         if held_out >= 1:
             raise ValueError(f"validation and test hold out {held_out:g} of the users; together they must be below 1")
         return self
 
 
-class Assigned(NamedTuple):
-    """The split of each conversation (`schemas.SPLITS`, sorted), and how many were excluded, by reason."""
+class SplitAssignment(NamedTuple):
+    """The split of each conversation, and the number excluded by reason.
+
+    `splits` has the schema `schemas.SPLITS` and is sorted.
+    """
 
     splits: pl.DataFrame
     excluded_by_reason: dict[str, int]
 
 
-def conversations(messages: pl.DataFrame) -> pl.DataFrame:
-    """One conversation: who asks, everybody who speaks, when it began; sorted by id."""
+def summarize_conversations(messages: pl.DataFrame) -> pl.DataFrame:
+    """Return one row per conversation, sorted by id.
+
+    The columns are `conversation_id`, `user_key` (the writer of the first user message), `people` (everybody who
+    speaks) and `at` (the time of the earliest message).
+    """
     return (
         messages.sort("conversation_id", "message_index")
         .group_by("conversation_id", maintain_order=True)
@@ -71,49 +85,56 @@ def conversations(messages: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def assign(conversations: pl.DataFrame, settings: Split, seed: int) -> Assigned:
-    """Every one of the `conversations` in the split of its user, the writer of its first user message, or excluded.
+def assign_splits(conversations: pl.DataFrame, settings: Split, seed: int) -> SplitAssignment:
+    """Assign each conversation to the split of its user, or exclude it.
 
-    Without `test_from` the user's share (see `share_of`) decides: below `test` is test, below `test + validation` is
-    validation, else train. With it, conversations that begin on or after that day are test, and before it (or without a
-    time) the share decides between validation and train alone. Then two rules, where people talk to people:
+    The user is the writer of the first user message. Without `test_from`, the user's share (see `compute_share`)
+    decides: below `test` is test, below `test + validation` is validation, else train. With `test_from`, conversations
+    that begin on or after that day are test; for earlier conversations and those without a time, the share decides
+    between validation and train only. If people talk to people, two rules follow:
 
     - Validation users are held out: a training conversation in which one of them speaks, in any role, is excluded.
-      Only users are, so the assistant's side of a validation conversation may be somebody who speaks in train.
-    - Test people are strangers: a test conversation is excluded when anybody in it, in any role, also speaks in a
+      Only users are held out, so the assistant's side of a validation conversation may speak in train.
+    - People in test are unseen: a test conversation is excluded if anybody in it, in any role, also speaks in a
       conversation of train or validation, even in one that the first rule excludes.
     """
-    meant = conversations.with_columns(split=_meant(conversations, settings, seed))
-    is_excluded = pl.col("conversation_id").is_in(_leaking(meant).implode())
-    excluded = dict(meant.filter(is_excluded)["split"].value_counts().iter_rows())
-    splits = meant.with_columns(split=pl.when(is_excluded).then(pl.lit("excluded")).otherwise("split"))
-    return Assigned(
+    by_user = conversations.with_columns(split=_assign_by_user(conversations, settings, seed))
+    is_excluded = pl.col("conversation_id").is_in(_find_leaks(by_user).implode())
+    excluded = dict(by_user.filter(is_excluded)["split"].value_counts().iter_rows())
+    splits = by_user.with_columns(split=pl.when(is_excluded).then(pl.lit("excluded")).otherwise("split"))
+    return SplitAssignment(
         splits.select(list(schemas.SPLITS)).sort("conversation_id"),
-        {reason: excluded.get(split, 0) for split, reason in REASONS.items()},
+        {reason: excluded.get(split, 0) for split, reason in EXCLUSION_REASONS.items()},
     )
 
 
-def share_of(person: str, seed: int) -> float:
-    """A number in [0, 1) that is this person's for this seed: the first 52 bits of SHA-256 of `seed:person`."""
+def compute_share(person: str, seed: int) -> float:
+    """Return the number in [0, 1) of a person for a seed.
+
+    It is made of the first 52 bits of the SHA-256 hash of `seed:person`.
+    """
     return int(hashlib.sha256(f"{seed}:{person}".encode()).hexdigest()[:13], 16) / 16**13
 
 
 def refuse_leaks(conversations: pl.DataFrame, splits: pl.DataFrame) -> None:
-    """Raise `DataError`, with an example, where a validation user speaks in train, or anybody in test and elsewhere."""
+    """Raise `DataError`, with an example, if splits share people.
+
+    A validation user must not speak in train, and nobody in test may speak in another split.
+    """
     used = splits.filter(pl.col("split") != "excluded")
-    told = conversations.drop("user_key").join(used, on="conversation_id")
-    leaking = _leaking(told)
-    if leaking.len():
-        example = told.filter(conversation_id=leaking.min()).row(0, named=True)
+    assigned = conversations.drop("user_key").join(used, on="conversation_id")
+    leaks = _find_leaks(assigned)
+    if leaks.len():
+        example = assigned.filter(conversation_id=leaks.min()).row(0, named=True)
         raise DataError(
-            f"splits: {leaking.len()} conversations share people with another split, such as "
+            f"splits: {leaks.len()} conversations share people with another split, such as "
             f"'{example['conversation_id']}' of {example['people']} in {example['split']}; "
             "run the split stage again on the whole table of messages"
         )
 
 
-def empty_split_warnings(splits: pl.DataFrame) -> list[str]:
-    """What a reader of the results must know: each empty split, and what to do about it."""
+def describe_empty_splits(splits: pl.DataFrame) -> list[str]:
+    """Return a warning for each empty split that says what to do about it."""
     remedies = {
         "train": "lower split.validation and split.test, set split.test_from later, or add logs of more people",
         "validation": "raise split.validation or add logs of more people",
@@ -121,17 +142,17 @@ def empty_split_warnings(splits: pl.DataFrame) -> list[str]:
     }
     n_people = splits["user_key"].n_unique()
     people = f"{n_people} person" if n_people == 1 else f"{n_people} people"
-    found = splits["split"].unique().to_list()
+    present = splits["split"].unique().to_list()
     return [
         f"{split} split is empty ({splits.height} conversations of {people} in all): {remedy}"
         for split, remedy in remedies.items()
-        if split not in found
+        if split not in present
     ]
 
 
-def _meant(conversations: pl.DataFrame, settings: Split, seed: int) -> pl.Series:
-    """The split of each conversation by its user and its day alone."""
-    share = pl.col("user_key").map_elements(lambda person: share_of(person, seed), pl.Float64)
+def _assign_by_user(conversations: pl.DataFrame, settings: Split, seed: int) -> pl.Series:
+    """Return the split of each conversation, by its user and day alone."""
+    share = pl.col("user_key").map_elements(lambda person: compute_share(person, seed), pl.Float64)
     if settings.test_from is None:
         is_test, validation_from = share < settings.test, settings.test
     else:
@@ -147,8 +168,11 @@ def _meant(conversations: pl.DataFrame, settings: Split, seed: int) -> pl.Series
     return conversations.select(split=split)["split"]
 
 
-def _leaking(conversations: pl.DataFrame) -> pl.Series:
-    """Ids of training conversations with a validation user and of test conversations with a known person, unsorted."""
+def _find_leaks(conversations: pl.DataFrame) -> pl.Series:
+    """Return the ids of conversations that share people with another split.
+
+    They are training conversations with a validation user and test conversations with a known person, unsorted.
+    """
     speakers = conversations.select("conversation_id", "split", person="people").explode("person")
     held_out = conversations.filter(split="validation").select(person="user_key")
     known = speakers.filter(pl.col("split") != "test").select("person")

@@ -1,11 +1,11 @@
 """The model card of an exported user model: what it is, where it comes from, what it is worth, what it cannot do."""
 
-from turnabout.exporting.project_facts import Facts
+from turnabout.exporting.project_facts import ProjectFacts
 from turnabout.intents.wording import NO_INTENT, PREFIX
 from turnabout.models.chat_format import END_OF_CONVERSATION
 
 
-def card(name: str, facts: Facts | None) -> str:
+def render_card(name: str, facts: ProjectFacts | None) -> str:
     """A README.md with the Hub's front matter. Without `facts` it says that nothing is known of the model's making."""
     import yaml
     from huggingface_hub import ModelCardData

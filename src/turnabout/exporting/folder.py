@@ -8,14 +8,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-from turnabout.core.io import replacing
+from turnabout.core.io import replace_when_done
 from turnabout.errors import ConfigError
-from turnabout.models.chat_template import Frame
+from turnabout.models.chat_template import ChatFrame
 from turnabout.models.checkpoints import Checkpoint
 from turnabout.models.loading import TEMPERATURE, TOP_P
 
 
-def check_free(out: Path) -> None:
+def require_new_folder(out: Path) -> None:
     """Raise `ConfigError` where something would be overwritten."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError(f"--out: {out} is not empty; name a new folder")
@@ -25,19 +25,19 @@ def export_user(checkpoint: Checkpoint, card: str, out: Path) -> None:
     """Write the model in bfloat16, its tokenizer and its card, whole or not at all."""
     import torch
 
-    check_free(out)
+    require_new_folder(out)
     model: Any = checkpoint.model
     model.config.use_cache = True  # training switches it off
-    model.generation_config = generation_config(checkpoint)
+    model.generation_config = build_generation_config(checkpoint)
     tokenizer = checkpoint.tokenizer
-    tokenizer.chat_template = flipped_template(checkpoint.chat.frame)
-    with replacing(out) as part:
+    tokenizer.chat_template = build_flipped_template(checkpoint.chat.frame)
+    with replace_when_done(out) as part:
         model.to(torch.bfloat16).save_pretrained(part)
         tokenizer.save_pretrained(part)
         (part / "README.md").write_text(card, encoding="utf-8")
 
 
-def flipped_template(frame: Frame) -> str:
+def build_flipped_template(frame: ChatFrame) -> str:
     """A Jinja chat template that writes messages as `frame` does and whose generation prompt opens a user's turn."""
     headers, footer = json.dumps(frame.headers), json.dumps(frame.footer)
     opening, preamble = json.dumps(frame.opening), json.dumps(frame.preamble)
@@ -51,7 +51,7 @@ def flipped_template(frame: Frame) -> str:
     )
 
 
-def generation_config(checkpoint: Checkpoint) -> Any:
+def build_generation_config(checkpoint: Checkpoint) -> Any:
     """How turns are drawn and where they end: at the token that ends every turn.
 
     The end-of-conversation token is no end of its own: engines leave ends out of the text (vLLM does), and then nobody

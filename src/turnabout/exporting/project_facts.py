@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from turnabout.core import schemas
-from turnabout.core.io import part_files, read_frame, read_json
+from turnabout.core.io import list_part_files, read_frame, read_json
 from turnabout.intents.flipping import MIRROR
 from turnabout.params import load_params
 
 
-class Window(NamedTuple):
+class TrainingWindow(NamedTuple):
     """The conversations a user model could learn from; days are null where the logs have no times."""
 
     n_conversations: int
@@ -22,7 +22,7 @@ class Window(NamedTuple):
     last: date | None
 
 
-class Figure(NamedTuple):
+class NamedEstimate(NamedTuple):
     """One figure of `metrics/user.json` with its 95 % interval; `n` is what it was measured on."""
 
     name: str
@@ -32,40 +32,40 @@ class Figure(NamedTuple):
     n: int
 
 
-class Facts(NamedTuple):
+class ProjectFacts(NamedTuple):
     """What a card tells; what no stage has written yet is None or empty."""
 
     base: Mapping[str, Any]
     formats: list[str]
     settings: Mapping[str, Any]
-    window: Window | None
+    window: TrainingWindow | None
     intents: Mapping[str, Any]
     trained: Mapping[str, Any]
-    figures: list[Figure]
+    estimates: list[NamedEstimate]
 
 
-def gather(root: Path) -> Facts:
+def gather_facts(root: Path) -> ProjectFacts:
     """The facts of the project at `root`. Of the logs' sources only their formats are told: addresses stay here."""
     params = load_params(root / "params.yaml")
     settings = {
         name: getattr(params, name).model_dump(mode="json") for name in ("clean", "split", "flip", "train_user")
     }
-    return Facts(
-        base=_json(root / "models/backbone/manifest.json"),
+    return ProjectFacts(
+        base=_read_json_if_present(root / "models/backbone/manifest.json"),
         formats=sorted({source.format for source in params.ingest.sources}),
         settings=settings,
-        window=_window(root / "data"),
-        intents=_json(root / "metrics/intend.json"),
-        trained=_json(root / "metrics/train_user.json"),
-        figures=list(_figures(_json(root / "metrics/user.json"))),
+        window=_measure_training_window(root / "data"),
+        intents=_read_json_if_present(root / "metrics/intend.json"),
+        trained=_read_json_if_present(root / "metrics/train_user.json"),
+        estimates=list(_iterate_estimates(_read_json_if_present(root / "metrics/user.json"))),
     )
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _read_json_if_present(path: Path) -> dict[str, Any]:
     return read_json(path) if path.exists() else {}
 
 
-def _window(data: Path) -> Window | None:
+def _measure_training_window(data: Path) -> TrainingWindow | None:
     """Of the train split alone: nothing else was learnt from."""
     if not (data / "user_samples.parquet").exists() or not (data / "messages").exists():
         return None
@@ -75,15 +75,15 @@ def _window(data: Path) -> Window | None:
         .select("user_key", conversation_id=pl.col("conversation_id").str.strip_suffix(MIRROR))
     )
     days = (
-        pl.scan_parquet(part_files(data / "messages"))
+        pl.scan_parquet(list_part_files(data / "messages"))
         .join(samples.lazy().unique("conversation_id"), on="conversation_id", how="semi")
         .select(first=pl.col("at").min().dt.date(), last=pl.col("at").max().dt.date())
         .collect()
     )
-    return Window(samples["conversation_id"].n_unique(), samples["user_key"].drop_nulls().n_unique(), *days.row(0))
+    return TrainingWindow(samples["conversation_id"].n_unique(), samples["user_key"].drop_nulls().n_unique(), *days.row(0))
 
 
-def _figures(metrics: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[Figure]:
+def _iterate_estimates(metrics: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[NamedEstimate]:
     """Everything with an interval, wherever it stands; its name is the way there."""
     for key, entry in metrics.items():
         if not isinstance(entry, Mapping):
@@ -91,6 +91,6 @@ def _figures(metrics: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator
         if {"value", "low", "high", "n"} <= entry.keys():
             if None not in (entry["value"], entry["low"], entry["high"]):
                 name = ", ".join((*path, key)).replace("_", " ")
-                yield Figure(name, entry["value"], entry["low"], entry["high"], entry["n"])
+                yield NamedEstimate(name, entry["value"], entry["low"], entry["high"], entry["n"])
         else:
-            yield from _figures(entry, (*path, key))
+            yield from _iterate_estimates(entry, (*path, key))

@@ -1,1 +1,1 @@
-"""Feedback mining: signals of satisfaction and dissatisfaction, and the decisions made from them."""
+"""Feedback mining: signals of (dis)satisfaction, and one decision per reply."""

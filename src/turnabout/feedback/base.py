@@ -1,4 +1,7 @@
-"""The seam every miner implements: exchanges in, signals out; with a language model at hand where it needs one."""
+"""Interface of miners: exchanges in, signals out.
+
+A miner may need a language model, which it gets by `ModelMiner.with_model`.
+"""
 
 from abc import abstractmethod
 from collections import Counter
@@ -9,7 +12,7 @@ import polars as pl
 from pydantic import Field, PrivateAttr
 
 from turnabout.core.config import Section
-from turnabout.core.conversations import hash_rank
+from turnabout.core.conversations import rank_by_hash
 from turnabout.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -18,10 +21,11 @@ if TYPE_CHECKING:
 
 
 class LanguageModel(NamedTuple):
-    """What a miner that needs a model works with, opened once for all of them."""
+    """The language model that miners share; it is opened once for all of them."""
 
-    writer: "Generator"
-    """`mine.author`, speaking as the assistant; its answers are stored on arrival: a rerun asks nothing twice."""
+    generator: "Generator"
+    """The model of `mine.generator`, which writes as the assistant; its answers are stored, so that a rerun asks
+    nothing twice."""
     checkpoint: "Checkpoint"
     """The weights of `mine.model`, for likelihoods (`follow_ups.likelihood`)."""
     batch_size: int
@@ -29,9 +33,10 @@ class LanguageModel(NamedTuple):
 
 
 class Miner(Section):
-    """One way to find feedback. `miner` is the key of the method in `params.yaml`.
+    """A method that finds feedback.
 
-    `mine` sees whole conversations, but not all of the log at once: nothing may depend on what else is in the table.
+    `miner` is its key in `params.yaml`. `mine` gets whole conversations but only a part of the log at a time: its
+    result for a conversation must not depend on which other conversations are in the table.
     """
 
     miner: str
@@ -41,11 +46,17 @@ class Miner(Section):
 
     @abstractmethod
     def mine(self, exchanges: pl.DataFrame) -> pl.DataFrame:
-        """Signals (`schemas.FEEDBACK`, any order) found in exchanges (`conversations.EXCHANGES`)."""
+        """Return the signals (`schemas.FEEDBACK`, any order) in exchanges.
+
+        `exchanges` is `conversations.EXCHANGES`.
+        """
 
 
 class ModelMiner(Miner):
-    """A miner that reads with a language model, at `self.model` in `mine`; `with_model` hands it over."""
+    """A miner that reads with a language model.
+
+    `with_model` hands the model over, and `mine` uses it as `self.model`.
+    """
 
     needs: ClassVar[Literal["nothing", "model"]] = "model"
     share: Annotated[float, Field(gt=0, le=1)] = 1.0
@@ -54,30 +65,39 @@ class ModelMiner(Miner):
     _failures: Counter[str] = PrivateAttr(default_factory=Counter)
 
     def with_model(self, model: LanguageModel) -> Self:
-        """The same miner with the model at hand."""
+        """Return a copy of the miner with the model and without failures."""
         ready = self.model_copy()
         ready._model, ready._failures = model, Counter()
         return ready
 
     @property
     def model(self) -> LanguageModel:
-        """The model. Raises `ConfigError` where none was handed over."""
+        """The language model. Raises `ConfigError` where none was handed over."""
         if self._model is None:
             raise ConfigError(f"miner '{self.miner}' needs a language model; hand one over by with_model(...)")
         return self._model
 
     @property
     def failures(self) -> Counter[str]:
-        """How many exchanges the model was handed in vain since `with_model`, by reason; `mine` counts them here."""
+        """Number of exchanges without a usable answer since `with_model`, by reason.
+
+        `mine` counts them here.
+        """
         return self._failures
 
-    def sampled(self, exchanges: pl.DataFrame) -> pl.DataFrame:
-        """The exchanges of `share` of the conversations, the same ones whatever else is in the table."""
-        fraction = hash_rank(self.model.seed, "conversation_id").str.head(8).str.to_integer(base=16) / 16**8
+    def select_share(self, exchanges: pl.DataFrame) -> pl.DataFrame:
+        """Return the exchanges of `share` of the conversations.
+
+        The choice is a hash of the conversation id, so it does not depend on what else is in the table.
+        """
+        fraction = rank_by_hash(self.model.seed, "conversation_id").str.head(8).str.to_integer(base=16) / 16**8
         return exchanges.filter(fraction < self.share)
 
 
-def failures(miners: Iterable[Miner]) -> dict[str, dict[str, int]]:
-    """How often each miner's model gave nothing usable, by reason; miners without failures are left out."""
-    with_model = (miner for miner in miners if isinstance(miner, ModelMiner) and miner.failures)
-    return {miner.miner: dict(sorted(miner.failures.items())) for miner in with_model}
+def count_failures(miners: Iterable[Miner]) -> dict[str, dict[str, int]]:
+    """Count the unusable answers of each miner's model, by reason.
+
+    Miners without failures are not in the result.
+    """
+    with_failures = (miner for miner in miners if isinstance(miner, ModelMiner) and miner.failures)
+    return {miner.miner: dict(sorted(miner.failures.items())) for miner in with_failures}

@@ -1,8 +1,9 @@
-"""All signals on a reply as one decision, with the probability that it is right.
+"""The ensemble: one decision per reply from all its signals.
 
-Each signal adds log-odds, as evidence does in naive Bayes, to one scale that runs from dissatisfied to satisfied. Where
-z is their sum and the base rates are those of a reply nobody said anything about, P(dsat) = σ(logit(base) - z) and
-P(sat) = σ(logit(base) + z): an ordinal logistic model with silence in the middle (McCullagh 1980).
+A decision has the probability that it is right. Each signal adds log-odds, as evidence does in naive Bayes, to one
+scale that runs from dissatisfied to satisfied. Let z be their sum, and let the base rates be those of a reply without
+any signal. Then P(dsat) = σ(logit(base) - z) and P(sat) = σ(logit(base) + z): an ordinal logistic model with "no
+feedback" in the middle (McCullagh 1980).
 """
 
 import math
@@ -15,27 +16,29 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from turnabout.core.config import Section
-from turnabout.feedback.signals import ENSEMBLE, WHERE, signals
+from turnabout.core.conversations import REPLY_KEY
+from turnabout.feedback.signals import ENSEMBLE, EVIDENCE_KEY, build_signals
 
-REPLY = ["conversation_id", "reply_index"]
-
-#: How far labels may move a weight: the standard deviation, in log-odds, of a Gaussian round the weight that ships.
+#: How far labels may move a weight: standard deviation, in log-odds, of the Gaussian prior around the shipped weight.
 PRIOR_SD = 1.0
 
 BaseRate = Annotated[float, Field(gt=0, lt=0.5)]
 
 
 class BaseRates(Section):
-    """Share of replies that please, and that displease, among all."""
+    """Shares of all replies that satisfy and that dissatisfy."""
 
     sat: BaseRate
     dsat: BaseRate
 
 
-class Weights(Section):
-    """`ensemble.json`: log-odds per unit of confidence, by `miner/category` or else by `miner`, else `other`."""
+class EnsembleWeights(Section):
+    """`ensemble.json`: log-odds per unit of confidence.
 
-    shipped: ClassVar[str] = "ensemble.json"
+    The weight of a signal is that of its `miner/category`, else that of its `miner`, else `other`.
+    """
+
+    file_name: ClassVar[str] = "ensemble.json"
     version: str
     provenance: str
     base_rates: BaseRates
@@ -43,33 +46,37 @@ class Weights(Section):
     other: float
 
 
-WEIGHTS = Weights.model_validate_json((files(__package__) / Weights.shipped).read_text(encoding="utf-8"))
+SHIPPED_WEIGHTS = EnsembleWeights.model_validate_json(
+    (files(__package__) / EnsembleWeights.file_name).read_text(encoding="utf-8")
+)
 
 
-def decide(found: pl.DataFrame, weights: Weights) -> pl.DataFrame:
-    """One row of `schemas.FEEDBACK` per reply whose signals do not cancel, by the miner `ensemble`.
+def decide_replies(signals: pl.DataFrame, weights: EnsembleWeights) -> pl.DataFrame:
+    """Return one decision per reply whose signals do not cancel.
 
-    Category, rule, span and evidence are those of the strongest signal on the side that won; the confidence is the
-    probability of its label, the score that with its sign.
+    The rows are `schemas.FEEDBACK`. The miner of these rows is `ensemble`. Category, rule, span and evidence are those
+    of the strongest signal on the winning side; the confidence is the probability of the label, and the score is the
+    confidence with the label's sign.
     """
-    voices = strongest(found, weights)
-    z = pl.col("evidence").sum().over(REPLY)
+    strongest = select_strongest(signals, weights)
+    z = pl.col("evidence").sum().over(REPLY_KEY)
     side = z.sign()
     base = pl.when(side > 0).then(logit(weights.base_rates.sat)).otherwise(logit(weights.base_rates.dsat))
     decided = (
-        voices.with_columns(confidence=1 / (1 + (-(base + z.abs())).exp()), side=side)
+        strongest.with_columns(confidence=1 / (1 + (-(base + z.abs())).exp()), side=side)
         .filter(pl.col("side") != 0, pl.col("evidence").sign() == pl.col("side"))
-        .sort(*REPLY, -pl.col("evidence").abs(), "miner", "category")
-        .unique(REPLY, keep="first", maintain_order=True)
+        .sort(*REPLY_KEY, -pl.col("evidence").abs(), "miner", "category")
+        .unique(REPLY_KEY, keep="first", maintain_order=True)
         .with_columns(score=pl.col("side") * pl.col("confidence"))
     )
-    return signals(decided, ENSEMBLE, weights.version)
+    return build_signals(decided, ENSEMBLE, weights.version)
 
 
-def strongest(found: pl.DataFrame, weights: Weights) -> pl.DataFrame:
-    """The strongest signal of each miner on each reply, with its signed log-odds as `evidence` and their `key`.
+def select_strongest(signals: pl.DataFrame, weights: EnsembleWeights) -> pl.DataFrame:
+    """Return each miner's strongest signal on each reply.
 
-    What one miner says twice is one observation; different miners add up.
+    Adds `key` (the entry of `weights` that applies), `strength` (confidence with the sign of the score) and `evidence`
+    (log-odds, signed). Two signals of one miner count as one observation; those of different miners add up.
     """
     pair = pl.concat_str("miner", "category", separator="/")
     known = list(weights.weights)
@@ -77,62 +84,66 @@ def strongest(found: pl.DataFrame, weights: Weights) -> pl.DataFrame:
     weight = pl.col("key").replace_strict(weights.weights, default=weights.other, return_dtype=pl.Float64)
     strength = pl.col("confidence") * pl.col("score").sign()
     return (
-        found.with_columns(key=key)
+        signals.with_columns(key=key)
         .with_columns(strength=strength, evidence=strength * weight)
-        .sort(*REPLY, "miner", -pl.col("evidence").abs(), "category", WHERE[-1])
-        .unique([*REPLY, "miner"], keep="first", maintain_order=True)
+        .sort(*REPLY_KEY, "miner", -pl.col("evidence").abs(), "category", EVIDENCE_KEY[-1])
+        .unique([*REPLY_KEY, "miner"], keep="first", maintain_order=True)
     )
 
 
-def refit(found: pl.DataFrame, judged: pl.DataFrame, weights: Weights) -> Weights:
-    """The weights and base rates likeliest after people's labels, with those that ship as prior (a MAP estimate).
+def refit_weights(signals: pl.DataFrame, labels: pl.DataFrame, weights: EnsembleWeights) -> EnsembleWeights:
+    """Fit weights and base rates to people's labels.
 
-    `judged` has `label` (sat, dsat, none) and `weight` per exchange: how many exchanges of the log it stands for. They
-    are scaled to a mean of 1, so that labels count as many as they are.
+    It is a MAP estimate: the shipped weights and base rates are the prior. `labels` has `REPLY_KEY`, `label` (sat,
+    dsat, none) and `weight`: how many exchanges of the log the labelled one stands for. The weights are scaled to a
+    mean of 1, so that the labels together count as many as they are.
     """
     from scipy.optimize import minimize
 
-    if judged.is_empty():
+    if labels.is_empty():
         return weights
-    voices = strongest(found, weights)
-    keys = sorted(voices.join(judged, on=REPLY, how="semi")["key"].unique())
-    strengths = _strengths(judged, voices, keys)
-    labels = judged["label"].replace_strict({"dsat": -1, "none": 0, "sat": 1}, return_dtype=pl.Int8).to_numpy()
-    counts = judged["weight"].to_numpy() / judged["weight"].mean()
+    strongest = select_strongest(signals, weights)
+    keys = sorted(strongest.join(labels, on=REPLY_KEY, how="semi")["key"].unique())
+    strengths = _build_strengths(labels, strongest, keys)
+    ordinal = labels["label"].replace_strict({"dsat": -1, "none": 0, "sat": 1}, return_dtype=pl.Int8).to_numpy()
+    counts = labels["weight"].to_numpy() / labels["weight"].mean()
     rates = weights.base_rates
     prior = np.array([logit(rates.sat), logit(rates.dsat), *(weights.weights.get(k, weights.other) for k in keys)])
 
     def loss(values: NDArray[np.float64]) -> float:
         sat, dsat = values[0] + strengths @ values[2:], values[1] - strengths @ values[2:]
         p_sat, p_dsat = 1 / (1 + np.exp(-sat)), 1 / (1 + np.exp(-dsat))
-        chances = np.select([labels > 0, labels < 0], [p_sat, p_dsat], np.clip(1 - p_sat - p_dsat, 0, 1))
-        return float(-counts @ np.log(chances + 1e-12) + ((values - prior) ** 2).sum() / (2 * PRIOR_SD**2))
+        likelihoods = np.select([ordinal > 0, ordinal < 0], [p_sat, p_dsat], np.clip(1 - p_sat - p_dsat, 0, 1))
+        return float(-counts @ np.log(likelihoods + 1e-12) + ((values - prior) ** 2).sum() / (2 * PRIOR_SD**2))
 
     bounds = [(-12.0, -1e-3)] * 2 + [(0.0, 12.0)] * len(keys)
     best = minimize(loss, prior, method="L-BFGS-B", bounds=bounds).x
     return weights.model_copy(
         update={
             "version": f"{weights.version}+labels",
-            "provenance": f"{weights.provenance} Refitted on {judged.height} labelled exchanges.",
-            "base_rates": BaseRates(sat=_share(best[0]), dsat=_share(best[1])),
+            "provenance": f"{weights.provenance} Refitted on {labels.height} labelled exchanges.",
+            "base_rates": BaseRates(sat=_sigmoid(best[0]), dsat=_sigmoid(best[1])),
             "weights": weights.weights | dict(zip(keys, map(float, best[2:]), strict=True)),
         }
     )
 
 
-def _strengths(judged: pl.DataFrame, voices: pl.DataFrame, keys: list[str]) -> NDArray[np.float64]:
-    """Signed confidence of every key on every judged exchange, shape (judged, keys); 0 where it says nothing."""
-    placed = judged.select(REPLY).with_row_index("row").join(voices, on=REPLY)
-    strengths = np.zeros((judged.height, len(keys)))
-    column = placed["key"].cast(pl.Enum(keys)).to_physical()
-    strengths[placed["row"].to_numpy(), column.to_numpy()] = placed["strength"].to_numpy()
+def _build_strengths(labels: pl.DataFrame, strongest: pl.DataFrame, keys: list[str]) -> NDArray[np.float64]:
+    """Return the signed confidence of every key, shape (labels, keys).
+
+    The value is 0 where the key has no signal.
+    """
+    rows = labels.select(REPLY_KEY).with_row_index("row").join(strongest, on=REPLY_KEY)
+    strengths = np.zeros((labels.height, len(keys)))
+    column = rows["key"].cast(pl.Enum(keys)).to_physical()
+    strengths[rows["row"].to_numpy(), column.to_numpy()] = rows["strength"].to_numpy()
     return strengths
 
 
 def logit(share: float) -> float:
-    """The log-odds of a share."""
+    """Return the log-odds of a share."""
     return math.log(share / (1 - share))
 
 
-def _share(log_odds: float) -> float:
+def _sigmoid(log_odds: float) -> float:
     return float(1 / (1 + math.exp(-log_odds)))

@@ -1,18 +1,18 @@
-"""Replies that people judged, with what was said before and after; those that drew dissatisfaction above all.
+"""Replies that people judged, with history and follow-up.
 
-They are the start of every critique and of every pair with a dissatisfying side.
+Critiques start from those that drew dissatisfaction, and so does every pair with a dissatisfying side.
 """
 
 from collections.abc import Sequence
 
 import polars as pl
 
-from turnabout.core.conversations import exchanges, histories
+from turnabout.core.conversations import REPLY_KEY, add_histories, build_exchanges, drop_test_split
 from turnabout.core.schemas import MESSAGE
-from turnabout.feedback.signals import REPLACED, WEAK, WeakCategory, decisions
+from turnabout.feedback.signals import REPLACED, WEAK, WeakCategory, select_decisions
 
-#: One criticised reply: the history before it, its words, the user's reaction, and the mined signal behind it.
-CRITICISED = pl.Schema(
+#: One criticised reply: the history before it, its text, the user's follow-up, and the decision on it.
+CRITICISED_REPLIES = pl.Schema(
     {
         "conversation_id": pl.String(),
         "reply_index": pl.Int32(),
@@ -26,53 +26,56 @@ CRITICISED = pl.Schema(
     }
 )
 
-#: One reply that people judged, either way: `label` is sat | dsat, `score` in [-1, 1] has its sign.
-JUDGED = pl.Schema({**CRITICISED, "label": pl.String(), "score": pl.Float64()})
+#: One reply that people judged: `label` is sat | dsat, `score` in [-1, 1] has its sign.
+JUDGED_REPLIES = pl.Schema({**CRITICISED_REPLIES, "label": pl.String(), "score": pl.Float64()})
 
 
-def judged_replies(
+def select_judged_replies(
     messages: pl.DataFrame, splits: pl.DataFrame, feedback: pl.DataFrame, weak: Sequence[WeakCategory]
 ) -> pl.DataFrame:
-    """One row per reply of the train and validation splits that satisfied or dissatisfied (`JUDGED`), sorted.
+    """Return the train and validation replies with a decision.
 
-    What counts is the decision on the reply, all its signals together. A test conversation never gets here. Asking back
-    (UR4 of Don-Yehiya et al. 2024) and asking for another form are weak signs and count only where `weak` names them.
-    Asking for another reply judges those that were replaced (`alternatives`), not the logged one, which replaced them.
+    The rows are `JUDGED_REPLIES`, sorted. The decision combines all signals on the reply. Conversations of the test
+    split are never in the result. Asking back (UR4 of Don-Yehiya et al. 2024) and asking for another form are weak
+    signs and count only where `weak` names them. A request for another reply judges the replies that were replaced
+    (`alternatives`), not the logged one that replaced them, so it does not count here.
     """
-    counted = (~pl.col("category").is_in(WEAK) | pl.col("category").is_in(weak)) & (pl.col("category") != REPLACED)
-    signals = (
-        decisions(feedback)
-        .filter(counted)
-        .select("conversation_id", "reply_index", "category", "label", "score", "confidence")
-    )
-    held = splits.filter(pl.col("split").is_in(["train", "validation"])).select("conversation_id", "split", "user_key")
-    found = (
-        exchanges(messages)
+    counts = (~pl.col("category").is_in(WEAK) | pl.col("category").is_in(weak)) & (pl.col("category") != REPLACED)
+    decisions = select_decisions(feedback).filter(counts).select(*REPLY_KEY, "category", "label", "score", "confidence")
+    people = drop_test_split(splits).select("conversation_id", "split", "user_key")
+    judged = (
+        build_exchanges(messages)
         .drop("user_key")
-        .join(signals, on=["conversation_id", "reply_index"])
-        .join(held, on="conversation_id")
+        .join(decisions, on=REPLY_KEY)
+        .join(people, on="conversation_id")
         .with_columns(before="reply_index", follow_up=pl.col("follow_up").fill_null(""))
-        .sort("conversation_id", "reply_index")
+        .sort(REPLY_KEY)
     )
-    return histories(messages, found).drop_nulls("prompt").select(list(JUDGED))
+    return add_histories(messages, judged).drop_nulls("prompt").select(list(JUDGED_REPLIES))
 
 
-def criticised_replies(
+def select_criticised_replies(
     messages: pl.DataFrame, splits: pl.DataFrame, feedback: pl.DataFrame, weak: Sequence[WeakCategory]
 ) -> pl.DataFrame:
-    """The judged replies that dissatisfied (`CRITICISED`), sorted."""
+    """Return the judged replies that dissatisfied, sorted.
+
+    The rows are `CRITICISED_REPLIES`; see `select_judged_replies`.
+    """
     dissatisfied = feedback.filter(pl.col("label") == "dsat")
-    return judged_replies(messages, splits, dissatisfied, weak).select(list(CRITICISED))
+    return select_judged_replies(messages, splits, dissatisfied, weak).select(list(CRITICISED_REPLIES))
 
 
-def first_per_split(criticised: pl.DataFrame, most: int | None) -> pl.DataFrame:
-    """At most `most` replies per split, the most confident signals first; None takes all. Sorted like the input."""
-    if most is None:
+def limit_per_split(criticised: pl.DataFrame, max_per_split: int | None) -> pl.DataFrame:
+    """Return the `max_per_split` most confident replies of each split.
+
+    None takes all. The result is sorted like the input.
+    """
+    if max_per_split is None:
         return criticised
     return (
-        criticised.sort("confidence", "conversation_id", "reply_index", descending=[True, False, False])
+        criticised.sort("confidence", *REPLY_KEY, descending=[True, False, False])
         .group_by("split", maintain_order=True)
-        .head(most)
-        .sort("conversation_id", "reply_index")
-        .select(list(CRITICISED))
+        .head(max_per_split)
+        .sort(REPLY_KEY)
+        .select(list(CRITICISED_REPLIES))
     )

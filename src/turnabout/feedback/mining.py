@@ -1,8 +1,8 @@
-"""All miners over one log: what each found, once each, and what it comes to together."""
+"""Mining: run all miners over a log, then decide each reply."""
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import polars as pl
 from pydantic import BeforeValidator, Field, SerializeAsAny
@@ -10,89 +10,109 @@ from pydantic import BeforeValidator, Field, SerializeAsAny
 from turnabout.core import schemas
 from turnabout.core.config import Count, Section, Share, resolve
 from turnabout.feedback.base import Miner
-from turnabout.feedback.ensemble import Weights, decide
+from turnabout.feedback.ensemble import EnsembleWeights, decide_replies
 from turnabout.feedback.miners import MINERS
-from turnabout.feedback.signals import ENSEMBLE, decisions
-from turnabout.generation.registry import AnyAuthor
+from turnabout.feedback.signals import ENSEMBLE, EVIDENCE_KEY, select_decisions
+from turnabout.generation.registry import AnyModel
 
-#: Two signals of one miner that agree in these say the same thing.
-SAME = ["conversation_id", "reply_index", "evidence_index", "label", "category", "miner"]
-
+#: Two signals that agree in these columns are duplicates.
+DUPLICATE_KEY = [*EVIDENCE_KEY, "label", "category", "miner"]
 
 AnyMiner = Annotated[SerializeAsAny[Miner], BeforeValidator(partial(resolve, MINERS, "miner"))]
 
 
 class MinPrecision(Section):
-    """Least precision by label, reached by the lower end of its 95 % interval; null asks for none."""
+    """Least precision by label; null asks for none.
+
+    The lower end of the precision's 95 % interval must reach it.
+    """
 
     sat: Share | None
     dsat: Share | None
 
 
 class Mine(Section):
+    """Section `mine`: which miners run, and which decisions are written."""
+
+    renamed_keys: ClassVar = {"author": "generator"}
+
     miners: list[AnyMiner] = Field(min_length=1)
     min_confidence: Share
     """Decisions on a reply that are less probable than this are counted but not written."""
     min_precision: MinPrecision
-    """What people's labels, where there are any, must show of decisions before pairs are built on them."""
+    """Precision of decisions that people's labels, where there are any, must show before pairs are built on them."""
     model: str
-    """Output of the graph whose likelihoods miners use which need a language model; not opened unless one does."""
-    author: AnyAuthor
-    """Who reads follow-ups for a miner that asks questions about them (`rubric`)."""
+    """Model folder, an output of the graph, whose likelihoods miners use; opened only if a miner needs a model."""
+    generator: AnyModel
+    """The model that answers questions about follow-ups, for miners that ask them (`rubric`)."""
     batch_size: Count
-    """Prompts at once of that model."""
+    """Prompts that the model reads at once."""
 
 
-class Mined(NamedTuple):
-    """Signals and decisions (`schemas.FEEDBACK`, sorted) and how many rows were left out, by reason."""
+class MiningResult(NamedTuple):
+    """Signals and decisions of a log, and how many rows were dropped.
+
+    `signals` is `schemas.FEEDBACK`, sorted.
+    """
 
     signals: pl.DataFrame
     n_below_confidence: int
     n_duplicates: int
 
 
-def found_in(exchanges: pl.DataFrame, miners: Iterable[Miner]) -> pl.DataFrame:
-    """What the miners find in some exchanges (`conversations.EXCHANGES`) of whole conversations, in any order."""
+def run_miners(exchanges: pl.DataFrame, miners: Iterable[Miner]) -> pl.DataFrame:
+    """Return all miners' signals in exchanges, unsorted.
+
+    `exchanges` (`conversations.EXCHANGES`) are those of whole conversations.
+    """
     return pl.concat([schemas.FEEDBACK.to_frame(), *(miner.mine(exchanges) for miner in miners)])
 
 
-def mined(found: pl.DataFrame, weights: Weights, min_confidence: float) -> Mined:
-    """The signals of a whole log, once each, and the ensemble's decisions of at least `min_confidence`.
+def combine_signals(signals: pl.DataFrame, weights: EnsembleWeights, min_confidence: float) -> MiningResult:
+    """Drop duplicate signals of a whole log and add decisions.
 
-    Of two signals of one miner that say the same, the more confident one stays.
+    Decisions are the ensemble's of at least `min_confidence`. Of duplicate signals the most confident one stays.
     """
-    best_first = found.sort(*SAME, "confidence", "span", "rule", descending=[False] * len(SAME) + [True, False, False])
-    distinct = best_first.unique(SAME, keep="first", maintain_order=True)
-    decided = decide(distinct, weights)
-    sure = decided.filter(pl.col("confidence") >= min_confidence)
-    rows = pl.concat([distinct, sure]).sort(*SAME)
-    return Mined(rows, decided.height - sure.height, found.height - distinct.height)
+    descending = [False] * len(DUPLICATE_KEY) + [True, False, False]
+    best_first = signals.sort(*DUPLICATE_KEY, "confidence", "span", "rule", descending=descending)
+    distinct = best_first.unique(DUPLICATE_KEY, keep="first", maintain_order=True)
+    decisions = decide_replies(distinct, weights)
+    confident = decisions.filter(pl.col("confidence") >= min_confidence)
+    return MiningResult(
+        signals=pl.concat([distinct, confident]).sort(*DUPLICATE_KEY),
+        n_below_confidence=decisions.height - confident.height,
+        n_duplicates=signals.height - distinct.height,
+    )
 
 
-def summary(n_exchanges: int, found: Mined) -> dict[str, Any]:
-    """The figures of a mining run, with a warning where nothing was decided. Signals are the miners', not the sum."""
-    signals = found.signals.filter(pl.col("miner") != ENSEMBLE)
-    decided = decisions(found.signals)
+def summarise_mining(n_exchanges: int, result: MiningResult) -> dict[str, Any]:
+    """Return the figures and warnings of a mining run.
+
+    There is a warning where nothing was decided. The signals counted are those of the miners; decisions of the ensemble
+    are counted apart.
+    """
+    signals = result.signals.filter(pl.col("miner") != ENSEMBLE)
+    decisions = select_decisions(result.signals)
     return {
         "n_exchanges": n_exchanges,
         "n_signals": signals.height,
-        "n_sat": decided.filter(label="sat").height,
-        "n_dsat": decided.filter(label="dsat").height,
-        "signals_by_category": _counts(signals["category"]),
-        "signals_by_miner": _counts(signals["miner"]),
-        "decisions_by_category": _counts(decided["category"]),
-        "n_below_confidence": found.n_below_confidence,
-        "n_duplicates": found.n_duplicates,
-        "share_of_exchanges_with_signal": decided.height / n_exchanges if n_exchanges else None,
-        "warnings": [] if decided.height else [_nothing_found(n_exchanges, found.n_below_confidence)],
+        "n_sat": decisions.filter(label="sat").height,
+        "n_dsat": decisions.filter(label="dsat").height,
+        "signals_by_category": _count_values(signals["category"]),
+        "signals_by_miner": _count_values(signals["miner"]),
+        "decisions_by_category": _count_values(decisions["category"]),
+        "n_below_confidence": result.n_below_confidence,
+        "n_duplicates": result.n_duplicates,
+        "share_of_exchanges_with_signal": decisions.height / n_exchanges if n_exchanges else None,
+        "warnings": [] if decisions.height else [_describe_no_feedback(n_exchanges, result.n_below_confidence)],
     }
 
 
-def _counts(values: pl.Series) -> dict[str, int]:
+def _count_values(values: pl.Series) -> dict[str, int]:
     return dict(values.value_counts().sort(values.name).iter_rows())
 
 
-def _nothing_found(n_exchanges: int, n_below_confidence: int) -> str:
+def _describe_no_feedback(n_exchanges: int, n_below_confidence: int) -> str:
     return (
         f"no feedback found in {n_exchanges} exchanges ({n_below_confidence} decisions below mine.min_confidence); the "
         "rules know English only: lower mine.min_confidence, log ratings or reactions, or add a miner to mine.miners"

@@ -1,48 +1,50 @@
-"""What every miner ends with: a frame of findings as rows of the feedback table."""
+"""Rows of the feedback table, and the kinds of signal."""
 
 from typing import Literal, get_args
 
 import polars as pl
 
 from turnabout.core import schemas
+from turnabout.core.conversations import REPLY_KEY
 
-WHERE = ["conversation_id", "reply_index", "evidence_index"]
+#: Columns that identify a reply and the message that is the evidence about it.
+EVIDENCE_KEY = [*REPLY_KEY, "evidence_index"]
 
-#: Categories that are weak dissatisfaction: whoever asks back or asks for changes may still be content with the reply,
-#: and a bad conversation is not the fault of the one reply its signal sits on.
+#: Categories of weak dissatisfaction. A user who asks back or asks for changes may still be content with the reply, and
+#: a bad conversation (`experience`) is not the fault of the one reply that carries its signal.
 WeakCategory = Literal["clarification", "revision", "experience"]
 WEAK: tuple[WeakCategory, ...] = get_args(WeakCategory)
 
-#: Category of a place where somebody asked for another reply: about the replies that went, not the one that stands.
+#: Category of a reply that replaced others on request: the signal is about the replaced ones, not about this one.
 REPLACED = "regeneration"
 
-#: How sure a judgement that the log itself records is, by its category.
-RECORDED = {"rating": 1.0, "reaction": 1.0, "edit": 0.8, "preference": 0.9, REPLACED: 0.7}
+#: Confidence of the judgements that the log itself records, by category.
+RECORDED_CONFIDENCE = {"rating": 1.0, "reaction": 1.0, "edit": 0.8, "preference": 0.9, REPLACED: 0.7}
 
-#: The miner's name of the rows that decide: at most one per reply, all its signals together.
+#: Value of `miner` in the rows that decide: at most one row per reply, which combines all its signals.
 ENSEMBLE = "ensemble"
 
 
-def decisions(feedback: pl.DataFrame) -> pl.DataFrame:
-    """What stands of the feedback table after all signals are weighed: at most one row per reply."""
+def select_decisions(feedback: pl.DataFrame) -> pl.DataFrame:
+    """Return the decisions of the feedback table, at most one row per reply."""
     return feedback.filter(pl.col("miner") == ENSEMBLE)
 
 
-def outright(feedback: pl.DataFrame) -> pl.DataFrame:
-    """The rows that are no weak dissatisfaction."""
+def drop_weak(feedback: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows whose category is not weak dissatisfaction (`WEAK`)."""
     return feedback.filter(~pl.col("category").is_in(WEAK))
 
 
-def signals(found: pl.DataFrame, miner: str, version: str) -> pl.DataFrame:
-    """Rows of `schemas.FEEDBACK` from findings that say where, which category, which span, `score` and `confidence`.
+def build_signals(findings: pl.DataFrame, miner: str, version: str) -> pl.DataFrame:
+    """Build rows of `schemas.FEEDBACK` from a miner's findings.
 
-    `rule` is null unless the findings name it. The label is the sign of the score; a score of 0 would be no signal, and
-    a miner must not send one here.
+    `findings` has `EVIDENCE_KEY`, `category`, `span`, `score` and `confidence`; `rule` is optional and null without it.
+    The label is the sign of the score. A score of 0 would be no signal, and a miner must not pass one.
     """
     label = pl.when(pl.col("score") > 0).then(pl.lit("sat")).otherwise(pl.lit("dsat"))
-    rule = pl.col("rule") if "rule" in found.columns else pl.lit(None)
-    return found.select(
-        *WHERE,
+    rule = pl.col("rule") if "rule" in findings.columns else pl.lit(None)
+    return findings.select(
+        *EVIDENCE_KEY,
         label.alias("label"),
         "category",
         rule.cast(pl.String).alias("rule"),

@@ -1,7 +1,14 @@
-"""What a satisfied and a dissatisfied person would say next, and how likely a model of the user finds it."""
+"""Follow-up likelihood as reward: phrases, likelihoods and calibration."""
 
-from turnabout.follow_ups.calibration import calibrated
-from turnabout.follow_ups.likelihood import follow_up_likelihood, phrase_logps, rewards
+from turnabout.follow_ups.calibration import calibrate_logps
+from turnabout.follow_ups.likelihood import average_rewards, compute_follow_up_rewards, compute_phrase_logps
 from turnabout.follow_ups.phrases import Phrases, load_phrases
 
-__all__ = ["Phrases", "calibrated", "follow_up_likelihood", "load_phrases", "phrase_logps", "rewards"]
+__all__ = [
+    "Phrases",
+    "average_rewards",
+    "calibrate_logps",
+    "compute_follow_up_rewards",
+    "compute_phrase_logps",
+    "load_phrases",
+]

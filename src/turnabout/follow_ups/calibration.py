@@ -1,14 +1,15 @@
-"""Calibration of follow-up likelihoods: how much a reply changes a follow-up's likelihood, not how usual it is.
+"""Calibration of follow-up likelihoods.
 
-A follow-up f after a reply y to the prompt x counts as
+A calibrated likelihood is the change that a reply makes, in units of the follow-up's spread. A follow-up f after a
+reply y to the prompt x counts as
 
-    z_f(x, y) = (ℓ(f | x, y) − m_f(x)) / s_f,
+    z_f(x, y) = (ℓ(f | x, y) − m_f(x)) / s_f.
 
-where m_f(x) is the mean of ℓ(f | x, y′) over all replies y′ to x at hand, its offset: what the prompt alone makes of
-f, as with praise after a question that draws thanks whatever comes (contextual calibration; Zhao et al. 2021,
-arXiv 2102.09690, subtract the likelihood after an empty input). s_f is the standard deviation of ℓ(f | x, y) − m_f(x)
-over all prompts and replies at hand: a few long or odd follow-ups, whose likelihood jumps with every reply, would
-outvote the others.
+m_f(x), the offset, is the mean of ℓ(f | x, y′) over all available replies y′ to x. It is the effect of the prompt
+alone: after some questions praise is likely whatever the reply. (Contextual calibration, Zhao et al. 2021, arXiv
+2102.09690, subtracts the likelihood after an empty input instead.) s_f, the spread, is the standard deviation of
+ℓ(f | x, y) − m_f(x) over all available prompts and replies. Without it, a few long or odd follow-ups, whose likelihood
+changes much with every reply, would outvote the others.
 """
 
 from collections.abc import Sequence
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def calibrated(logps: "NDArray[np.float64]", prompts: Sequence[int]) -> "NDArray[np.float64]":
-    """z_f(x, y), shape (contexts, follow-ups); `prompts` has a number per context, the same for replies to one prompt.
+def calibrate_logps(logps: "NDArray[np.float64]", prompts: Sequence[int]) -> "NDArray[np.float64]":
+    """Return z_f(x, y), shape (contexts, follow-ups).
 
-    A follow-up that no reply changes is 0 everywhere.
+    `prompts` has a number per context, the same for replies to one prompt. A follow-up whose likelihood does not depend
+    on the reply is 0 everywhere.
     """
     _, prompt_of_row = np.unique(prompts, return_inverse=True)
     sums = np.zeros((prompt_of_row.max(initial=-1) + 1, logps.shape[1]))

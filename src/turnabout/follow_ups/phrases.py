@@ -1,4 +1,7 @@
-"""The follow-ups that stand for satisfaction and dissatisfaction, read from the named sets in the folder `sets`."""
+"""Named sets of follow-ups that express (dis)satisfaction.
+
+They are YAML files in the folder `sets`.
+"""
 
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -7,46 +10,69 @@ import yaml
 
 from turnabout.errors import ConfigError
 
-SETS = Path(__file__).with_name("sets")
+SETS_FOLDER = Path(__file__).with_name("sets")
 
-#: The set that is read where none is named.
-DEFAULT = "six_dimensions"
+#: The set that is used where none is named.
+DEFAULT_SET = "six_dimensions"
 
 Sign = Literal["positive", "negative"]
 SIGNS: tuple[Sign, Sign] = ("positive", "negative")
 
-#: Per dimension the follow-ups of each sign, the best first.
+#: The follow-ups of each sign in each dimension, the best first.
 Dimensions = dict[str, dict[Sign, list[str]]]
 
 
 class Phrases(NamedTuple):
-    """What satisfied and what dissatisfied people say next, and the version of the wording."""
+    """Follow-ups of satisfied and dissatisfied people, with a version.
+
+    The version is that of the wording.
+    """
 
     positive: list[str]
     negative: list[str]
     version: int
 
 
-def load_phrases(per_dimension: int, name: str = DEFAULT) -> Phrases:
-    """The first `per_dimension` follow-ups of each sign in every dimension; as many positive as negative ones."""
-    dimensions, version = read_set(name)
-    most = min(len(texts) for dimension in dimensions.values() for texts in dimension.values())
-    if not 1 <= per_dimension <= most:
-        raise ConfigError(f"phrases_per_dimension: {per_dimension} came, the phrases of '{name}' allow 1 to {most}")
-    positive, negative = (
-        [text for dimension in dimensions.values() for text in dimension[sign][:per_dimension]] for sign in SIGNS
-    )
+def load_phrases(per_dimension: int, name: str = DEFAULT_SET) -> Phrases:
+    """Load the first `per_dimension` follow-ups of each sign in every dimension.
+
+    There are as many positive as negative ones. Raises `ConfigError` where the set has fewer.
+    """
+    dimensions, version = read_phrase_set(name)
+    max_per_dimension = count_per_dimension(dimensions)
+    if not 1 <= per_dimension <= max_per_dimension:
+        raise ConfigError(
+            f"phrases_per_dimension: {per_dimension} came, the phrases of '{name}' allow 1 to {max_per_dimension}"
+        )
+    positive: list[str] = []
+    negative: list[str] = []
+    for texts_by_sign in dimensions.values():
+        positive += texts_by_sign["positive"][:per_dimension]
+        negative += texts_by_sign["negative"][:per_dimension]
     return Phrases(positive, negative, version)
 
 
-def read_set(name: str) -> tuple[Dimensions, int]:
-    """The dimensions of a set and its version. Raises `ConfigError` naming the sets there are."""
-    if name not in set_names():
-        raise ConfigError(f"phrases: '{name}' is not one of {set_names()}; `turnabout phrases` makes a set of your own")
-    content = yaml.safe_load((SETS / f"{name}.yaml").read_text(encoding="utf-8"))
+def count_per_dimension(dimensions: Dimensions) -> int:
+    """Return the number of follow-ups that every sign of every dimension has."""
+    counts: list[int] = []
+    for texts_by_sign in dimensions.values():
+        counts += map(len, texts_by_sign.values())
+    return min(counts)
+
+
+def read_phrase_set(name: str) -> tuple[Dimensions, int]:
+    """Return the dimensions of a set and its version.
+
+    Raises `ConfigError` that names the sets.
+    """
+    if name not in list_set_names():
+        raise ConfigError(
+            f"phrases: '{name}' is not one of {list_set_names()}; `turnabout phrases` makes a set of your own"
+        )
+    content = yaml.safe_load((SETS_FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
     return content["dimensions"], content["version"]
 
 
-def set_names() -> list[str]:
-    """The names of all sets, sorted."""
-    return sorted(path.stem for path in SETS.glob("*.yaml"))
+def list_set_names() -> list[str]:
+    """Return the names of all sets, sorted."""
+    return sorted(path.stem for path in SETS_FOLDER.glob("*.yaml"))

@@ -1,6 +1,6 @@
-"""Follow-ups chosen on replies that people judged: those whose likelihood tells what satisfied from what did not."""
+"""Selection of follow-ups that separate good replies from bad ones."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,18 +13,21 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def discrimination(logps: "NDArray[np.float64]", satisfied: Sequence[bool], phrases: Phrases) -> dict[str, float]:
-    """By follow-up, how often it sorts a reply that satisfied and one that did not the right way round; 0.5 is chance.
+def measure_discrimination(
+    logps: "NDArray[np.float64]", satisfied: Sequence[bool], phrases: Phrases
+) -> dict[str, float]:
+    """Return by follow-up the AUC with which it separates the judged replies.
 
-    That is the area under its ROC curve, of a negative follow-up with the sign turned. From each likelihood
-    (`phrase_logps`) the mean of all follow-ups after the same reply is taken away, so that a reply after which every
-    word is a surprise counts for nothing. Raises `DataError` where only one kind of reply is there.
+    It is the share of pairs of a satisfying and a dissatisfying reply that the follow-up's likelihood sorts right; 0.5
+    is chance. For a negative follow-up the sign is reversed. From each likelihood (`compute_phrase_logps`) the mean of
+    all follow-ups after the same reply is subtracted, so that a reply after which every text is unlikely has no effect.
+    Raises `DataError` where the replies are all of one kind.
     """
     from sklearn.metrics import roc_auc_score
 
     if len(set(satisfied)) < 2:
         raise DataError(
-            f"all of the {len(satisfied)} judged replies are of one kind; choosing follow-ups takes some that "
+            f"all of the {len(satisfied)} judged replies are of one kind; choosing follow-ups needs some replies that "
             "satisfied and some that did not: use more logs, or one of the sets that ship"
         )
     relative = logps - logps.mean(axis=1, keepdims=True)
@@ -34,15 +37,21 @@ def discrimination(logps: "NDArray[np.float64]", satisfied: Sequence[bool], phra
     return dict(zip([*phrases.positive, *phrases.negative], oriented, strict=True))
 
 
-def chosen(dimensions: Dimensions, found: dict[str, float], keep: int) -> Dimensions:
-    """The `keep` follow-ups of each sign that sort best in every dimension, the best first."""
-    return {
-        name: {sign: sorted(dimension[sign], key=lambda text: -found[text])[:keep] for sign in SIGNS}
-        for name, dimension in dimensions.items()
-    }
+def select_phrases(dimensions: Dimensions, auc_by_phrase: Mapping[str, float], n_kept: int) -> Dimensions:
+    """Return the `n_kept` best follow-ups per sign and dimension.
+
+    Those with the highest AUC are the best; they come first.
+    """
+    selected: Dimensions = {}
+    for name, texts_by_sign in dimensions.items():
+        selected[name] = {}
+        for sign in SIGNS:
+            best_first = sorted(texts_by_sign[sign], key=lambda text: -auc_by_phrase[text])
+            selected[name][sign] = best_first[:n_kept]
+    return selected
 
 
-def as_yaml(dimensions: Dimensions, version: int, comment: str) -> str:
-    """The text of a set."""
+def format_set(dimensions: Dimensions, version: int, comment: str) -> str:
+    """Return a set as YAML, with a comment in the first line."""
     content = yaml.safe_dump({"version": version, "dimensions": dimensions}, sort_keys=False, allow_unicode=True)
     return f"# {comment}\n{content}"

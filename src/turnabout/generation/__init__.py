@@ -1,4 +1,4 @@
-"""Language models that write: the protocol, its implementations and the fake that ships."""
+"""Language models that write: the protocol, its local, endpoint and vLLM implementations, and a fake."""
 
 from turnabout.generation.base import Completion, Generator, Sampling
 

@@ -1,4 +1,4 @@
-"""The seam of every language model that writes text, and the small nouns it speaks in."""
+"""Protocol of every language model that writes text, and the types it uses."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
@@ -7,54 +7,60 @@ from turnabout.core.messages import Message
 
 
 class Sampling(NamedTuple):
-    """How to draw a completion. `temperature` 0 is greedy; the same `seed` repeats the same draw."""
+    """How to draw a completion.
+
+    `temperature` 0 is greedy; the same `seed` repeats the same draw.
+    """
 
     max_new_tokens: int
     temperature: float = 0.0
     top_p: float = 1.0
     seed: int = 0
     prefill: str = ""
-    """Words every completion begins with; part of the text that comes back."""
+    """Text that every completion begins with; it is part of the returned text."""
     may_end: bool = True
-    """Whether a user model may leave the conversation instead of answering."""
+    """Whether a user model may end the conversation instead of answering."""
     schema: dict[str, Any] | None = None
-    """JSON schema of the answer, for models that can be held to one; who asked checks the answer all the same."""
+    """JSON schema of the answer, for models that can be constrained to one; the caller checks the answer anyway."""
 
 
 class Completion(NamedTuple):
-    """What a model wrote. `ended`: a user model chose to leave; `truncated`: it ran out of tokens."""
+    """One text that a model wrote.
+
+    `ended`: a user model ended the conversation; `truncated`: the model reached `max_new_tokens`.
+    """
 
     text: str
     ended: bool = False
     truncated: bool = False
     refused: str | None = None
-    """Why there are no words at all, where an endpoint will not or cannot answer this prompt; a reason to be counted.
-    Asking the same again does not help."""
+    """Why there is no text, where an endpoint will not or cannot answer this prompt; a reason to be counted.
+    Sending the same prompt again does not help."""
 
 
-class Scored(NamedTuple):
-    """How likely a model finds a given turn: the summed log-probability of its tokens, in nats, and their number.
+class TurnScore(NamedTuple):
+    """Summed log-probability of a given turn's tokens, in nats, and the number of tokens.
 
-    The tokens are those of the words and of the end of the turn.
+    The tokens are those of the text and the end-of-turn token.
     """
 
     logp: float
-    tokens: int
+    n_tokens: int
 
 
 class Generator(Protocol):
     """A language model that speaks as one role of a conversation.
 
-    Implementations: `local.LocalGenerator` (transformers), `vllm_engine.VLLMGenerator`, `remote.RemoteGenerator` (an
-    endpoint) and `scripted.ScriptedGenerator` (the fake that ships).
+    Implementations: `local.generator.LocalGenerator` (transformers), `vllm.engine.VLLMGenerator`,
+    `endpoint.generator.RemoteGenerator` (an OpenAI-compatible endpoint) and `scripted.ScriptedGenerator` (a fake).
     """
 
     name: str
 
     def generate(self, prompts: Sequence[Sequence[Message]], sampling: Sampling) -> list[Completion]:
-        """One completion per prompt, in order."""
+        """Return one completion per prompt, in order."""
         ...
 
-    def score(self, prompts: Sequence[Sequence[Message]], turns: Sequence[Sequence[str]]) -> list[list[Scored]]:
-        """For each prompt, how likely each of its `turns` is as the next one, shaped like `turns`."""
+    def score(self, prompts: Sequence[Sequence[Message]], turns: Sequence[Sequence[str]]) -> list[list[TurnScore]]:
+        """Return the log-probability of each of `turns` as the next turn of its prompt, shaped like `turns`."""
         ...

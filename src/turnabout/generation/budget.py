@@ -1,4 +1,4 @@
-"""What calls cost and may cost: usage, price and budget, in calls, tokens and money."""
+"""Usage, price and budget of model calls, in calls, tokens and money."""
 
 from typing import Annotated, NamedTuple
 
@@ -6,54 +6,61 @@ from pydantic import Field
 
 from turnabout.core.config import Section
 
-#: Prices are told for so many tokens.
-PER = 1_000_000
+#: Number of tokens that a price is quoted for.
+TOKENS_PER_PRICE = 1_000_000
 
 
 class Usage(NamedTuple):
-    """Calls answered, and the tokens they were charged for."""
+    """Answered calls and the tokens they were charged for."""
 
     calls: int = 0
-    read: int = 0
-    """Input tokens."""
-    written: int = 0
-    """Output tokens, thoughts of a reasoning model included."""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    """Includes the reasoning tokens of a reasoning model."""
 
     @property
-    def tokens(self) -> int:
-        """Input and output together."""
-        return self.read + self.written
+    def total_tokens(self) -> int:
+        """Input and output tokens together."""
+        return self.input_tokens + self.output_tokens
 
-    def plus(self, other: "Usage") -> "Usage":
-        """Both together."""
-        return Usage(self.calls + other.calls, self.read + other.read, self.written + other.written)
+    def add(self, other: "Usage") -> "Usage":
+        """Return the sum of both."""
+        return Usage(
+            calls=self.calls + other.calls,
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+        )
 
-    def minus(self, other: "Usage") -> "Usage":
-        """This without the other."""
-        return Usage(self.calls - other.calls, self.read - other.read, self.written - other.written)
+    def subtract(self, other: "Usage") -> "Usage":
+        """Return this usage without the other."""
+        return Usage(
+            calls=self.calls - other.calls,
+            input_tokens=self.input_tokens - other.input_tokens,
+            output_tokens=self.output_tokens - other.output_tokens,
+        )
 
 
 class Price(Section):
-    """What a million tokens cost, in any one currency."""
+    """Price of a million tokens, in any one currency."""
 
     input: Annotated[float, Field(ge=0)]
     output: Annotated[float, Field(ge=0)]
 
-    def of(self, usage: Usage) -> float:
-        """The cost of so many tokens."""
-        return (usage.read * self.input + usage.written * self.output) / PER
+    def cost_of(self, usage: Usage) -> float:
+        """Return the cost of the tokens used."""
+        return (usage.input_tokens * self.input + usage.output_tokens * self.output) / TOKENS_PER_PRICE
 
 
 class Budget(Section):
-    """Most that one version of a stage's output may cost, however many runs it takes; null sets no limit.
+    """Maximum cost of one version of a stage's output, over all its runs; null sets no limit.
 
-    An answer from the store counts with what it cost when it came: what was paid before a stop is not paid again, and
-    running again without a bigger budget does not spend it twice.
+    A stored answer counts with its original cost. What was paid before an interruption is therefore not paid again,
+    and a rerun without a larger budget does not spend it twice.
     """
 
     calls: Annotated[int, Field(gt=0)] | None = None
-    """Answers; an attempt that the endpoint failed is not one."""
+    """Answered calls; an attempt that failed at the endpoint does not count."""
     tokens: Annotated[int, Field(gt=0)] | None = None
-    """Input and output together."""
+    """Input and output tokens together."""
     money: Annotated[float, Field(gt=0)] | None = None
     """In the currency of the price, which must be given too."""

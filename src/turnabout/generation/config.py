@@ -1,16 +1,16 @@
-"""The seam of every author: settings of `params.yaml` that say who answers a stage's questions, and open it."""
+"""Base class of the settings that name a model in `params.yaml` and open it as a generator."""
 
 from abc import abstractmethod
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from turnabout.core.config import Section
 from turnabout.generation.base import Generator
 from turnabout.generation.budget import Budget, Price
 
 
-class Desk(NamedTuple):
-    """What a stage has at hand for its author: its own model, how to open it, and the store of answers."""
+class OpenContext(NamedTuple):
+    """What a stage provides to open a model: its own model, how to load it, and the answer store."""
 
     model: Path
     """Folder of the stage's model (`--model`)."""
@@ -20,22 +20,27 @@ class Desk(NamedTuple):
     """SQLite file of the project's answers."""
 
 
-class Author(Section):
-    """Who answers. `generator` is the key in `params.yaml`, and the file of `generation` that does the work.
+class ModelConfig(Section):
+    """Settings of the model that answers; `backend` in `params.yaml` selects the class.
 
-    Settings only: whatever is heavy is imported by `open`.
+    Settings only: `open` imports the heavy libraries.
     """
 
-    generator: str
+    renamed_keys: ClassVar = {"generator": "backend"}
+
+    backend: str
 
     @abstractmethod
-    def open(self, desk: Desk) -> Generator:
-        """The generator, writing as the assistant. Raises `ConfigError` or `ModelError` where it cannot be had."""
+    def open(self, context: OpenContext) -> Generator:
+        """Return the generator, which writes as the assistant.
 
-    def rates(self) -> Price | None:
-        """What a token costs; None where nothing is paid by the token."""
+        Raises `ConfigError` or `ModelError` where the model cannot be opened.
+        """
+
+    def get_price(self) -> Price | None:
+        """Return the price of the tokens, or None where tokens cost nothing."""
         return None
 
-    def allowance(self) -> Budget | None:
-        """What one stage may spend; None where nothing is counted."""
+    def get_budget(self) -> Budget | None:
+        """Return the budget of one stage, or None where nothing is counted."""
         return None

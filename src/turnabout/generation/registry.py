@@ -1,38 +1,50 @@
-"""Authors by generator. A new one is one file here that holds its settings and its generator, and one line below."""
+"""Table of the model backends. A new one is a module with its settings and generator, and one line below."""
 
-from functools import partial
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, SerializeAsAny
 
-from turnabout.core.config import resolve
+from turnabout.core.config import Section, resolve
 from turnabout.generation.base import Generator
-from turnabout.generation.config import Author, Desk
+from turnabout.generation.config import ModelConfig, OpenContext
 from turnabout.generation.endpoint.config import OpenAI
 from turnabout.generation.vllm.config import VLLM
 
 
-class Local(Author):
-    """The stage's own model (its `--model`), on this machine: `models/backbone` in the graph that ships."""
+class Local(ModelConfig):
+    """The stage's own model (its `--model`) on this machine: `models/backbone` in the DAG that ships."""
 
-    generator: Literal["local"] = "local"
+    backend: Literal["local"] = "local"
 
-    def open(self, desk: Desk) -> Generator:
-        """The model of the stage; its answers are kept by the batch."""
+    def open(self, context: OpenContext) -> Generator:
+        """Load the stage's model; its answers are stored by the batch."""
         from turnabout.generation.local.generator import LocalGenerator
         from turnabout.generation.store import AnswerStore
         from turnabout.models import checkpoints
 
-        store = AnswerStore(desk.answers, f"{checkpoints.fingerprint(desk.model)} {desk.dtype}")
-        return LocalGenerator(checkpoints.load(desk.model, desk.dtype), "assistant", desk.batch_size, store)
+        store = AnswerStore(context.answers, f"{checkpoints.hash_folder(context.model)} {context.dtype}")
+        checkpoint = checkpoints.load_checkpoint(context.model, context.dtype)
+        return LocalGenerator(checkpoint, "assistant", context.batch_size, store)
 
 
-#: Every author by its `generator` in `params.yaml`.
-AUTHORS: dict[str, type[Author]] = {
+#: The settings class of every backend, by its `backend` in `params.yaml`.
+BACKENDS: dict[str, type[ModelConfig]] = {
     "local": Local,
     "openai": OpenAI,
     "vllm": VLLM,
 }
 
-#: A section that says who answers.
-AnyAuthor = Annotated[SerializeAsAny[Author], BeforeValidator(partial(resolve, AUTHORS, "generator"))]
+
+def resolve_model(entry: Any, backends: Mapping[str, type[ModelConfig]] = BACKENDS) -> Section:
+    """Return the settings that `entry` holds, as the class of its `backend`.
+
+    Raises `ValueError` where the key is missing, is called by its earlier name, or names none of `backends`.
+    """
+    if isinstance(entry, Mapping) and "generator" in entry:
+        raise ValueError(f"'generator' is now called '{ModelConfig.renamed_keys['generator']}'")
+    return resolve(backends, "backend", entry)
+
+
+#: A section that says which model answers.
+AnyModel = Annotated[SerializeAsAny[ModelConfig], BeforeValidator(resolve_model)]

@@ -1,4 +1,4 @@
-"""Answers kept on arrival: a SQLite file keyed by content, so that a crash costs nothing already generated or paid."""
+"""Answer stores: SQLite files keyed by content, so that a crash loses no generated or paid answer."""
 
 import hashlib
 import json
@@ -18,8 +18,8 @@ create table if not exists calls (
 );
 """
 
-#: Keys looked up by one statement; SQLite takes a limited number of variables.
-KEYS_AT_ONCE = 500
+#: Maximum number of keys in one statement; SQLite limits the number of variables.
+MAX_KEYS = 500
 
 
 class AnswerStore:
@@ -31,19 +31,22 @@ class AnswerStore:
 
     def __init__(self, path: Path, model: str) -> None:
         self.model = model
-        self.db = _opened(path)
+        self.db = _open_database(path)
 
     def get(self, request: Any) -> list[Completion] | None:
-        """The stored answers to a batch request, or None."""
-        found = self.db.execute(
-            "update batches set used_at = ? where key = ? returning answers", [time.time(), self._key(request)]
+        """Return the stored answers to a batch request, or None."""
+        rows = self.db.execute(
+            "update batches set used_at = ? where key = ? returning answers", [time.time(), self._hash(request)]
         )
-        row = found.fetchone()
+        row = rows.fetchone()
         return None if row is None else [Completion(*answer) for answer in json.loads(row[0])]
 
     def put(self, request: Any, answers: Sequence[Completion]) -> list[Completion]:
-        """Keep the answers to a batch request; what is stored from now on, which may be another process's."""
-        row = [self._key(request), json.dumps(answers), time.time()]
+        """Store the answers to a batch request and return the stored ones.
+
+        Where another process stored its answers first, those are returned.
+        """
+        row = [self._hash(request), json.dumps(answers), time.time()]
         stored = self.db.execute(
             "insert into batches values (?, ?, ?) on conflict do update set used_at = excluded.used_at "
             "returning answers",
@@ -51,66 +54,72 @@ class AnswerStore:
         )
         return [Completion(*answer) for answer in json.loads(stored.fetchone()[0])]
 
-    def _key(self, request: Any) -> str:
-        return hash_of([self.model, request])
+    def _hash(self, request: Any) -> str:
+        return hash_request([self.model, request])
 
 
-class Kept(NamedTuple):
-    """The answer of one call (anything JSON can hold) and what it was charged for."""
+class StoredAnswer(NamedTuple):
+    """The answer of one call (any JSON value) and what the call was charged for."""
 
     answer: Any
     usage: Usage
 
 
 class CallStore:
-    """Single answers of endpoints under a hash of the address and of all that was sent, but for the key.
+    """Single answers of endpoints under a hash of the address and the whole request, without the API key.
 
-    The first answer to a call stays: a process that asked the same at the same time gets that one back. Independent of
-    DVC; several processes may share the file (WAL mode).
+    The first answer to a call stays: a process that sent the same call at the same time gets that answer back.
+    Independent of DVC; several processes may share the file (WAL mode).
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.db = _opened(path)
+        self.db = _open_database(path)
 
-    def get(self, keys: Sequence[str]) -> dict[str, Kept]:
-        """What is stored under these keys."""
-        starts = range(0, len(keys), KEYS_AT_ONCE)
-        return dict(pair for start in starts for pair in self._found(keys[start : start + KEYS_AT_ONCE]))
+    def get(self, keys: Sequence[str]) -> dict[str, StoredAnswer]:
+        """Return the stored answers of those keys that have one."""
+        answers: dict[str, StoredAnswer] = {}
+        for start in range(0, len(keys), MAX_KEYS):
+            answers.update(self._select(keys[start : start + MAX_KEYS]))
+        return answers
 
-    def put(self, key: str, kept: Kept) -> Kept:
-        """Keep an answer; what is stored under the key from now on, which may be an earlier one."""
-        row = [key, json.dumps(kept.answer), kept.usage.read, kept.usage.written, time.time()]
+    def put(self, key: str, answer: StoredAnswer) -> StoredAnswer:
+        """Store an answer and return the one stored under the key, which may be an earlier one."""
+        usage = answer.usage
+        row = [key, json.dumps(answer.answer), usage.input_tokens, usage.output_tokens, time.time()]
         stored = self.db.execute(
             "insert into calls values (?, ?, ?, ?, ?) on conflict do update set used_at = excluded.used_at "
             "returning key, answer, read, written",
             row,
         )
-        return _kept(*stored.fetchone())[1]
+        return _decode_row(*stored.fetchone())[1]
 
-    def _found(self, keys: Sequence[str]) -> Iterator[tuple[str, Kept]]:
+    def _select(self, keys: Sequence[str]) -> Iterator[tuple[str, StoredAnswer]]:
         marks = ", ".join("?" * len(keys))
-        found = self.db.execute(
+        rows = self.db.execute(
             f"update calls set used_at = ? where key in ({marks}) returning key, answer, read, written",
             [time.time(), *keys],
         )
-        yield from (_kept(*row) for row in found.fetchall())
+        yield from (_decode_row(*row) for row in rows.fetchall())
 
 
-def _kept(key: str, answer: str, read: int, written: int) -> tuple[str, Kept]:
-    return key, Kept(json.loads(answer), Usage(1, read, written))
+def _decode_row(key: str, answer: str, input_tokens: int, output_tokens: int) -> tuple[str, StoredAnswer]:
+    return key, StoredAnswer(json.loads(answer), Usage(1, input_tokens, output_tokens))
 
 
-def hash_of(request: Sequence[Any] | Mapping[str, Any]) -> str:
-    """The SHA-256 of a request as JSON, as 64 hex digits."""
+def hash_request(request: Sequence[Any] | Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a request as JSON, in 64 hex digits."""
     return hashlib.sha256(json.dumps(request, ensure_ascii=False).encode(errors="surrogatepass")).hexdigest()
 
 
 def drop_unused(path: Path, since: float) -> int:
-    """Delete what nobody asked for since that time (seconds since 1970) for good; how many batches and calls it was."""
+    """Delete the answers not used since that time and return how many batches and calls those were.
+
+    `since` is in seconds since 1970. The deleted bytes are overwritten on disk.
+    """
     if not path.exists():
         return 0
-    db = _opened(path)
+    db = _open_database(path)
     n_dropped = sum(
         db.execute(f"delete from {table} where used_at < ?", [since]).rowcount for table in ("batches", "calls")
     )
@@ -120,9 +129,9 @@ def drop_unused(path: Path, since: float) -> int:
     return n_dropped
 
 
-def _opened(path: Path) -> sqlite3.Connection:
+def _open_database(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Never used by two threads at once: the one that opened it waits for the one that fetches (`calls`).
+    # Two threads never use it at the same time: the thread that opened it waits for the one that fetches (`calls`).
     db = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
     db.execute("pragma journal_mode=wal")
     db.execute("pragma secure_delete=on")  # an answer may repeat what a person wrote

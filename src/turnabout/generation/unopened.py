@@ -1,25 +1,27 @@
-"""Nobody: stands where a model was not asked for, so that using it by mistake is told and not a crash."""
+"""A placeholder generator for methods that declared no need of a model."""
 
 from collections.abc import Sequence
 
 from turnabout.core.messages import Message
 from turnabout.errors import ConfigError
-from turnabout.generation.base import Completion, Sampling, Scored
+from turnabout.generation.base import Completion, Sampling, TurnScore
 
 
-class Nobody:
-    """A generator that answers nothing: every call is a `ConfigError`."""
+class UnopenedGenerator:
+    """A generator that answers nothing: every call raises `ConfigError`, so that a mistake is explained."""
 
-    name = "nobody"
+    name = "unopened"
 
     def generate(self, prompts: Sequence[Sequence[Message]], sampling: Sampling) -> list[Completion]:
-        raise self._fault()
+        """Raise `ConfigError`."""
+        raise self._build_error()
 
-    def score(self, prompts: Sequence[Sequence[Message]], turns: Sequence[Sequence[str]]) -> list[list[Scored]]:
-        raise self._fault()
+    def score(self, prompts: Sequence[Sequence[Message]], turns: Sequence[Sequence[str]]) -> list[list[TurnScore]]:
+        """Raise `ConfigError`."""
+        raise self._build_error()
 
-    def _fault(self) -> ConfigError:
-        return ConfigError("no model was opened here; a method that asks one must name it in its `needs`")
+    def _build_error(self) -> ConfigError:
+        return ConfigError("no model is open here; a method that asks a model must name it in its `needs`")
 
 
-NOBODY = Nobody()
+UNOPENED = UnopenedGenerator()

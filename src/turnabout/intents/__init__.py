@@ -1,1 +1,1 @@
-"""Intents: their wording, the model that writes them, and the samples built from them."""
+"""Intents: their wording, their generation, and samples built from them."""

@@ -13,7 +13,7 @@ import polars as pl
 
 from turnabout.core import schemas
 from turnabout.core.config import Section
-from turnabout.core.conversations import repeated
+from turnabout.core.conversations import count_shared_messages
 
 #: Ends the id of a mirrored conversation, which stays in the split of the one it mirrors.
 MIRROR = "#mirror"
@@ -29,7 +29,7 @@ class Flip(Section):
     """Also learn from the other speaker's side of a training conversation (logs of people talking to people)."""
 
 
-def flip(messages: pl.DataFrame, splits: pl.DataFrame, intents: pl.DataFrame, mirror: bool) -> pl.DataFrame:
+def flip_conversations(messages: pl.DataFrame, splits: pl.DataFrame, intents: pl.DataFrame, mirror: bool) -> pl.DataFrame:
     """One row per conversation that has an intent and a user turn to learn (`schemas.USER_SAMPLES`), sorted.
 
     What the person never saw is dropped (`IS_SEEN`). `ends` is false where they had the last word, for then the log
@@ -40,10 +40,10 @@ def flip(messages: pl.DataFrame, splits: pl.DataFrame, intents: pl.DataFrame, mi
     seen = (
         messages.filter(IS_SEEN)
         .join(intents.select("conversation_id", "intent"), on="conversation_id")
-        .join(repeated(messages), on="conversation_id", how="left")
+        .join(count_shared_messages(messages), on="conversation_id", how="left")
     )
     if mirror:
-        seen = pl.concat([seen, _mirrored(seen, splits)])
+        seen = pl.concat([seen, _mirror_conversations(seen, splits)])
     is_new = pl.col("message_index") >= pl.col("n_shared").fill_null(0)
     return (
         seen.sort("conversation_id", "message_index")
@@ -63,7 +63,7 @@ def flip(messages: pl.DataFrame, splits: pl.DataFrame, intents: pl.DataFrame, mi
     )
 
 
-def counts(messages: pl.DataFrame, intents: pl.DataFrame, samples: pl.DataFrame) -> dict[str, Any]:
+def count_samples(messages: pl.DataFrame, intents: pl.DataFrame, samples: pl.DataFrame) -> dict[str, Any]:
     """What became of the conversations of `messages`, and how much there is to learn in their `samples`.
 
     `n_stays` counts samples whose person had the last word; `unseen_by_role` messages of conversations with an intent.
@@ -87,7 +87,7 @@ def counts(messages: pl.DataFrame, intents: pl.DataFrame, samples: pl.DataFrame)
     }
 
 
-def _mirrored(seen: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
+def _mirror_conversations(seen: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
     """Training conversations between two people, with the roles exchanged."""
     people = seen.filter(~IS_USER).filter(pl.col("user_key").is_not_null()).select("conversation_id").unique()
     train = splits.filter(split="train").join(people, on="conversation_id").select("conversation_id")

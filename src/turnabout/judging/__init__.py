@@ -1,12 +1,12 @@
-"""Judges by name: what each is told of a duel before its verdict is asked for."""
+"""Judges by name: each builds the prompts from which its verdicts follow."""
 
 from turnabout.judging import checklist, plain, self_reference
-from turnabout.judging.base import Duel, Judging, Telling, Verdict
+from turnabout.judging.base import Comparison, JudgeOptions, PromptBuilder, Verdict
 
-JUDGES: dict[str, Telling] = {
-    "plain": plain.tell,
-    "checklist": checklist.tell,
-    "self_reference": self_reference.tell,
+JUDGES: dict[str, PromptBuilder] = {
+    "plain": plain.build_prompts,
+    "checklist": checklist.build_prompts,
+    "self_reference": self_reference.build_prompts,
 }
 
-__all__ = ["JUDGES", "Duel", "Judging", "Verdict"]
+__all__ = ["JUDGES", "Comparison", "JudgeOptions", "Verdict"]

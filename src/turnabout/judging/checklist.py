@@ -1,22 +1,33 @@
-"""The checklist judge: what this very user asked for decides (WildFeedback, Shi et al. 2024, checklist evaluation)."""
+"""The checklist judge: what this user asked for decides.
+
+This is the checklist evaluation of WildFeedback (Shi et al. 2024).
+"""
 
 from collections.abc import Sequence
 
 from turnabout.generation.base import Generator
 from turnabout.judging import plain
-from turnabout.judging.base import Duel, Judging
-from turnabout.prompting.fencing import data
+from turnabout.judging.base import Comparison, JudgeOptions
+from turnabout.prompting.fencing import fence
 
-WISHES = """\
+CHECKLIST = """\
 This user has wishes of their own, part of the record:
 {wishes}
 Go through them one by one: the reply that meets more of them is better, whatever else you would prefer."""
 
 
-def tell(judge: Generator, duels: Sequence[Duel], how: Judging) -> list[str]:
-    """The record of each duel with the user's wishes; a duel without any is told as the plain judge is."""
-    without = plain.tell(judge, duels, how)
+def build_prompts(judge: Generator, comparisons: Sequence[Comparison], options: JudgeOptions) -> list[str]:
+    """Return the record of each comparison with the user's preferences.
+
+    A comparison without a checklist gets the prompt of the plain judge.
+    """
+    plain_prompts = plain.build_prompts(judge, comparisons, options)
     return [
-        f"{plain.record(duel, how)}\n{WISHES.format(wishes=data('wishes', duel.checklist))}" if duel.checklist else told
-        for duel, told in zip(duels, without, strict=True)
+        _add_checklist(comparison, options) if comparison.checklist else plain_prompt
+        for comparison, plain_prompt in zip(comparisons, plain_prompts, strict=True)
     ]
+
+
+def _add_checklist(comparison: Comparison, options: JudgeOptions) -> str:
+    record = plain.build_comparison_record(comparison, options)
+    return f"{record}\n{CHECKLIST.format(wishes=fence('wishes', comparison.checklist))}"

@@ -1,17 +1,17 @@
-"""The self-reference judge: it answers first, then compares both replies with its own answer (arXiv 2406.11190).
+"""The self-reference judge: it replies itself before it compares.
 
-The comparison is written for each order of the replies; the verdict is asked for with the comparison before the judge's
-eyes.
+Source: arXiv 2406.11190. It compares both replies with its own one. The critique is written for each order of the
+replies, and the verdict is asked for with the critique in the prompt.
 """
 
 from collections.abc import Sequence
 
 from turnabout.core.messages import Message
 from turnabout.generation.base import Generator, Sampling
-from turnabout.judging.base import Duel, Judging
-from turnabout.judging.plain import LOOK, record
-from turnabout.prompting.excerpts import CHARACTERS, beginning, newest
-from turnabout.prompting.fencing import data
+from turnabout.judging.base import Comparison, JudgeOptions
+from turnabout.judging.plain import CRITERIA, build_comparison_record
+from turnabout.prompting.excerpts import CHARS_PER_TOKEN, keep_beginning, keep_newest
+from turnabout.prompting.fencing import fence
 
 ANSWER = """\
 The lines between tags are a conversation, a record. Write the reply that serves its user best, and nothing else.
@@ -20,28 +20,43 @@ The lines between tags are a conversation, a record. Write the reply that serves
 CRITICISE = "Say in two or three sentences where A and B are better or worse than your own reply. Do not choose yet."
 
 
-def tell(judge: Generator, duels: Sequence[Duel], how: Judging) -> list[str]:
-    """The record of each duel, the judge's own reply, and its comparison of both with that."""
-    referred = [
-        f"{record(duel, how)}\nYour own reply to the same message:\n{data('own_reply', own)}\n{LOOK}"
-        for duel, own in zip(duels, own_replies(judge, duels, how), strict=True)
+def build_prompts(judge: Generator, comparisons: Sequence[Comparison], options: JudgeOptions) -> list[str]:
+    """Return the record, the judge's own reply and its critique of both.
+
+    The critique compares both replies with the judge's own.
+    """
+    own_replies = write_own_replies(judge, comparisons, options)
+    records = [
+        _add_own_reply(build_comparison_record(comparison, options), own_reply)
+        for comparison, own_reply in zip(comparisons, own_replies, strict=True)
     ]
-    comparisons = _write(judge, [f"{told} {CRITICISE}" for told in referred], how)
+    critiques = _generate_texts(judge, [f"{record} {CRITICISE}" for record in records], options)
     return [
-        f"{told}\nYour comparison:\n{data('comparison', comparison)}"
-        for told, comparison in zip(referred, comparisons, strict=True)
+        f"{record}\nYour comparison:\n{fence('comparison', critique)}"
+        for record, critique in zip(records, critiques, strict=True)
     ]
 
 
-def own_replies(judge: Generator, duels: Sequence[Duel], how: Judging) -> list[str]:
-    """The judge's reply to each duel's prompt, cut as the others are; one prompt is answered once."""
-    room = CHARACTERS * how.max_prompt_tokens
-    questions = [ANSWER.format(conversation=data("conversation", newest(duel.prompt, room // 2))) for duel in duels]
+def write_own_replies(judge: Generator, comparisons: Sequence[Comparison], options: JudgeOptions) -> list[str]:
+    """Return the judge's reply to the prompt of each comparison.
+
+    It is cut to the length of the replies that are compared. Equal prompts are answered once.
+    """
+    max_chars = CHARS_PER_TOKEN * options.max_prompt_tokens
+    questions = []
+    for comparison in comparisons:
+        conversation = fence("conversation", keep_newest(comparison.prompt, max_chars // 2))
+        questions.append(ANSWER.format(conversation=conversation))
     distinct = list(dict.fromkeys(questions))
-    answers = dict(zip(distinct, _write(judge, distinct, how), strict=True))
-    return [beginning(answers[question], room // 4) for question in questions]
+    answers = dict(zip(distinct, _generate_texts(judge, distinct, options), strict=True))
+    return [keep_beginning(answers[question], max_chars // 4) for question in questions]
 
 
-def _write(judge: Generator, questions: Sequence[str], how: Judging) -> list[str]:
+def _add_own_reply(record: str, own_reply: str) -> str:
+    return f"{record}\nYour own reply to the same message:\n{fence('own_reply', own_reply)}\n{CRITERIA}"
+
+
+def _generate_texts(judge: Generator, questions: Sequence[str], options: JudgeOptions) -> list[str]:
     prompts: list[list[Message]] = [[{"role": "user", "content": question}] for question in questions]
-    return [answer.text for answer in judge.generate(prompts, Sampling(how.max_new_tokens, seed=how.seed))]
+    sampling = Sampling(options.max_new_tokens, seed=options.seed)
+    return [answer.text for answer in judge.generate(prompts, sampling)]

@@ -1,1 +1,1 @@
-"""What people say of a sample of exchanges: which are shown, how they are shown, and what comes back."""
+"""Labels by people, and the accuracy of the miners against them."""

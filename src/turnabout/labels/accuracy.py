@@ -1,10 +1,10 @@
-"""How right the miners are on this log: precision, recall and kappa against people's labels, and the gate on them.
+"""Accuracy of the miners against people's labels, and the gate on it.
 
-Every labelled exchange counts as many times as it stands for in the log. Precision has Wilson's (1927) interval over
-the effective number of people (Kish 1965: (Σ w)² / Σ w², w summed per person), because what one person writes is alike,
-and because a bootstrap of five right out of five claims certainty. Recall has one of the intervals of what was found
-and of what was missed (MOVER, Zou & Donner 2008), because the few labels of silent exchanges stand for most of the log:
-where none of them is a miss, some still may be. Kappa (Cohen 1960) has a bootstrap over people.
+Every labelled exchange counts as many times as the exchanges it stands for. Precision has Wilson's (1927) interval over
+the effective number of people (Kish 1965: (Σ w)² / Σ w², w summed per person): what one person writes is alike, and a
+bootstrap of five right out of five would claim certainty. The interval of recall combines those of precision and of
+the share missed (MOVER, Zou & Donner 2008), because the few labels of silent exchanges stand for most of the log: even
+where none of them is a miss, there may be some. Kappa (Cohen 1960) has a bootstrap over people.
 """
 
 import math
@@ -16,174 +16,198 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from turnabout.core.conversations import REPLY_KEY
 from turnabout.errors import DataError
-from turnabout.feedback.ensemble import REPLY, Weights, decide, refit
-from turnabout.feedback.signals import outright
-from turnabout.labels.sampling import weighted
-from turnabout.stats.estimate import Array, Estimate, nothing, statistic
-from turnabout.stats.kappa import kappa
+from turnabout.feedback.ensemble import EnsembleWeights, decide_replies, refit_weights
+from turnabout.feedback.signals import drop_weak
+from turnabout.labels.sampling import add_weights
+from turnabout.stats.estimate import Array, Bootstrap, Estimate, missing_estimate
+from turnabout.stats.kappa import estimate_kappa
 
-RESAMPLES, FOLDS = 1000, 5
+RESAMPLES, N_FOLDS = 1000, 5
 
 #: The 97.5 % quantile of the normal distribution.
 Z = 1.959964
 
-LABELS = ("sat", "dsat")
+#: Labels that have a precision and a recall.
+MEASURED_LABELS = ("sat", "dsat")
 
 
-def judged_by_people(labels: pl.DataFrame, sample: pl.DataFrame, seen: pl.DataFrame) -> pl.DataFrame:
-    """Labels (`schemas.LABELS`) of exchanges that are in the log, with `weight` and `user_key`.
+def prepare_labels(labels: pl.DataFrame, sample: pl.DataFrame, exchanges: pl.DataFrame) -> pl.DataFrame:
+    """Return the labels of exchanges in the log, with weight and person.
 
-    `seen` has the person behind each of those exchanges; one the log does not name is a person per conversation.
+    The columns `weight` and `user_key` are added. `labels` is `schemas.LABELS`, `sample` is `schemas.LABEL_SAMPLE`.
+    `exchanges` has `REPLY_KEY` and `user_key` of the labelled exchanges in the log; where the log names no person,
+    every conversation is a person of its own.
     """
     person = pl.coalesce("user_key", "conversation_id").alias("user_key")
-    here = labels.join(seen.select(*REPLY, person), on=REPLY).sort(*REPLY, "annotator")
-    return weighted(here, sample)
+    current = labels.join(exchanges.select(*REPLY_KEY, person), on=REPLY_KEY).sort(*REPLY_KEY, "annotator")
+    return add_weights(current, sample)
 
 
-def accuracy(
-    found: pl.DataFrame, judged: pl.DataFrame, weights: Weights, min_confidence: float, seed: int
+def measure_mining_accuracy(
+    signals: pl.DataFrame, labels: pl.DataFrame, weights: EnsembleWeights, *, min_confidence: float, seed: int
 ) -> dict[str, Any]:
-    """The figures of decisions (weak ones aside), miners, categories, and of the judges among each other.
+    """Return the accuracy of decisions, miners and categories.
 
-    `judged` is one judgement per row, as `judged_by_people` gives it. Recall is the share of all exchanges with that
-    label, so that of one category tells how much of the dissatisfaction it finds.
+    The agreement of the annotators is in the result, too. `labels` are those of `prepare_labels`, one judgement per
+    row. Weak decisions are left out. Recall is measured over all exchanges with the label, so the recall of one
+    category is the share of all dissatisfaction that it finds.
     """
-    decided = out_of_fold(found, judged, weights).filter(pl.col("confidence") >= min_confidence)
+    decisions = decide_out_of_fold(signals, labels, weights).filter(pl.col("confidence") >= min_confidence)
+    by_miner = {name: measure_by_label(rows, labels, seed) for name, rows in _group_by(signals, "miner")}
+    by_category = {name: measure_by_label(rows, labels, seed) for name, rows in _group_by(signals, "category")}
     return {
-        "n_labels": judged.height,
-        "n_exchanges": judged.n_unique(REPLY),
-        "n_people": judged["user_key"].n_unique(),
-        "decisions": by_label(outright(decided), judged, seed),
-        "miners": {miner: by_label(rows, judged, seed) for miner, rows in _groups(found, "miner")},
-        "categories": {name: by_label(rows, judged, seed) for name, rows in _groups(found, "category")},
-        "annotators": agreement(judged, seed),
+        "n_labels": labels.height,
+        "n_exchanges": labels.n_unique(REPLY_KEY),
+        "n_people": labels["user_key"].n_unique(),
+        "decisions": measure_by_label(drop_weak(decisions), labels, seed),
+        "miners": by_miner,
+        "categories": by_category,
+        "annotators": measure_agreement(labels, seed),
     }
 
 
-def _groups(signals: pl.DataFrame, column: str) -> Iterable[tuple[str, pl.DataFrame]]:
+def _group_by(signals: pl.DataFrame, column: str) -> Iterable[tuple[str, pl.DataFrame]]:
     return ((str(name), rows) for (name,), rows in sorted(signals.partition_by(column, as_dict=True).items()))
 
 
-def by_label(rows: pl.DataFrame, judged: pl.DataFrame, seed: int) -> dict[str, dict[str, Any]]:
-    """Precision, recall and kappa of these rows for each label they ever give."""
-    return {
-        label: _figures(rows.filter(label=label), judged, label, seed) for label in LABELS if label in rows["label"]
-    }
+def measure_by_label(signals: pl.DataFrame, labels: pl.DataFrame, seed: int) -> dict[str, dict[str, Any]]:
+    """Return precision, recall and kappa for each label of the signals."""
+    figures = {}
+    for label in MEASURED_LABELS:
+        if label in signals["label"]:
+            figures[label] = _measure_label(signals.filter(label=label), labels, label, seed)
+    return figures
 
 
-def _figures(rows: pl.DataFrame, judged: pl.DataFrame, label: str, seed: int) -> dict[str, Any]:
-    flags = rows.select(REPLY).unique().with_columns(flagged=True)
-    table = judged.join(flags, on=REPLY, how="left", maintain_order="left").with_columns(
+def _measure_label(signals: pl.DataFrame, labels: pl.DataFrame, label: str, seed: int) -> dict[str, Any]:
+    flags = signals.select(REPLY_KEY).unique().with_columns(flagged=True)
+    table = labels.join(flags, on=REPLY_KEY, how="left", maintain_order="left").with_columns(
         pl.col("flagged").fill_null(False), true=pl.col("label") == label
     )
+    kappa = estimate_kappa(
+        table["flagged"],
+        table["true"],
+        weight=table["weight"],
+        users=table["user_key"].to_list(),
+        bootstrap=Bootstrap(RESAMPLES, seed),
+    )
     return {
-        "precision": share(table.filter("flagged"), "true").to_dict(),
-        "recall": recall(table).to_dict(),
-        "kappa": kappa(
-            table["flagged"], table["true"], table["weight"], table["user_key"].to_list(), RESAMPLES, seed
-        ).to_dict(),
+        "precision": estimate_share(table.filter("flagged"), "true").to_dict(),
+        "recall": estimate_recall(table).to_dict(),
+        "kappa": kappa.to_dict(),
     }
 
 
-def share(table: pl.DataFrame, of: str) -> Estimate:
-    """The weighted share of rows where `of` holds, with Wilson's interval over the effective number of people."""
+def estimate_share(table: pl.DataFrame, column: str) -> Estimate:
+    """Estimate the weighted share of rows where `column` is true.
+
+    The interval is Wilson's over the effective number of people.
+    """
     if table.is_empty():
-        return nothing("no labelled exchange to count")
+        return missing_estimate("no labelled exchange to count")
     weight = table["weight"].to_numpy()
-    p = float(weight[table[of].to_numpy()].sum() / weight.sum())
+    p = float(weight[table[column].to_numpy()].sum() / weight.sum())
     people = table.group_by("user_key", maintain_order=True).agg(pl.col("weight").sum())["weight"].to_numpy()
     n = float(people.sum() ** 2 / (people**2).sum())
     centre, spread = p + Z**2 / (2 * n), Z * math.sqrt(p * (1 - p) / n + Z**2 / (4 * n**2))
     low, high = ((centre + sign * spread) / (1 + Z**2 / n) for sign in (-1, 1))
-    return Estimate(p, max(0.0, low), min(1.0, high), table.height)
+    return Estimate(value=p, low=max(0.0, low), high=min(1.0, high), n=table.height)
 
 
-def recall(table: pl.DataFrame) -> Estimate:
-    """The weighted share of `true` rows that are `flagged`; its interval adds up those of both parts of the table.
+def estimate_recall(table: pl.DataFrame) -> Estimate:
+    """Estimate the weighted share of `true` rows that are `flagged`.
 
-    With precision p among the flagged, who stand for F exchanges, and the share q missed among the U others, recall is
-    pF / (pF + qU); each end is as far off as p's and q's ends that way take it, in squares. Where all or none are
-    flagged there is one part, and the interval is Wilson's.
+    With precision p among the flagged rows, which stand for F exchanges, and the share q missed among the other rows,
+    which stand for U, recall is pF / (pF + qU). For each end of the interval, the distances that the ends of p and of q
+    move recall are added in squares. Where all rows or none are flagged there is one part, and the interval is
+    Wilson's.
     """
-    whole = share(table.filter("true"), "flagged")
-    flagged, others = table.filter("flagged"), table.filter(~pl.col("flagged"))
-    p, q = share(flagged, "true"), share(others, "true")
+    whole = estimate_share(table.filter("true"), "flagged")
+    flagged, unflagged = table.filter("flagged"), table.filter(~pl.col("flagged"))
+    p, q = estimate_share(flagged, "true"), estimate_share(unflagged, "true")
     if whole.value is None or p.value is None or q.value is None:
         return whole
 
-    n_flagged, n_others = (float(part["weight"].to_numpy().sum()) for part in (flagged, others))
+    n_flagged, n_unflagged = (float(part["weight"].to_numpy().sum()) for part in (flagged, unflagged))
 
-    def at(precise: float | None, missed: float | None) -> float:
-        hits, misses = (precise or 0.0) * n_flagged, (missed or 0.0) * n_others
+    def compute_recall(precision: float | None, share_missed: float | None) -> float:
+        hits, misses = (precision or 0.0) * n_flagged, (share_missed or 0.0) * n_unflagged
         return hits / (hits + misses) if hits else 0.0
 
     r = whole.value
-    low = r - math.hypot(r - at(p.low, q.value), r - at(p.value, q.high))
-    high = r + math.hypot(at(p.high, q.value) - r, at(p.value, q.low) - r)
-    return Estimate(r, max(0.0, low), min(1.0, high), whole.n)
+    low = r - math.hypot(r - compute_recall(p.low, q.value), r - compute_recall(p.value, q.high))
+    high = r + math.hypot(compute_recall(p.high, q.value) - r, compute_recall(p.value, q.low) - r)
+    return Estimate(value=r, low=max(0.0, low), high=min(1.0, high), n=whole.n)
 
 
-def agreement(judged: pl.DataFrame, seed: int) -> dict[str, Any]:
-    """Cohen's kappa of every two annotators over sat, dsat and none, on the exchanges both judged."""
-    found = {}
-    for one, other in combinations(sorted(judged["annotator"].unique()), 2):
-        views = (judged.filter(annotator=name).select(*REPLY, "user_key", "label") for name in (one, other))
-        both = next(views).join(next(views), on=REPLY, maintain_order="left")
+def measure_agreement(labels: pl.DataFrame, seed: int) -> dict[str, Any]:
+    """Return Cohen's kappa of every two annotators.
+
+    It is measured on the exchanges that both judged. The labels are sat, dsat and none.
+    """
+    figures = {}
+    for first, second in combinations(sorted(labels["annotator"].unique()), 2):
+        by_first, by_second = (
+            labels.filter(annotator=name).select(*REPLY_KEY, "user_key", "label") for name in (first, second)
+        )
+        both = by_first.join(by_second, on=REPLY_KEY, maintain_order="left")
         if both.height:
-            found[f"{one} and {other}"] = _judges_kappa(both, seed).to_dict()
-    return found
+            figures[f"{first} and {second}"] = _estimate_annotator_kappa(both, seed).to_dict()
+    return figures
 
 
-def _judges_kappa(both: pl.DataFrame, seed: int) -> Estimate:
-    names = [*LABELS, "none"]
-    ones, others = ([both[c].to_numpy() == name for name in names] for c in ("label", "label_right"))
-    columns = [np.ones(both.height), both["label"].to_numpy() == both["label_right"].to_numpy(), *ones, *others]
+def _estimate_annotator_kappa(both: pl.DataFrame, seed: int) -> Estimate:
+    """Estimate kappa of the columns `label` and `label_right`."""
+    names = [*MEASURED_LABELS, "none"]
+    first, second = both["label"].to_numpy(), both["label_right"].to_numpy()
+    columns = [np.ones(both.height), first == second]
+    columns += [first == name for name in names] + [second == name for name in names]
 
-    def of_sums(sums: Array) -> Array:
+    def kappa_of_sums(sums: Array) -> Array:
         shares = sums / sums[:, :1]
         chance = (shares[:, 2:5] * shares[:, 5:8]).sum(axis=1)
-        agreed: NDArray[np.float64] = (shares[:, 1] - chance) / (1 - chance)
-        return agreed
+        kappa: NDArray[np.float64] = (shares[:, 1] - chance) / (1 - chance)
+        return kappa
 
-    return statistic(columns, of_sums, both["user_key"].to_list(), RESAMPLES, seed)
+    return Bootstrap(RESAMPLES, seed).statistic(columns, kappa_of_sums, both["user_key"].to_list())
 
 
-def out_of_fold(found: pl.DataFrame, judged: pl.DataFrame, weights: Weights) -> pl.DataFrame:
-    """Decisions on the judged exchanges by weights refitted without the labels of the same people, in `FOLDS` parts.
+def decide_out_of_fold(signals: pl.DataFrame, labels: pl.DataFrame, weights: EnsembleWeights) -> pl.DataFrame:
+    """Return decisions by weights refitted without the same people's labels.
 
-    Measured on decisions whose weights saw the answers, accuracy would flatter.
+    There are `N_FOLDS` folds of people. Decisions by weights that saw the labels would have too high an accuracy.
     """
-    people = judged["user_key"].unique().sort()
-    fold_of = dict(zip(people, (i % FOLDS for i in range(len(people))), strict=True))
-    folds = judged.with_columns(fold=pl.col("user_key").replace_strict(fold_of, return_dtype=pl.Int64))
-    return pl.concat(
-        decide(
-            found.join(folds.filter(fold=fold), on=REPLY, how="semi"),
-            refit(found, folds.filter(pl.col("fold") != fold), weights),
-        )
-        for fold in range(FOLDS)
-    )
+    people = labels["user_key"].unique().sort()
+    fold_by_person = {person: i % N_FOLDS for i, person in enumerate(people)}
+    folds = labels.with_columns(fold=pl.col("user_key").replace_strict(fold_by_person, return_dtype=pl.Int64))
+    parts = []
+    for fold in range(N_FOLDS):
+        refitted = refit_weights(signals, folds.filter(pl.col("fold") != fold), weights)
+        parts.append(decide_replies(signals.join(folds.filter(fold=fold), on=REPLY_KEY, how="semi"), refitted))
+    return pl.concat(parts)
 
 
-def require(figures: Mapping[str, Any], min_precision: Mapping[str, float | None]) -> None:
-    """Raise `DataError` where the labels cannot show that decisions are as precise as `mine.min_precision` asks.
+def check_precision(figures: Mapping[str, Any], min_precision: Mapping[str, float | None]) -> None:
+    """Check decisions against `mine.min_precision`.
 
-    It is the lower end of the interval that must reach it: three right out of three show little.
+    Raises `DataError` where the lower end of the precision's interval is below it: three right out of three show
+    little.
     """
-    faults = []
-    for label, least in min_precision.items():
-        found = figures["decisions"].get(label, {}).get("precision")
-        if least is None or found is None or found["value"] is None:
+    failures = []
+    for label, minimum in min_precision.items():
+        precision = figures["decisions"].get(label, {}).get("precision")
+        if minimum is None or precision is None or precision["value"] is None:
             continue
-        if found["low"] < least:
-            faults.append(
-                f"precision of '{label}' is {found['value']:.2f} [{found['low']:.2f}, {found['high']:.2f}] on "
-                f"{found['n']} labelled exchanges, mine.min_precision asks for {least:g}"
+        if precision["low"] < minimum:
+            failures.append(
+                f"precision of '{label}' is {precision['value']:.2f} [{precision['low']:.2f}, {precision['high']:.2f}] "
+                f"on {precision['n']} labelled exchanges, mine.min_precision asks for {minimum:g}"
             )
-    if faults:
+    if failures:
         raise DataError(
-            "; ".join(faults) + "; no pairs are built on this feedback. Where the interval is wide, label more "
-            "(`turnabout label`); where the value is low, raise mine.min_confidence or leave out the miner that "
-            "metrics/mine.json shows to be wrong; null in mine.min_precision builds on it all the same"
+            "; ".join(failures) + "; no pairs are built on this feedback. If the interval is wide, label more "
+            "(`turnabout label`). If the value is low, raise mine.min_confidence or remove the miner that "
+            "metrics/mine.json shows to be wrong. null in mine.min_precision builds pairs all the same"
         )

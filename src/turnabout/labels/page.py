@@ -1,26 +1,30 @@
-"""A page on which a person judges exchanges by keyboard; it holds all it needs and talks to nobody."""
+"""Page and table on which people judge exchanges; neither needs a network."""
 
 from typing import Any
 
 import polars as pl
 
-from turnabout.labels.tables import CATEGORIES
+from turnabout.core.conversations import REPLY_KEY
+from turnabout.labels.tables import CATEGORIES_BY_LABEL
 
-#: What a judge sees of an exchange: both sides, and nothing of what the miners said.
-SHOWN = ["conversation_id", "reply_index", "previous_user", "reply", "follow_up"]
+#: Columns of an exchange that a judge sees: the texts of both sides, and nothing of what the miners found.
+SHOWN_COLUMNS = [*REPLY_KEY, "previous_user", "reply", "follow_up"]
 
 
-def page(exchanges: pl.DataFrame, annotator: str) -> str:
-    """The exchanges (`SHOWN`) as one HTML file: keys to judge, progress kept by the browser, export as CSV."""
+def render_page(exchanges: pl.DataFrame, annotator: str) -> str:
+    """Render the exchanges (`SHOWN_COLUMNS`) as one HTML file.
+
+    People judge by keyboard, the browser keeps their progress, and the page exports a CSV file.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(loader=PackageLoader(__package__, "."), autoescape=True, undefined=StrictUndefined)
-    content: dict[str, Any] = {"annotator": annotator, "exchanges": exchanges.select(SHOWN).to_dicts()}
-    return environment.get_template("page.jinja").render(content=content, categories=CATEGORIES["dsat"])
+    content: dict[str, Any] = {"annotator": annotator, "exchanges": exchanges.select(SHOWN_COLUMNS).to_dicts()}
+    return environment.get_template("page.jinja").render(content=content, categories=CATEGORIES_BY_LABEL["dsat"])
 
 
-def form(exchanges: pl.DataFrame, annotator: str) -> pl.DataFrame:
-    """The exchanges as a table to fill in: `label` and `category` empty."""
+def build_form(exchanges: pl.DataFrame, annotator: str) -> pl.DataFrame:
+    """Build a table to fill in, with `label` and `category` empty."""
     empty = pl.lit(None, dtype=pl.String)
-    filled = exchanges.select(SHOWN).with_columns(label=empty, category=empty, annotator=pl.lit(annotator))
-    return filled.select("conversation_id", "reply_index", "label", "category", "annotator", *SHOWN[2:])
+    form = exchanges.select(SHOWN_COLUMNS).with_columns(label=empty, category=empty, annotator=pl.lit(annotator))
+    return form.select(*REPLY_KEY, "label", "category", "annotator", "previous_user", "reply", "follow_up")

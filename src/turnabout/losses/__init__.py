@@ -1,6 +1,12 @@
-"""Preference losses: one file per method, one line per method here."""
+"""Preference losses: one file per method, and one line per method in `LOSSES`."""
 
-from turnabout.losses.base import JudgedLogps, Loss, PairLogps, PairLoss, UnaryLoss
+from functools import partial
+from typing import Annotated
+
+from pydantic import BeforeValidator, SerializeAsAny
+
+from turnabout.core.config import resolve
+from turnabout.losses.base import LogRatioLoss, Loss, PairLogps, PairLoss, UnaryLogps, UnaryLoss
 from turnabout.losses.dpo import DPO
 from turnabout.losses.ipo import IPO
 from turnabout.losses.kto import KTO
@@ -9,4 +15,7 @@ from turnabout.losses.simpo import SimPO
 
 LOSSES: dict[str, type[Loss]] = {"dpo": DPO, "ipo": IPO, "kto": KTO, "robust": Robust, "simpo": SimPO}
 
-__all__ = ["LOSSES", "JudgedLogps", "Loss", "PairLogps", "PairLoss", "UnaryLoss"]
+#: A field of `params.yaml` that holds one loss, chosen by its key `loss`.
+AnyLoss = Annotated[SerializeAsAny[Loss], BeforeValidator(partial(resolve, LOSSES, "loss"))]
+
+__all__ = ["LOSSES", "AnyLoss", "LogRatioLoss", "Loss", "PairLogps", "PairLoss", "UnaryLogps", "UnaryLoss"]

@@ -1,9 +1,11 @@
-"""The seam every preference loss implements: log-probabilities of a batch in, one loss per row out."""
+"""Interface of the preference losses: log-probabilities of a batch in, one loss per row out."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
+
+from pydantic import Field
 
 from turnabout.core.config import Section
 
@@ -12,7 +14,10 @@ if TYPE_CHECKING:
 
 
 class PairLogps(NamedTuple):
-    """Summed log-probabilities of the completions of B pairs, in nats, and their lengths in tokens; each (B,)."""
+    """Log-probabilities of the completions of B pairs.
+
+    `chosen` and `rejected` are summed over the tokens, in nats; the other two are lengths in tokens. Each is (B,).
+    """
 
     chosen: Tensor
     rejected: Tensor
@@ -20,11 +25,11 @@ class PairLogps(NamedTuple):
     rejected_tokens: Tensor
 
 
-class JudgedLogps(NamedTuple):
-    """Summed log-probabilities of B judged completions, in nats, each (B,).
+class UnaryLogps(NamedTuple):
+    """Summed log-probabilities of B single completions, in nats; each (B,).
 
-    `mismatched` is that of another prompt's completion after the row's own prompt: what a completion that has nothing
-    to do with the prompt has gained.
+    `mismatched` scores the completion of another prompt after the row's own prompt. It shows how much the policy has
+    raised completions that have nothing to do with the prompt.
     """
 
     completion: Tensor
@@ -37,7 +42,7 @@ class Loss(Section):
     loss: str
     needs_reference: ClassVar[bool] = True
     learns_from: ClassVar[frozenset[Literal["pairs", "unary"]]]
-    """What a rule may make for it: pairs, or single replies that were liked or disliked."""
+    """Kinds of rows the loss accepts: pairs, or single replies that were liked or disliked."""
 
 
 class PairLoss(Loss):
@@ -47,22 +52,47 @@ class PairLoss(Loss):
 
     @abstractmethod
     def __call__(self, policy: PairLogps, reference: PairLogps) -> Tensor:
-        """The loss of each pair, shape (B,). A loss that needs no reference ignores it."""
+        """Return the loss of each pair, shape (B,).
+
+        A loss without `needs_reference` ignores `reference`.
+        """
 
     @abstractmethod
-    def rewards(self, policy: PairLogps, reference: PairLogps) -> tuple[Tensor, Tensor]:
-        """Implicit rewards of chosen and rejected, each (B,): what `accuracy` and `margin` are read from."""
+    def compute_rewards(self, policy: PairLogps, reference: PairLogps) -> tuple[Tensor, Tensor]:
+        """Return the implicit rewards of chosen and rejected, each (B,).
+
+        The training metrics `accuracy` and `margin` are computed from them.
+        """
+
+
+class LogRatioLoss(PairLoss):
+    """A pair loss whose implicit reward is β times the log-ratio to the reference."""
+
+    beta: float = Field(default=0.1, gt=0)
+    """Strength of the pull towards the reference; 0.1 in the DPO paper."""
+
+    def compute_rewards(self, policy: PairLogps, reference: PairLogps) -> tuple[Tensor, Tensor]:
+        """Return β times each completion's log-ratio to the reference, each (B,)."""
+        chosen = self.beta * (policy.chosen - reference.chosen)
+        rejected = self.beta * (policy.rejected - reference.rejected)
+        return chosen, rejected
 
 
 class UnaryLoss(Loss):
-    """An objective on single completions that were liked or disliked; a pair is one of each."""
+    """An objective on single completions that were liked or disliked.
+
+    It accepts pairs as well: a pair is one liked and one disliked completion.
+    """
 
     learns_from = frozenset({"pairs", "unary"})
 
     @abstractmethod
-    def __call__(self, policy: JudgedLogps, reference: JudgedLogps, is_liked: Tensor) -> Tensor:
-        """The loss of each completion, shape (B,)."""
+    def __call__(self, policy: UnaryLogps, reference: UnaryLogps, is_liked: Tensor) -> Tensor:
+        """Return the loss of each completion, shape (B,)."""
 
     @abstractmethod
-    def rewards(self, policy: JudgedLogps, reference: JudgedLogps) -> Tensor:
-        """Implicit rewards, shape (B,): above 0 where a completion is likelier than under the reference."""
+    def compute_rewards(self, policy: UnaryLogps, reference: UnaryLogps) -> Tensor:
+        """Return the implicit rewards, shape (B,).
+
+        A reward is above 0 where the policy gives the completion a higher probability than the reference does.
+        """

@@ -1,4 +1,7 @@
-"""Identity preference optimisation: a bounded target for the gap, so that clean labels cannot drive it to infinity."""
+"""Identity preference optimisation (IPO).
+
+The gap between chosen and rejected has a finite target, so clean labels cannot drive it to infinity.
+"""
 
 from __future__ import annotations
 
@@ -13,26 +16,31 @@ if TYPE_CHECKING:
 
 
 class IPO(PairLoss):
-    """(ρ̄_w − ρ̄_l − 1/(2τ))² (Azar et al. 2023, arXiv 2310.12036, eq. 17), each log-ratio ρ averaged over its tokens.
+    """(ρ̄_w − ρ̄_l − 1/(2τ))², each log-ratio ρ averaged over its tokens.
 
-    The paper writes sums over tokens; TRL averages, having asked its authors, for a square of sums grows with length.
+    Azar et al. 2023 (arXiv 2310.12036), eq. 17. The paper sums over tokens. TRL averages, as the paper's authors
+    advised when asked, because the square of a sum grows with length.
     """
 
     loss: Literal["ipo"] = "ipo"
     tau: float = Field(default=0.1, gt=0)
-    """Regularisation; the gap aimed at is 1/(2τ) nats per token. 0.1 is TRL's default."""
+    """Regularisation; the target gap is 1/(2τ) nats per token. 0.1 is TRL's default."""
 
     def __call__(self, policy: PairLogps, reference: PairLogps) -> Tensor:
         chosen, rejected = _mean_log_ratios(policy, reference)
         return (chosen - rejected - 1 / (2 * self.tau)) ** 2
 
-    def rewards(self, policy: PairLogps, reference: PairLogps) -> tuple[Tensor, Tensor]:
-        """τ times each completion's mean log-ratio, so that a learnt pair has a margin of 1/2."""
+    def compute_rewards(self, policy: PairLogps, reference: PairLogps) -> tuple[Tensor, Tensor]:
+        """Return τ times each completion's mean log-ratio, each (B,).
+
+        A pair at its target has a margin of 1/2.
+        """
         chosen, rejected = _mean_log_ratios(policy, reference)
         return self.tau * chosen, self.tau * rejected
 
 
 def _mean_log_ratios(policy: PairLogps, reference: PairLogps) -> tuple[Tensor, Tensor]:
-    """ρ̄ of chosen and rejected: the log-ratio to the reference per token, in nats."""
+    """Return ρ̄ of chosen and rejected: log-ratios to the reference, in nats per token."""
     chosen = (policy.chosen - reference.chosen) / policy.chosen_tokens
-    return chosen, (policy.rejected - reference.rejected) / policy.rejected_tokens
+    rejected = (policy.rejected - reference.rejected) / policy.rejected_tokens
+    return chosen, rejected

@@ -1,4 +1,4 @@
-"""Kahneman-Tversky optimisation: learns from single replies that people liked or disliked, without any pair."""
+"""Kahneman-Tversky optimisation (KTO): learns from single liked or disliked replies, without pairs."""
 
 from __future__ import annotations
 
@@ -6,39 +6,40 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from turnabout.losses.base import JudgedLogps, UnaryLoss
+from turnabout.losses.base import UnaryLogps, UnaryLoss
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 class KTO(UnaryLoss):
-    """λ_D·(1 − σ(β(ρ − z₀))) if liked, else λ_U·(1 − σ(β(z₀ − ρ))), with ρ = log π(y) − log π_ref(y).
+    """λ_D·(1 − σ(β(ρ − z₀))) if liked, else λ_U·(1 − σ(β(z₀ − ρ))).
 
-    Ethayarajh et al. 2024 (arXiv 2402.01306), eq. 7 and 8. z₀ estimates KL(π‖π_ref) as they do: the mean ρ of the
-    batch's mismatched completions, at least 0, through which no gradient flows.
+    ρ = log π(y) − log π_ref(y). Ethayarajh et al. 2024 (arXiv 2402.01306), eq. 7 and 8. As in the paper, z₀ estimates
+    KL(π‖π_ref) by the mean ρ of the batch's mismatched completions; it is at least 0, and no gradient flows through it.
     """
 
     loss: Literal["kto"] = "kto"
     beta: float = Field(default=0.1, gt=0)
-    """Aversion to risk: how soon a gain is enough; the paper's 0.1."""
+    """Risk aversion: how fast the value saturates; the paper's 0.1."""
     desirable: float = Field(default=1.0, gt=0)
     """λ_D, the weight of a liked reply."""
     undesirable: float = Field(default=1.0, gt=0)
     """λ_U, the weight of a disliked reply. The rule `unary` balances their numbers itself, so both may stay 1."""
 
-    def __call__(self, policy: JudgedLogps, reference: JudgedLogps, is_liked: Tensor) -> Tensor:
+    def __call__(self, policy: UnaryLogps, reference: UnaryLogps, is_liked: Tensor) -> Tensor:
         import torch
 
         z0 = (policy.mismatched - reference.mismatched).mean().clamp(min=0).detach()
-        ahead = self.rewards(policy, reference) - self.beta * z0
-        liked = self.desirable * torch.sigmoid(-ahead)  # 1 − σ(x) = σ(−x)
-        disliked = self.undesirable * torch.sigmoid(ahead)
+        gain = self.compute_rewards(policy, reference) - self.beta * z0
+        liked = self.desirable * torch.sigmoid(-gain)  # 1 − σ(x) = σ(−x)
+        disliked = self.undesirable * torch.sigmoid(gain)
         return torch.where(is_liked, liked, disliked)
 
-    def rewards(self, policy: JudgedLogps, reference: JudgedLogps) -> Tensor:
-        """β times each completion's log-ratio to the reference; z₀ is no part of it.
+    def compute_rewards(self, policy: UnaryLogps, reference: UnaryLogps) -> Tensor:
+        """Return β times each completion's log-ratio to the reference, shape (B,).
 
-        Where all replies are liked, or all follow one prompt, mismatched completions gain as much as their own.
+        z₀ is not subtracted: where all replies are liked, or all follow one prompt, the mismatched completions gain as
+        much as the replies themselves.
         """
         return self.beta * (policy.completion - reference.completion)

@@ -1,1 +1,1 @@
-"""What the models are worth on held-out people, every figure with its interval."""
+"""Metrics of user models and assistants on held-out people, with intervals."""

@@ -1,4 +1,7 @@
-"""Every assistant on the same held-out prompts, and against the untrained one: figures of `metrics/assistants.json`."""
+"""Comparison of all assistants on the same held-out prompts.
+
+These are the figures of `metrics/assistants.json`; every arm is also compared with the untrained assistant.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -7,84 +10,89 @@ import polars as pl
 
 from turnabout.core import schemas
 from turnabout.generation.local.generator import LocalGenerator
-from turnabout.metrics.assistant_answers import Scorers, answered, judged, prompts
-from turnabout.metrics.ranking import ranking_accuracy
+from turnabout.metrics.assistant_answers import AnswerScorers, generate_answers, score_answers, select_prompts
+from turnabout.metrics.ranking import estimate_ranking_accuracy
 from turnabout.metrics.settings import Evaluate
-from turnabout.stats.estimate import mean, nothing
+from turnabout.stats.estimate import Bootstrap, missing_estimate
 
 UNTRAINED = "untrained"
 
 
-class Comparison(NamedTuple):
-    """The figures of each assistant by its name, and all their answers (`schemas.ANSWERS`, sorted)."""
+class AssistantMetrics(NamedTuple):
+    """Figures of each assistant by name, and all answers (`schemas.ANSWERS`, sorted)."""
 
     metrics: dict[str, Any]
     answers: pl.DataFrame
 
 
-def compare(
-    arms: Sequence[str],
+def compare_assistants(
     open_assistant: Callable[[str], LocalGenerator],
-    scorers: Scorers,
+    scorers: AnswerScorers,
+    *,
     pairs: Mapping[str, pl.DataFrame],
     samples: pl.DataFrame,
     settings: Evaluate,
     seed: int,
-) -> Comparison:
-    """The untrained assistant and that of each arm on one prompt per conversation of `samples`.
+) -> AssistantMetrics:
+    """Compare the untrained assistant and that of each arm.
 
-    `pairs` are each arm's, for the ranking accuracy. Assistants are opened one after another, and let go in between.
+    Every assistant answers one prompt per conversation of `samples`. `pairs` are the preference pairs by arm, for the
+    ranking accuracy. Assistants are opened one after another, and released in between.
     """
-    asked = prompts(samples, scorers.backbone.chat, settings.max_length, seed)
-    written, ranking = [], {}
+    arms, bootstrap = list(pairs), Bootstrap(settings.resamples, seed)
+    prompts = select_prompts(samples, scorers.backbone.chat, settings.max_length, seed)
+    answers_by_assistant = []
+    rankings: dict[str, dict[str, Any]] = {}
     for name in (UNTRAINED, *arms):
         assistant = open_assistant(name)
-        written.append(answered(asked, name, assistant, settings.max_new_tokens))
-        ranking[name] = {
-            arm: ranking_accuracy(
-                assistant.checkpoint, pairs[arm], settings.batch_size, settings.resamples, seed
-            ).to_dict()
-            for arm in arms
-        }
-    answers = judged(pl.concat(written), scorers, settings.batch_size)
+        answers_by_assistant.append(generate_answers(prompts, name, assistant, settings.max_new_tokens))
+        rankings[name] = {arm: estimate_ranking_accuracy(assistant, pairs[arm], bootstrap).to_dict() for arm in arms}
+    answers = score_answers(pl.concat(answers_by_assistant), scorers, settings.batch_size)
     metrics = {
-        name: {**figures(answers, name, arms, settings.resamples, seed), "ranking_accuracy": ranked}
-        for name, ranked in ranking.items()
+        name: {**summarize_assistant(answers, name, arms, bootstrap), "ranking_accuracy": ranking}
+        for name, ranking in rankings.items()
     }
-    return Comparison(metrics, answers.select(list(schemas.ANSWERS)).sort("conversation_id", "assistant"))
+    return AssistantMetrics(metrics, answers.select(list(schemas.ANSWERS)).sort("conversation_id", "assistant"))
 
 
-def figures(answers: pl.DataFrame, name: str, arms: Sequence[str], resamples: int, seed: int) -> dict[str, Any]:
-    """Means over the judged answers of the assistant `name`; of an arm's, also the gain over the untrained one's.
+def summarize_assistant(answers: pl.DataFrame, name: str, arms: Sequence[str], bootstrap: Bootstrap) -> dict[str, Any]:
+    """Return mean scores of the assistant `name`, and an arm's gains over the untrained one.
 
-    Gains are paired: prompt by prompt, then the mean.
+    Gains are paired: the mean of the differences by prompt.
     """
-    own = answers.filter(assistant=name)
-    levels = _means(own, arms, resamples, seed)
-    user, backbone = levels.pop("follow_up_likelihood"), levels.pop("follow_up_likelihood_backbone")
-    told = {"follow_up_likelihood": {"user": user, "backbone": backbone}, **levels}
+    own_answers = answers.filter(assistant=name)
+    means = _estimate_means(own_answers, arms, bootstrap)
+    by_user, by_backbone = means.pop("follow_up_likelihood"), means.pop("follow_up_likelihood_backbone")
+    figures = {"follow_up_likelihood": {"user": by_user, "backbone": by_backbone}, **means}
     if name == UNTRAINED:
-        return told
-    paired = own.join(answers.filter(assistant=UNTRAINED), on="conversation_id", suffix="_before", validate="1:1")
-    return {**told, f"versus_{UNTRAINED}": _means(paired, arms, resamples, seed)}
+        return figures
+    untrained_answers = answers.filter(assistant=UNTRAINED)
+    paired = own_answers.join(untrained_answers, on="conversation_id", suffix="_before", validate="1:1")
+    return {**figures, f"versus_{UNTRAINED}": _estimate_means(paired, arms, bootstrap)}
 
 
-def _means(answers: pl.DataFrame, arms: Sequence[str], resamples: int, seed: int) -> dict[str, Any]:
-    """The mean of each figure over the rows, or of its gain where the frame has the untrained one's as `_before`."""
-    said = answers.with_columns(reply_characters=pl.col("answer").str.len_chars().cast(pl.Float64))
-    if "answer_before" in said.columns:
-        said = said.with_columns(reply_characters_before=pl.col("answer_before").str.len_chars().cast(pl.Float64))
-    users = said["user_key"].to_list()
+def _estimate_means(answers: pl.DataFrame, arms: Sequence[str], bootstrap: Bootstrap) -> dict[str, Any]:
+    """Return the mean of each score over the rows.
 
-    def average(column: str) -> dict[str, Any]:
-        if column not in said.columns:
-            return nothing("the arm had too few pairs to train its reward head").to_dict()
-        gain = said[column] - said[f"{column}_before"] if f"{column}_before" in said.columns else said[column]
-        return mean(gain, users, resamples, seed).to_dict()
+    Where the frame has the untrained assistant's columns with the suffix `_before`, it is the mean of the gain.
+    """
+    lengths = [pl.col("answer").str.len_chars().cast(pl.Float64).alias("reply_characters")]
+    if "answer_before" in answers.columns:
+        lengths.append(pl.col("answer_before").str.len_chars().cast(pl.Float64).alias("reply_characters_before"))
+    scores = answers.with_columns(lengths)
+    users = scores["user_key"].to_list()
+
+    def estimate_mean(column: str) -> dict[str, Any]:
+        """Return the metrics entry of one score."""
+        if column not in scores.columns:
+            return missing_estimate("the arm had too few pairs to train its reward head").to_dict()
+        has_before = f"{column}_before" in scores.columns
+        values = scores[column] - scores[f"{column}_before"] if has_before else scores[column]
+        return bootstrap.mean(values, users).to_dict()
 
     return {
-        "follow_up_likelihood": average("follow_up_likelihood_user"),
-        "follow_up_likelihood_backbone": average("follow_up_likelihood_backbone"),
-        "reply_characters": average("reply_characters"),
-        "reward": {arm: average(f"reward_{arm}") for arm in arms},
+        "follow_up_likelihood": estimate_mean("follow_up_likelihood_user"),
+        "follow_up_likelihood_backbone": estimate_mean("follow_up_likelihood_backbone"),
+        "reply_characters": estimate_mean("reply_characters"),
+        "reward": {arm: estimate_mean(f"reward_{arm}") for arm in arms},
     }

@@ -1,8 +1,9 @@
-"""Naturalness: how human a detector finds a model's first messages, which was trained to tell people from assistants.
+"""Naturalness: how human a model's first messages look to a detector.
 
-Naous et al. 2025, §4 use a paid detector. Ours learns on the people of the train split: what they wrote first, against
-what an assistant writes that is told to act as them, intent by intent. Scores mean something beside the score of
-held-out people by the same detector, never beside those of another one.
+The detector is trained to distinguish people from assistants. Naous et al. 2025, §4 use a paid detector. Ours is
+trained on people of the train split: their first messages, and for the same intents the messages of an assistant that
+is prompted to act as the user. A score is only meaningful next to the score of held-out people by the same detector,
+never next to scores by another detector.
 """
 
 import hashlib
@@ -13,23 +14,26 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from turnabout.errors import DataError
-from turnabout.stats.estimate import Array, Estimate, mean, nothing
+from turnabout.stats.estimate import Array, Bootstrap, Estimate, missing_estimate
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-#: Goes up whenever the recipe below changes.
+#: Version of the training recipe below; increase it with every change.
 RECIPE = 1
 
-#: First messages of each side below which nothing is learnt.
-FEWEST = 8
+#: Minimum number of first messages of each class to train on.
+MIN_MESSAGES = 8
 
-#: Parts the people are split into for the detector's own accuracy.
+#: Folds of the cross-validation that measures the detector's own accuracy; no person is in two of them.
 FOLDS = 5
 
 
 class Detector(NamedTuple):
-    """A fitted detector. `auc`: how well it tells apart people it did not learn on (1 always, 0.5 is chance)."""
+    """A fitted detector.
+
+    `auc` is its area under the ROC curve on people outside its training folds (1 is perfect, 0.5 is chance).
+    """
 
     pipeline: "Pipeline"
     fingerprint: str
@@ -37,54 +41,72 @@ class Detector(NamedTuple):
     n: int
 
     def to_dict(self) -> dict[str, Any]:
-        """As metrics files have it."""
+        """Return the entry of a metrics file."""
         return {"fingerprint": self.fingerprint, "auc": self.auc, "n": self.n}
 
 
 def fit_detector(human: Sequence[str], assistant: Sequence[str], users: Sequence[str], seed: int) -> Detector | None:
-    """The detector of two first messages per person, the person's own and an assistant's; None where too few.
+    """Fit a detector to one human and one assistant message for each user.
 
-    `auc` comes from fits that leave out all texts of the people they are tried on.
+    Returns None if there are fewer than `MIN_MESSAGES`. `auc` comes from fits that leave out all texts of the people
+    that they are evaluated on.
     """
     from sklearn.metrics import roc_auc_score
     from sklearn.model_selection import GroupKFold, cross_val_predict
 
-    if len(human) < FEWEST:
+    if len(human) < MIN_MESSAGES:
         return None
     texts, is_human = [*human, *assistant], np.repeat([1, 0], [len(human), len(assistant)])
-    people, auc = [*users, *users], None
-    if (folds := min(FOLDS, len(set(users)))) > 1:
-        split = GroupKFold(folds)
-        found = cross_val_predict(_recipe(seed), texts, is_human, groups=people, cv=split, method="predict_proba")
-        auc = float(roc_auc_score(is_human, found[:, 1]))
-    return Detector(_recipe(seed).fit(texts, is_human), _fingerprint(human, assistant, seed), auc, len(texts))
+    auc = None
+    if (n_folds := min(FOLDS, len(set(users)))) > 1:
+        probabilities = cross_val_predict(
+            _build_pipeline(seed),
+            texts,
+            is_human,
+            groups=[*users, *users],
+            cv=GroupKFold(n_folds),
+            method="predict_proba",
+        )
+        auc = float(roc_auc_score(is_human, probabilities[:, 1]))
+    pipeline = _build_pipeline(seed).fit(texts, is_human)
+    return Detector(pipeline=pipeline, fingerprint=_compute_fingerprint(human, assistant, seed), auc=auc, n=len(texts))
 
 
-def naturalness(
-    detector: Detector | None, texts: Sequence[str], users: Sequence[str], resamples: int, seed: int
+def estimate_naturalness(
+    detector: Detector | None, texts: Sequence[str], users: Sequence[str], bootstrap: Bootstrap
 ) -> Estimate:
-    """The mean probability, in percent, that a person wrote the texts; higher is more human."""
+    """Estimate the mean probability, in percent, that a person wrote the texts.
+
+    Higher is more human.
+    """
     if detector is None:
-        return nothing(f"fewer than {FEWEST} people of the train split open a conversation: no detector")
-    return mean(100 * _human(detector, texts), users, resamples, seed)
+        return missing_estimate(f"fewer than {MIN_MESSAGES} people of the train split open a conversation: no detector")
+    return bootstrap.mean(100 * _predict_human(detector, texts), users)
 
 
 def check_same_detector(one: Mapping[str, Any], other: Mapping[str, Any]) -> None:
-    """Raise `DataError` where two metrics trees hold naturalness by different detectors, which cannot be compared."""
+    """Raise `DataError` if two metrics trees were scored by different detectors.
+
+    Naturalness by different detectors is not comparable.
+    """
     ours, theirs = (tree.get("naturalness", {}).get("detector", {}).get("fingerprint") for tree in (one, other))
     if ours != theirs:
         raise DataError(
-            f"naturalness by detector {theirs} cannot stand beside that by {ours}: measure both models with the same "
-            "samples, assistant, --n and number of tokens"
+            f"naturalness by detector {theirs} cannot be compared with that by detector {ours}: measure both models "
+            "with the same samples, assistant, --n and number of tokens"
         )
 
 
-def _human(detector: Detector, texts: Sequence[str]) -> Array:
+def _predict_human(detector: Detector, texts: Sequence[str]) -> Array:
+    """Return the probability that a person wrote each text."""
     return np.asarray(detector.pipeline.predict_proba(texts)[:, 1] if len(texts) else [], float)
 
 
-def _recipe(seed: int) -> "Pipeline":
-    """Runs of 1 to 4 characters within words, capitals kept, and a logistic regression."""
+def _build_pipeline(seed: int) -> "Pipeline":
+    """Build an untrained detector.
+
+    Features are TF-IDF of 1 to 4 characters within words, case kept; the classifier is logistic regression.
+    """
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -93,9 +115,9 @@ def _recipe(seed: int) -> "Pipeline":
     return make_pipeline(characters, LogisticRegression(C=10, max_iter=1000, random_state=seed))
 
 
-def _fingerprint(human: Sequence[str], assistant: Sequence[str], seed: int) -> str:
-    """A hash of all that decides the detector: its texts and its recipe."""
+def _compute_fingerprint(human: Sequence[str], assistant: Sequence[str], seed: int) -> str:
+    """Return a hash of everything that determines the detector."""
     import sklearn
 
-    told = [RECIPE, sklearn.__version__, seed, sorted(human), sorted(assistant)]
-    return hashlib.sha256(json.dumps(told, ensure_ascii=False).encode()).hexdigest()[:16]
+    content = [RECIPE, sklearn.__version__, seed, sorted(human), sorted(assistant)]
+    return hashlib.sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest()[:16]

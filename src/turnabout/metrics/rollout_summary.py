@@ -1,27 +1,31 @@
-"""What happened in simulated conversations: figures that need no further model to read them."""
+"""Figures of simulated conversations that need no further model."""
 
 from typing import Any
 
 import polars as pl
 
-from turnabout.stats.estimate import mean
+from turnabout.stats.estimate import Bootstrap
 
 
-def simulated(rollouts: pl.DataFrame, resamples: int, seed: int) -> dict[str, Any]:
-    """Of one assistant's conversations with the simulated user (`schemas.ROLLOUTS`), resampled by task.
+def summarize_rollouts(rollouts: pl.DataFrame, bootstrap: Bootstrap) -> dict[str, Any]:
+    """Summarize one assistant's simulated conversations (`schemas.ROLLOUTS`).
 
-    Replies per conversation (`exchanges`), the share the user left by itself (`left`), and the share of replies that
-    were given once only (`distinct_replies`).
+    Returns replies per conversation (`exchanges`), the share of conversations that the user ended (`ended_by_user`),
+    and the share of replies that were given only once (`distinct_replies`). Intervals resample tasks.
     """
     replies = rollouts.filter(role="assistant")
-    talks = (
+    conversations = (
         rollouts.group_by("task_id")
-        .agg(exchanges=(pl.col("role") == "assistant").sum(), left=(pl.col("ended_by") == "end_token").any())
+        .agg(
+            exchanges=(pl.col("role") == "assistant").sum(),
+            ended_by_user=(pl.col("ended_by") == "end_token").any(),
+        )
         .sort("task_id")
     )
-    tasks, told = talks["task_id"].to_list(), replies["task_id"].to_list()
+    tasks = conversations["task_id"].to_list()
+    ended_by_user = conversations["ended_by_user"].fill_null(False)
     return {
-        "exchanges": mean(talks["exchanges"], tasks, resamples, seed).to_dict(),
-        "left": mean(talks["left"].fill_null(False), tasks, resamples, seed).to_dict(),
-        "distinct_replies": mean(replies["text"].is_unique(), told, resamples, seed).to_dict(),
+        "exchanges": bootstrap.mean(conversations["exchanges"], tasks).to_dict(),
+        "ended_by_user": bootstrap.mean(ended_by_user, tasks).to_dict(),
+        "distinct_replies": bootstrap.mean(replies["text"].is_unique(), replies["task_id"].to_list()).to_dict(),
     }

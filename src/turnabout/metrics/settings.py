@@ -6,22 +6,24 @@ from turnabout.core.config import Count, Section
 
 
 class Evaluate(Section):
+    """Settings of the evaluation: how much is read and written, and the bootstrap."""
+
     conversations: Count
     """Held-out conversations scored for the user model."""
     max_length: Count
-    """First tokens of each in which the user's words are foreseen."""
+    """First tokens of each conversation in which user messages are scored."""
     ending_length: Count
-    """Last tokens of each in which leaving is foreseen."""
+    """Last tokens of each conversation in which its end is predicted."""
     contexts: Count
-    """Held-out prompts every assistant answers, and held-out people whose first message every model writes."""
+    """Held-out prompts that every assistant answers, and held-out people whose first message every model writes."""
     items: Count
-    """Items of role adherence, and as many of intent adherence, that every model of the user answers."""
+    """Items of role adherence, and as many of intent adherence, that every user model answers."""
     detector: Count
-    """People of the train split whose first message the detector of naturalness sees, once more as an assistant plays
-    them."""
+    """People of the train split whose first message trains the naturalness detector, with an assistant's version."""
     phrases_per_dimension: int = Field(gt=0, le=10)
     """Positive and negative follow-ups per dimension behind a follow-up likelihood; the phrases hold 10 of each."""
     max_new_tokens: Count
+    """Tokens of a generated answer or user turn, at most."""
     batch_size: Count
     resamples: Count
     """Bootstrap resamples of users behind every interval."""

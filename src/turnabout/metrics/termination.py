@@ -1,68 +1,106 @@
-"""Knowing when to leave: precision, recall and F1 of a user model at places where people left or went on.
+"""Dialogue termination: does a model end a conversation where the person did?
 
-Naous et al. 2025, §4 ("dialogue termination"); the positive class is leaving.
+Precision, recall and F1 at the positions after an assistant message, where a person ended the conversation or went on.
+Naous et al. 2025, §4 ("dialogue termination"); the positive class is ending.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
-from turnabout.stats.estimate import Array, Estimate, nothing, statistic
+from turnabout.generation.local.generator import LocalGenerator
+from turnabout.metrics.settings import Evaluate
+from turnabout.metrics.user_turns import cut_endings, score_excerpts
+from turnabout.stats.estimate import Array, Bootstrap, Estimate, missing_estimate
 
 
-def best_threshold(decisions: pl.DataFrame) -> float | None:
-    """The P(leave) from which on leaving is predicted, with the highest F1 on these (validation) decisions.
+class TerminationResult(NamedTuple):
+    """Estimates by name, and the threshold behind those that need one.
 
-    The highest such threshold where several do equally well; None where nobody left.
+    The threshold is None where no validation conversation ended.
+    """
+
+    estimates: dict[str, Estimate]
+    threshold: float | None
+
+
+def measure_termination(
+    model: LocalGenerator, *, validation: pl.DataFrame, test: pl.DataFrame, settings: Evaluate, seed: int
+) -> TerminationResult:
+    """Measure termination on the last `ending_length` tokens of test conversations.
+
+    Both tables are of `schemas.USER_SAMPLES`; the threshold is chosen on the validation conversations.
+    """
+    chat = model.checkpoint.chat
+    validation_decisions, test_decisions = (
+        score_excerpts(model, cut_endings(samples, chat, settings.ending_length)).decisions
+        for samples in (validation, test)
+    )
+    threshold = choose_threshold(validation_decisions)
+    estimates = estimate_termination(test_decisions, threshold, Bootstrap(settings.resamples, seed))
+    return TerminationResult(estimates, threshold)
+
+
+def choose_threshold(decisions: pl.DataFrame) -> float | None:
+    """Return the threshold on P(end) with the highest F1 on these decisions.
+
+    From the threshold on, an end is predicted. Of thresholds with equal F1, the highest is returned; None where no
+    conversation ended.
     """
     from sklearn.metrics import precision_recall_curve
 
-    if not decisions["left"].any():
+    if not decisions["ended"].any():
         return None
-    precision, recall, thresholds = precision_recall_curve(decisions["left"], decisions["p_end"])
+    precision, recall, thresholds = precision_recall_curve(decisions["ended"], decisions["p_end"])
     f1 = 2 * precision * recall / np.maximum(precision + recall, np.finfo(float).tiny)
     best = np.flatnonzero(f1[:-1] == f1[:-1].max())[-1]
     return float(thresholds[best])
 
 
-def termination(decisions: pl.DataFrame, threshold: float | None, resamples: int, seed: int) -> dict[str, Estimate]:
-    """Precision, recall and F1 on `user_turns.DECISIONS`, with leaving predicted from `threshold` on.
+def estimate_termination(decisions: pl.DataFrame, threshold: float | None, bootstrap: Bootstrap) -> dict[str, Estimate]:
+    """Estimate precision, recall and F1 of predicting an end from `threshold` on.
 
-    `f1_drawn` needs no threshold: the F1 of the counts to be expected where the model leaves as it would by itself, one
-    draw a place. That is how the paper counts, and what a simulation sees. `f1_always` is what leaving everywhere gets:
-    a model whose F1 is no higher knows nothing.
+    `decisions` are rows of `user_turns.END_DECISIONS`. Two estimates need no threshold. `f1_drawn` is the F1 of the
+    expected counts where the model ends conversations by sampling, one draw per position: the paper counts this way,
+    and a simulation behaves so. `f1_always` is the F1 of always predicting an end: a model whose F1 is not higher has
+    learned nothing about ends.
     """
-    names, free = ("precision", "recall", "f1"), ("f1_drawn", "f1_always")
-    if not decisions["left"].any():
-        return dict.fromkeys((*names, *free), nothing("nobody left in the test conversations"))
-    left, users = decisions["left"], decisions["user_key"].to_list()
-    says = (decisions["p_end"], pl.ones(len(left), eager=True))
-    of_all = {
-        name: statistic(_counts(p, left), _f1, users, resamples, seed) for name, p in zip(free, says, strict=True)
+    at_threshold, without_threshold = ("precision", "recall", "f1"), ("f1_drawn", "f1_always")
+    if not decisions["ended"].any():
+        missing = missing_estimate("no person ended a test conversation")
+        return dict.fromkeys((*at_threshold, *without_threshold), missing)
+    ended, users = decisions["ended"], decisions["user_key"].to_list()
+    drawn_counts = _confusion_counts(decisions["p_end"], ended)
+    always_counts = _confusion_counts(pl.ones(len(ended), eager=True), ended)
+    f1_estimates = {
+        "f1_drawn": bootstrap.statistic(drawn_counts, _f1_score, users),
+        "f1_always": bootstrap.statistic(always_counts, _f1_score, users),
     }
     if threshold is None:
-        missing = nothing("nobody left in the validation conversations: no threshold to choose")
-        return {**dict.fromkeys(names, missing), **of_all}
-    counts = _counts((decisions["p_end"] >= threshold).cast(pl.Float64), left)
-    found = {name: statistic(counts, of, users, resamples, seed) for name, of in zip(names, _STATISTICS, strict=True)}
-    return {**found, **of_all}
+        missing = missing_estimate("no person ended a validation conversation: no threshold to choose")
+        return {**dict.fromkeys(at_threshold, missing), **f1_estimates}
+    counts = _confusion_counts((decisions["p_end"] >= threshold).cast(pl.Float64), ended)
+    statistics = {"precision": _precision_score, "recall": _recall_score, "f1": _f1_score}
+    estimates = {name: bootstrap.statistic(counts, of_sums, users) for name, of_sums in statistics.items()}
+    return {**estimates, **f1_estimates}
 
 
-def _counts(says: pl.Series, left: pl.Series) -> list[pl.Series]:
-    """True positives, false positives and false negatives, by how surely (0 to 1) leaving is said of each place."""
-    return [says * left, says * ~left, (1 - says) * left]
+def _confusion_counts(predicted: pl.Series, ended: pl.Series) -> list[pl.Series]:
+    """Return true positives, false positives and false negatives per position.
+
+    `predicted` is the predicted probability of an end, from 0 to 1.
+    """
+    return [predicted * ended, predicted * ~ended, (1 - predicted) * ended]
 
 
-def _precision(sums: Array) -> Array:
+def _precision_score(sums: Array) -> Array:
     return sums[:, 0] / (sums[:, 0] + sums[:, 1])
 
 
-def _recall(sums: Array) -> Array:
+def _recall_score(sums: Array) -> Array:
     return sums[:, 0] / (sums[:, 0] + sums[:, 2])
 
 
-def _f1(sums: Array) -> Array:
+def _f1_score(sums: Array) -> Array:
     return 2 * sums[:, 0] / (2 * sums[:, 0] + sums[:, 1] + sums[:, 2])
-
-
-#: Of the sums of true positives, false positives and false negatives.
-_STATISTICS = (_precision, _recall, _f1)

@@ -1,110 +1,148 @@
-"""Models of the user on people they have not met: the figures of `metrics/user.json` and of `turnabout eval-user`.
+"""Evaluation of models that play the user, on held-out people.
 
-The intrinsic metrics of Naous et al. 2025, §4, a file each: `perplexity`, `diversity`, `overlap`, `termination`,
-`naturalness`, `role_adherence`, `intent_adherence`. No simulation guard is at work in any of them.
+These are the figures of `metrics/user.json` and of `turnabout eval-user`: the intrinsic metrics of Naous et al. 2025,
+§4, in one file each: `perplexity`, `diversity`, `overlap`, `termination`, `naturalness`, `role_adherence`,
+`intent_adherence`. None of them uses a simulation guard.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import polars as pl
 
 from turnabout.generation.local.generator import LocalGenerator
-from turnabout.metrics.end_probabilities import leaving
-from turnabout.metrics.generated_turns import Cast, People, adherence, first_messages
-from turnabout.metrics.intent_adherence import WORDS, Judge
-from turnabout.metrics.perplexity import bits_per_character, bits_saved, by_turn, perplexity
+from turnabout.metrics.generated_turns import (
+    EvaluatedModels,
+    EvaluationSplits,
+    measure_adherence,
+    measure_first_turns,
+)
+from turnabout.metrics.intent_adherence import WORD_JUDGE, IntentJudge
+from turnabout.metrics.perplexity import (
+    estimate_bits_by_turn,
+    estimate_bits_per_character,
+    estimate_bits_saved,
+    estimate_perplexity,
+)
 from turnabout.metrics.settings import Evaluate
-from turnabout.metrics.user_turns import openings, score
+from turnabout.metrics.termination import measure_termination
+from turnabout.metrics.user_turns import cut_openings, score_excerpts
+from turnabout.models.checkpoints import Checkpoint
+from turnabout.models.context_length import check_context
+from turnabout.stats.estimate import Bootstrap, Estimate
 
 INTENTS = {"with_intent": True, "without_intent": False}
 
-Turns = dict[str, dict[str, pl.DataFrame]]
+#: `user_turns.TURN_SCORES` by model and key of `INTENTS`.
+ScoresByModel = dict[str, dict[str, pl.DataFrame]]
 
 
-class UserFigures(NamedTuple):
-    """The figures as the metrics file has them, and bits per character by model, intent and turn as plot data."""
+class UserModelMetrics(NamedTuple):
+    """Figures for the metrics file, and plot data.
+
+    The plot data are bits per character by model, intent and turn.
+    """
 
     metrics: dict[str, Any]
     by_turn: pl.DataFrame
 
 
-def evaluate(cast: Cast, people: People, settings: Evaluate, seed: int, judge: Judge = WORDS) -> UserFigures:
-    """All figures of the cast.
+def check_context_lengths(checkpoint: Checkpoint, settings: Evaluate) -> None:
+    """Raise `ConfigError` if the settings ask for more tokens than the model can read."""
+    tokens = {"evaluate.max_length": settings.max_length, "evaluate.max_new_tokens": settings.max_new_tokens}
+    check_context(checkpoint, tokens)
+    check_context(checkpoint, {"evaluate.ending_length": settings.ending_length})
 
-    Prediction is measured on the first `max_length` tokens of each test conversation, leaving on the last
-    `ending_length`: a cut conversation does not show how it ended. (Ends are more frequent there than in whole
-    conversations, so precision is higher than it would be over all of them.) Thresholds come from the validation
-    conversations, one per model.
+
+def evaluate_user_models(
+    models: EvaluatedModels, splits: EvaluationSplits, settings: Evaluate, seed: int, judge: IntentJudge = WORD_JUDGE
+) -> UserModelMetrics:
+    """Measure every metric of the models under evaluation.
+
+    Messages are scored in the first `max_length` tokens of each test conversation. Termination is measured in the last
+    `ending_length` tokens, because a conversation that is cut at its end does not show how it ended. (Ends are more
+    frequent there than in whole conversations, so precision is higher than it would be over all of them.) The
+    threshold is chosen for each model on the validation conversations.
     """
-    boot = (settings.resamples, seed)
-    readers = {**cast.players, **({"untrained": cast.untrained} if cast.untrained else {})}
-    read = {name: _turns(model, people.test, settings) for name, model in readers.items()}
-    saved = (
-        {intent: bits_saved(read["untrained"][intent], read["trained"][intent], *boot).to_dict() for intent in INTENTS}
-        if cast.untrained
-        else None
-    )
-    metrics = {
-        "perplexity": _each(read, perplexity, boot),
-        "bits_per_character": _each(read, bits_per_character, boot),
-        **({"bits_per_character_saved": saved} if saved else {}),
-        "termination": {name: _leaving(model, people, settings, seed) for name, model in cast.players.items()},
-        **first_messages(cast, people, settings, seed),
-        **adherence(cast.players, settings, seed, judge),
-        "n_conversations": people.test.height,
-        "n_users": people.test["user_key"].n_unique(),
-        "warnings": _warnings(people.test, next(iter(read.values()))["with_intent"], settings.max_length),
+    bootstrap = Bootstrap(settings.resamples, seed)
+    readers = dict(models.user_models)
+    if models.untrained:
+        readers["untrained"] = models.untrained
+    scores = {name: _score_openings(model, splits.test, settings.max_length) for name, model in readers.items()}
+    metrics: dict[str, Any] = {
+        "perplexity": _estimate_by_model(scores, estimate_perplexity, bootstrap),
+        "bits_per_character": _estimate_by_model(scores, estimate_bits_per_character, bootstrap),
     }
-    return UserFigures(metrics, _by_turn(read, boot))
+    if models.untrained:
+        metrics["bits_per_character_saved"] = {
+            intent: estimate_bits_saved(scores["untrained"][intent], scores["trained"][intent], bootstrap).to_dict()
+            for intent in INTENTS
+        }
+    metrics |= {
+        "termination": {
+            name: _termination_figures(model, splits, settings, seed) for name, model in models.user_models.items()
+        },
+        **measure_first_turns(models, splits, settings, seed),
+        **measure_adherence(models.user_models, settings, seed, judge),
+        "n_conversations": splits.test.height,
+        "n_users": splits.test["user_key"].n_unique(),
+        "warnings": _list_warnings(splits.test, next(iter(scores.values()))["with_intent"], settings.max_length),
+    }
+    return UserModelMetrics(metrics, _bits_by_turn(scores, bootstrap))
 
 
-def _turns(model: LocalGenerator, test: pl.DataFrame, settings: Evaluate) -> dict[str, pl.DataFrame]:
-    """`user_turns.TURNS` with and without the intent."""
+def _score_openings(model: LocalGenerator, test: pl.DataFrame, max_length: int) -> dict[str, pl.DataFrame]:
+    """Return `user_turns.TURN_SCORES` with and without the intent."""
     chat = model.checkpoint.chat
     return {
-        name: score(
-            model.checkpoint,
-            openings(test, chat, settings.max_length, with_intent),
-            settings.batch_size,
-            model.speaks,
-        ).turns
+        name: score_excerpts(model, cut_openings(test, chat, max_length, with_intent)).turns
         for name, with_intent in INTENTS.items()
     }
 
 
-def _each(turns: Turns, measure: Any, boot: tuple[int, int]) -> dict[str, Any]:
-    return {
-        model: {intent: measure(frame, *boot).to_dict() for intent, frame in by_intent.items()}
-        for model, by_intent in turns.items()
-    }
+def _estimate_by_model(
+    scores: ScoresByModel, metric: Callable[[pl.DataFrame, Bootstrap], Estimate], bootstrap: Bootstrap
+) -> dict[str, Any]:
+    figures: dict[str, Any] = {}
+    for model, by_intent in scores.items():
+        figures[model] = {intent: metric(turns, bootstrap).to_dict() for intent, turns in by_intent.items()}
+    return figures
 
 
-def _leaving(model: LocalGenerator, people: People, settings: Evaluate, seed: int) -> dict[str, Any]:
-    """Precision, recall, F1 and the threshold they were measured at."""
-    sizes, boot = (settings.ending_length, settings.batch_size), (settings.resamples, seed)
-    found = leaving(model.checkpoint, people.validation, people.test, *sizes, boot, model.speaks)
-    return {**{name: each.to_dict() for name, each in found.figures.items()}, "threshold": found.threshold}
-
-
-def _by_turn(turns: Turns, boot: tuple[int, int]) -> pl.DataFrame:
-    """Columns model, intent, and those of `perplexity.by_turn`."""
-    return pl.concat(
-        [
-            by_turn(frame, *boot).select(pl.lit(model).alias("model"), pl.lit(intent).alias("intent"), pl.all())
-            for model, by_intent in turns.items()
-            for intent, frame in by_intent.items()
-        ]
+def _termination_figures(
+    model: LocalGenerator, splits: EvaluationSplits, settings: Evaluate, seed: int
+) -> dict[str, Any]:
+    """Return precision, recall and F1, and the threshold they were measured at."""
+    termination = measure_termination(
+        model, validation=splits.validation, test=splits.test, settings=settings, seed=seed
     )
+    figures: dict[str, Any] = {name: estimate.to_dict() for name, estimate in termination.estimates.items()}
+    return {**figures, "threshold": termination.threshold}
 
 
-def _warnings(test: pl.DataFrame, turns: pl.DataFrame, max_length: int) -> list[str]:
-    """What a reader of the figures has to know: who is missing, and what was not scored."""
+def _bits_by_turn(scores: ScoresByModel, bootstrap: Bootstrap) -> pl.DataFrame:
+    """Return the columns model, intent, and those of `perplexity.BITS_BY_TURN`."""
+    frames = []
+    for model, by_intent in scores.items():
+        for intent, turns in by_intent.items():
+            bits = estimate_bits_by_turn(turns, bootstrap)
+            frames.append(bits.select(pl.lit(model).alias("model"), pl.lit(intent).alias("intent"), pl.all()))
+    return pl.concat(frames)
+
+
+def _list_warnings(test: pl.DataFrame, turns: pl.DataFrame, max_length: int) -> list[str]:
+    """Return what a reader of the figures has to know.
+
+    Warnings concern missing test users and messages that were not scored.
+    """
     warnings = []
     if test.is_empty():
         warnings.append("no test conversation has an intent: nothing was measured; see intend.conversations and split")
     elif (n_users := test["user_key"].n_unique()) == 1:
         warnings.append(f"{n_users} test user: no figure has an interval")
-    beyond = int(test["target_indexes"].list.len().sum()) - turns.height
-    if beyond:
-        warnings.append(f"{beyond} user messages beyond the first {max_length} tokens (evaluate.max_length) not scored")
+    n_not_scored = int(test["target_indexes"].list.len().sum()) - turns.height
+    if n_not_scored:
+        warnings.append(
+            f"{n_not_scored} user messages beyond the first {max_length} tokens (evaluate.max_length) not scored"
+        )
     return warnings

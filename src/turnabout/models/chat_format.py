@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from turnabout.core.messages import Message
-from turnabout.models.chat_template import Frame, frame_of
+from turnabout.models.chat_template import ChatFrame, parse_template
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 END_OF_CONVERSATION = "<|endconversation|>"
 
 
-class Encoded(NamedTuple):
+class EncodedChat(NamedTuple):
     """One sequence of T tokens and whether each is a target (trained on, or scored)."""
 
     input_ids: list[int]
     is_target: list[bool]
 
 
-class Turn(NamedTuple):
+class EncodedTurn(NamedTuple):
     """One message as tokens, its end-of-turn token the last, and whether these are targets."""
 
     role: str
@@ -40,13 +40,13 @@ class ChatFormat:
     """The chat template of one tokenizer as headers and a footer; made by `from_tokenizer`."""
 
     tokenizer: "PreTrainedTokenizerBase"
-    frame: Frame
+    frame: ChatFrame
     _cache: dict[str, list[int]] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def from_tokenizer(cls, tokenizer: "PreTrainedTokenizerBase") -> "ChatFormat":
         """Read the template. Raises `ModelError` where there is none, or where it is not message after message."""
-        return cls(tokenizer, frame_of(tokenizer))
+        return cls(tokenizer, parse_template(tokenizer))
 
     @cached_property
     def end_of_turn_id(self) -> int:
@@ -58,18 +58,18 @@ class ChatFormat:
         """The token with which a user model leaves, or None where the vocabulary has none."""
         return self.tokenizer.get_vocab().get(END_OF_CONVERSATION)
 
-    def prompt_ids(self, messages: Sequence[Message], speaks: str) -> list[int]:
+    def encode_prompt(self, messages: Sequence[Message], speaks: str) -> list[int]:
         """Token ids of the history followed by the open header of the role that speaks next."""
-        return self.encode(messages).input_ids + self._ids(self.frame.header(speaks))
+        return self.encode(messages).input_ids + self._ids(self.frame.get_header(speaks))
 
-    def completion_ids(self, text: str) -> list[int]:
+    def encode_completion(self, text: str) -> list[int]:
         """Token ids of one turn as its speaker writes it: the words and the end-of-turn token.
 
         Control tokens typed by a person are words like any other, never control.
         """
-        return self.completions([text])[0]
+        return self.encode_completions([text])[0]
 
-    def completions(self, texts: Sequence[str]) -> list[list[int]]:
+    def encode_completions(self, texts: Sequence[str]) -> list[list[int]]:
         """The `completion_ids` of many texts at once, many times as fast: the tokenizer reads them side by side."""
         words = [_typed(text) for text in texts]
         if not words:
@@ -77,53 +77,53 @@ class ChatFormat:
         read = self.tokenizer(words, add_special_tokens=False, split_special_tokens=True, return_attention_mask=False)
         return [[*ids, self.end_of_turn_id] for ids in read.input_ids]
 
-    def encode(self, messages: Sequence[Message], targets: Collection[int] = (), ends: bool = False) -> Encoded:
+    def encode(self, messages: Sequence[Message], targets: Collection[int] = (), ends: bool = False) -> EncodedChat:
         """The conversation as tokens; the words and end-of-turn token of each message in `targets` are targets.
 
         With `ends`, a last user turn follows that holds the end-of-conversation token, also a target.
         """
-        said = self.completions([m["content"] for m in messages])
-        turns = [Turn(m["role"], ids, i in targets) for i, (m, ids) in enumerate(zip(messages, said, strict=True))]
-        return self.join([*turns, self.leaving()] if ends else turns)
+        said = self.encode_completions([m["content"] for m in messages])
+        turns = [EncodedTurn(m["role"], ids, i in targets) for i, (m, ids) in enumerate(zip(messages, said, strict=True))]
+        return self.join_turns([*turns, self.end_turn()] if ends else turns)
 
-    def leaving(self) -> Turn:
+    def end_turn(self) -> EncodedTurn:
         """The turn in which the person leaves; a target."""
-        return Turn("user", [*self._ids(END_OF_CONVERSATION), self.end_of_turn_id], True)
+        return EncodedTurn("user", [*self._ids(END_OF_CONVERSATION), self.end_of_turn_id], True)
 
-    def join(self, turns: Sequence[Turn]) -> Encoded:
+    def join_turns(self, turns: Sequence[EncodedTurn]) -> EncodedChat:
         """Turns as one conversation, each behind the header of its role."""
-        ids = list(self._ids(self.frame.start(turns[0].role if turns else None)))
+        ids = list(self._ids(self.frame.get_start(turns[0].role if turns else None)))
         is_target = [False] * len(ids)
         rest = self._ids(self.frame.footer)[1:]
         for role, words, learn in turns:
-            header = self._ids(self.frame.header(role))
+            header = self._ids(self.frame.get_header(role))
             ids += header
             ids += words
             ids += rest
             is_target += [False] * len(header)
             is_target += [learn] * len(words)
             is_target += [False] * len(rest)
-        return Encoded(ids, is_target)
+        return EncodedChat(ids, is_target)
 
-    def size(self, turn: Turn) -> int:
+    def count_turn_tokens(self, turn: EncodedTurn) -> int:
         """Tokens one turn takes up in a conversation, template included."""
-        return len(self._ids(self.frame.header(turn.role))) + len(turn.ids) + len(self._ids(self.frame.footer)) - 1
+        return len(self._ids(self.frame.get_header(turn.role))) + len(turn.ids) + len(self._ids(self.frame.footer)) - 1
 
-    def length(self, message: Message) -> int:
+    def count_message_tokens(self, message: Message) -> int:
         """Tokens one message takes up in a conversation, template included."""
-        return self.size(Turn(message["role"], self.completion_ids(message["content"]), False))
+        return self.count_turn_tokens(EncodedTurn(message["role"], self.encode_completion(message["content"]), False))
 
-    def fit(self, messages: Sequence[Message], max_tokens: int) -> list[Message]:
+    def keep_newest(self, messages: Sequence[Message], max_tokens: int) -> list[Message]:
         """The newest messages that fit into `max_tokens`, cut at a message boundary; a leading system message stays.
 
         At least the newest message is kept, whatever its length.
         """
         head = [m for m in messages[:1] if m["role"] == "system"]
-        opening = self._ids(self.frame.start("system" if head else None))
-        room = max_tokens - len(opening) - sum(map(self.length, head))
+        opening = self._ids(self.frame.get_start("system" if head else None))
+        room = max_tokens - len(opening) - sum(map(self.count_message_tokens, head))
         kept: list[Message] = []
         for message in reversed(messages[len(head) :]):
-            room -= self.length(message)
+            room -= self.count_message_tokens(message)
             if room < 0 and kept:
                 break
             kept.insert(0, message)

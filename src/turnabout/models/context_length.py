@@ -6,7 +6,7 @@ from turnabout.errors import ConfigError
 from turnabout.models.checkpoints import Checkpoint
 
 
-def context_of(checkpoint: Checkpoint) -> int | None:
+def get_context_length(checkpoint: Checkpoint) -> int | None:
     """How many tokens the model can read and write together; None where its configuration has no limit."""
     found = getattr(checkpoint.model.config.get_text_config(), "max_position_embeddings", None)
     return None if found is None else int(found)
@@ -17,7 +17,7 @@ def check_context(checkpoint: Checkpoint, tokens: Mapping[str, int]) -> None:
 
     Beyond its context a model fails or, with rotary positions, goes on and answers nonsense.
     """
-    allowed, asked = context_of(checkpoint), sum(tokens.values())
+    allowed, asked = get_context_length(checkpoint), sum(tokens.values())
     if allowed is not None and asked > allowed:
         lower = "it" if len(tokens) == 1 else "one of them"
         raise ConfigError(

@@ -20,13 +20,13 @@ TEMPERATURE, TOP_P = 1.0, 0.8
 def open_model(name: str, dtype: str = "bfloat16", merged: bool = False) -> Checkpoint:
     """The model of this name, ready to infer. Raises `ModelError` where there is none."""
     if name.startswith((".", "/", "models/")) or Path(name).is_dir():
-        return checkpoints.load(Path(name), dtype, merged)
+        return checkpoints.load_checkpoint(Path(name), dtype, merged)
     with TemporaryDirectory() as scratch:
         try:
-            checkpoints.write_manifest(checkpoints.pin(name), Path(scratch, "model"))
+            checkpoints.write_manifest(checkpoints.pin_backbone(name), Path(scratch, "model"))
         except ModelError as error:
             raise ModelError(str(error).removeprefix("backbone.name: ")) from error
-        return checkpoints.load(Path(scratch, "model"), dtype, merged)
+        return checkpoints.load_checkpoint(Path(scratch, "model"), dtype, merged)
 
 
 def open_user(name: str, dtype: str = "bfloat16", merged: bool = False) -> Checkpoint:
@@ -40,6 +40,6 @@ def open_user(name: str, dtype: str = "bfloat16", merged: bool = False) -> Check
     return checkpoint
 
 
-def without_bars() -> AbstractContextManager[object]:
+def hide_progress_bars() -> AbstractContextManager[object]:
     """A block in which models write without a progress bar: one turn of a conversation is no batch."""
     return redirect_stderr(StringIO())  # bars show themselves in terminals alone

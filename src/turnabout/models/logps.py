@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from turnabout.core.messages import Message
-from turnabout.models.chat_format import ChatFormat, Encoded
+from turnabout.models.chat_format import ChatFormat, EncodedChat
 
 if TYPE_CHECKING:
     import torch
@@ -31,7 +31,7 @@ class TokenBatch(NamedTuple):
     position_ids: "Tensor | None" = None
 
 
-def pad(rows: Sequence[Encoded], device: "torch.device | str" = "cpu") -> TokenBatch:
+def pad_rows(rows: Sequence[EncodedChat], device: "torch.device | str" = "cpu") -> TokenBatch:
     """Rows as one right-padded batch, each tensor of shape (B, T). Padding is never a target, whatever its id."""
     import torch
     from torch.nn.utils.rnn import pad_sequence
@@ -42,19 +42,19 @@ def pad(rows: Sequence[Encoded], device: "torch.device | str" = "cpu") -> TokenB
     return TokenBatch(ids.to(device), attention.to(device), targets.to(device))
 
 
-def answers(chat: ChatFormat, prompt: Sequence[Message], completions: Sequence[str], max_length: int) -> list[Encoded]:
+def encode_answers(chat: ChatFormat, prompt: Sequence[Message], completions: Sequence[str], max_length: int) -> list[EncodedChat]:
     """Each completion after the same prompt, as the assistant's turn; its words and end-of-turn token are the targets.
 
     The prompt is cut from the left, at a message boundary, so that its longest completion fits into `max_length`
     tokens. Its newest message always stays, so a row may still be longer: what then becomes of it is the caller's.
     """
-    encoded = [chat.completion_ids(completion) for completion in completions]
-    room = max_length - max(map(len, encoded)) - len(chat.prompt_ids([], "assistant"))
-    prompt_ids = chat.prompt_ids(chat.fit(prompt, room), "assistant")
-    return [Encoded(prompt_ids + ids, [False] * len(prompt_ids) + [True] * len(ids)) for ids in encoded]
+    encoded = [chat.encode_completion(completion) for completion in completions]
+    room = max_length - max(map(len, encoded)) - len(chat.encode_prompt([], "assistant"))
+    prompt_ids = chat.encode_prompt(chat.keep_newest(prompt, room), "assistant")
+    return [EncodedChat(prompt_ids + ids, [False] * len(prompt_ids) + [True] * len(ids)) for ids in encoded]
 
 
-def token_logps(model: "PreTrainedModel", batch: TokenBatch) -> "Tensor":
+def compute_token_logps(model: "PreTrainedModel", batch: TokenBatch) -> "Tensor":
     """log P(token t | tokens before t) in nats, shape (B, T), float32; zero where a token is not a target.
 
     The vocabulary projection runs only at positions whose next token is a target, so context costs no logits. That is
@@ -68,11 +68,11 @@ def token_logps(model: "PreTrainedModel", batch: TokenBatch) -> "Tensor":
     wanted = batch.is_target[:, 1:]
     labels = batch.input_ids[:, 1:][wanted]
     head = _unwrapped(model).get_output_embeddings()
-    at_once = logits_at_once(_unwrapped(model))
+    at_once = count_logit_rows(_unwrapped(model))
     if len(labels) <= at_once or not projects_last(_unwrapped(model)):
         chosen = _chosen(_logits(model, batch, lambda hidden: hidden[:, :-1][wanted]), labels)
     else:
-        parts = zip(states_before(model, batch).split(at_once), labels.split(at_once), strict=True)
+        parts = zip(compute_target_states(model, batch).split(at_once), labels.split(at_once), strict=True)
         projected = [checkpoint(_projected, head, *part, use_reentrant=False) for part in parts]
         chosen = torch.cat(projected)
     logps = chosen.new_zeros(batch.input_ids.shape)
@@ -80,7 +80,7 @@ def token_logps(model: "PreTrainedModel", batch: TokenBatch) -> "Tensor":
     return logps
 
 
-def states_before(model: "PreTrainedModel", batch: TokenBatch) -> "Tensor":
+def compute_target_states(model: "PreTrainedModel", batch: TokenBatch) -> "Tensor":
     """The hidden states, (N, D), that the vocabulary projection would read in front of the N targets, in order."""
     kept: list[Tensor] = []
 
@@ -92,7 +92,7 @@ def states_before(model: "PreTrainedModel", batch: TokenBatch) -> "Tensor":
     return kept[0]
 
 
-def logits_at_once(model: "PreTrainedModel") -> int:
+def count_logit_rows(model: "PreTrainedModel") -> int:
     """How many rows of logits over the model's vocabulary are held at a time."""
     return max(1, LOGITS_AT_ONCE // model.config.get_text_config().vocab_size)
 

@@ -35,7 +35,7 @@ class TokenTree:
     def __len__(self) -> int:
         return len(self.tokens)
 
-    def grow(self, tokens: Sequence[int], after: int = -1) -> list[int]:
+    def add(self, tokens: Sequence[int], after: int = -1) -> list[int]:
         """The nodes of `tokens` one after another below the node `after` (-1: from the start), made where missing."""
         nodes = []
         for token in tokens:
@@ -48,7 +48,7 @@ class TokenTree:
             nodes.append(after)
         return nodes
 
-    def shared(self, tokens: Sequence[int]) -> int:
+    def count_shared(self, tokens: Sequence[int]) -> int:
         """How many of the first `tokens` the tree has already, from the start."""
         node = -1
         for count, token in enumerate(tokens):
@@ -57,7 +57,7 @@ class TokenTree:
             node = self._children[node, token]
         return len(tokens)
 
-    def ancestry(self) -> "NDArray[np.bool_]":
+    def build_attention(self) -> "NDArray[np.bool_]":
         """Shape (T, T): whether the column's node is the row's node or an ancestor of it."""
         sees = np.eye(len(self), dtype=bool)
         for node, parent in enumerate(self.parents):
@@ -66,7 +66,7 @@ class TokenTree:
         return sees
 
 
-def node_logps(
+def compute_node_logps(
     model: "PreTrainedModel", trees: Sequence[TokenTree], wanted: Sequence[Sequence[int]], batch_size: int, desc: str
 ) -> "list[NDArray[np.float32]]":
     """log P(node | its ancestors) in nats for the wanted nodes of each tree, in order; a tree's first node has none."""
@@ -75,15 +75,15 @@ def node_logps(
 
     found: list[NDArray[np.float32]] = [np.zeros(0, np.float32)] * len(trees)
     with torch.inference_mode(), tqdm(total=len(trees), desc=desc, unit="row", disable=None) as bar:
-        for batch in _batches(trees, wanted, batch_size):
-            logps = _batch_logps(model, [trees[i] for i in batch], [wanted[i] for i in batch])
+        for batch in _batch_by_size(trees, wanted, batch_size):
+            logps = _compute_batch_logps(model, [trees[i] for i in batch], [wanted[i] for i in batch])
             for i, part in zip(batch, logps.split([len(wanted[i]) for i in batch]), strict=True):
                 found[i] = part.cpu().numpy()
             bar.update(len(batch))
     return found
 
 
-def _batches(trees: Sequence[TokenTree], wanted: Sequence[Sequence[int]], batch_size: int) -> Iterator[list[int]]:
+def _batch_by_size(trees: Sequence[TokenTree], wanted: Sequence[Sequence[int]], batch_size: int) -> Iterator[list[int]]:
     """Indexes of trees of like size, at most `batch_size` together and, from the second on, `MAX_WANTED` nodes."""
     batch: list[int] = []
     for i in sorted(range(len(trees)), key=lambda i: (len(trees[i]), i)):
@@ -95,7 +95,7 @@ def _batches(trees: Sequence[TokenTree], wanted: Sequence[Sequence[int]], batch_
         yield batch
 
 
-def _batch_logps(model: "PreTrainedModel", trees: Sequence[TokenTree], wanted: Sequence[Sequence[int]]) -> "Tensor":
+def _compute_batch_logps(model: "PreTrainedModel", trees: Sequence[TokenTree], wanted: Sequence[Sequence[int]]) -> "Tensor":
     """The wanted log-probabilities of all trees one after another, shape (wanted nodes,), float32.
 
     Like `logps.token_logps`, the vocabulary projection is cut in front of the model's own head.
@@ -108,7 +108,7 @@ def _batch_logps(model: "PreTrainedModel", trees: Sequence[TokenTree], wanted: S
     sees = np.tile(np.eye(width, dtype=bool), (len(trees), 1, 1))
     for row, tree in enumerate(trees):
         ids[row, : len(tree)], depths[row, : len(tree)] = tree.tokens, tree.depths
-        sees[row, : len(tree), : len(tree)] = tree.ancestry()
+        sees[row, : len(tree), : len(tree)] = tree.build_attention()
     nodes = [(row, tree.parents[node], tree.tokens[node]) for row, tree in enumerate(trees) for node in wanted[row]]
     rows, parents, labels = torch.tensor(nodes, dtype=torch.long).reshape(-1, 3).to(model.device).T
 
@@ -120,7 +120,7 @@ def _batch_logps(model: "PreTrainedModel", trees: Sequence[TokenTree], wanted: S
         out = model(
             input_ids=torch.from_numpy(ids).to(model.device),
             position_ids=torch.from_numpy(depths).to(model.device),
-            attention_mask=_masks(model, torch.from_numpy(sees), torch.from_numpy(depths)),
+            attention_mask=_build_masks(model, torch.from_numpy(sees), torch.from_numpy(depths)),
             use_cache=False,
         )
     finally:
@@ -129,7 +129,7 @@ def _batch_logps(model: "PreTrainedModel", trees: Sequence[TokenTree], wanted: S
     return logits.gather(1, labels[:, None]).squeeze(1) - logits.logsumexp(dim=1)
 
 
-def _masks(model: "PreTrainedModel", sees: "Tensor", depths: "Tensor") -> "Tensor | dict[str, Tensor]":
+def _build_masks(model: "PreTrainedModel", sees: "Tensor", depths: "Tensor") -> "Tensor | dict[str, Tensor]":
     """What each layer adds to its attention scores, from `sees` (B, T, T) and `depths` (B, T).
 
     One mask where all layers are alike; one for each kind where some see a window only, as such models take them.

@@ -1,20 +1,20 @@
-"""What the language-model stages will ask of their models, worked out from `params.yaml` alone.
+"""Cost estimates of the stages that use language models.
 
-A call is one prompt answered, or one text read for scoring or training (a reply with all its follow-ups is one text).
-Calls are an upper bound: short logs, conversations that end early and gates that stop early make them less. Tokens are
-those calls at the lengths of `params.yaml`, about: most texts are shorter, templates and instructions come on top.
-Money is those tokens at the price of the author that is asked, where it has one.
+They are computed from `params.yaml` alone. A call is one answered prompt, or one text read for scoring or training (a
+reply with all its follow-ups is one text). Calls are an upper bound: there are fewer if logs are short, conversations
+end early or gates stop early. Tokens are approximate: the calls times the lengths of `params.yaml`. Most texts are
+shorter; templates and instructions are not included. Money is the tokens at the price of the model that is called, if
+it has one.
 """
 
-from collections.abc import Callable, Iterator
-from functools import reduce
+from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
 from turnabout.augment import Augmenter
 from turnabout.feedback.base import ModelMiner
 from turnabout.generation.budget import Budget, Usage
-from turnabout.generation.config import Author
-from turnabout.intents.questions import ROOM
+from turnabout.generation.config import ModelConfig
+from turnabout.intents.questions import TOKEN_FACTOR
 from turnabout.intents.writing import Intend
 from turnabout.params import Params
 from turnabout.training.user_model.end_token import ENDING_TOKENS, OTHER_TOKENS
@@ -22,213 +22,268 @@ from turnabout.training.user_model.end_token import ENDING_TOKENS, OTHER_TOKENS
 Number = TypeVar("Number", int, float)
 
 
-class Effort(NamedTuple):
-    """Most model calls of one stage and about their tokens; None where the logs decide (a null in `params.yaml`)."""
+class CostEstimate(NamedTuple):
+    """Maximum model calls of one stage, their approximate tokens, and their price.
+
+    A number is None where it depends on the logs (a null in `params.yaml`).
+    """
 
     calls: int | None
-    read: int | None
-    """Input tokens, those read for scoring and training included."""
-    written: int | None
-    """Output tokens."""
+    input_tokens: int | None
+    """Includes tokens that are read for scoring and training."""
+    output_tokens: int | None
     money: float | None = 0.0
-    """What calls cost whose author has a price, in its currency."""
+    """Cost of the calls of models with a price, in the price's currency."""
     budget: Budget | None = None
-    """What the author of the stage may spend."""
+    """Limits on what the stage's model may spend."""
 
-    def plus(self, other: "Effort") -> "Effort":
-        """Both together, within the budget of the first that has one."""
-        return Effort(
-            _sum(self.calls, other.calls),
-            _sum(self.read, other.read),
-            _sum(self.written, other.written),
-            _sum(self.money, other.money),
-            self.budget or other.budget,
+    def add(self, other: "CostEstimate") -> "CostEstimate":
+        """Return the sum of both, with the first budget that is not None."""
+        return CostEstimate(
+            calls=_add(self.calls, other.calls),
+            input_tokens=_add(self.input_tokens, other.input_tokens),
+            output_tokens=_add(self.output_tokens, other.output_tokens),
+            money=_add(self.money, other.money),
+            budget=self.budget or other.budget,
         )
 
 
-UNBOUNDED = Effort(None, None, None)
+NO_COST = CostEstimate(0, 0, 0)
+UNBOUNDED = CostEstimate(None, None, None)
 
 
-def effort(params: Params, stage: str) -> Effort:
-    """The bound for a stage (`build_pairs@drift`); zero for a stage that asks no model."""
+def estimate_cost(params: Params, stage: str) -> CostEstimate:
+    """Estimate the cost of a stage (`build_pairs@drift`).
+
+    It is zero for a stage that uses no model.
+    """
     base, _, arm = stage.partition("@")
-    return FORMULAS[base](params, arm) if base in FORMULAS else Effort(0, 0, 0)
+    return FORMULAS[base](params, arm) if base in FORMULAS else NO_COST
 
 
-def _mine(params: Params, _: str) -> Effort:
-    """As many calls as there are exchanges, where a miner asks a model."""
+def _estimate_mine(params: Params, _: str) -> CostEstimate:
+    """Estimate one call per exchange of the log, if a miner uses a model."""
     if not any(isinstance(miner, ModelMiner) for miner in params.mine.miners):
-        return Effort(0, 0, 0)
-    return _asked(params.mine.author, None, 0, 0)
+        return NO_COST
+    return _price_calls(params.mine.generator, None, input_tokens=0, output_tokens=0)
 
 
-def _intend(params: Params, _: str) -> Effort:
-    """One intent per conversation of the sample."""
-    wanted = params.intend.conversations
-    return _intents(params.intend, _sum(wanted.train, _sum(wanted.validation, wanted.test)))
+def _estimate_intend(params: Params, _: str) -> CostEstimate:
+    """Estimate one intent per conversation of the sample."""
+    sample = params.intend.conversations
+    return _estimate_intents(params.intend, _add(sample.train, _add(sample.validation, sample.test)))
 
 
-def _intents(section: Intend, conversations: int | None) -> Effort:
-    """One intent each, asked for up to `tries` times, in the room of its detail; `none` asks nobody."""
+def _estimate_intents(section: Intend, n_conversations: int | None) -> CostEstimate:
+    """Estimate one intent per conversation, requested up to `tries` times.
+
+    The detail of the intents scales the token limits; the detail `none` uses no model.
+    """
     if section.detail == "none":
-        return Effort(0, 0, 0)
-    calls = None if conversations is None else section.tries * conversations
-    room = ROOM[section.detail]
-    return _asked(section.author, calls, room * section.max_prompt_tokens, room * section.max_new_tokens)
+        return NO_COST
+    calls = None if n_conversations is None else section.tries * n_conversations
+    factor = TOKEN_FACTOR[section.detail]
+    return _price_calls(
+        section.generator,
+        calls,
+        input_tokens=factor * section.max_prompt_tokens,
+        output_tokens=factor * section.max_new_tokens,
+    )
 
 
-def _augment(params: Params, _: str) -> Effort:
-    """Each augmenter's calls on each criticised reply, `max_replies` per split (two); and its calls besides."""
+def _estimate_augment(params: Params, _: str) -> CostEstimate:
+    """Estimate the calls of each augmenter for each criticised reply.
+
+    There are at most `max_replies` of them in each of two splits. Fixed calls of each augmenter are added.
+    """
     section = params.augment
-    replies = None if section.max_replies is None else section.max_replies * 2
-    parts = [
-        _asked(author, None if replies is None else replies * calls, section.max_prompt_tokens, longest)
-        for augmenter in section.augmenters
-        for author, calls, longest in _shares(augmenter, section.author, section.max_new_tokens)
-        if calls
-    ]
-    parts += [
-        _asked(section.author, augmenter.calls_besides(), section.max_prompt_tokens, longest)
-        for augmenter in section.augmenters
-        for longest in [augmenter.longest_answer(section.max_new_tokens)]
-    ]
-    return reduce(Effort.plus, parts, Effort(0, 0, 0))
+    n_replies = None if section.max_replies is None else section.max_replies * 2
+    total = NO_COST
+    for augmenter in section.augmenters:
+        output_tokens = augmenter.max_answer_tokens(section.max_new_tokens)
+        for model, calls in _calls_by_model(augmenter, section.generator):
+            if calls:
+                all_calls = None if n_replies is None else n_replies * calls
+                cost = _price_calls(
+                    model, all_calls, input_tokens=section.max_prompt_tokens, output_tokens=output_tokens
+                )
+                total = total.add(cost)
+    for augmenter in section.augmenters:
+        fixed_cost = _price_calls(
+            section.generator,
+            augmenter.max_fixed_calls(),
+            input_tokens=section.max_prompt_tokens,
+            output_tokens=augmenter.max_answer_tokens(section.max_new_tokens),
+        )
+        total = total.add(fixed_cost)
+    return total
 
 
-def _shares(augmenter: Augmenter, author: Author, longest: int) -> Iterator[tuple[Author, int, int]]:
-    """Who answers how many of an augmenter's calls on one reply, and in how many tokens at most."""
-    longest = augmenter.longest_answer(longest)
-    others = augmenter.calls_of_others()
-    yield from ((other, calls, longest) for other, calls in others)
-    yield author, augmenter.calls_per_reply() - sum(calls for _, calls in others), longest
+def _calls_by_model(augmenter: Augmenter, stage_model: ModelConfig) -> list[tuple[ModelConfig, int]]:
+    """Return the models that an augmenter calls, with their calls for one reply."""
+    by_other_models = augmenter.calls_by_other_models()
+    n_other = sum(calls for _, calls in by_other_models)
+    return [*by_other_models, (stage_model, augmenter.calls_per_reply() - n_other)]
 
 
-def _train_user(params: Params, _: str) -> Effort:
-    """Each token of an epoch once: epochs × max_tokens; and those to which the row of leaving is fitted.
+def _estimate_train_user(params: Params, _: str) -> CostEstimate:
+    """Estimate epochs × max_tokens, and the tokens that the end token is fitted to.
 
-    How many sequences hold them, the logs decide.
+    The number of sequences with these tokens depends on the logs.
     """
     section = params.train_user
     fitted = ENDING_TOKENS + OTHER_TOKENS
-    return Effort(None, None if section.max_tokens is None else section.epochs * section.max_tokens + fitted, 0)
+    input_tokens = None if section.max_tokens is None else section.epochs * section.max_tokens + fitted
+    return CostEstimate(calls=None, input_tokens=input_tokens, output_tokens=0)
 
 
-def _ablate(params: Params, arm: str) -> Effort:
-    """The intents an arm is trained with, those it is measured with, and sequences as many as the logs hold.
+def _estimate_ablate(params: Params, arm: str) -> CostEstimate:
+    """Estimate an arm's intents for training and evaluation, and its training.
 
-    Arms that ask for the same intents get them from one store, so only the first of them to run pays.
+    The number of training sequences depends on the logs. Arms with the same intents share them through the answer
+    store, so that only the first arm pays for them.
     """
-    wanted, detail = params.ablate.conversations, params.user_arms[arm].detail
-    held_out = _sum(wanted.validation, wanted.test)
-    numbers = {"high_level": held_out, detail: held_out}
-    numbers[detail] = _sum(wanted.train, numbers[detail])
-    parts = [_intents(params.intend.model_copy(update={"detail": each}), n) for each, n in numbers.items()]
-    return reduce(Effort.plus, parts, UNBOUNDED._replace(written=0))
+    sample, detail = params.ablate.conversations, params.user_arms[arm].detail
+    held_out = _add(sample.validation, sample.test)
+    n_conversations = {"high_level": held_out, detail: held_out}
+    n_conversations[detail] = _add(sample.train, n_conversations[detail])
+    total = UNBOUNDED._replace(output_tokens=0)
+    for intent_detail, n in n_conversations.items():
+        total = total.add(_estimate_intents(params.intend.model_copy(update={"detail": intent_detail}), n))
+    return total
 
 
-def _build_pairs(params: Params, arm: str) -> Effort:
-    """The rule's own bounds: fresh replies, each read once more where the rule reads a model, and questions to a judge.
+def _estimate_build_pairs(params: Params, arm: str) -> CostEstimate:
+    """Estimate the rule's replies, their scoring, and its questions to a judge.
 
-    A judge reads the prompt and two replies, and answers at the length of a reply. Measures of quality that need the
-    policy read both sides of every pair once.
+    A reply is scored once if the rule reads a model. A judge reads the prompt and two replies, and answers at most in
+    the length of a reply. Quality measures that need the policy read both sides of every pair once.
     """
     section, rule = params.build_pairs, params.arms[arm].pairs
-    prompt, reply, replies = section.max_prompt_tokens, section.max_new_tokens, rule.max_replies()
-    parts = [
-        _times(replies, prompt, reply),
-        _times(replies if rule.reads.startswith("models/") else 0, prompt + reply, 0),
-        _asked(section.judge, rule.max_judgements(), prompt + 2 * reply, reply),
-    ]
+    prompt_tokens, reply_tokens, n_replies = section.max_prompt_tokens, section.max_new_tokens, rule.max_replies()
+    n_scored = n_replies if rule.reads.startswith("models/") else 0
+    total = _multiply_calls(n_replies, prompt_tokens, reply_tokens)
+    total = total.add(_multiply_calls(n_scored, prompt_tokens + reply_tokens, 0))
+    judge_cost = _price_calls(
+        section.judge,
+        rule.max_judgements(),
+        input_tokens=prompt_tokens + 2 * reply_tokens,
+        output_tokens=reply_tokens,
+    )
+    total = total.add(judge_cost)
     if section.quality.reads_policy:
-        pairs = _pairs(params, arm)
-        parts.append(_times(None if pairs is None else 2 * pairs, prompt + reply, 0))
-    return reduce(Effort.plus, parts)
+        n_pairs = _max_pairs(params, arm)
+        n_sides = None if n_pairs is None else 2 * n_pairs
+        total = total.add(_multiply_calls(n_sides, prompt_tokens + reply_tokens, 0))
+    return total
 
 
-def _train_assistant(params: Params, arm: str) -> Effort:
-    """Both sides of every pair in every epoch, and of the gate's pairs in its steps and after each pass over them.
+def _estimate_train_assistant(params: Params, arm: str) -> CostEstimate:
+    """Estimate both sides of every pair in every epoch, and the gate's passes.
 
-    A loss with a reference reads all of them once more.
+    The gate trains on its pairs, and reads them after each pass over them. A loss with a reference model reads all
+    pairs once more.
     """
-    section, train, pairs = params.train_assistant, params.arms[arm].train, _pairs(params, arm)
-    if pairs is None:
+    section, train, n_pairs = params.train_assistant, params.arms[arm].train, _max_pairs(params, arm)
+    if n_pairs is None:
         return UNBOUNDED
-    few = min(section.gate_pairs, pairs)
-    gate = section.gate_steps * (min(section.batch_size, few) + few)  # a pass takes at least one step
-    reference = pairs + few if train.loss.needs_reference else 0
-    return _times(2 * (train.epochs * pairs + gate + reference), section.max_length, 0)
+    n_gate_pairs = min(section.gate_pairs, n_pairs)
+    # A pass over the gate's pairs takes at least one step.
+    gate = section.gate_steps * (min(section.batch_size, n_gate_pairs) + n_gate_pairs)
+    reference = n_pairs + n_gate_pairs if train.loss.needs_reference else 0
+    return _multiply_calls(2 * (train.epochs * n_pairs + gate + reference), section.max_length, 0)
 
 
-def _train_reward(params: Params, arm: str) -> Effort:
-    """Both sides of every pair once."""
-    pairs = _pairs(params, arm)
-    return _times(None if pairs is None else 2 * pairs, params.train_reward.max_length, 0)
+def _estimate_train_reward(params: Params, arm: str) -> CostEstimate:
+    """Estimate both sides of every pair, once."""
+    n_pairs = _max_pairs(params, arm)
+    return _multiply_calls(None if n_pairs is None else 2 * n_pairs, params.train_reward.max_length, 0)
 
 
-def _simulate(params: Params, _: str) -> Effort:
-    """Both sides of every exchange; a faulty user message is asked for again up to `max_resamples` times."""
+def _estimate_simulate(params: Params, _: str) -> CostEstimate:
+    """Estimate both sides of every exchange.
+
+    A user message with a fault is sampled again up to `max_resamples` times.
+    """
     section = params.simulate
-    exchanges = section.conversations * section.max_exchanges
-    asked = 1 + section.max_resamples
-    read = (asked + 1) * section.max_prompt_tokens
-    written = asked * section.user_tokens + section.assistant_tokens
-    return Effort(exchanges * (asked + 1), exchanges * read, exchanges * written)
+    n_exchanges = section.conversations * section.max_exchanges
+    user_calls = 1 + section.max_resamples
+    return CostEstimate(
+        calls=n_exchanges * (user_calls + 1),
+        input_tokens=n_exchanges * (user_calls + 1) * section.max_prompt_tokens,
+        output_tokens=n_exchanges * (user_calls * section.user_tokens + section.assistant_tokens),
+    )
 
 
-def _evaluate(params: Params, _: str) -> Effort:
-    """Every pass over held-out people, by the two models of the user and by every assistant.
+def _estimate_evaluate(params: Params, _: str) -> CostEstimate:
+    """Estimate every pass over held-out people.
 
-    The user model, the backbone as a user and the backbone told to act as one read the test conversations with and
-    without intent; the first and the last read test and validation for leaving, open a conversation per context, and
-    answer the items of both adherences. The backbone acts the people the detector learns on. Every assistant answers
-    every context, and three scorers (user model, backbone, reward heads) read each answer; every assistant ranks both
-    sides of every arm's pairs.
+    - The user model, the backbone as a user and the backbone prompted to act as a user read the test conversations
+      with and without intent.
+    - The first and the last of them also read test and validation conversations for termination, write a first message
+      per context, and answer the items of both adherences.
+    - The backbone acts as the people whom the naturalness detector is trained on.
+    - Every assistant answers every context; three scorers (user model, backbone, reward heads) read each answer; every
+      assistant ranks both sides of every arm's pairs.
     """
-    section, assistants = params.evaluate, len(params.arms) + 1
-    read, left = 3 * 2 * section.conversations, 2 * 2 * section.conversations
-    written = (2 + assistants) * section.contexts + 2 * 2 * section.items + section.detector
-    judged = 3 * assistants * section.contexts
-    pairs = [_pairs(params, arm) for arm in params.arms]
-    if None in pairs:
-        return UNBOUNDED
-    ranked = assistants * 2 * sum(number for number in pairs if number is not None)
-    rest = read + written + judged + ranked
-    answers = section.max_new_tokens
-    tokens = rest * section.max_length + left * section.ending_length + judged * answers
-    return Effort(rest + left, tokens, written * answers)
+    section, n_assistants = params.evaluate, len(params.arms) + 1
+    read, read_endings = 3 * 2 * section.conversations, 2 * 2 * section.conversations
+    written = (2 + n_assistants) * section.contexts + 2 * 2 * section.items + section.detector
+    scored = 3 * n_assistants * section.contexts
+    ranked = 0
+    for arm in params.arms:
+        n_pairs = _max_pairs(params, arm)
+        if n_pairs is None:
+            return UNBOUNDED
+        ranked += n_assistants * 2 * n_pairs
+    other_calls = read + written + scored + ranked
+    input_tokens = other_calls * section.max_length + read_endings * section.ending_length
+    return CostEstimate(
+        calls=other_calls + read_endings,
+        input_tokens=input_tokens + scored * section.max_new_tokens,
+        output_tokens=written * section.max_new_tokens,
+    )
 
 
-def _pairs(params: Params, arm: str) -> int | None:
-    """Most pairs of an arm, as its rule states."""
-    return params.arms[arm].pairs.most_pairs()
+def _max_pairs(params: Params, arm: str) -> int | None:
+    """Return the maximum number of pairs of an arm, as its rule states."""
+    return params.arms[arm].pairs.max_candidates()
 
 
-def _asked(author: Author, calls: int | None, read: int, written: int) -> Effort:
-    """So many calls of an author at these lengths, at its price."""
-    work, rates = _times(calls, read, written)._replace(budget=author.allowance()), author.rates()
-    if rates is None or calls == 0:
-        return work
-    return work._replace(money=None if calls is None else rates.of(Usage(calls, calls * read, calls * written)))
+def _price_calls(model: ModelConfig, calls: int | None, *, input_tokens: int, output_tokens: int) -> CostEstimate:
+    """Return the cost of calls to a model with so many tokens each, at its price."""
+    cost = _multiply_calls(calls, input_tokens, output_tokens)._replace(budget=model.get_budget())
+    price = model.get_price()
+    if price is None or calls == 0:
+        return cost
+    if calls is None:
+        return cost._replace(money=None)
+    usage = Usage(calls, input_tokens=calls * input_tokens, output_tokens=calls * output_tokens)
+    return cost._replace(money=price.cost_of(usage))
 
 
-def _sum(one: Number | None, other: Number | None) -> Number | None:
+def _add(one: Number | None, other: Number | None) -> Number | None:
+    """Return the sum, or None if a number is unknown."""
     return None if one is None or other is None else one + other
 
 
-def _times(calls: int | None, read: int, written: int) -> Effort:
-    return UNBOUNDED if calls is None else Effort(calls, calls * read, calls * written)
+def _multiply_calls(calls: int | None, input_tokens: int, output_tokens: int) -> CostEstimate:
+    """Return the cost of calls with so many tokens each, without a price."""
+    if calls is None:
+        return UNBOUNDED
+    return CostEstimate(calls=calls, input_tokens=calls * input_tokens, output_tokens=calls * output_tokens)
 
 
-FORMULAS: dict[str, Callable[[Params, str], Effort]] = {
-    "mine": _mine,
-    "intend": _intend,
-    "augment": _augment,
-    "train_user": _train_user,
-    "ablate": _ablate,
-    "build_pairs": _build_pairs,
-    "train_assistant": _train_assistant,
-    "train_reward": _train_reward,
-    "simulate": _simulate,
-    "simulate_untrained": _simulate,
-    "evaluate": _evaluate,
+FORMULAS: dict[str, Callable[[Params, str], CostEstimate]] = {
+    "mine": _estimate_mine,
+    "intend": _estimate_intend,
+    "augment": _estimate_augment,
+    "train_user": _estimate_train_user,
+    "ablate": _estimate_ablate,
+    "build_pairs": _estimate_build_pairs,
+    "train_assistant": _estimate_train_assistant,
+    "train_reward": _estimate_train_reward,
+    "simulate": _estimate_simulate,
+    "simulate_untrained": _estimate_simulate,
+    "evaluate": _estimate_evaluate,
 }

@@ -1,4 +1,4 @@
-"""The five numbers that matter, read from the metrics files, with their uncertainty in words."""
+"""The five most important numbers of a project, with their uncertainty."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,75 +10,88 @@ from turnabout.report.figures import Figure, counted, figure, shown
 BASELINE = "untrained"
 VERSUS = f"versus_{BASELINE}"
 
-#: Who scores follow-up likelihood, and the name of that gain in the metrics file.
+#: Name of each model that scores follow-up likelihood, and the key of its gain in the metrics file.
 SCORERS = {"the user model": "follow_up_likelihood", "the backbone": "follow_up_likelihood_backbone"}
 
 
-def headline(metrics: Path) -> list[str]:
-    """One line per number; a figure that is null or absent reads "not measured" with its reason."""
-    mined, user, assistants = (_read(metrics / f"{name}.json") for name in ("mine", "user", "assistants"))
-    arms = compared_arms(assistants)
-    arm = best_arm(assistants)
+def build_headline(metrics: Path) -> list[str]:
+    """Build one line per number from the metrics files.
+
+    A figure that is null or absent reads "not measured" with its reason.
+    """
+    mined, user, assistants = (_read_metrics(metrics / f"{name}.json") for name in ("mine", "user", "assistants"))
+    arms = list_compared_arms(assistants)
+    arm = choose_best_arm(assistants)
+    bits = _compare_models(user, "bits_per_character", "with_intent", BASELINE)
+    f1_drawn = _compare_models(user, "termination", "f1_drawn", "prompted")
+    f1_best = _compare_models(user, "termination", "f1", "prompted")
+    ranking_accuracy = format_figure(figure(assistants, arm, "ranking_accuracy", arm))
     return [
-        f"1. feedback mined: {_mined(mined)}",
-        "2. user model, bits per character on strangers: "
-        f"{_against(user, 'bits_per_character', 'with_intent', BASELINE)}",
-        f"3. user model, leaving when people leave (F1): {_against(user, 'termination', 'f1_drawn', 'prompted')}; "
-        f"at the best threshold {_against(user, 'termination', 'f1', 'prompted')}",
+        f"1. feedback mined: {_format_mined(mined)}",
+        f"2. user model, bits per character on held-out people: {bits}",
+        f"3. user model, predicting the end of the conversation (F1): {f1_drawn}; at the best threshold {f1_best}",
         f"4. best of {counted(len(arms), 'arm', 'arms')} ({arm}), follow-up likelihood over untrained: "
-        f"{_differences(gains(assistants, arm))}",
-        f"5. {arm}, ranking accuracy on its held-out pairs: {said(figure(assistants, arm, 'ranking_accuracy', arm))}",
+        f"{_format_gains(get_gains(assistants, arm))}",
+        f"5. {arm}, ranking accuracy on its held-out pairs: {ranking_accuracy}",
     ]
 
 
-def compared_arms(assistants: Mapping[str, Any]) -> list[str]:
-    """Every arm that was compared with the untrained assistant."""
+def list_compared_arms(assistants: Mapping[str, Any]) -> list[str]:
+    """Return the arms that were compared with the untrained assistant."""
     return [name for name, figures in assistants.items() if isinstance(figures, Mapping) and VERSUS in figures]
 
 
-def gains(assistants: Mapping[str, Any], arm: str) -> dict[str, Figure]:
-    """What an arm gains in follow-up likelihood over the untrained assistant, by who scored."""
+def get_gains(assistants: Mapping[str, Any], arm: str) -> dict[str, Figure]:
+    """Return an arm's gains in follow-up likelihood over untrained, by scorer."""
     return {scorer: figure(assistants, arm, VERSUS, measure) for scorer, measure in SCORERS.items()}
 
 
-def best_arm(assistants: Mapping[str, Any]) -> str:
-    """The arm whose smaller gain is the largest; the first arm where no arm was measured by every scorer.
+def choose_best_arm(assistants: Mapping[str, Any]) -> str:
+    """Return the arm with the largest minimum gain over the scorers.
 
-    The user model alone would favour the arm whose pairs it chose itself.
+    If no arm was measured by every scorer, it is the first arm. The user model alone would favour the arm whose pairs
+    it chose itself.
     """
-    arms = compared_arms(assistants)
-    values = {arm: [g.value for g in gains(assistants, arm).values() if g.value is not None] for arm in arms}
-    smaller = {arm: min(found) for arm, found in values.items() if len(found) == len(SCORERS)}
-    return max(smaller, key=smaller.__getitem__) if smaller else next(iter(arms), "none")
+    arms = list_compared_arms(assistants)
+    min_gains: dict[str, float] = {}
+    for arm in arms:
+        values = [gain.value for gain in get_gains(assistants, arm).values() if gain.value is not None]
+        if len(values) == len(SCORERS):
+            min_gains[arm] = min(values)
+    return max(min_gains, key=min_gains.__getitem__) if min_gains else next(iter(arms), "none")
 
 
-def said(measured: Figure, signed: bool = False) -> str:
-    """A figure in words: `1.87 [1.80, 1.94]`, or why there is none."""
+def format_figure(measured: Figure, signed: bool = False) -> str:
+    """Format a figure as `1.87 [1.80, 1.94]`, or the reason why there is none."""
     return f"not measured: {measured.reason}" if measured.value is None else shown(measured, signed)
 
 
-def _mined(mined: Mapping[str, Any]) -> str:
+def _format_mined(mined: Mapping[str, Any]) -> str:
     if not mined:
-        return said(Figure(None))
-    n_sat, n_dsat, n_exchanges = (figure(mined, name) for name in ("n_sat", "n_dsat", "n_exchanges"))
-    return f"{said(n_sat)} sat and {said(n_dsat)} dsat signals in {said(n_exchanges)} exchanges"
+        return format_figure(Figure(None))
+    n_sat, n_dsat, n_exchanges = (format_figure(figure(mined, key)) for key in ("n_sat", "n_dsat", "n_exchanges"))
+    return f"{n_sat} sat and {n_dsat} dsat signals in {n_exchanges} exchanges"
 
 
-def _against(user: Mapping[str, Any], section: str, name: str, baseline: str) -> str:
-    trained, other = (figure(user, section, model, name) for model in ("trained", baseline))
-    return f"{said(trained)} trained, {said(other)} {baseline}"
+def _compare_models(user: Mapping[str, Any], section: str, name: str, baseline: str) -> str:
+    """Format a figure of the trained user model next to the baseline's."""
+    trained, other = (format_figure(figure(user, section, model, name)) for model in ("trained", baseline))
+    return f"{trained} trained, {other} {baseline}"
 
 
-def _differences(by_scorer: Mapping[str, Figure]) -> str:
-    """Each scorer's gain, then the verdict of both: the one they share, and noise where it is noise for either."""
-    told = ", ".join(f"{said(gain, signed=True)} by {scorer}" for scorer, gain in by_scorer.items())
+def _format_gains(by_scorer: Mapping[str, Figure]) -> str:
+    """Format each scorer's gain and the common verdict.
+
+    The verdict is noise if it is noise for any scorer.
+    """
+    text = ", ".join(f"{format_figure(gain, signed=True)} by {scorer}" for scorer, gain in by_scorer.items())
     verdicts = {gain.verdict for gain in by_scorer.values()}
     if "not measured" in verdicts:
-        return told
+        return text
     if "inside the noise" in verdicts:
-        return f"{told} – inside the noise"
-    return f"{told} – {verdicts.pop()} by both" if len(verdicts) == 1 else f"{told} – the scorers disagree"
+        return f"{text} – inside the noise"
+    return f"{text} – {verdicts.pop()} by both" if len(verdicts) == 1 else f"{text} – the scorers disagree"
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read_metrics(path: Path) -> dict[str, Any]:
     return read_json(path) if path.exists() else {}

@@ -1,7 +1,8 @@
-"""Which memory allocator the stages run on: tcmalloc where it is installed, for training on a CPU.
+"""The memory allocator of the stages: tcmalloc if it is installed.
 
-A training step allocates and frees what the last one did. glibc gives much of it back and has the pages cleared again,
-or searches for it on one core while the others wait; tcmalloc keeps it at hand (`python -m benchmarks.allocators`).
+Training on a CPU is faster with it. Every training step allocates and frees the same memory. glibc returns much of it
+to the system, which clears the pages again, or searches for free memory on one core while the others wait. tcmalloc
+keeps it (`python -m benchmarks.allocators`).
 """
 
 import os
@@ -9,8 +10,11 @@ import sys
 from ctypes.util import find_library
 
 
-def preloaded() -> dict[str, str]:
-    """The environment in which a new process uses tcmalloc; empty where it is not there or another is preloaded."""
+def allocator_environment() -> dict[str, str]:
+    """Return environment variables that make a new process use tcmalloc.
+
+    The result is empty if tcmalloc is not installed or another library is preloaded.
+    """
     if sys.platform != "linux" or "LD_PRELOAD" in os.environ:
         return {}
     library = find_library("tcmalloc_minimal")

@@ -1,4 +1,7 @@
-"""`.turnabout/last_run.json`: what each stage took the last time it really ran, for `plan`."""
+"""Time and memory of the last execution of each stage, for `turnabout plan`.
+
+They are stored in `.turnabout/last_run.json`.
+"""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -21,14 +24,20 @@ class StageRun:
 
 
 def read_last_run(root: Path) -> dict[str, StageRun]:
-    """The last real execution of each stage by name; empty before the first run."""
+    """Return the last execution of each stage by name.
+
+    The result is empty before the first run.
+    """
     if not (root / FILE).exists():
         return {}
     return {entry["name"]: StageRun(**entry) for entry in read_json(root / FILE)["stages"]}
 
 
 def write_last_run(root: Path, runs: Sequence[StageRun], seconds: float, peak_memory_mb: float) -> None:
-    """Store this run; a stage that did not execute keeps the figures of its last execution."""
+    """Store a run.
+
+    Stages that did not execute keep the figures of their last execution.
+    """
     executed = {run.name: run for run in runs if run.status == "ran"}
     content = {
         "seconds": round(seconds, 1),

@@ -1,4 +1,4 @@
-"""Commands in process groups of their own: output line by line, time and memory measured, all ended at once."""
+"""Commands in process groups, with their output, time and memory."""
 
 import contextlib
 import os
@@ -19,8 +19,11 @@ MEBIBYTE = 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Finished:
-    """One command that ended: exit status, wall seconds, peak memory of its process tree, end of its output."""
+class CompletedCommand:
+    """Result of a command that ended.
+
+    `peak_memory_mb` is that of the process tree, `tail` the last lines of the output.
+    """
 
     status: int
     seconds: float
@@ -29,7 +32,10 @@ class Finished:
 
 
 class PeakMemory:
-    """The highest resident memory of a process and its descendants while the `with` block runs, in MiB (sampled)."""
+    """Peak resident memory of a process tree during a `with` block.
+
+    It is sampled, in MiB.
+    """
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
@@ -47,13 +53,16 @@ class PeakMemory:
 
     def _sample(self) -> None:
         while True:
-            self.megabytes = max(self.megabytes, _resident_megabytes(self._pid))
+            self.megabytes = max(self.megabytes, _measure_resident_mb(self._pid))
             if self._done.wait(SAMPLE_SECONDS):
                 return
 
 
 class ProcessGroups:
-    """The commands of one run. After `end_all` nothing new starts, so that a cancelled run stays cancelled."""
+    """The running commands of one pipeline run.
+
+    After `end_all` no command can be started, so that a cancelled run stays cancelled.
+    """
 
     def __init__(self) -> None:
         self._live: dict[int, subprocess.Popen[bytes]] = {}
@@ -63,7 +72,10 @@ class ProcessGroups:
     def start(
         self, command: Sequence[str], cwd: Path, env: Mapping[str, str], output: int | None = None
     ) -> subprocess.Popen[bytes]:
-        """The started command, leader of a new process group; `output` is the descriptor for stdout and stderr."""
+        """Start a command as the leader of a new process group.
+
+        `output` is the file descriptor for stdout and stderr. Raises `InterruptedError` after `end_all`.
+        """
         with self._lock:
             if self._ended:
                 raise InterruptedError("the run was cancelled")
@@ -86,13 +98,13 @@ class ProcessGroups:
         env: Mapping[str, str],
         on_line: Callable[[str], None],
         terminal: bool = False,
-    ) -> Finished:
-        """Run a command to its end, each line of output given to `on_line` as it comes.
+    ) -> CompletedCommand:
+        """Run a command to its end and pass each line of output to `on_line`.
 
-        With `terminal` the command believes it writes to a terminal and shows its progress bars; each refresh of a
-        bar (a carriage return) then counts as a line.
+        With `terminal` the command writes to a pseudo-terminal, so that it shows progress bars; each refresh of a bar
+        (a carriage return) then counts as a line.
         """
-        reader, writer = _pseudo_terminal() if terminal else os.pipe()
+        reader, writer = _open_pseudo_terminal() if terminal else os.pipe()
         tail: deque[str] = deque(maxlen=TAIL_LINES)
         began = time.monotonic()
         try:
@@ -101,16 +113,19 @@ class ProcessGroups:
             os.close(writer)
         try:
             with PeakMemory(process.pid) as memory:
-                for line in _lines(reader):
+                for line in _read_lines(reader):
                     tail.append(line)
                     on_line(line)
                 status = process.wait()
         finally:
             self.end(process)
-        return Finished(status, time.monotonic() - began, memory.megabytes, "\n".join(tail))
+        return CompletedCommand(status, time.monotonic() - began, memory.megabytes, "\n".join(tail))
 
     def end(self, process: subprocess.Popen[bytes], grace: float = 5.0) -> None:
-        """End a command and everything it started: politely, and after `grace` seconds for good."""
+        """End a command and its descendants.
+
+        They get SIGTERM, and SIGKILL after `grace` seconds.
+        """
         _signal_group(process, signal.SIGTERM)
         try:
             process.wait(grace)
@@ -121,7 +136,7 @@ class ProcessGroups:
             self._live.pop(process.pid, None)
 
     def end_all(self, grace: float = 5.0) -> None:
-        """End every live command and refuse new ones."""
+        """End all running commands and refuse new ones."""
         with self._lock:
             self._ended = True
             live = list(self._live.values())
@@ -136,14 +151,17 @@ def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> N
         os.killpg(process.pid, number)
 
 
-def _pseudo_terminal() -> tuple[int, int]:
+def _open_pseudo_terminal() -> tuple[int, int]:
     reader, writer = pty.openpty()
     termios.tcsetwinsize(writer, (24, 100))
     return reader, writer
 
 
-def _lines(reader: int) -> Iterator[str]:
-    """Non-empty lines of a descriptor without colours; a carriage return ends a line too."""
+def _read_lines(reader: int) -> Iterator[str]:
+    """Yield the non-empty lines of a descriptor without colours.
+
+    A carriage return ends a line, too.
+    """
     from rich.text import Text
 
     with open(reader, encoding="utf-8", errors="replace", newline=None) as stream, contextlib.suppress(OSError):
@@ -153,7 +171,7 @@ def _lines(reader: int) -> Iterator[str]:
                 yield plain
 
 
-def _resident_megabytes(pid: int) -> float:
+def _measure_resident_mb(pid: int) -> float:
     import psutil
 
     total = 0

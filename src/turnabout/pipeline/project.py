@@ -1,4 +1,7 @@
-"""The project a command works on, the nearest folder upwards with `dvc.yaml` and `params.yaml`, and its results."""
+"""The project of a command.
+
+It is the nearest folder upwards with `dvc.yaml` and `params.yaml`.
+"""
 
 from pathlib import Path
 
@@ -6,12 +9,15 @@ from turnabout.errors import ConfigError
 
 REPORT = Path("report") / "index.html"
 
-#: The arms of the user model side by side, which the pipeline in `ablations/` writes.
+#: The comparison of the user model's arms, written by the pipeline in `ablations/`.
 ARM_TABLE = Path("ablations") / "table.md"
 
 
 def find_root(start: Path) -> Path:
-    """The project's root at or above `start`. Raises `ConfigError` where there is none."""
+    """Return the project's root at or above `start`.
+
+    Raises `ConfigError` if there is none.
+    """
     for folder in (start.resolve(), *start.resolve().parents):
         if (folder / "dvc.yaml").exists() and (folder / "params.yaml").exists():
             return folder

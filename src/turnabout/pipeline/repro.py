@@ -1,4 +1,7 @@
-"""The only caller of DVC: the graph, what is stale and why, and one stage made current."""
+"""DVC: the graph of stages, stale stages, and reproducing a stage.
+
+No other module calls DVC.
+"""
 
 import contextlib
 import json
@@ -7,21 +10,22 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
 import networkx as nx
 
 from turnabout.errors import ConfigError, StageFailed
-from turnabout.pipeline.allocator import preloaded
-from turnabout.pipeline.processes import Finished, ProcessGroups
+from turnabout.pipeline.allocator import allocator_environment
+from turnabout.pipeline.processes import CompletedCommand, ProcessGroups
 
 Status = Literal["ran", "run-cache", "up-to-date"]
 
-#: The pipeline that is meant where none is named. Other folders may hold one of their own (`ablations/dvc.yaml`).
+#: The default pipeline. Other folders may hold pipelines of their own (`ablations/dvc.yaml`).
 MAIN = "dvc.yaml"
 
-#: Only what cannot change a stage's output: `dvc repro` alone has to write the same bytes.
+#: Environment of stages. Nothing in it changes an output, because plain `dvc repro` must write the same bytes.
 ENVIRONMENT = {"DVC_NO_ANALYTICS": "1", "PYTHONUNBUFFERED": "1"}
 
 
@@ -36,7 +40,10 @@ class Plot:
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage as its `dvc.yaml` describes it, templates filled in; paths are relative to the project's root."""
+    """One stage of a `dvc.yaml` with its templates filled in.
+
+    Paths are relative to the project's root.
+    """
 
     name: str
     command: str
@@ -45,41 +52,45 @@ class Stage:
     params: tuple[str, ...]
     """Dotted keys of `params.yaml`."""
     outs: tuple[str, ...]
-    """Every file or folder it writes, metrics and plots included."""
+    """All files and folders it writes, including metrics and plots."""
     metrics: tuple[str, ...]
     plots: tuple[Plot, ...]
     alone: bool = False
-    """Whether it should have the machine to itself (`meta: {alone: true}`)."""
+    """Whether no other stage may run beside it (`meta: {alone: true}`)."""
     pipeline: str = MAIN
-    """The file that describes it, from the project's root."""
+    """The `dvc.yaml` that describes it."""
 
     @property
     def arm(self) -> str | None:
-        """The `foreach` entry this stage was made for, or None."""
+        """Return the `foreach` entry of the stage, or None."""
         return self.name.partition("@")[2] or None
 
 
-def stage_graph(root: Path) -> nx.DiGraph:
-    """The stages by name (attribute `stage`), edges from a dependency to its dependents."""
-    with _opened(root) as repo:
+def load_stage_graph(root: Path) -> nx.DiGraph:
+    """Return the graph of stages.
+
+    Nodes have the attribute `stage`; edges go from a dependency to its dependents.
+    """
+    with _open_repo(root) as repo:
         graph: nx.DiGraph = nx.DiGraph()
         for node in repo.index.stages:
-            graph.add_node(node.name, stage=_stage(node, root))
+            graph.add_node(node.name, stage=_to_stage(node, root))
         graph.add_edges_from((dependency.name, node.name) for node, dependency in repo.index.graph.edges)
         return graph
 
 
-def wanted_stages(graph: nx.DiGraph, targets: Sequence[str] = ()) -> list[str]:
-    """The targets and all their ancestors in an order that can run; no target means every stage of `MAIN`.
+def select_stages(graph: nx.DiGraph, targets: Sequence[str] = ()) -> list[str]:
+    """Return the targets and all their ancestors in an executable order.
 
-    A target is a stage (`build_pairs@drift`), a group of them (`build_pairs`) or the folder of another pipeline.
+    A target is a stage (`build_pairs@drift`), a group of stages (`build_pairs`) or the folder of another pipeline. No
+    target means all stages of `MAIN`. Raises `ConfigError` for an unknown target.
     """
     position = {name: index for index, name in enumerate(graph)}
     ordered = list(nx.lexicographical_topological_sort(graph, key=position.__getitem__))
     folders = {name: str(Path(stage.pipeline).parent) for name, stage in graph.nodes(data="stage")}
     chosen: set[str] = set()
     for target in targets or [str(Path(MAIN).parent)]:
-        wanted = target.rstrip("/")  # a shell completes a folder's name with one
+        wanted = target.rstrip("/")  # shells complete a folder's name with a slash
         members = {name for name in graph if wanted in (name, name.partition("@")[0], folders[name])}
         if targets and not members:
             others = sorted(set(folders.values()) - {"."})
@@ -88,23 +99,29 @@ def wanted_stages(graph: nx.DiGraph, targets: Sequence[str] = ()) -> list[str]:
     return [name for name in ordered if name in chosen]
 
 
-def stale_reasons(root: Path, names: Sequence[str]) -> dict[str, list[str]]:
-    """Why each of these stages has to run; stages that are up to date are left out."""
-    with _opened(root) as repo, repo.lock:
+def find_stale_reasons(root: Path, names: Sequence[str]) -> dict[str, list[str]]:
+    """Return the reasons why stages must run.
+
+    Stages that are up to date are left out.
+    """
+    with _open_repo(root) as repo, repo.lock:
         nodes = {node.name: node for node in repo.index.stages}
-        told = {name: _reasons(nodes[name]) for name in names}
-    return {name: reasons for name, reasons in told.items() if reasons}
+        reasons_of = {name: _find_reasons(nodes[name]) for name in names}
+    return {name: reasons for name, reasons in reasons_of.items() if reasons}
 
 
-def content_hashes(root: Path, name: str) -> dict[str, str]:
-    """DVC's MD5 of each dependency and output of a stage as it lies on disk, by path (folders end in `.dir`)."""
-    with _opened(root) as repo:
+def hash_contents(root: Path, name: str) -> dict[str, str]:
+    """Return DVC's MD5 of a stage's dependencies and outputs, by path.
+
+    The files are hashed as they are on disk. The hashes of folders end in `.dir`.
+    """
+    with _open_repo(root) as repo:
         node = next(node for node in repo.index.stages if node.name == name)
         files = [entry for entry in (*node.deps, *node.outs) if not hasattr(entry, "params") and entry.exists]
         return {entry.def_path: str(entry.get_hash().value) for entry in files}
 
 
-def reproduce(
+def reproduce_stage(
     root: Path,
     name: str,
     groups: ProcessGroups,
@@ -114,8 +131,11 @@ def reproduce(
     force: bool = False,
     terminal: bool = False,
     env: Mapping[str, str] | None = None,
-) -> tuple[Status, Finished]:
-    """Make one stage current whose ancestors are current, and say how. Raises `StageFailed` with the end of its log."""
+) -> tuple[Status, CompletedCommand]:
+    """Bring one stage up to date; its ancestors must be up to date.
+
+    Returns how it became current, and the command's result. Raises `StageFailed` with the end of the log.
+    """
     seen: set[Status] = set()
 
     def watch(line: str) -> None:
@@ -127,7 +147,7 @@ def reproduce(
 
     target = name if pipeline == MAIN else f"{pipeline}:{name}"
     command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", target]
-    environment = {**os.environ, **preloaded(), **ENVIRONMENT, **(env or {})}
+    environment = {**os.environ, **allocator_environment(), **ENVIRONMENT, **(env or {})}
     environment["PATH"] = f"{Path(sys.prefix) / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
     finished = groups.stream(command + ["--force"] * force, root, environment, watch, terminal)
     if finished.status:
@@ -135,27 +155,31 @@ def reproduce(
     return (seen.pop() if seen else "ran"), finished
 
 
-def drop_old_versions(root: Path) -> None:
-    """Delete from DVC's cache what the project's present outputs do not use. Raises `StageFailed` where it cannot."""
+def remove_unused_cache(root: Path) -> None:
+    """Delete files from DVC's cache that the current outputs do not use.
+
+    Raises `StageFailed` if DVC cannot do it.
+    """
     command = [sys.executable, "-m", "dvc", "gc", "--workspace", "--force", "--quiet"]
     done = subprocess.run(command, cwd=root, env={**os.environ, **ENVIRONMENT}, capture_output=True, text=True)
     if done.returncode:
         raise StageFailed(f"`dvc gc --workspace` ended with status {done.returncode}:\n{done.stderr}")
 
 
-def mend_lock(root: Path) -> bool:
-    """Remove a lock file that a killed DVC left unreadable (every later command would refuse); true if one was removed.
+def repair_lock(root: Path) -> bool:
+    """Remove a lock file that a killed DVC left unreadable.
 
-    Left alone while any DVC process works in this project.
+    Returns whether one was removed. With an unreadable lock every DVC command fails. The file stays while any DVC
+    process runs in this project.
     """
     path = root / ".dvc" / "tmp" / "rwlock"
-    if not lock_is_broken(root) or _dvc_runs(root):
+    if not is_lock_broken(root) or _is_dvc_running(root):
         return False
     path.unlink(missing_ok=True)
     return True
 
 
-def lock_is_broken(root: Path) -> bool:
+def is_lock_broken(root: Path) -> bool:
     """Whether `.dvc/tmp/rwlock` exists and cannot be read."""
     path = root / ".dvc" / "tmp" / "rwlock"
     if not path.exists():
@@ -167,8 +191,8 @@ def lock_is_broken(root: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _opened(root: Path) -> Iterator[Any]:
-    """DVC's view of the project; its complaints about the project's files become `ConfigError`."""
+def _open_repo(root: Path) -> Iterator[Any]:
+    """Open the project with DVC; errors of its files become `ConfigError`."""
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
@@ -176,7 +200,7 @@ def _opened(root: Path) -> Iterator[Any]:
         with Repo(str(root), _wait_for_lock=True) as repo:
             yield repo
     except DvcException as error:
-        if missing := _missing_repositories(root):
+        if missing := _find_missing_repositories(root):
             raise ConfigError(
                 f"{root} is no {' and no '.join(missing)} repository, and DVC needs both; run "
                 f"`{' && '.join(f'{kind} init' for kind in missing)}` in {root}"
@@ -185,13 +209,13 @@ def _opened(root: Path) -> Iterator[Any]:
         raise ConfigError(f"DVC cannot use the project in {root}: {error}{cause}") from error
 
 
-def _missing_repositories(root: Path) -> list[str]:
-    """Which of git and dvc have no repository at or above the root, in the order they are to be made."""
+def _find_missing_repositories(root: Path) -> list[str]:
+    """Return which of git and dvc have no repository, in the order of creation."""
     folders = [root.resolve(), *root.resolve().parents]
     return [kind for kind in ("git", "dvc") if not any((folder / f".{kind}").exists() for folder in folders)]
 
 
-def _stage(node: Any, root: Path) -> Stage:
+def _to_stage(node: Any, root: Path) -> Stage:
     return Stage(
         name=node.name,
         command=str(node.cmd),
@@ -206,22 +230,26 @@ def _stage(node: Any, root: Path) -> Stage:
     )
 
 
-def _reasons(node: Any) -> list[str]:
-    """DVC's nested status as lines: `{"changed deps": {"params.yaml": {"seed": "modified"}}}` → `seed modified`."""
+def _find_reasons(node: Any) -> list[str]:
+    """Flatten DVC's nested status of a stage into lines.
+
+    `{"changed deps": {"params.yaml": {"seed": "modified"}}}` becomes `seed modified`.
+    """
     if not any(entry.hash_info for entry in (*node.deps, *node.outs)):
         return ["never ran"]
     reasons: list[str] = []
-    for entry in (entry for entries in node.status().values() for entry in entries):
+    for entry in chain.from_iterable(node.status().values()):
         if isinstance(entry, str):
             reasons.append("command changed" if entry == "changed checksum" else entry)
             continue
-        for path, change in (pair for changes in entry.values() for pair in changes.items()):
-            keyed = change.items() if isinstance(change, dict) else [(path, change)]
-            reasons += [f"{key} {what}" for key, what in keyed]
+        for changes in entry.values():
+            for path, change in changes.items():
+                keyed = change.items() if isinstance(change, dict) else [(path, change)]
+                reasons += [f"{key} {state}" for key, state in keyed]
     return reasons
 
 
-def _dvc_runs(root: Path) -> bool:
+def _is_dvc_running(root: Path) -> bool:
     import psutil
 
     for process in psutil.process_iter(["cmdline", "cwd"]):

@@ -1,7 +1,7 @@
-"""Pair rules by name."""
+"""Pair rules by name, as `rule` in `params.yaml` names them."""
 
 from turnabout.preferences.alternatives import Alternatives
-from turnabout.preferences.base import Material, Rule
+from turnabout.preferences.base import Rule, RuleContext
 from turnabout.preferences.drift import Drift
 from turnabout.preferences.edits import Edits
 from turnabout.preferences.follow_up import FollowUp
@@ -31,4 +31,4 @@ RULES: dict[str, type[Rule]] = {
     "wildfeedback": WildFeedback,
 }
 
-__all__ = ["RULES", "Material", "Rule"]
+__all__ = ["RULES", "Rule", "RuleContext"]

@@ -1,7 +1,10 @@
-"""The seam of every pair rule: logs, feedback and a policy in, candidate preference pairs with reasons out."""
+"""The interface of every pair rule.
+
+A rule turns logs, feedback and a policy into candidate pairs, each kept or dropped for a reason.
+"""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import polars as pl
@@ -11,104 +14,132 @@ from turnabout.core import schemas
 from turnabout.core.config import Section
 from turnabout.core.messages import Message
 from turnabout.generation import Generator
-from turnabout.generation.unopened import NOBODY
+from turnabout.generation.unopened import UNOPENED
 from turnabout.models.chat_format import ChatFormat
 
-#: What an arm `reads` whose rule needs nothing beyond the logs and their feedback.
-NOTHING_MORE = "data/feedback.parquet"
+#: What an arm `reads` if its rule needs nothing beyond the logs and their feedback.
+LOGS_ONLY = "data/feedback.parquet"
 
-#: Models a rule may put questions to: the policy that is trained, and the author of `build_pairs.judge`.
-Model = Literal["policy", "judge"]
+#: Models that a rule may call: the policy that is trained, and the model of `build_pairs.judge`.
+ModelRole = Literal["policy", "judge"]
 
-#: From this similarity on (0–100, normalised edit similarity) two replies are one and the same.
+#: Replies at least this similar (0–100, normalised edit similarity) count as the same reply.
 NEAR_IDENTICAL = 90.0
 
+#: Columns that say which reply a pair comes from.
+SOURCE_COLUMNS = ("conversation_id", "reply_index", "user_key", "split")
 
-class Material(NamedTuple):
-    """What a rule may work with. `reads` is what the arm's `reads` names: a table, or a checkpoint that scores.
 
-    A model that the rule does not name in `needs` is not there: asking it is an error.
+class RuleContext(NamedTuple):
+    """What a rule may work with.
+
+    A model that the rule does not name in `needs` is not opened: calling it is an error.
     """
 
     messages: pl.DataFrame
     splits: pl.DataFrame
     feedback: pl.DataFrame
-    reads: Any
+    extra_input: Any
+    """What the arm's `reads` names: a table, or a checkpoint that scores; None for `LOGS_ONLY`."""
     policy: Generator
     chat: ChatFormat
     max_prompt_tokens: int
     max_new_tokens: int
     batch_size: int
     seed: int
-    judge: Generator = NOBODY
+    judge: Generator = UNOPENED
 
 
 class Rule(Section):
-    """One way to build pairs. `rule` is the key of the method in `params.yaml`.
+    """A way to build pairs. `rule` is the key of the method in `params.yaml`.
 
-    `max_replies` and `max_judgements` are what `turnabout plan` goes by, and what it puts a price on.
+    `turnabout plan` estimates the cost of an arm from `max_replies`, `max_candidates` and `max_judgements`.
     """
 
     rule: str
     makes: ClassVar[Literal["pairs", "unary"]] = "pairs"
-    """Rows with both sides, or with one that was liked or disliked; the loss must learn from such."""
+    """Rows with both sides, or with one side that was liked or disliked; the loss must learn from such rows."""
 
     @property
     def reads(self) -> str:
-        """The one further output of the graph it needs, as a path; the arm's `reads` must say the same."""
-        return NOTHING_MORE
+        """The path of the one extra input that the rule needs.
+
+        The arm's `reads` must be the same.
+        """
+        return LOGS_ONLY
 
     @property
-    def needs(self) -> frozenset[Model]:
-        """The models it puts questions to; only these are opened."""
+    def needs(self) -> frozenset[ModelRole]:
+        """The models that the rule calls; only these are opened."""
         return frozenset()
 
     @abstractmethod
-    def pairs(self, material: Material) -> pl.DataFrame:
-        """All candidate pairs (`schemas.PAIRS`), kept or not, sorted by `pair_id`; train and validation users only."""
+    def build_pairs(self, context: RuleContext) -> pl.DataFrame:
+        """Return all candidates (`schemas.PAIRS`), kept or not, by `pair_id`.
+
+        They come from users of the train and validation splits only.
+        """
 
     def max_replies(self) -> int | None:
-        """Most replies the policy writes for it, over both splits; None where the logs decide.
+        """Return the maximum number of policy replies, over both splits.
 
-        0 is for a rule whose pairs come from the logs alone.
+        None if it depends on the logs; 0 for a rule whose pairs come from the logs alone.
         """
         return 0
 
-    def most_pairs(self) -> int | None:
-        """Most pairs over both splits; None where the logs decide."""
+    def max_candidates(self) -> int | None:
+        """Return the maximum number of pairs over both splits.
+
+        None if it depends on the logs.
+        """
         return self.max_replies() or None
 
     def max_judgements(self) -> int | None:
-        """Most calls of the judge, over both splits; None where the logs decide."""
+        """Return the maximum number of judge calls, over both splits.
+
+        None if it depends on the logs.
+        """
         return 0
 
 
-def fault(chosen: str, rejected: str, alike: float = NEAR_IDENTICAL) -> str | None:
-    """Why a pair cannot teach anything, or None: an empty side, or two sides at least `alike` (0–100)."""
+def find_drop_reason(chosen: str, rejected: str, threshold: float = NEAR_IDENTICAL) -> str | None:
+    """Return why a pair cannot teach anything, or None.
+
+    Either a side is empty, or the sides' similarity (0–100) is at least `threshold`.
+    """
     if not chosen.strip() or not rejected.strip():
         return "empty"
-    if ratio(chosen.lower().strip(), rejected.lower().strip()) >= alike:
+    if ratio(chosen.lower().strip(), rejected.lower().strip()) >= threshold:
         return "near-identical"
     return None
 
 
-def fitted(prompts: pl.Series, chat: ChatFormat, max_tokens: int) -> list[list[Message]]:
-    """Each history cut to its newest messages within `max_tokens`, at a message boundary."""
-    return [chat.fit(prompt, max_tokens) for prompt in prompts.to_list()]
+def fit_prompts(prompts: pl.Series, chat: ChatFormat, max_tokens: int) -> list[list[Message]]:
+    """Cut each history to its newest whole messages within `max_tokens`."""
+    return [chat.keep_newest(prompt, max_tokens) for prompt in prompts.to_list()]
 
 
-def with_system(prompt: list[Message], text: str) -> list[Message]:
-    """The prompt with an instruction in front; a system message that the log has follows it in the same message."""
+def prepend_instruction(prompt: list[Message], text: str) -> list[Message]:
+    """Return the prompt with an instruction as its system message.
+
+    A system message of the log follows the instruction in the same message.
+    """
     if prompt and prompt[0]["role"] == "system":
         return [{"role": "system", "content": f"{text}\n\n{prompt[0]['content']}"}, *prompt[1:]]
     return [{"role": "system", "content": text}, *prompt]
 
 
-def as_pairs(rule: str, rows: Sequence[dict[str, Any]]) -> pl.DataFrame:
-    """Rows with at least conversation_id, reply_index, prompt, chosen and rejected as a `PAIRS` frame.
+def copy_source_columns(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the columns that identify a pair's reply (`SOURCE_COLUMNS`)."""
+    return {column: row[column] for column in SOURCE_COLUMNS}
 
-    `pair_id` is the rule and the reply's place unless given. A row without a `reason` is kept; its weight is 1 unless
-    given; the rest is null.
+
+def to_pairs_frame(rule: str, rows: Sequence[dict[str, Any]]) -> pl.DataFrame:
+    """Return rows as a frame of `schemas.PAIRS`, sorted by `pair_id`.
+
+    Each row has at least conversation_id, reply_index, prompt, chosen and rejected. `pair_id` is made of the rule, the
+    conversation and the reply's index unless given. A row without a `reason` is kept; its weight is 1 unless given;
+    every other missing column is null.
     """
     complete = [
         {

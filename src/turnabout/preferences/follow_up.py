@@ -1,4 +1,4 @@
-"""Follow-up pairs: of k replies of the policy, the one satisfied follow-ups fit best against the one they fit worst.
+"""Follow-up pairs: best against worst of k replies by follow-up likelihood.
 
 Follow-up Likelihood as Reward (Zhang et al., AAAI 2025): no label is needed, only a model of what users say next — here
 the user model trained on the same logs. Each follow-up is calibrated against the other replies to the same prompt.
@@ -11,84 +11,90 @@ from pydantic import Field, field_validator
 
 from turnabout.core import schemas
 from turnabout.core.messages import Message
-from turnabout.follow_ups import calibrated, load_phrases, phrase_logps, rewards
-from turnabout.follow_ups.phrases import DEFAULT, set_names
+from turnabout.follow_ups import average_rewards, calibrate_logps, compute_phrase_logps, load_phrases
+from turnabout.follow_ups.phrases import DEFAULT_SET, list_set_names
 from turnabout.generation.local.generator import LocalGenerator
 from turnabout.intents.wording import FALLBACK
-from turnabout.preferences.base import Material, Model, Rule, as_pairs, fault, fitted
-from turnabout.preferences.sampled import draws, per_split, sampled_replies
+from turnabout.preferences.base import ModelRole, Rule, RuleContext, find_drop_reason, fit_prompts, to_pairs_frame
+from turnabout.preferences.sampled import draw_replies, max_prompts_by_split, sample_logged_replies
 
 
 class FollowUp(Rule):
-    """One pair per sampled prompt: `prompts` from training users, a quarter as many from validation users."""
+    """One pair per sampled prompt.
+
+    `prompts` come from training users, a quarter as many from validation users.
+    """
 
     rule: Literal["follow_up"] = "follow_up"
     reads: ClassVar[str] = "models/user"
-    needs: ClassVar[frozenset[Model]] = frozenset({"policy"})
+    needs: ClassVar[frozenset[ModelRole]] = frozenset({"policy"})
     prompts: int = Field(default=1000, gt=0)
     k: int = Field(default=8, ge=2)
-    """Replies drawn per prompt."""
+    """Number of replies drawn per prompt."""
     temperature: float = Field(default=0.7, gt=0)
     top_p: float = Field(default=0.9, gt=0, le=1)
-    phrases: str = DEFAULT
-    """A set of follow-ups in `follow_ups/sets`; `turnabout phrases` makes one of the log's own feedback."""
+    phrases: str = DEFAULT_SET
+    """A set of follow-ups in `follow_ups/sets`; `turnabout phrases` builds one from the log's own feedback."""
     phrases_per_dimension: int = Field(default=10, gt=0, le=10)
-    """Positive and negative follow-ups scored per dimension; a set may hold fewer."""
+    """Number of positive and negative follow-ups scored per dimension; a set may have fewer."""
     min_margin: float = Field(default=0.0, ge=0)
     """Pairs whose rewards differ less are dropped; in standard deviations of a follow-up among replies to a prompt."""
 
     @field_validator("phrases")
     @classmethod
-    def _is_there(cls, name: str) -> str:
-        if name not in set_names():
-            raise ValueError(f"'{name}' is not one of {set_names()}; `turnabout phrases {name}` would make it")
+    def _check_set_exists(cls, name: str) -> str:
+        if name not in list_set_names():
+            raise ValueError(f"'{name}' is not one of {list_set_names()}; `turnabout phrases {name}` would make it")
         return name
 
     def max_replies(self) -> int:
-        """k per prompt of both splits."""
-        return sum(per_split(self.prompts).values()) * self.k
+        """Return k per prompt of both splits."""
+        return sum(max_prompts_by_split(self.prompts).values()) * self.k
 
-    def pairs(self, material: Material) -> pl.DataFrame:
-        rows = sampled_replies(material, self.prompts).drop("reply")
+    def build_pairs(self, context: RuleContext) -> pl.DataFrame:
+        rows = sample_logged_replies(context, self.prompts).drop("reply")
         if rows.is_empty():
             return schemas.PAIRS.to_frame()
-        prompts = fitted(rows["prompt"], material.chat, material.max_prompt_tokens)
-        drawn = draws(material, prompts, self.k, self.temperature, self.top_p)
-        scores = self._scores(material, prompts, drawn)
-        return as_pairs(
-            self.rule,
-            [
-                {**row, "prompt": prompt, **self._extremes(replies, levels)}
-                for row, prompt, replies, levels in zip(
-                    rows.drop("prompt").to_dicts(), prompts, drawn, scores, strict=True
-                )
-            ],
-        )
-
-    def _scores(self, material: Material, prompts: list[list[Message]], drawn: list[list[str]]) -> list[list[float]]:
-        """The calibrated follow-up reward of every drawn reply under the user model, shaped like `drawn`."""
-        contexts: list[list[Message]] = [
-            [*prompt, {"role": "assistant", "content": reply}]
-            for prompt, replies in zip(prompts, drawn, strict=True)
-            for reply in replies
+        prompts = fit_prompts(rows["prompt"], context.chat, context.max_prompt_tokens)
+        drawn = draw_replies(context, prompts, self.k, temperature=self.temperature, top_p=self.top_p)
+        rewards = self._score_replies(context, prompts, drawn)
+        pairs = [
+            {**row, "prompt": prompt, **self._select_extremes(replies, reply_rewards)}
+            for row, prompt, replies, reply_rewards in zip(
+                rows.drop("prompt").to_dicts(), prompts, drawn, rewards, strict=True
+            )
         ]
-        phrases = load_phrases(self.phrases_per_dimension, self.phrases)
-        user = LocalGenerator(material.reads, "user", material.batch_size)
-        # A user model has never seen a conversation without an intent; most prompts here have none of their own.
-        logps = phrase_logps(user, contexts, phrases, [FALLBACK] * len(contexts))
-        flat = rewards(calibrated(logps, [i // self.k for i in range(len(contexts))]), phrases)
-        return [flat[i : i + self.k] for i in range(0, len(flat), self.k)]
+        return to_pairs_frame(self.rule, pairs)
 
-    def _extremes(self, replies: list[str], levels: list[float]) -> dict[str, str | float | None]:
-        """The best and the worst reply, their rewards and margin, and why the pair is dropped if it is."""
-        best = max(range(len(replies)), key=levels.__getitem__)
-        worst = min(range(len(replies)), key=levels.__getitem__)
-        margin = levels[best] - levels[worst]
+    def _score_replies(
+        self, context: RuleContext, prompts: list[list[Message]], drawn: list[list[str]]
+    ) -> list[list[float]]:
+        """Return the calibrated reward of every drawn reply under the user model.
+
+        The result is shaped like `drawn`.
+        """
+        conversations: list[list[Message]] = []
+        for prompt, replies in zip(prompts, drawn, strict=True):
+            conversations += [[*prompt, {"role": "assistant", "content": reply}] for reply in replies]
+        phrases = load_phrases(self.phrases_per_dimension, self.phrases)
+        user = LocalGenerator(context.extra_input, "user", context.batch_size)
+        # A user model has never seen a conversation without an intent; most prompts here have none of their own.
+        logps = compute_phrase_logps(user, conversations, phrases, [FALLBACK] * len(conversations))
+        prompt_indexes = [i // self.k for i in range(len(conversations))]
+        rewards = average_rewards(calibrate_logps(logps, prompt_indexes), phrases)
+        return [rewards[i : i + self.k] for i in range(0, len(rewards), self.k)]
+
+    def _select_extremes(self, replies: list[str], rewards: list[float]) -> dict[str, str | float | None]:
+        """Return the best and the worst reply as columns of `schemas.PAIRS`."""
+        best = max(range(len(replies)), key=rewards.__getitem__)
+        worst = min(range(len(replies)), key=rewards.__getitem__)
+        margin = rewards[best] - rewards[worst]
+        small = "small margin" if margin < self.min_margin else None
         return {
             "chosen": replies[best],
             "rejected": replies[worst],
-            "r_chosen": levels[best],
-            "r_rejected": levels[worst],
+            "r_chosen": rewards[best],
+            "r_rejected": rewards[worst],
             "margin": margin,
-            "reason": fault(replies[best], replies[worst]) or ("small margin" if margin < self.min_margin else None),
+            "reason": find_drop_reason(replies[best], replies[worst]) or small,
         }

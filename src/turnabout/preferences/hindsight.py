@@ -1,15 +1,15 @@
-"""Hindsight pairs: a reply rewritten by somebody who knew what the user said afterwards, against the reply they got.
+"""Hindsight pairs: a reply rewritten in hindsight against the logged one.
 
-The rewriting is the augmenter `hindsights`'s. What the user said later is neither in the prompt of the pair nor copied
-into its chosen side: the policy learns to see it coming.
+The rewriting model knew what the user said afterwards. The augmenter `hindsights` writes the chosen side. What the user
+said later is neither in the prompt of the pair nor copied into its chosen side, so the policy learns to anticipate it.
 """
 
 from typing import ClassVar, Literal
 
 import polars as pl
 
-from turnabout.preferences.base import Material, Rule
-from turnabout.preferences.rewritten import rewritten_pairs
+from turnabout.preferences.base import Rule, RuleContext
+from turnabout.preferences.rewritten import build_rewritten_pairs
 
 
 class Hindsight(Rule):
@@ -18,5 +18,5 @@ class Hindsight(Rule):
     rule: Literal["hindsight"] = "hindsight"
     reads: ClassVar[str] = "data/hindsights.parquet"
 
-    def pairs(self, material: Material) -> pl.DataFrame:
-        return rewritten_pairs(self.rule, material, "hindsight")
+    def build_pairs(self, context: RuleContext) -> pl.DataFrame:
+        return build_rewritten_pairs(self.rule, context, "hindsight")

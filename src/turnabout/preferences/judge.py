@@ -1,11 +1,11 @@
-"""Judged pairs: of several replies, the one a judge prefers most to the others against the one it prefers least.
+"""Judged pairs: the reply a judge prefers most against the least preferred.
 
 A reply's measure is the mean strength of the judge's preference for it over each other reply, which is 2 P̂(y) − 1 of
-SPPO (Wu et al. 2024, arXiv 2405.00675: P̂(y) is the mean chance to win against the other samples). Each duel is judged
-in both orders, and a pair is kept only where they agree on it.
+SPPO (Wu et al. 2024, arXiv 2405.00675: P̂(y) is the mean probability to win against the other samples). Each comparison
+is judged in both orders, and a pair is kept only if both orders agree on it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any, ClassVar, Literal
 
@@ -14,94 +14,104 @@ from pydantic import Field
 
 from turnabout.core import schemas
 from turnabout.core.messages import Message
-from turnabout.judging.base import Duel, Verdict
+from turnabout.judging.base import Comparison, Verdict
 from turnabout.judging.pairwise import compare
-from turnabout.preferences.base import Material, Model, Rule, as_pairs, fault, fitted
-from turnabout.preferences.sampled import draws, per_split, sampled_replies
-from turnabout.preferences.verdicts import asked_so, doubt, max_questions
+from turnabout.preferences.base import ModelRole, Rule, RuleContext, find_drop_reason, fit_prompts, to_pairs_frame
+from turnabout.preferences.sampled import draw_replies, max_prompts_by_split, sample_logged_replies
+from turnabout.preferences.verdicts import build_judge_options, find_judge_objection, max_judge_calls
 
 
 class Judge(Rule):
-    """One pair per sampled prompt: `prompts` from training users, a quarter as many from validation users."""
+    """One pair per sampled prompt.
+
+    `prompts` come from training users, a quarter as many from validation users.
+    """
 
     rule: Literal["judge"] = "judge"
-    needs: ClassVar[frozenset[Model]] = frozenset({"policy", "judge"})
+    needs: ClassVar[frozenset[ModelRole]] = frozenset({"policy", "judge"})
     prompts: int = Field(default=1000, gt=0)
     k: int = Field(default=4, ge=2)
-    """Replies ranked per prompt; each meets each other one."""
+    """Number of replies ranked per prompt; each is compared with each other one."""
     logged: bool = False
-    """Whether the reply people were given is one of them; the policy then draws one fewer."""
+    """Whether the logged reply is one of them; the policy then draws one fewer."""
     judge: Literal["plain", "self_reference"] = "plain"
-    """What the judge is told of two replies (`turnabout.judging`)."""
+    """What the judge is told about two replies (`turnabout.judging`)."""
     by: Literal["scores", "answers"] = "scores"
-    """How its verdict is read: from the probabilities of both verdicts, or from an answer it writes."""
+    """Whether its verdict is read from the probabilities of both verdicts, or from an answer that it writes."""
     temperature: float = Field(default=0.7, gt=0)
     top_p: float = Field(default=0.9, gt=0, le=1)
 
     def max_replies(self) -> int:
-        """Those drawn per prompt of both splits."""
-        return self.most_pairs() * self._n_drawn
+        """Return those drawn per prompt, for the prompts of both splits."""
+        return self.max_candidates() * self._n_drawn
 
     def max_judgements(self) -> int:
-        """All duels of all prompts."""
-        return max_questions(self.most_pairs(), self.k * (self.k - 1) // 2, self.judge, self.by)
+        """Return the calls for all comparisons of all prompts."""
+        return max_judge_calls(self.max_candidates(), self.k * (self.k - 1) // 2, self.judge, self.by)
 
-    def most_pairs(self) -> int:
-        """One per prompt of both splits."""
-        return sum(per_split(self.prompts).values())
+    def max_candidates(self) -> int:
+        """Return one per prompt of both splits."""
+        return sum(max_prompts_by_split(self.prompts).values())
 
-    def pairs(self, material: Material) -> pl.DataFrame:
-        rows = sampled_replies(material, self.prompts)
+    def build_pairs(self, context: RuleContext) -> pl.DataFrame:
+        rows = sample_logged_replies(context, self.prompts)
         if rows.is_empty():
             return schemas.PAIRS.to_frame()
-        prompts = fitted(rows["prompt"], material.chat, material.max_prompt_tokens)
-        drawn = draws(material, prompts, self._n_drawn, self.temperature, self.top_p)
-        replies = [
-            [*([row["reply"]] if self.logged else []), *fresh]
-            for row, fresh in zip(rows.to_dicts(), drawn, strict=True)
+        prompts = fit_prompts(rows["prompt"], context.chat, context.max_prompt_tokens)
+        drawn = draw_replies(context, prompts, self._n_drawn, temperature=self.temperature, top_p=self.top_p)
+        if self.logged:
+            replies = [[logged, *fresh] for logged, fresh in zip(rows["reply"].to_list(), drawn, strict=True)]
+        else:
+            replies = drawn
+        extremes = self._judge_replies(context, prompts, replies)
+        sources = rows.drop("prompt", "reply").to_dicts()
+        pairs = [
+            {**source, "prompt": prompt, **columns}
+            for source, prompt, columns in zip(sources, prompts, extremes, strict=True)
         ]
-        found = self._extremes(material, prompts, replies)
-        rest = rows.drop("prompt", "reply").to_dicts()
-        return as_pairs(
-            self.rule,
-            [{**row, "prompt": p, **extremes} for row, p, extremes in zip(rest, prompts, found, strict=True)],
-        )
+        return to_pairs_frame(self.rule, pairs)
 
     @property
     def _n_drawn(self) -> int:
         return self.k - 1 if self.logged else self.k
 
-    def _extremes(
-        self, material: Material, prompts: list[list[Message]], replies: list[list[str]]
+    def _judge_replies(
+        self, context: RuleContext, prompts: list[list[Message]], replies: list[list[str]]
     ) -> list[dict[str, Any]]:
-        """Best and worst reply of each prompt, what the judge makes of both, and why the pair is dropped if it is."""
-        meetings = [list(combinations(range(len(each)), 2)) for each in replies]
-        duels = [
-            Duel(prompt, each[a], each[b])
-            for prompt, each, meeting in zip(prompts, replies, meetings, strict=True)
-            for a, b in meeting
-        ]
-        verdicts = iter(compare(material.judge, duels, asked_so(material, self.judge, self.by)))
-        return [
-            extremes(each, {duel: next(verdicts) for duel in meeting})
-            for each, meeting in zip(replies, meetings, strict=True)
-        ]
+        """Return the columns of `select_extremes` for each prompt's `k` replies."""
+        matchups = list(combinations(range(self.k), 2))
+        comparisons: list[Comparison] = []
+        for prompt, candidates in zip(prompts, replies, strict=True):
+            comparisons += [Comparison(prompt, candidates[a], candidates[b]) for a, b in matchups]
+        verdicts = compare(context.judge, comparisons, build_judge_options(context, self.judge, self.by))
+        extremes = []
+        for i, candidates in enumerate(replies):
+            of_prompt = verdicts[i * len(matchups) : (i + 1) * len(matchups)]
+            extremes.append(select_extremes(candidates, dict(zip(matchups, of_prompt, strict=True))))
+        return extremes
 
 
-def extremes(replies: Sequence[str], verdicts: dict[tuple[int, int], Verdict]) -> dict[str, Any]:
-    """The replies with the highest and the lowest mean strength, of equal ones the first, as columns of `PAIRS`."""
-    wins = [0.0] * len(replies)
+def select_extremes(replies: Sequence[str], verdicts: Mapping[tuple[int, int], Verdict]) -> dict[str, Any]:
+    """Return the replies with the highest and the lowest mean strength.
+
+    `verdicts` are by the indexes of the two replies, the lower one first. Of equal replies the first is taken. The
+    result has columns of `schemas.PAIRS`, with the drop reason.
+    """
+    strengths = [0.0] * len(replies)
     for (a, b), verdict in verdicts.items():
-        wins[a] += verdict.strength / (len(replies) - 1)
-        wins[b] -= verdict.strength / (len(replies) - 1)
-    best = max(range(len(replies)), key=wins.__getitem__)
-    worst = min((i for i in range(len(replies)) if i != best), key=wins.__getitem__)
-    doubted = doubt(verdicts[best, worst]) if best < worst else doubt(verdicts[worst, best], chosen="b")
+        strengths[a] += verdict.strength / (len(replies) - 1)
+        strengths[b] -= verdict.strength / (len(replies) - 1)
+    best = max(range(len(replies)), key=strengths.__getitem__)
+    worst = min((i for i in range(len(replies)) if i != best), key=strengths.__getitem__)
+    if best < worst:
+        objection = find_judge_objection(verdicts[best, worst])
+    else:
+        objection = find_judge_objection(verdicts[worst, best], chosen="b")
     return {
         "chosen": replies[best],
         "rejected": replies[worst],
-        "r_chosen": wins[best],
-        "r_rejected": wins[worst],
-        "margin": wins[best] - wins[worst],
-        "reason": fault(replies[best], replies[worst]) or doubted,
+        "r_chosen": strengths[best],
+        "r_rejected": strengths[worst],
+        "margin": strengths[best] - strengths[worst],
+        "reason": find_drop_reason(replies[best], replies[worst]) or objection,
     }

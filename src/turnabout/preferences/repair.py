@@ -1,8 +1,8 @@
-"""Repair: a reply that drew dissatisfaction against the later one, to the same request, that satisfied.
+"""Repair: a dissatisfying reply against the later one that satisfied.
 
-The chosen reply was written after more had been said than the pair's prompt holds. It is a fair answer to the prompt
-only where the person still wanted the same and the reply does not lean on what was said in between; that is judged by
-words alone (see `leaning`), so a reply that uses a later clue in words of its own still passes.
+The chosen reply was written after more messages than the pair's prompt has. It is a fair answer to the prompt only if
+the person still wanted the same and the reply does not depend on the messages in between. That is decided by words
+alone (see `find_repair_fault`), so a reply that uses a later hint in words of its own still passes.
 """
 
 from typing import Literal
@@ -10,62 +10,63 @@ from typing import Literal
 import polars as pl
 from pydantic import Field
 
-from turnabout.feedback.judged_replies import judged_replies
+from turnabout.core.conversations import REPLY_KEY
+from turnabout.feedback.judged_replies import select_judged_replies
 from turnabout.feedback.signals import WeakCategory
-from turnabout.preferences.from_logs import FromLogs, checked
-from turnabout.text.content_words import content_words
+from turnabout.preferences.from_logs import LogRule, complete_pairs
+from turnabout.text.content_words import extract_content_words
 
-REPLY = ["conversation_id", "reply_index"]
-
-#: A reply that opens like this answers a reproach, not a request.
+#: Openings of a reply that answers a complaint, not a request.
 REFERS_BACK = (
     r"(?i)^\W*(?:oh\W+)?(?:(?:i'?m |i am |so |very |my )*(?:sorry|apolog|mistake|bad\b)|i apolog|thanks? |thank you|"
     r"you(?:'re| are)(?: absolutely| completely| quite)? (?:right|correct)|as i (?:said|mentioned)|to clarify)"
 )
 
-#: A message with fewer content words than this is a reaction, and opens no topic.
-WORDS_OF_A_TOPIC = 3
+#: Minimum number of content words of a message that opens a topic; a shorter one is a reaction.
+MIN_TOPIC_WORDS = 3
 
 
-class Repair(FromLogs):
-    """One pair per dissatisfying reply that the same conversation made good soon afterwards.
+class Repair(LogRule):
+    """One pair per dissatisfying reply that was soon repaired.
 
-    `r_chosen` and `r_rejected` are the scores of the two judgements, -1 to 1; the weight is the lesser confidence.
+    The repair is a satisfying reply of the same conversation. `r_chosen` and `r_rejected` are the scores of the two
+    decisions, -1 to 1; the weight is the lower confidence.
     """
 
     rule: Literal["repair"] = "repair"
     within: int = Field(default=2, gt=0)
-    """How many replies later the satisfying one may come."""
+    """Maximum number of replies from the dissatisfying to the satisfying one."""
     max_borrowed: float = Field(default=0.2, ge=0, le=1)
-    """Largest share of the chosen reply's content words that were first said in between."""
+    """Maximum share of the chosen reply's content words that were first said in between."""
     weak: tuple[WeakCategory, ...] = ()
     """Categories of weak dissatisfaction that need repair, too: a `revision` asks for what the prompt does not say."""
 
-    def found(self, messages: pl.DataFrame, splits: pl.DataFrame, feedback: pl.DataFrame) -> pl.DataFrame:
-        """The first satisfying reply is taken; where none comes within reach, there is no candidate."""
-        judged = judged_replies(messages, splits, feedback, self.weak)
-        repaired = _with_next_satisfying(judged, _places(messages), self.within)
-        candidates = repaired.join(_between(messages, repaired), on=REPLY, how="left", maintain_order="left")
-        return checked(
-            self.rule,
-            candidates.with_columns(
-                leaning(self.max_borrowed).alias("reason"),
-                margin=pl.col("r_chosen") - pl.col("r_rejected"),
-                evidence="follow_up",
-            ),
+    def find_pairs(self, messages: pl.DataFrame, splits: pl.DataFrame, feedback: pl.DataFrame) -> pl.DataFrame:
+        """Return one candidate per reply whose repair is near enough.
+
+        The first satisfying reply is taken.
+        """
+        judged = select_judged_replies(messages, splits, feedback, self.weak)
+        repaired = _join_next_satisfying(judged, _number_replies(messages), self.within)
+        compared = repaired.join(_compare_words(messages, repaired), on=REPLY_KEY, how="left", maintain_order="left")
+        candidates = compared.with_columns(
+            find_repair_fault(self.max_borrowed).alias("reason"),
+            margin=pl.col("r_chosen") - pl.col("r_rejected"),
+            evidence="follow_up",
         )
+        return complete_pairs(self.rule, candidates)
 
 
-def leaning(max_borrowed: float) -> pl.Expr:
-    """Why a later reply (`chosen`) is no answer to `prompt`, or null.
+def find_repair_fault(max_borrowed: float) -> pl.Expr:
+    """Return why a later reply (`chosen`) is no answer to `prompt`, or null.
 
-    `topic changed`: a message in between has three content words or more and none of the request or the first reply;
-    `leans on later words`: too many of its content words come from in between and from nowhere before; `refers back`:
-    it opens with an apology, thanks or a concession (English).
+    `topic changed`: a message in between has three content words or more and none of the request or the first reply.
+    `leans on later words`: too many of its content words come from in between and are not in any earlier message.
+    `refers back`: it opens with an apology, thanks or a concession (English).
     """
-    before = pl.col("before_words")
-    borrowed = pl.col("chosen_words").list.set_intersection("between_words").list.set_difference(before).list.len()
-    share = borrowed / pl.max_horizontal(pl.col("chosen_words").list.unique().list.len(), 1)
+    borrowed = pl.col("chosen_words").list.set_intersection("between_words").list.set_difference("before_words")
+    n_words = pl.col("chosen_words").list.unique().list.len()
+    share = borrowed.list.len() / pl.max_horizontal(n_words, 1)
     return (
         pl.when("topic_changed")
         .then(pl.lit("topic changed"))
@@ -76,17 +77,20 @@ def leaning(max_borrowed: float) -> pl.Expr:
     )
 
 
-def _places(messages: pl.DataFrame) -> pl.DataFrame:
-    """Which reply of its conversation each assistant message is, counted from 0."""
-    spoken = messages.filter(role="assistant").select("conversation_id", reply_index="message_index")
+def _number_replies(messages: pl.DataFrame) -> pl.DataFrame:
+    """Number the assistant messages of each conversation, from 0, as `nth`."""
+    replies = messages.filter(role="assistant").select("conversation_id", reply_index="message_index")
     nth = pl.int_range(pl.len()).over("conversation_id", order_by="reply_index")
-    return spoken.with_columns(nth=nth)
+    return replies.with_columns(nth=nth)
 
 
-def _with_next_satisfying(judged: pl.DataFrame, places: pl.DataFrame, within: int) -> pl.DataFrame:
-    """Each dissatisfying reply as `rejected` with the first satisfying one up to `within` replies later as `chosen`."""
-    placed = judged.join(places, on=REPLY)
-    better = placed.filter(label="sat").select(
+def _join_next_satisfying(judged: pl.DataFrame, numbers: pl.DataFrame, within: int) -> pl.DataFrame:
+    """Join each dissatisfying reply with the next satisfying one.
+
+    It is the first one that comes at most `within` replies later.
+    """
+    numbered = judged.join(numbers, on=REPLY_KEY)
+    satisfying = numbered.filter(label="sat").select(
         "conversation_id",
         later="nth",
         chosen_index="reply_index",
@@ -95,35 +99,38 @@ def _with_next_satisfying(judged: pl.DataFrame, places: pl.DataFrame, within: in
         chosen_confidence="confidence",
     )
     return (
-        placed.filter(label="dsat")
+        numbered.filter(label="dsat")
         .rename({"reply": "rejected", "score": "r_rejected"})
-        .join(better, on="conversation_id")
+        .join(satisfying, on="conversation_id")
         .filter((pl.col("later") - pl.col("nth")).is_between(1, within))
         .with_columns(weight=pl.min_horizontal("confidence", "chosen_confidence"))
-        .sort(*REPLY, "later")
-        .unique(REPLY, keep="first", maintain_order=True)
+        .sort(*REPLY_KEY, "later")
+        .unique(REPLY_KEY, keep="first", maintain_order=True)
     )
 
 
-def _between(messages: pl.DataFrame, repaired: pl.DataFrame) -> pl.DataFrame:
-    """The content words before, between and in the chosen reply of each repair, and whether the topic changed.
+def _compare_words(messages: pl.DataFrame, repaired: pl.DataFrame) -> pl.DataFrame:
+    """Return the content words before, between and in each chosen reply.
 
-    A repair before which the person said nothing has no row.
+    `topic_changed` says whether a message in between opened another topic. A repair without a user message in between
+    has no row.
     """
-    contents = pl.col("prompt").list.eval(pl.element().struct.field("content")).list.join(" ")
+    history = pl.col("prompt").list.eval(pl.element().struct.field("content")).list.join(" ")
     known = repaired.select(
-        *REPLY,
+        *REPLY_KEY,
         "chosen_index",
-        before_words=content_words(pl.concat_str(contents, "rejected", separator=" ")),
-        chosen_words=content_words("chosen"),
+        before_words=extract_content_words(pl.concat_str(history, "rejected", separator=" ")),
+        chosen_words=extract_content_words("chosen"),
     )
-    said = messages.filter(role="user").select("conversation_id", "message_index", words=content_words("text"))
-    new = pl.col("words").list.set_intersection("before_words").list.len() == 0
+    user_messages = messages.filter(role="user").select(
+        "conversation_id", "message_index", words=extract_content_words("text")
+    )
+    is_new = pl.col("words").list.set_intersection("before_words").list.len() == 0
     return (
-        known.join(said, on="conversation_id")
+        known.join(user_messages, on="conversation_id")
         .filter(pl.col("message_index").is_between("reply_index", "chosen_index"))
-        .with_columns(opens_topic=new & (pl.col("words").list.len() >= WORDS_OF_A_TOPIC))
-        .group_by(REPLY, maintain_order=True)
+        .with_columns(opens_topic=is_new & (pl.col("words").list.len() >= MIN_TOPIC_WORDS))
+        .group_by(REPLY_KEY, maintain_order=True)
         .agg(
             pl.col("before_words", "chosen_words").first(),
             between_words=pl.col("words").explode(),

@@ -1,53 +1,68 @@
-"""Pairs of a criticised reply and its rewriting by an augmenter: the shape of `refined` and `hindsight`."""
+"""Pairs of a reply and its rewrite: shared code of `refined` and `hindsight`."""
 
 from typing import Any
 
 import polars as pl
 
-from turnabout.feedback.judged_replies import criticised_replies
+from turnabout.core.conversations import REPLY_KEY
+from turnabout.core.messages import Message
+from turnabout.feedback.judged_replies import select_criticised_replies
 from turnabout.feedback.signals import WEAK
-from turnabout.preferences.base import NEAR_IDENTICAL, Material, as_pairs, fault, fitted
+from turnabout.preferences.base import (
+    NEAR_IDENTICAL,
+    RuleContext,
+    copy_source_columns,
+    find_drop_reason,
+    fit_prompts,
+    to_pairs_frame,
+)
 
-#: From this similarity on (0–100) a rewriting says the same: tree search looks for the smallest edit that helps.
-ALIKE = {"spar": 100.0}
+#: Similarity (0–100) from which a rewrite counts as the same reply, by method, where it is not `NEAR_IDENTICAL`: tree
+#: search looks for the smallest edit that helps.
+THRESHOLDS = {"spar": 100.0}
 
 
-def augmented(material: Material) -> pl.DataFrame:
-    """Criticised replies (`criticised.CRITICISED`) with what the arm's table says of each, sorted.
+def join_rewrites(context: RuleContext) -> pl.DataFrame:
+    """Return the arm's table joined to its criticised replies, sorted.
 
-    Those the augmenter worked on and no others: which weak signs count was `augment.weak`'s to say.
+    The replies have the columns of `judged_replies.CRITICISED_REPLIES`. Every weak category is accepted, because
+    `augment.weak` has already decided which replies are in the table.
     """
-    criticised = criticised_replies(material.messages, material.splits, material.feedback, WEAK)
-    return criticised.join(material.reads, on=["conversation_id", "reply_index"], maintain_order="left")
+    criticised = select_criticised_replies(context.messages, context.splits, context.feedback, WEAK)
+    return criticised.join(context.extra_input, on=REPLY_KEY, maintain_order="left")
 
 
-def rewritten_pairs(rule: str, material: Material, text: str, rationale: str | None = None) -> pl.DataFrame:
-    """One pair per reply of the arm's table: its column `text` is chosen, the criticised reply rejected.
+def build_rewritten_pairs(
+    rule: str, context: RuleContext, text_column: str, rationale: str | None = None
+) -> pl.DataFrame:
+    """Build one pair per reply of the arm's table.
 
-    Both sides' measure is the table's: how sure its author is that they meet the complaint. A rewriting that failed the
-    augmenter's checks is a dropped pair with that reason.
+    The table's column `text_column` is chosen, the criticised reply rejected; the column `rationale` becomes the pair's
+    rationale. Both sides' measure is the table's: how sure its model is that they meet the complaint. A rewrite that
+    failed the augmenter's checks is a dropped pair with that reason.
     """
-    rows = augmented(material)
-    prompts = fitted(rows["prompt"], material.chat, material.max_prompt_tokens)
-    return as_pairs(
-        rule,
-        [pair(row, prompt, text, rationale) for row, prompt in zip(rows.to_dicts(), prompts, strict=True)],
-    )
+    rows = join_rewrites(context)
+    prompts = fit_prompts(rows["prompt"], context.chat, context.max_prompt_tokens)
+    pairs = [
+        _build_pair(row, prompt, text_column, rationale) for row, prompt in zip(rows.to_dicts(), prompts, strict=True)
+    ]
+    return to_pairs_frame(rule, pairs)
 
 
-def pair(row: dict[str, Any], prompt: list[Any], text: str, rationale: str | None) -> dict[str, Any]:
-    """One rewritten reply as columns of `PAIRS`."""
-    chosen, before, after = row[text] or "", row["score_before"], row["score"]
+def _build_pair(row: dict[str, Any], prompt: list[Message], text_column: str, rationale: str | None) -> dict[str, Any]:
+    """Return one rewritten reply as columns of `schemas.PAIRS`."""
+    chosen, score_before, score = row[text_column] or "", row["score_before"], row["score"]
+    threshold = THRESHOLDS.get(row.get("method", ""), NEAR_IDENTICAL)
     return {
-        **{key: row[key] for key in ("conversation_id", "reply_index", "user_key", "split")},
+        **copy_source_columns(row),
         "prompt": prompt,
         "chosen": chosen,
         "rejected": row["reply"],
-        "r_chosen": after,
-        "r_rejected": before,
-        "margin": None if after is None or before is None else after - before,
+        "r_chosen": score,
+        "r_rejected": score_before,
+        "margin": None if score is None or score_before is None else score - score_before,
         "weight": row["confidence"],
         "rationale": row[rationale] if rationale else None,
         "evidence": row["follow_up"],
-        "reason": row["reason"] or fault(chosen, row["reply"], ALIKE.get(row.get("method", ""), NEAR_IDENTICAL)),
+        "reason": row["reason"] or find_drop_reason(chosen, row["reply"], threshold),
     }

@@ -1,38 +1,48 @@
-"""Prompts of the logs taken by sample, and fresh replies to them: the start of every rule that needs no feedback."""
+"""Sampled prompts and fresh replies, for rules that need no feedback."""
 
 import polars as pl
 
-from turnabout.core.conversations import exchanges, hash_rank, histories, sample_conversations
+from turnabout.core.conversations import (
+    REPLY_KEY,
+    add_histories,
+    build_exchanges,
+    rank_by_hash,
+    sample_conversations,
+)
 from turnabout.core.messages import Message
 from turnabout.generation import Sampling
-from turnabout.preferences.base import Material
+from turnabout.preferences.base import RuleContext
 
 
-def per_split(prompts: int) -> dict[str, int]:
-    """Most prompts of each split: `prompts` from training users, a quarter as many from validation users."""
+def max_prompts_by_split(prompts: int) -> dict[str, int]:
+    """Return the maximum number of prompts of each split.
+
+    `prompts` come from training users, a quarter as many from validation users.
+    """
     return {"train": prompts, "validation": max(1, prompts // 4)}
 
 
-def sampled_replies(material: Material, prompts: int) -> pl.DataFrame:
-    """One logged reply per sampled conversation, chosen by hash order, with the history before it as `prompt`.
+def sample_logged_replies(context: RuleContext, prompts: int) -> pl.DataFrame:
+    """Sample one logged reply per conversation, with its history as `prompt`.
 
-    Columns: conversation_id, reply_index, user_key, split, reply, prompt; sorted. Sampled by another hash than the
-    conversations of the user model, so that it does not judge what it learnt.
+    Columns: conversation_id, reply_index, user_key, split, reply, prompt; sorted. Replies are ranked by a hash. The
+    conversations are sampled by another hash than those of the user model, so that it does not judge what it learnt.
     """
-    sampled = sample_conversations(material.splits, per_split(prompts), material.seed + 1)
-    replies = exchanges(material.messages).drop_nulls("previous_user").drop("user_key")
-    at = replies.join(sampled, on="conversation_id", maintain_order="left")
-    one = at.sort(hash_rank(material.seed, "conversation_id", "reply_index")).unique(
+    sampled = sample_conversations(context.splits, max_prompts_by_split(prompts), context.seed + 1)
+    replies = build_exchanges(context.messages).drop_nulls("previous_user").drop("user_key")
+    replies = replies.join(sampled, on="conversation_id", maintain_order="left")
+    first = replies.sort(rank_by_hash(context.seed, *REPLY_KEY)).unique(
         "conversation_id", keep="first", maintain_order=True
     )
-    wanted = one.select("conversation_id", "reply_index", "user_key", "split", "reply", before="reply_index")
-    return histories(material.messages, wanted).drop("before").sort("conversation_id")
+    wanted = first.select(*REPLY_KEY, "user_key", "split", "reply", before="reply_index")
+    return add_histories(context.messages, wanted).drop("before").sort("conversation_id")
 
 
-def draws(
-    material: Material, prompts: list[list[Message]], k: int, temperature: float, top_p: float
+def draw_replies(
+    context: RuleContext, prompts: list[list[Message]], k: int, *, temperature: float, top_p: float
 ) -> list[list[str]]:
-    """`k` replies of the policy to each prompt."""
-    sampling = Sampling(material.max_new_tokens, temperature, top_p, material.seed)
-    answers = material.policy.generate([prompt for prompt in prompts for _ in range(k)], sampling)
-    return [[answer.text for answer in answers[i : i + k]] for i in range(0, len(answers), k)]
+    """Draw `k` replies of the policy to each prompt."""
+    sampling = Sampling(max_new_tokens=context.max_new_tokens, temperature=temperature, top_p=top_p, seed=context.seed)
+    repeated = [prompt for prompt in prompts for _ in range(k)]
+    texts = [completion.text for completion in context.policy.generate(repeated, sampling)]
+    return [texts[i : i + k] for i in range(0, len(texts), k)]

@@ -1,32 +1,38 @@
-"""What rules with a judge share: how it is asked within the limits of `build_pairs`, and what its verdict means."""
+"""Shared code of rules with a judge: its options, cost and verdicts."""
 
 from typing import Literal
 
-from turnabout.judging.base import Judging, Verdict
-from turnabout.preferences.base import Material
+from turnabout.judging.base import JudgeOptions, Verdict
+from turnabout.preferences.base import RuleContext
 
 JudgeName = Literal["plain", "checklist", "self_reference"]
-By = Literal["scores", "answers"]
+
+#: A verdict is read from the probabilities of both options, or from an answer that the judge writes.
+VerdictSource = Literal["scores", "answers"]
 
 
-def asked_so(material: Material, judge: JudgeName, by: By) -> Judging:
-    """Settings under which the judge sees of a conversation what the policy saw, and every reply in full."""
-    room = max(2 * material.max_prompt_tokens, 4 * material.max_new_tokens)
-    return Judging(judge, by, max_prompt_tokens=room, seed=material.seed)
+def build_judge_options(context: RuleContext, judge: JudgeName, by: VerdictSource) -> JudgeOptions:
+    """Return options that show the judge as much of a prompt as the policy sees.
 
-
-def max_questions(n_prompts: int, duels: int, judge: JudgeName, by: By) -> int:
-    """Most questions put to a judge about `n_prompts` prompts of so many duels each, asked again ones included.
-
-    A duel is judged in both orders. The self-reference judge writes a comparison for each and a reply of its own.
+    It also sees every reply in full.
     """
-    orders = 2 * duels
-    verdicts = orders * (1 + Judging().retries if by == "answers" else 1)
-    return n_prompts * (verdicts + (orders + 1 if judge == "self_reference" else 0))
+    max_prompt_tokens = max(2 * context.max_prompt_tokens, 4 * context.max_new_tokens)
+    return JudgeOptions(judge=judge, by=by, max_prompt_tokens=max_prompt_tokens, seed=context.seed)
 
 
-def doubt(verdict: Verdict, chosen: Literal["a", "b"] = "a") -> str | None:
-    """Why a judge's verdict does not carry the pair, or None where it prefers the `chosen` side of the duel."""
+def max_judge_calls(n_prompts: int, n_comparisons: int, judge: JudgeName, by: VerdictSource) -> int:
+    """Return the maximum number of judge calls, retries included.
+
+    There are `n_comparisons` comparisons per prompt, each judged in both orders. The self-reference judge writes a text
+    for each of these and a reply of its own.
+    """
+    n_orders = 2 * n_comparisons
+    verdicts = n_orders * (1 + JudgeOptions().retries if by == "answers" else 1)
+    return n_prompts * (verdicts + (n_orders + 1 if judge == "self_reference" else 0))
+
+
+def find_judge_objection(verdict: Verdict, chosen: Literal["a", "b"] = "a") -> str | None:
+    """Return why a verdict does not support the pair, or None."""
     if verdict.prefer == chosen:
         return None
     return f"judge: {verdict.reason}" if verdict.prefer is None else "judge prefers the rejected"

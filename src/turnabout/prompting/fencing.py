@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 
-def data(name: str, content: Any) -> str:
+def fence(name: str, content: Any) -> str:
     """Text from a log as one line of JSON between tags that nothing in it can close: `<` and `>` are escaped."""
     line = json.dumps(content, ensure_ascii=False).replace("<", "\\u003c").replace(">", "\\u003e")
     return f"<{name}>\n{line}\n</{name}>"

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 
-def form_of(shape: type[msgspec.Struct]) -> dict[str, Any]:
+def build_json_schema(shape: type[msgspec.Struct]) -> dict[str, Any]:
     """The schema of a Struct: every field is required and no other one is allowed, at each level."""
     whole = msgspec.json.schema(shape)
     root = whole["$ref"].rpartition("/")[2]

@@ -3,10 +3,10 @@
 import json
 
 #: One string, closed, as a group.
-STRING = r'("(?:[^"\\]|\\.)*")'
+JSON_STRING = r'("(?:[^"\\]|\\.)*")'
 
 
-def unquoted(string: str) -> str | None:
+def parse_json_string(string: str) -> str | None:
     """The text of a closed string, or None where an escape in it is none.
 
     Half of a surrogate pair, which a small model writes for an emoji, becomes a question mark: no table can hold it.

@@ -1,7 +1,7 @@
-"""Quality of preference pairs: the same measures of every arm's pairs, and filters that drop with a reason."""
+"""Quality of preference pairs: filters, and measures of the kept pairs."""
 
-from turnabout.quality.screening import Screened, screened
+from turnabout.quality.screening import ScreenedPairs, screen_pairs
 from turnabout.quality.settings import Quality
-from turnabout.quality.summary import summary
+from turnabout.quality.summary import summarise_pairs
 
-__all__ = ["Quality", "Screened", "screened", "summary"]
+__all__ = ["Quality", "ScreenedPairs", "screen_pairs", "summarise_pairs"]

@@ -1,24 +1,21 @@
-"""Scorers by name: how much each thinks of two replies to one prompt."""
+"""Table of the scorers, which say how good two replies to one prompt are."""
 
-from turnabout.scoring import (
-    checklist,
-    follow_up,
-    follow_up_calibrated,
-    judge,
-    length,
-    likelihood,
-    self_reference,
-)
-from turnabout.scoring.base import Means, Pair, Score, Scorer
+from turnabout.scoring import scorers
+from turnabout.scoring.base import Pair, Score, Scorer, ScorerContext
 
+#: Every scorer by its name in `turnabout score --by`.
 SCORERS: dict[str, Scorer] = {
-    "length": Scorer("nothing", length.read),
-    "likelihood": Scorer("assistant", likelihood.read, probabilities=True),
-    "follow_up": Scorer("user", follow_up.read, follow_up.settle, probabilities=True),
-    "follow_up_calibrated": Scorer("user", follow_up.read, follow_up_calibrated.settle, probabilities=True),
-    "judge": Scorer("assistant", judge.read),
-    "checklist": Scorer("assistant", checklist.read, checklist=True),
-    "self_reference": Scorer("assistant", self_reference.read),
+    "length": Scorer("nothing", scorers.score_length),
+    "likelihood": Scorer("assistant", scorers.score_likelihood, needs_probabilities=True),
+    "follow_up": Scorer(
+        "user", scorers.compute_follow_up_logps, finalize=scorers.finalize_follow_up, needs_probabilities=True
+    ),
+    "follow_up_calibrated": Scorer(
+        "user", scorers.compute_follow_up_logps, finalize=scorers.finalize_calibrated_follow_up, needs_probabilities=True
+    ),
+    "judge": Scorer("assistant", scorers.judge_plainly),
+    "checklist": Scorer("assistant", scorers.judge_by_checklist, needs_checklist=True),
+    "self_reference": Scorer("assistant", scorers.judge_by_self_reference),
 }
 
-__all__ = ["SCORERS", "Means", "Pair", "Score", "Scorer"]
+__all__ = ["SCORERS", "Pair", "Score", "Scorer", "ScorerContext"]

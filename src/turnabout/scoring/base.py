@@ -1,4 +1,4 @@
-"""The seam of every scorer: pairs of replies in, a score of each reply and which one is preferred out."""
+"""Interface of scorers: pairs of replies in; scores and preferences out."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
@@ -8,7 +8,10 @@ from turnabout.generation.base import Generator
 
 
 class Pair(NamedTuple):
-    """Two replies to one prompt, as a line of the file says; `checklist` is what the user wants of a reply."""
+    """Two replies to one prompt, a line of the input file.
+
+    `checklist` holds what the user wants of a reply, one preference per entry.
+    """
 
     id: str | int
     prompt: list[Message]
@@ -18,10 +21,10 @@ class Pair(NamedTuple):
 
 
 class Score(NamedTuple):
-    """What a scorer gives both replies, in its own unit; higher is better.
+    """The scores of both replies, in the scorer's unit; higher is better.
 
-    `prefer` is null where neither is better, and `reason` says why where the scores do not; both scores are null where
-    there are none.
+    `prefer` is null where neither reply is better. `reason` then says why, unless the scores show it. Both scores are
+    null where they could not be computed.
     """
 
     a: float | None
@@ -30,41 +33,42 @@ class Score(NamedTuple):
     reason: str | None = None
 
 
-#: What a scorer reads of one pair, as JSON can keep it.
-Reading = Sequence[Any]
+#: A scorer's result for one pair before all pairs are known, as values that JSON can store.
+RawScore = Sequence[Any]
 
 
-class Means(NamedTuple):
-    """What a scorer works with."""
+class ScorerContext(NamedTuple):
+    """The model and the options that a scorer works with."""
 
-    model: Generator
-    """Speaks as the scorer `needs`; `NOBODY` for one that needs no model."""
+    generator: Generator
+    """Speaks as the scorer `needs`; `UNOPENED` for a scorer that needs no model."""
     by: Literal["scores", "answers"]
-    """Whether the model's probabilities can be read, or only what it writes."""
+    """Whether the model's probabilities can be read, or only its answers."""
     max_prompt_tokens: int
     intent: str | None = None
-    """What a user model of the pipeline is told first, as it was trained; None for every other model."""
+    """System message for a user model of the pipeline, which was trained with one; None for every other model."""
 
 
-def as_read(readings: Sequence[Reading]) -> list[Score]:
-    """Readings that are scores already."""
-    return [Score(*reading) for reading in readings]
+def unpack_scores(raw_scores: Sequence[RawScore]) -> list[Score]:
+    """Return raw scores that are scores already as `Score`."""
+    return [Score(*raw_score) for raw_score in raw_scores]
 
 
 class Scorer(NamedTuple):
-    """A way to score. `needs` is whose turns the model writes, if there is one."""
+    """A scoring method in two steps."""
 
     needs: Literal["nothing", "assistant", "user"]
-    read: Callable[[Sequence[Pair], Means], Sequence[Reading]]
-    """One reading per pair, in order: the part that costs, done a chunk of pairs at a time."""
-    settle: Callable[[Sequence[Reading]], list[Score]] = as_read
-    """The scores, from the readings of all pairs."""
-    probabilities: bool = False
+    """The role whose turns the model writes, or nothing where no model is needed."""
+    score_chunk: Callable[[Sequence[Pair], ScorerContext], Sequence[RawScore]]
+    """Returns one raw score per pair of a chunk, in order; this is the expensive step."""
+    finalize: Callable[[Sequence[RawScore]], list[Score]] = unpack_scores
+    """Returns the scores from the raw scores of all pairs."""
+    needs_probabilities: bool = False
     """Whether it reads the model's probabilities and so cannot work with an endpoint that only writes."""
-    checklist: bool = False
+    needs_checklist: bool = False
     """Whether each pair needs a `checklist`."""
 
 
-def larger(a: float, b: float) -> Score:
-    """Both scores, the reply with the larger one preferred."""
-    return Score(a, b, None if a == b else "a" if a > b else "b")
+def prefer_higher(a: float, b: float) -> Score:
+    """Return both scores and prefer the reply with the higher one."""
+    return Score(a=a, b=b, prefer=None if a == b else "a" if a > b else "b")

@@ -1,8 +1,8 @@
-"""Scores kept as they come: a run that was cut off goes on where it stood and ends with the same bytes.
+"""Checkpoints of scoring: an interrupted run continues and ends with the same bytes.
 
-Beside OUT stands the folder OUT.part with the settings it was begun with, the scores so far and the model's answers.
-Pairs are scored a chunk at a time, for what a model makes of a text depends, in its last digits, on what it reads along
-with it: a chunk that was cut off is scored again as a whole.
+Beside OUT, the folder OUT.part holds the settings of the run, the raw scores so far and the model's answers. Pairs are
+scored in chunks, because the last digits of a model's output depend on the other texts in its batch: an interrupted
+chunk is scored again as a whole.
 """
 
 import hashlib
@@ -19,29 +19,30 @@ from tqdm import tqdm
 
 from turnabout.core.io import read_json, write_json, write_text
 from turnabout.errors import ConfigError, DataError
-from turnabout.scoring.base import Means, Pair, Reading, Score, Scorer
+from turnabout.scoring.base import Pair, RawScore, Score, Scorer, ScorerContext
 
-#: A line of JSON per pair that is done.
-READINGS = "readings.jsonl"
+#: File in OUT.part with a line of JSON per pair that is done.
+RAW_SCORES_FILE = "readings.jsonl"
 
-#: Pairs read and kept at once.
-CHUNK = 32
+#: Pairs that are scored and stored at a time.
+CHUNK_SIZE = 32
 
 
-def part_of(out: Path) -> Path:
-    """The folder that holds what is done until all is."""
+def get_part_folder(out: Path) -> Path:
+    """Return the folder that holds the progress until all pairs are done."""
     return out.with_name(out.name + ".part")
 
 
 @contextmanager
-def alone(out: Path) -> Iterator[None]:
-    """While it lasts nobody else writes to `out`, whose OUT.part is there from now on.
+def lock_output(out: Path) -> Iterator[None]:
+    """Create OUT.part and keep other runs from writing to `out` within the context.
 
-    Raises `DataError` where somebody does, `ConfigError` where nothing can be written there.
+    Raises `DataError` where another run is writing, and `ConfigError` where the folder cannot be written.
     """
-    lock = FileLock(part_of(out) / "lock", timeout=0)
+    part = get_part_folder(out)
+    lock = FileLock(part / "lock", timeout=0)
     try:
-        part_of(out).mkdir(parents=True, exist_ok=True)
+        part.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout as error:
         raise DataError(f"another run is writing {out} at this moment; wait for it, or give another --out") from error
@@ -53,57 +54,63 @@ def alone(out: Path) -> Iterator[None]:
         lock.release()
 
 
-def begin(out: Path, settings: Mapping[str, Any]) -> Path:
-    """The folder of a new or an interrupted run. Raises `DataError` where that had other settings and read anything."""
-    part = part_of(out)
-    known = part / "settings.json"
-    if (part / READINGS).exists() and (came := read_json(known)) != settings:
-        differing = sorted(key for key in {*came, *settings} if came.get(key) != settings.get(key))
+def start_run(out: Path, settings: Mapping[str, Any]) -> Path:
+    """Start or continue a run; return its folder.
+
+    Raises `DataError` where an interrupted run had other settings and has stored any score.
+    """
+    part = get_part_folder(out)
+    settings_file = part / "settings.json"
+    if (part / RAW_SCORES_FILE).exists() and (stored := read_json(settings_file)) != settings:
+        differing = sorted(key for key in {*stored, *settings} if stored.get(key) != settings.get(key))
         raise DataError(
-            f"{part} holds a run that was begun with other settings ({', '.join(differing)}); "
+            f"{part} holds a run that was started with other settings ({', '.join(differing)}); "
             "run it with those, delete the folder, or give another --out"
         )
-    write_json(settings, known)
+    write_json(settings, settings_file)
     return part
 
 
-def score_all(pairs: Sequence[Pair], scorer: Scorer, means: Means, out: Path) -> list[Score]:
-    """Write one line per pair to `out`, in order, and give all scores; what OUT.part holds is not read again."""
-    kept = part_of(out) / READINGS
-    readings = _finished(kept, len(pairs))
-    bar = tqdm(total=len(pairs), initial=len(readings), unit="pair", disable=None)
-    with kept.open("a", encoding="utf-8") as file, bar:
-        for start in range(len(readings), len(pairs), CHUNK):
-            new = scorer.read(pairs[start : start + CHUNK], means)
-            file.writelines(json.dumps(reading) + "\n" for reading in new)
+def score_pairs(pairs: Sequence[Pair], scorer: Scorer, context: ScorerContext, out: Path) -> list[Score]:
+    """Score all pairs, write one line per pair to `out`, in order, and return the scores.
+
+    Pairs whose raw scores are in OUT.part are not scored again. OUT.part is deleted in the end.
+    """
+    raw_scores_file = get_part_folder(out) / RAW_SCORES_FILE
+    raw_scores = _read_finished_chunks(raw_scores_file, len(pairs))
+    bar = tqdm(total=len(pairs), initial=len(raw_scores), unit="pair", disable=None)
+    with raw_scores_file.open("a", encoding="utf-8") as file, bar:
+        for start in range(len(raw_scores), len(pairs), CHUNK_SIZE):
+            new = scorer.score_chunk(pairs[start : start + CHUNK_SIZE], context)
+            file.writelines(json.dumps(raw_score) + "\n" for raw_score in new)
             file.flush()
             os.fsync(file.fileno())
-            readings += new
+            raw_scores += new
             bar.update(len(new))
-    scores = scorer.settle(readings)
-    write_text("".join(_line(pair, score) for pair, score in zip(pairs, scores, strict=True)), out)
-    shutil.rmtree(part_of(out))
+    scores = scorer.finalize(raw_scores)
+    write_text("".join(_format_line(pair, score) for pair, score in zip(pairs, scores, strict=True)), out)
+    shutil.rmtree(get_part_folder(out))
     return scores
 
 
-def _line(pair: Pair, score: Score) -> str:
+def _format_line(pair: Pair, score: Score) -> str:
     row = {"id": pair.id, "score_a": score.a, "score_b": score.b, "prefer": score.prefer}
     return json.dumps(row, ensure_ascii=False) + "\n"
 
 
-def _finished(kept: Path, n_pairs: int) -> list[Reading]:
-    """The readings of whole chunks; whatever comes after them in the file is cut off."""
-    if not kept.exists():
+def _read_finished_chunks(file: Path, n_pairs: int) -> list[RawScore]:
+    """Return the raw scores of whole chunks, and cut off whatever follows them in the file."""
+    if not file.exists():
         return []
-    lines = kept.read_bytes().splitlines(keepends=True)
+    lines = file.read_bytes().splitlines(keepends=True)
     whole = [line for line in lines if line.endswith(b"\n")]
     if len(whole) < n_pairs:
-        whole = whole[: len(whole) // CHUNK * CHUNK]
-    os.truncate(kept, sum(map(len, whole)))
+        whole = whole[: len(whole) // CHUNK_SIZE * CHUNK_SIZE]
+    os.truncate(file, sum(map(len, whole)))
     return [json.loads(line) for line in whole]
 
 
-def fingerprint(path: Path) -> str:
-    """SHA-256 of a file."""
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""Files of pairs: every line checked before anything is scored, every bad one told by its number."""
+"""Files of pairs: every line is checked before any pair is scored."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,73 +8,75 @@ import msgspec
 
 from turnabout.errors import DataError
 from turnabout.scoring.base import Pair
-from turnabout.sources.reading.records import Record, records
+from turnabout.sources.reading.records import Record, read_records
 
-#: Bad lines told one by one.
-TOLD = 20
+#: Largest number of bad lines that an error lists.
+MAX_LISTED = 20
 
 FORM = '{"id": "1", "prompt": [{"role": "user", "content": "…"}], "a": "…", "b": "…"}'
 
 
-class Said(msgspec.Struct):
+class PromptMessage(msgspec.Struct):
     """A message of a prompt."""
 
     role: Literal["system", "user", "assistant"]
     content: str
 
 
-class Line(msgspec.Struct):
-    """A pair as its line must be; other fields are ignored."""
+class PairLine(msgspec.Struct):
+    """Form of a line of the file; other fields are ignored."""
 
     id: Annotated[str, msgspec.Meta(min_length=1)] | int
-    prompt: Annotated[list[Said], msgspec.Meta(min_length=1)]
+    prompt: Annotated[list[PromptMessage], msgspec.Meta(min_length=1)]
     a: str
     b: str
     checklist: tuple[str, ...] = ()
 
 
-def read_pairs(path: Path, checklist: bool) -> list[Pair]:
-    """The pairs of a file of JSON lines, also packed as .gz or .zst, in order.
+def read_pairs_file(path: Path, *, needs_checklist: bool) -> list[Pair]:
+    """Read the pairs of a file of JSON lines, which may be packed as .gz or .zst, in order.
 
-    Raises `DataError` that names every bad line and what was expected; `checklist` says whether pairs need one.
+    `needs_checklist` says whether every pair must have one. Raises `DataError` that lists the bad lines and the form of
+    a good one.
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file; give JSON lines, one pair a line: {FORM}")
-    pairs: dict[str | int, tuple[str, Pair]] = {}
-    faults = []
-    for record in records(path):
-        pair = _pair(record, checklist)
+    pairs: dict[str | int, Pair] = {}
+    locations: dict[str | int, str] = {}
+    errors = []
+    for record in read_records(path):
+        pair = _parse_pair(record, needs_checklist)
         if isinstance(pair, str):
-            faults.append(f"{record.where}: {pair}")
+            errors.append(f"{record.location}: {pair}")
         elif pair.id in pairs:
-            faults.append(f"{record.where}: id {pair.id!r} stands at {pairs[pair.id][0]} already; ids must differ")
+            errors.append(f"{record.location}: id {pair.id!r} is used at {locations[pair.id]} already; ids must differ")
         else:
-            pairs[pair.id] = record.where, pair
-    if faults:
-        more = f"\n  and {len(faults) - TOLD} more" if len(faults) > TOLD else ""
-        told = "\n  ".join(faults[:TOLD])
-        raise DataError(f"{len(faults)} bad lines; nothing was scored. Each must be like {FORM}\n  {told}{more}")
+            pairs[pair.id], locations[pair.id] = pair, record.location
+    if errors:
+        more = f"\n  and {len(errors) - MAX_LISTED} more" if len(errors) > MAX_LISTED else ""
+        listed = "\n  ".join(errors[:MAX_LISTED])
+        raise DataError(f"{len(errors)} bad lines; nothing was scored. Each must be like {FORM}\n  {listed}{more}")
     if not pairs:
         raise DataError(f"{path}: holds no pairs; give one a line: {FORM}")
-    return [pair for _, pair in pairs.values()]
+    return list(pairs.values())
 
 
-def _pair(record: Record, checklist: bool) -> Pair | str:
-    """The pair, or what is wrong with it."""
-    if record.fault is not None:
-        return record.fault
+def _parse_pair(record: Record, needs_checklist: bool) -> Pair | str:
+    """Return the pair of a record, or its error."""
+    if record.error is not None:
+        return record.error
     try:
-        line = msgspec.convert(record.content, Line)
+        line = msgspec.convert(record.content, PairLine)
     except msgspec.ValidationError as error:
         return str(error)
-    return next(_faults(line, checklist), None) or Pair(**msgspec.to_builtins(line))
+    return next(_check_line(line, needs_checklist), None) or Pair(**msgspec.to_builtins(line))
 
 
-def _faults(line: Line, checklist: bool) -> Iterator[str]:
-    roles = [said.role for said in line.prompt]
+def _check_line(line: PairLine, needs_checklist: bool) -> Iterator[str]:
+    roles = [message.role for message in line.prompt]
     if "system" in roles[1:]:
-        yield f"prompt: a system message may only come first; came {roles}"
+        yield f"prompt: a system message may only come first; the roles are {roles}"
     if roles[-1] != "user":
-        yield f"prompt: the last message must be the user's, whom `a` and `b` answer; came {roles[-1]!r}"
-    if checklist and not line.checklist:
+        yield f"prompt: the last message must be the user's, which `a` and `b` answer; its role is {roles[-1]!r}"
+    if needs_checklist and not line.checklist:
         yield 'needs the field `checklist`, such as ["Say when you open."]'

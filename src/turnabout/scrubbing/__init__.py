@@ -1,5 +1,8 @@
-"""Personal data replaced by typed placeholders that keep who is who within a conversation."""
+"""Scrubbing: typed placeholders in place of personal data.
 
-from turnabout.scrubbing.scrubbing import Scrubbed, scrub
+Within a conversation, equal values get equal placeholders, so that a reader can still tell who is who.
+"""
 
-__all__ = ["Scrubbed", "scrub"]
+from turnabout.scrubbing.scrubbing import ScrubResult, scrub_messages
+
+__all__ = ["ScrubResult", "scrub_messages"]

@@ -1,4 +1,7 @@
-"""What a kind of personal data is: a quick test, a close look, and when two values are the same."""
+"""The interface of a kind of personal data, and helpers for its patterns.
+
+A kind consists of a quick test (`trigger`), an exact search (`find`) and a rule for when two values are equal.
+"""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -8,37 +11,51 @@ Span = tuple[int, int]
 
 
 class Kind(NamedTuple):
-    """One kind of personal data. `find` takes time in proportion to the text, however the text looks."""
+    """One kind of personal data."""
 
     trigger: str
-    """Rust regex that matches every text in which `find` finds something; texts without it never reach Python."""
+    """Rust regex that matches every text in which `find` finds a value. Texts without a match never reach Python."""
     find: Callable[[str], Iterable[Span]]
-    """Character spans of the values in a text, in any order; they may overlap."""
+    """Return the character spans of the values in a text, in any order; they may overlap.
+
+    It must take time proportional to the length of the text, whatever the text holds.
+    """
     labels: str = ""
     """Regex of the field names whose values are of this kind, for JSON numbers (`"phone": 15552345678`)."""
-    same: Callable[[str], str] = str.casefold
-    """What two spellings of one value have in common."""
+    normalize: Callable[[str], str] = str.casefold
+    """Return the normal form of a value: two spellings of one value have the same normal form."""
     needs_digit: bool = False
-    """Whether `find` finds nothing in a text without a digit: most texts have none and are not searched at all."""
+    """Whether `find` finds nothing in a text without a digit. Most texts have none and then are not searched."""
 
 
-def spans(pattern: re.Pattern[str], text: str) -> Iterator[Span]:
-    """Where the pattern matches: its group `value` if it has one, else all of it."""
+def find_spans(pattern: re.Pattern[str], text: str) -> Iterator[Span]:
+    """Yield the spans of the matches, in order and without overlaps.
+
+    If the pattern has a group `value`, the span is that of the group.
+    """
     group = "value" if "value" in pattern.groupindex else 0
     return (match.span(group) for match in pattern.finditer(text))
 
 
-def labelled(labels: str, value: str) -> re.Pattern[str]:
-    """The group `value` in `label: value`, `label=value`, `"label": "value"`; a label may follow `_` (`user_phone`)."""
+def label_pattern(labels: str, value: str) -> re.Pattern[str]:
+    """Compile a pattern for a value that follows one of the labels.
+
+    The group `value` matches in `label: value`, `label=value` and `"label": "value"`. A label may follow `_`, as in
+    `user_phone`.
+    """
     return re.compile(rf"(?i:(?<![^\W_])(?:{labels}))[\"']?[ \t]{{0,3}}[:=][ \t]{{0,3}}[\"']?(?P<value>{value})")
 
 
 def has_any(text: str, words: Iterable[str]) -> bool:
-    """Whether one of the words, in small letters, stands in the text: far cheaper than a pattern that needs one."""
+    """Return whether the text contains one of the words.
+
+    The words are in lower case; the case of the text is ignored. This test costs far less than a pattern that needs
+    one of the words.
+    """
     folded = text.casefold()
     return any(word in folded for word in words)
 
 
-def alphanumerics(value: str) -> str:
-    """The value without spaces, dots and dashes, in one case."""
+def keep_alphanumerics(value: str) -> str:
+    """Return the letters and digits of the value, in lower case."""
     return re.sub(r"[\W_]", "", value).casefold()

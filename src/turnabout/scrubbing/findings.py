@@ -1,4 +1,4 @@
-"""What is personal in one text: disjoint findings of the wanted kinds."""
+"""Search for personal data of the requested kinds in one text."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator
@@ -13,43 +13,59 @@ MAX_WORDS = 5
 
 
 class Finding(NamedTuple):
-    """A span of the text; `kind` is empty where a placeholder stands already."""
+    """A span of a text and its kind, which is empty for a placeholder."""
 
     start: int
     end: int
     kind: str
 
 
-def findings(text: str, kinds: Collection[str], names: Collection[str] = ()) -> list[Finding]:
-    """In order; of two that overlap the longer stays, of equal ones the earlier kind's. `names` are known people's."""
-    found = [Finding(*match.span(), "") for match in PLACEHOLDER.finditer(text)]
-    found += [Finding(*span, kind) for kind in KINDS if kind in kinds for span in KINDS[kind].find(text)]
-    found += [Finding(*span, "name") for span in _mentions(text, names)]
-    return [finding for finding in _disjoint(sorted(found, key=lambda finding: finding.start)) if finding.kind]
+def find_personal_data(text: str, kinds: Collection[str], known_names: Collection[str] = ()) -> list[Finding]:
+    """Return the findings of the given kinds, in order and without overlaps.
+
+    Of two findings that overlap the longer is kept; of two equal spans, the kind that comes first in `KINDS`.
+    `known_names` are full names in lower case, which count as findings of the kind `name`.
+    """
+    candidates = [Finding(*match.span(), "") for match in PLACEHOLDER.finditer(text)]
+    for kind in KINDS:
+        if kind in kinds:
+            candidates += [Finding(*span, kind) for span in KINDS[kind].find(text)]
+    candidates += [Finding(*span, "name") for span in _find_known_names(text, known_names)]
+    in_order = sorted(candidates, key=lambda finding: finding.start)
+    return [finding for finding in _drop_overlaps(in_order) if finding.kind]
 
 
-def _mentions(text: str, names: Collection[str]) -> Iterator[tuple[int, int]]:
-    """Where one of the names (of two or more words, in small letters) stands in the text."""
-    begins = {_first_word(name) for name in names}
-    words = list(WORD.finditer(text)) if has_any(text, begins) else []
+def _find_known_names(text: str, known_names: Collection[str]) -> Iterator[tuple[int, int]]:
+    """Yield the spans of the known names.
+
+    Each name has two or more words in lower case.
+    """
+    first_words = {_first_word(name) for name in known_names}
+    words = list(WORD.finditer(text)) if has_any(text, first_words) else []
     for first in range(len(words)):
-        if _first_word(words[first].group()) not in begins:
+        if _first_word(words[first].group()) not in first_words:
             continue
         for last in words[first + 1 : first + MAX_WORDS]:
-            if " ".join(text[words[first].start() : last.end()].casefold().split()) in names:
+            if " ".join(text[words[first].start() : last.end()].casefold().split()) in known_names:
                 yield words[first].start(), last.end()
 
 
 def _first_word(name: str) -> str:
-    """How a name begins; small letters may hold marks that are no letters."""
-    found = WORD.match(name.casefold())
-    return found.group() if found else ""
+    """Return the first word of a name in lower case.
+
+    Lower-casing may add marks that are not letters, so the word is searched for after it.
+    """
+    match = WORD.match(name.casefold())
+    return match.group() if match else ""
 
 
-def _disjoint(found: Iterable[Finding]) -> Iterator[Finding]:
-    """One of each group that overlaps. A placeholder never yields, so that scrubbing twice changes nothing."""
+def _drop_overlaps(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Yield one finding of each overlapping group.
+
+    `findings` are sorted by start. A placeholder always wins, so that scrubbing a text twice changes nothing.
+    """
     kept: Finding | None = None
-    for finding in found:
+    for finding in findings:
         if kept is None or finding.start >= kept.end:
             if kept:
                 yield kept

@@ -1,34 +1,41 @@
-"""Strings and numbers of a JSON text replaced in place: what needs no change keeps its bytes, however it is nested."""
+"""Replacement of strings and numbers in a JSON text, in place.
+
+Strings and numbers that do not change keep their bytes. Nesting may be arbitrarily deep.
+"""
 
 import json
 import re
 from collections.abc import Callable
 
-# A string that never ends reaches to the end of the text: no place is looked at twice.
+# A string that never ends reaches to the end of the text, so that no position is searched twice.
 TOKEN = re.compile(r'(?P<string>"(?:[^"\\]|\\.)*+(?:"|\\?\Z))(?P<colon>\s*:)?|(?P<number>-?\d[\d.eE+-]*)', re.S)
 
 
 def scrub_json(
     content: str, scrub_text: Callable[[str, str], str | None], scrub_number: Callable[[str, str], str | None]
 ) -> str:
-    """The JSON with its keys and values scrubbed; both functions are told the key that a value stands under."""
+    """Return the JSON text with its keys and values scrubbed.
+
+    Both functions get a value and the key it belongs to. `scrub_number` returns None for a number that stays.
+    """
     key = ""
 
-    def replace(token: re.Match[str]) -> str:
+    def replace_token(token: re.Match[str]) -> str:
+        """Return the token scrubbed, and remember it if it is a key."""
         nonlocal key
         if token["number"]:
             placeholder = scrub_number(token["number"], key)
             return token["number"] if placeholder is None else json.dumps(placeholder)
-        said = _decoded(token["string"])
-        key, label = (said, "") if token["colon"] else (key, key)
-        clean = scrub_text(said, label)
-        return token.group() if clean == said else json.dumps(clean) + (token["colon"] or "")
+        text = _decode_literal(token["string"])
+        key, label = (text, "") if token["colon"] else (key, key)
+        scrubbed = scrub_text(text, label)
+        return token.group() if scrubbed == text else json.dumps(scrubbed) + (token["colon"] or "")
 
-    return TOKEN.sub(replace, content)
+    return TOKEN.sub(replace_token, content)
 
 
-def _decoded(literal: str) -> str:
-    """The string that a JSON literal stands for; one that is broken stands for itself."""
+def _decode_literal(literal: str) -> str:
+    """Return the string of a JSON literal; of a broken one, its characters."""
     try:
         return str(json.loads(literal, strict=False))
     except ValueError:

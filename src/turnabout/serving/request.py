@@ -4,26 +4,26 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from turnabout.serving.refusals import Refused
+from turnabout.serving.refusals import RefusedRequest
 
 MAX_DRAWS = 32
 
 #: Fields that change nothing about a user's turn, and are therefore read and not minded.
-HARMLESS = {"user", "metadata", "store", "service_tier", "parallel_tool_calls", "tool_choice", "safety_identifier"}
+IGNORED_FIELDS = {"user", "metadata", "store", "service_tier", "parallel_tool_calls", "tool_choice", "safety_identifier"}
 
 
-class Part(BaseModel):
+class ContentPart(BaseModel):
     """One piece of a message's content; a user model reads text alone."""
 
     type: Literal["text"]
     text: str
 
 
-class Said(BaseModel):
+class RequestMessage(BaseModel):
     """One message. Which roles are allowed `views.py` says; what assistants add, such as tool calls, nobody sees."""
 
     role: str
-    content: list[Part] | str | None = None
+    content: list[ContentPart] | str | None = None
 
     @property
     def text(self) -> str:
@@ -44,7 +44,7 @@ class ChatRequest(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
 
     model: str
-    messages: list[Said]
+    messages: list[RequestMessage]
     temperature: float | None = Field(None, ge=0, le=2)
     top_p: float | None = Field(None, gt=0, le=1)
     n: int | None = Field(None, ge=1, le=MAX_DRAWS)
@@ -56,19 +56,19 @@ class ChatRequest(BaseModel):
     stream_options: StreamOptions | None = None
 
     @property
-    def stops(self) -> list[str]:
+    def stop_texts(self) -> list[str]:
         """The texts before which a turn is cut."""
         given = [self.stop] if isinstance(self.stop, str) else self.stop or []
         return [text for text in given if text]
 
     @property
-    def counts_in_stream(self) -> bool:
+    def wants_usage(self) -> bool:
         """Whether a stream ends with the number of tokens."""
         return self.stream_options is not None and self.stream_options.include_usage
 
     def check_fields(self) -> None:
         """Raise `Refused` for a field that asks for what a user model cannot do. Empty values ask for nothing."""
         asked: dict[str, Any] = {k: v for k, v in (self.model_extra or {}).items() if v and v != {"type": "text"}}
-        if refused := sorted(asked.keys() - HARMLESS):
+        if refused := sorted(asked.keys() - IGNORED_FIELDS):
             taken = sorted(type(self).model_fields)
-            raise Refused(f"{', '.join(refused)} came, which a user model cannot do; taken are {taken}", refused[0])
+            raise RefusedRequest(f"{', '.join(refused)} came, which a user model cannot do; taken are {taken}", refused[0])

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from turnabout.serving.request import ChatRequest
-from turnabout.serving.user_player import Answer
+from turnabout.serving.user_player import ServedAnswer
 
 
-def completion(answer: Answer, request: ChatRequest) -> dict[str, Any]:
+def build_completion(answer: ServedAnswer, request: ChatRequest) -> dict[str, Any]:
     """The body of an answer. The role is 'assistant', as the protocol has it, although a user speaks."""
     choices = [
         {
@@ -21,15 +21,15 @@ def completion(answer: Answer, request: ChatRequest) -> dict[str, Any]:
         }
         for i, turn in enumerate(answer.turns)
     ]
-    return {**_head("chat.completion", request), "choices": choices, "usage": _usage(answer)}
+    return {**_build_head("chat.completion", request), "choices": choices, "usage": _count_usage(answer)}
 
 
-def events(answer: Answer, request: ChatRequest) -> Iterator[str]:
+def stream_events(answer: ServedAnswer, request: ChatRequest) -> Iterator[str]:
     """The server-sent events of an answer: role, text and end of each turn, tokens where asked for, `[DONE]`.
 
     A turn is one event: it is streamed when it is written, because where it ends decides what it says.
     """
-    head = _head("chat.completion.chunk", request)
+    head = _build_head("chat.completion.chunk", request)
     for i, turn in enumerate(answer.turns):
         for delta, finish in (
             ({"role": "assistant", "content": ""}, None),
@@ -37,13 +37,13 @@ def events(answer: Answer, request: ChatRequest) -> Iterator[str]:
             ({}, turn.finish),
         ):
             choice = {"index": i, "delta": delta, "logprobs": None, "finish_reason": finish}
-            yield _event({**head, "choices": [choice]})
-    if request.counts_in_stream:
-        yield _event({**head, "choices": [], "usage": _usage(answer)})
+            yield _format_event({**head, "choices": [choice]})
+    if request.wants_usage:
+        yield _format_event({**head, "choices": [], "usage": _count_usage(answer)})
     yield "data: [DONE]\n\n"
 
 
-def _head(kind: str, request: ChatRequest) -> dict[str, Any]:
+def _build_head(kind: str, request: ChatRequest) -> dict[str, Any]:
     return {
         "id": f"chatcmpl-{uuid.uuid4().hex}",
         "object": kind,
@@ -52,7 +52,7 @@ def _head(kind: str, request: ChatRequest) -> dict[str, Any]:
     }
 
 
-def _usage(answer: Answer) -> dict[str, int]:
+def _count_usage(answer: ServedAnswer) -> dict[str, int]:
     return {
         "prompt_tokens": answer.n_read,
         "completion_tokens": answer.n_written,
@@ -60,5 +60,5 @@ def _usage(answer: Answer) -> dict[str, int]:
     }
 
 
-def _event(chunk: dict[str, Any]) -> str:
+def _format_event(chunk: dict[str, Any]) -> str:
     return f"data: {json.dumps(chunk, ensure_ascii=False)}\n\n"

@@ -10,33 +10,33 @@ from typing import NamedTuple
 from turnabout.core.messages import Message
 from turnabout.generation import Completion, Generator, Sampling
 from turnabout.models.chat_format import END_OF_CONVERSATION, ChatFormat
-from turnabout.models.loading import TEMPERATURE, TOP_P, without_bars
-from turnabout.serving.refusals import Refused
+from turnabout.models.loading import TEMPERATURE, TOP_P, hide_progress_bars
+from turnabout.serving.refusals import RefusedRequest
 from turnabout.serving.request import ChatRequest
-from turnabout.serving.truncation import fitting
-from turnabout.serving.views import has_left, situation
+from turnabout.serving.truncation import fit_prompt
+from turnabout.serving.views import has_left, parse_situation
 from turnabout.simulation.users import Situation, TrainedUser
 
 #: Most tokens of a turn where the caller names no number; a person's message is rarely longer.
 MAX_TOKENS = 256
 
 
-class Turn(NamedTuple):
+class ServedTurn(NamedTuple):
     """One turn as the caller gets it; `finish` is OpenAI's finish reason."""
 
     text: str
     finish: str
 
 
-class Answer(NamedTuple):
+class ServedAnswer(NamedTuple):
     """The turns drawn for one request, and the tokens read and written."""
 
-    turns: list[Turn]
+    turns: list[ServedTurn]
     n_read: int
     n_written: int
 
 
-class Player:
+class UserPlayer:
     """Plays the user. Where they leave, the turn's text ends with `marker`.
 
     Prompt and turn must fit `context` tokens; of a longer conversation than `max_prompt_tokens` the oldest messages are
@@ -47,32 +47,32 @@ class Player:
         self,
         generator: Generator,
         chat: ChatFormat,
-        context: int | None = None,
+        context_length: int | None = None,
         max_prompt_tokens: int | None = None,
         marker: str = END_OF_CONVERSATION,
     ) -> None:
         self.user = TrainedUser(generator)
         self.chat = chat
-        self.context = context
+        self.context_length = context_length
         self.max_prompt_tokens = max_prompt_tokens
         self.marker = marker
         self._one_at_a_time = Lock()
 
-    def answer(self, request: ChatRequest) -> Answer:
+    def answer_request(self, request: ChatRequest) -> ServedAnswer:
         """The user's next turn, drawn `n` times. Who has left stays away. Raises `Refused`."""
         request.check_fields()
-        said = situation(request.messages, request.model, self.marker)
-        sampling = self._sampling(request, said)
-        said, n_read = self._fitting(said, sampling.max_new_tokens)
+        said = parse_situation(request.messages, request.model, self.marker)
+        sampling = self._choose_sampling(request, said)
+        said, n_read = self._fit_situation(said, sampling.max_new_tokens)
         n = request.n or 1
         if has_left(request.messages, request.model, self.marker):
             drawn = [Completion("", ended=True)] * n
         else:
-            with self._one_at_a_time, without_bars():
+            with self._one_at_a_time, hide_progress_bars():
                 drawn = self.user.speak([said] * n, sampling)
-        return Answer([self._turn(each, request) for each in drawn], n_read, sum(map(self._length, drawn)))
+        return ServedAnswer([self._finish_turn(each, request) for each in drawn], n_read, sum(map(self._count_tokens, drawn)))
 
-    def _sampling(self, request: ChatRequest, said: Situation) -> Sampling:
+    def _choose_sampling(self, request: ChatRequest, said: Situation) -> Sampling:
         """The caller's settings, ours for those not given; nobody leaves before they said anything."""
         return Sampling(
             max_new_tokens=request.max_completion_tokens or request.max_tokens or MAX_TOKENS,
@@ -82,35 +82,35 @@ class Player:
             may_end=any(message["role"] == "user" for message in said.history),
         )
 
-    def _fitting(self, said: Situation, n_new: int) -> tuple[Situation, int]:
+    def _fit_situation(self, said: Situation, n_new: int) -> tuple[Situation, int]:
         """The situation without the oldest messages where those may go, and its tokens. Raises `Refused`."""
-        prompt = _prompt(said)
+        prompt = _build_prompt(said)
         if self.max_prompt_tokens is not None:
-            prompt = fitting(self.chat, prompt, "user", self.max_prompt_tokens)
-        n_read = len(self.chat.prompt_ids(prompt, "user"))
-        if self.context is not None and n_read + n_new > self.context:
-            raise Refused(
-                f"{n_read} tokens came and up to {n_new} may be written, but the model's context is {self.context}; "
+            prompt = fit_prompt(self.chat, prompt, "user", self.max_prompt_tokens)
+        n_read = len(self.chat.encode_prompt(prompt, "user"))
+        if self.context_length is not None and n_read + n_new > self.context_length:
+            raise RefusedRequest(
+                f"{n_read} tokens came and up to {n_new} may be written, but the model's context is {self.context_length}; "
                 "send less, lower max_tokens, or start the server with --max-prompt-tokens, which drops the oldest",
                 "messages",
                 "context_length_exceeded",
             )
         return Situation(said.intent, prompt[1:]), n_read
 
-    def _turn(self, drawn: Completion, request: ChatRequest) -> Turn:
+    def _finish_turn(self, drawn: Completion, request: ChatRequest) -> ServedTurn:
         """The text up to the first stop, and the marker where the person leaves (and only there)."""
         text = drawn.text.replace(self.marker, "")
-        places = [place for stop in request.stops if (place := text.find(stop)) >= 0]
+        places = [place for stop in request.stop_texts if (place := text.find(stop)) >= 0]
         if places:
-            return Turn(text[: min(places)].rstrip(), "stop")
+            return ServedTurn(text[: min(places)].rstrip(), "stop")
         if drawn.ended:
-            return Turn(text + self.marker, "stop")
-        return Turn(text, "length" if drawn.truncated else "stop")
+            return ServedTurn(text + self.marker, "stop")
+        return ServedTurn(text, "length" if drawn.truncated else "stop")
 
-    def _length(self, drawn: Completion) -> int:
+    def _count_tokens(self, drawn: Completion) -> int:
         """Tokens written: the words, and the token that ended them where one did."""
-        return len(self.chat.completion_ids(drawn.text)) - int(drawn.truncated)
+        return len(self.chat.encode_completion(drawn.text)) - int(drawn.truncated)
 
 
-def _prompt(said: Situation) -> list[Message]:
+def _build_prompt(said: Situation) -> list[Message]:
     return [{"role": "system", "content": said.intent}, *said.history]

@@ -1,8 +1,8 @@
-"""Guards on simulated user turns: what a person would not write is drawn again, and every fault is counted.
+"""Guards on simulated user turns: a turn with a fault is sampled again.
 
-The guards of Naous et al. 2025 (Appendix C.1), used in simulation only, never where a model is measured. Leaving early
-is forbidden at the source (`Sampling.may_end`). A forbidden first word is drawn again like any other fault, which comes
-to what the paper does: its probability set to 0.
+Every fault is counted. These are the guards of Naous et al. 2025 (Appendix C.1), used only in simulation, never where
+a model is measured. Ending a conversation early is prevented in sampling (`Sampling.may_end`). A forbidden first word
+is sampled again like any other fault, which is equivalent to the paper's method: its probability is set to 0.
 """
 
 from collections.abc import Sequence
@@ -12,54 +12,65 @@ from turnabout.generation import Completion, Sampling
 from turnabout.intents.wording import PREFIX
 from turnabout.simulation.users import Situation, User
 
-#: Every reason to refuse a turn.
+#: All faults for which a turn is refused.
 FAULTS = ("too short", "too long", "forbidden opening", "repeats itself", "copies the intent")
 
-#: Words up to which one text may stand in another: short answers come back by themselves.
-SHORT = 3
+#: A text of at most this many words may be part of another one: people repeat short answers.
+SHORT_WORDS = 3
 
 
-class Guarded(NamedTuple):
-    """A user turn after its guards: how often it was drawn again, and the faults of every draw that was refused."""
+class GuardedTurn(NamedTuple):
+    """A user turn after its guards."""
 
     turn: Completion
     resamples: int
+    """How many times it was sampled again."""
     faults: list[str]
+    """The fault of every refused draw."""
 
 
 class UserGuard(NamedTuple):
-    """The window of words a turn must lie in, how often a bad draw is repeated, and first words it may not have."""
+    """Limits on the words of a turn and on how often it is sampled again."""
 
     min_words: int
     max_words: int
     max_resamples: int
     forbidden_openings: tuple[str, ...] = ()
-    """Case sensitive; the paper's are I, You and Here. `I` also forbids `I'm`."""
+    """First words, case sensitive; the paper's are I, You and Here. `I` also forbids `I'm`."""
 
-    def speak(self, user: User, situations: Sequence[Situation], sampling: Sampling) -> list[Guarded]:
-        """The user's next turns. Where all draws are at fault, the shortest with words stands, its faults on record."""
+    def speak(self, user: User, situations: Sequence[Situation], sampling: Sampling) -> list[GuardedTurn]:
+        """Sample the user's next turns and replace those with a fault.
+
+        If every draw of a turn has a fault, the shortest draw that has words is returned, with all faults.
+        """
         draws: list[list[Completion]] = [[] for _ in situations]
         faults: list[list[str]] = [[] for _ in situations]
         open_turns = list(range(len(situations)))
         for attempt in range(self.max_resamples + 1):
-            drawn = user.speak(
+            turns = user.speak(
                 [situations[i] for i in open_turns], sampling._replace(seed=sampling.seed + 7919 * attempt)
             )
-            for i, turn in zip(open_turns, drawn, strict=True):
-                found = self.fault(turn, situations[i])
+            for i, turn in zip(open_turns, turns, strict=True):
+                fault = self.find_fault(turn, situations[i])
                 draws[i].append(turn)
-                faults[i] += [found] if found else []
+                if fault:
+                    faults[i].append(fault)
             open_turns = [i for i in open_turns if len(faults[i]) == len(draws[i])]
             if not open_turns:
                 break
-        return [
-            Guarded(_shortest(drawn) if len(found) == len(drawn) else drawn[-1], len(drawn) - 1, found)
-            for drawn, found in zip(draws, faults, strict=True)
-        ]
+        guarded = []
+        for turn_draws, turn_faults in zip(draws, faults, strict=True):
+            all_faulty = len(turn_faults) == len(turn_draws)
+            turn = _choose_shortest(turn_draws) if all_faulty else turn_draws[-1]
+            guarded.append(GuardedTurn(turn, resamples=len(turn_draws) - 1, faults=turn_faults))
+        return guarded
 
-    def fault(self, turn: Completion, situation: Situation) -> str | None:
-        """Which of `FAULTS` speaks against a person having written this turn, or None. Leaving wordless is no fault."""
-        text = _folded(turn.text)
+    def find_fault(self, turn: Completion, situation: Situation) -> str | None:
+        """Return the first of `FAULTS` that the turn has, or None.
+
+        An empty turn that ends the conversation is no fault.
+        """
+        text = _normalize(turn.text)
         if turn.ended and not text:
             return None
         if len(text.split()) < self.min_words:
@@ -68,38 +79,41 @@ class UserGuard(NamedTuple):
             return "too long"
         if _first_word(turn.text) in self.forbidden_openings:
             return "forbidden opening"
-        earlier = [m["content"] for m in situation.history if m["role"] == "user"]
-        if any(_copies(text, _folded(said)) for said in earlier):
+        earlier = [message["content"] for message in situation.history if message["role"] == "user"]
+        if any(_is_copy(text, _normalize(message)) for message in earlier):
             return "repeats itself"
-        if any(_copies(text, _folded(told)) for told in _tellings(situation.intent)):
+        if any(_is_copy(text, _normalize(phrase)) for phrase in _intent_phrases(situation.intent)):
             return "copies the intent"
         return None
 
 
-def _shortest(draws: Sequence[Completion]) -> Completion:
-    """The draw with the fewest words, but with some; the last one where none has any."""
-    spoken = [turn for turn in draws if turn.text.strip()]
-    return min(spoken, key=lambda turn: len(turn.text.split()), default=draws[-1])
+def _choose_shortest(draws: Sequence[Completion]) -> Completion:
+    """Return the draw with the fewest words but at least one; else the last draw."""
+    nonempty = [turn for turn in draws if turn.text.strip()]
+    return min(nonempty, key=lambda turn: len(turn.text.split()), default=draws[-1])
 
 
 def _first_word(text: str) -> str:
-    """The first word up to an apostrophe."""
+    """Return the first word up to an apostrophe."""
     return (text.replace("’", "'").split() or [""])[0].partition("'")[0].strip(",.!?:;")
 
 
-def _tellings(intent: str) -> list[str]:
-    """The intent, and what it is about alone, where it begins as ours do."""
+def _intent_phrases(intent: str) -> list[str]:
+    """Return the intent, and the intent without the prefix that our intents have."""
     return [intent, intent.removeprefix(PREFIX).rstrip(".")]
 
 
-def _copies(text: str, other: str) -> bool:
-    """Whether they are equal, or one of more than `SHORT` words stands in the other."""
+def _is_copy(text: str, other: str) -> bool:
+    """Return whether the texts are equal, or one is part of the other.
+
+    A part must have more than `SHORT_WORDS` words.
+    """
     if text == other:
         return True
     shorter, longer = sorted((text, other), key=len)
-    return len(shorter.split()) > SHORT and shorter in longer
+    return len(shorter.split()) > SHORT_WORDS and shorter in longer
 
 
-def _folded(text: str) -> str:
-    """Lower case, white space folded."""
+def _normalize(text: str) -> str:
+    """Return the text in lower case, with runs of white space as one space."""
     return " ".join(text.lower().split())

@@ -1,4 +1,4 @@
-"""Simulated conversations: a user model and an assistant in turn, many at once, every message on record."""
+"""Simulated conversations between a user model and an assistant, many at once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,12 +17,15 @@ from turnabout.simulation.users import Situation, User
 
 
 class Simulate(Section):
+    """Section `simulate` of params.yaml."""
+
     user: Literal["trained", "prompted"]
-    """Who plays the user: the trained user model, or the backbone told to act as one."""
+    """Model that plays the user: the trained user model, or the backbone prompted to act as a user."""
     conversations: Count
     max_exchanges: Count
     min_exchanges: Count
-    """Replies the user waits for before it may leave; as many as `max_exchanges`: it never leaves (as in the paper)."""
+    """Replies before the user may end the conversation; if equal to `max_exchanges`, it never ends it (as in the
+    paper)."""
     user_tokens: Count
     assistant_tokens: Count
     max_prompt_tokens: Count
@@ -32,19 +35,21 @@ class Simulate(Section):
     min_words: Count
     max_words: Count
     forbidden_openings: tuple[str, ...]
-    """First words of a user turn that are drawn again, case sensitive; the paper's: I, You, Here."""
+    """First words for which a user turn is sampled again, case sensitive; the paper's are I, You, Here."""
     max_resamples: int = Field(ge=0)
 
     @model_validator(mode="after")
-    def _some_length_is_allowed(self) -> "Simulate":
+    def _check_word_limits(self) -> "Simulate":
         if self.min_words > self.max_words:
-            raise ValueError(f"min_words: {self.min_words} is more than max_words, {self.max_words}")
+            raise ValueError(
+                f"min_words: {self.min_words} is more than max_words, {self.max_words}; lower it or raise max_words"
+            )
         return self
 
 
 @dataclass
 class Rollout:
-    """One conversation while it goes on."""
+    """One conversation during the simulation."""
 
     task_id: str
     intent: str
@@ -53,55 +58,73 @@ class Rollout:
     ended_by: str | None = None
 
     def add(self, role: str, text: str, resamples: int = 0, faults: Sequence[str] = ()) -> None:
-        """Append one message."""
+        """Append one message; an empty one only to the rows."""
         if text:
             self.history.append({"role": role, "content": text})
         self.rows.append({"role": role, "text": text, "resamples": resamples, "faults": list(faults)})
 
 
-def simulate(
-    user: User, assistant: Generator, chat: ChatFormat, tasks: pl.DataFrame, settings: Simulate, policy: str, seed: int
+def simulate_conversations(
+    user: User,
+    assistant: Generator,
+    tasks: pl.DataFrame,
+    *,
+    chat: ChatFormat,
+    settings: Simulate,
+    policy: str,
+    seed: int,
 ) -> pl.DataFrame:
-    """One row per message (`schemas.ROLLOUTS`), sorted, of one conversation per task (`conversation_id`, `intent`).
+    """Simulate one conversation for each task (`conversation_id`, `intent`).
 
-    A conversation ends when the user leaves (`end_token`), writes nothing at all (`silence`), or after `max_exchanges`
-    (`max_turns`). The user may leave after `min_exchanges`, at the earliest after its first message. Both sides see the
-    newest messages that fit `max_prompt_tokens`, counted by `chat`.
+    Returns one row per message (`schemas.ROLLOUTS`), sorted. A conversation ends when the user ends it (`end_token`),
+    when the user writes nothing (`silence`), or after `max_exchanges` (`max_turns`). The user may end it after
+    `min_exchanges`, and not before its first message. Both sides read the newest messages that fit
+    `max_prompt_tokens`, counted with `chat`. `policy` is the assistant's name in the table.
     """
-    window = (settings.min_words, settings.max_words, settings.max_resamples)
-    guard = UserGuard(*window, settings.forbidden_openings)
-    user_sampling = Sampling(settings.user_tokens, settings.temperature, settings.top_p, seed)
+    guard = UserGuard(
+        min_words=settings.min_words,
+        max_words=settings.max_words,
+        max_resamples=settings.max_resamples,
+        forbidden_openings=settings.forbidden_openings,
+    )
+    user_sampling = Sampling(settings.user_tokens, temperature=settings.temperature, top_p=settings.top_p, seed=seed)
     assistant_sampling = user_sampling._replace(max_new_tokens=settings.assistant_tokens)
-    running = [Rollout(task_id, intent) for task_id, intent in tasks.select("conversation_id", "intent").iter_rows()]
+    rollouts = [Rollout(task_id, intent) for task_id, intent in tasks.select("conversation_id", "intent").iter_rows()]
     for exchange in range(settings.max_exchanges):
-        speakers = [rollout for rollout in running if rollout.ended_by is None]
-        draw = user_sampling._replace(seed=user_sampling.seed + exchange, may_end=exchange >= settings.min_exchanges)
-        seen = [Situation(r.intent, chat.fit(r.history, settings.max_prompt_tokens)) for r in speakers]
-        for rollout, said in zip(speakers, guard.speak(user, seen, draw) if speakers else [], strict=True):
-            rollout.add("user", said.turn.text, said.resamples, said.faults)
-            rollout.ended_by = "end_token" if said.turn.ended else None if said.turn.text else "silence"
-        listeners = [rollout for rollout in speakers if rollout.ended_by is None]
-        prompts = [chat.fit(r.history, settings.max_prompt_tokens) for r in listeners]
-        reply = assistant_sampling._replace(seed=assistant_sampling.seed + exchange)
-        for rollout, answer in zip(listeners, assistant.generate(prompts, reply) if prompts else [], strict=True):
-            rollout.add("assistant", answer.text)
-    return _table(running, user.name, policy, user_sampling.seed)
+        waiting_for_user = [rollout for rollout in rollouts if rollout.ended_by is None]
+        sampling = user_sampling._replace(seed=seed + exchange, may_end=exchange >= settings.min_exchanges)
+        situations = [
+            Situation(r.intent, chat.keep_newest(r.history, settings.max_prompt_tokens)) for r in waiting_for_user
+        ]
+        guarded_turns = guard.speak(user, situations, sampling) if situations else []
+        for rollout, guarded in zip(waiting_for_user, guarded_turns, strict=True):
+            rollout.add("user", guarded.turn.text, guarded.resamples, guarded.faults)
+            rollout.ended_by = "end_token" if guarded.turn.ended else None if guarded.turn.text else "silence"
+        waiting_for_reply = [rollout for rollout in waiting_for_user if rollout.ended_by is None]
+        prompts = [chat.keep_newest(r.history, settings.max_prompt_tokens) for r in waiting_for_reply]
+        replies = assistant.generate(prompts, assistant_sampling._replace(seed=seed + exchange)) if prompts else []
+        for rollout, reply in zip(waiting_for_reply, replies, strict=True):
+            rollout.add("assistant", reply.text)
+    return _build_table(rollouts, simulator=user.name, policy=policy, seed=seed)
 
 
-def _table(rollouts: Sequence[Rollout], simulator: str, policy: str, seed: int) -> pl.DataFrame:
-    rows = [
-        {
-            "conversation_id": f"{policy}:{rollout.task_id}",
-            "task_id": rollout.task_id,
-            "turn": turn,
-            "intent": rollout.intent,
-            "ended_by": (rollout.ended_by or "max_turns") if turn == len(rollout.rows) - 1 else None,
-            "simulator": simulator,
-            "policy": policy,
-            "seed": seed,
-            **row,
-        }
-        for rollout in rollouts
-        for turn, row in enumerate(rollout.rows)
-    ]
+def _build_table(rollouts: Sequence[Rollout], *, simulator: str, policy: str, seed: int) -> pl.DataFrame:
+    """Return the rows of all conversations; the last message of each has `ended_by`."""
+    rows: list[dict[str, Any]] = []
+    for rollout in rollouts:
+        for turn, row in enumerate(rollout.rows):
+            is_last = turn == len(rollout.rows) - 1
+            rows.append(
+                {
+                    "conversation_id": f"{policy}:{rollout.task_id}",
+                    "task_id": rollout.task_id,
+                    "turn": turn,
+                    "intent": rollout.intent,
+                    "ended_by": (rollout.ended_by or "max_turns") if is_last else None,
+                    "simulator": simulator,
+                    "policy": policy,
+                    "seed": seed,
+                    **row,
+                }
+            )
     return pl.DataFrame(rows, schema=schemas.ROLLOUTS).sort("conversation_id", "turn")

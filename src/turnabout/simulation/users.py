@@ -1,4 +1,4 @@
-"""Who plays the user in a simulated conversation: the trained user model, a prompted assistant, or a script."""
+"""Users of simulated conversations: a trained user model, a prompted assistant or a script."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
@@ -9,38 +9,40 @@ from turnabout.models.chat_format import END_OF_CONVERSATION
 
 
 class Situation(NamedTuple):
-    """Where a conversation stands when its user speaks next: what they want and what was said so far."""
+    """A conversation in which the user speaks next: the user's intent and the messages so far."""
 
     intent: str
     history: list[Message]
 
 
 class User(Protocol):
-    """Speaks for the person in many conversations at once."""
+    """A user that speaks in many conversations at once."""
 
     name: str
 
     def speak(self, situations: Sequence[Situation], sampling: Sampling) -> list[Completion]:
-        """The next user turn of each conversation; `ended` where the person leaves."""
+        """Return the next user turn of each conversation; `ended` where the user ends it."""
         ...
 
 
 class TrainedUser:
-    """The user language model: the intent as system message, the history in its own roles."""
+    """The user model: it reads the intent as system message, and the history."""
 
     def __init__(self, generator: Generator) -> None:
         self.generator = generator
         self.name = f"trained:{generator.name}"
 
     def speak(self, situations: Sequence[Situation], sampling: Sampling) -> list[Completion]:
+        """Return the next user turn of each conversation."""
         prompts: list[list[Message]] = [[{"role": "system", "content": s.intent}, *s.history] for s in situations]
         return self.generator.generate(prompts, sampling)
 
 
 class PromptedUser:
-    """An assistant told to act as the user: roles exchanged, leaving by writing the end token out.
+    """An assistant that is prompted to act as the user.
 
-    The baseline of Naous et al. 2025 (§4), which finds that better assistants make worse users.
+    It reads the conversation with the roles exchanged, and ends it by writing the text of the end-of-conversation
+    token. This is the baseline of Naous et al. 2025 (§4), which finds that better assistants make worse users.
     """
 
     def __init__(self, generator: Generator) -> None:
@@ -48,7 +50,8 @@ class PromptedUser:
         self.name = f"prompted:{generator.name}"
 
     def speak(self, situations: Sequence[Situation], sampling: Sampling) -> list[Completion]:
-        answers = self.generator.generate([told_to_act(s) for s in situations], sampling)
+        """Return the next user turn of each conversation, without the end-of-conversation text."""
+        answers = self.generator.generate([build_acting_prompt(s) for s in situations], sampling)
         return [
             Completion(
                 answer.text.split(END_OF_CONVERSATION)[0].strip(),
@@ -58,20 +61,27 @@ class PromptedUser:
         ]
 
 
-def told_to_act(situation: Situation) -> list[Message]:
-    """The situation as an assistant is shown it: what to act, then the history message by message, roles exchanged."""
-    told = (
+def build_acting_prompt(situation: Situation) -> list[Message]:
+    """Build the messages that prompt an assistant to act as the user.
+
+    The first two are the instruction and a start message; the history follows with the roles exchanged.
+    """
+    instruction = (
         f"{situation.intent} Write only your next short message, as a person types it. "
         f"When you have nothing more to say, write {END_OF_CONVERSATION}"
     )
-    exchanged = {"user": "assistant", "assistant": "user"}
-    said: list[Message] = [{"role": exchanged[m["role"]], "content": m["content"]} for m in situation.history]
-    start: list[Message] = [{"role": "system", "content": told}, {"role": "user", "content": "(conversation starts)"}]
-    return [*start, *said]
+    prompt: list[Message] = [
+        {"role": "system", "content": instruction},
+        {"role": "user", "content": "(conversation starts)"},
+    ]
+    exchanged_role = {"user": "assistant", "assistant": "user"}
+    for message in situation.history:
+        prompt.append({"role": exchanged_role[message["role"]], "content": message["content"]})
+    return prompt
 
 
 class ScriptedUser:
-    """Says the same lines in every conversation and leaves when they are used up."""
+    """A user that writes the same lines in every conversation, then ends it."""
 
     name = "scripted"
 
@@ -79,5 +89,10 @@ class ScriptedUser:
         self.lines = lines
 
     def speak(self, situations: Sequence[Situation], sampling: Sampling) -> list[Completion]:
-        said = [sum(m["role"] == "user" for m in s.history) for s in situations]
-        return [Completion(self.lines[n]) if n < len(self.lines) else Completion("", ended=True) for n in said]
+        """Return the line of each conversation's next user turn."""
+        turns = []
+        for situation in situations:
+            n_spoken = sum(message["role"] == "user" for message in situation.history)
+            has_line = n_spoken < len(self.lines)
+            turns.append(Completion(self.lines[n_spoken]) if has_line else Completion("", ended=True))
+        return turns

@@ -1,10 +1,11 @@
-"""Files of any format told by their records: each file is read as the format that recognises most of its first ones.
+"""Files of any format, detected by the first records of each file.
 
     sources:
       - {format: auto, path: logs}
 
-reads a folder with an export of Open WebUI, a day of logged API calls and a copy of WildChat, each as what it is; the
-column `source` says as what. A file that no format recognises is quarantined record by record, with its keys.
+reads a folder with an export of Open WebUI, a day of logged API calls and a copy of WildChat, each in its own format;
+the column `source` names the format. A file that no format recognises is quarantined record by record, with the keys
+of each record.
 """
 
 from collections import Counter
@@ -13,36 +14,43 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from turnabout.sources.base import Batch, Piece
-from turnabout.sources.detection import formats, formats_of
+from turnabout.sources.base import Piece
+from turnabout.sources.detection import RECORD_FORMATS, detect_formats
 from turnabout.sources.files import FileSource
-from turnabout.sources.reading.records import records
+from turnabout.sources.reading.records import read_records
+from turnabout.sources.table.batches import Batch, SuggestFormat
 from turnabout.sources.table.conversation import LoggedConversation
 
-#: Records of a file that are looked at.
-FIRST = 50
+#: Number of records of a file that its format is detected by.
+N_FIRST_RECORDS = 50
 
 
 class Auto(FileSource):
-    """Files of formats that need to be told nothing but a path."""
+    """Files whose format needs no setting but a path."""
 
     format: Literal["auto"] = "auto"
 
-    def batches(self, piece: Piece) -> Iterator[Batch]:
-        """One file, read as the format that it is of."""
+    def read_batches(self, piece: Piece, suggest_format: SuggestFormat | None = None) -> Iterator[Batch]:
+        """Yield one file in batches, read as the format that it is detected to be."""
         assert piece.path is not None
-        found = format_of(piece.path)
-        if found is None:
-            return super().batches(piece)
-        return formats()[found].model_validate({"format": found, "path": str(piece.path)}).batches(piece)
+        name = detect_file_format(piece.path)
+        if name is None:
+            return super().read_batches(piece, suggest_format)
+        source = RECORD_FORMATS[name].model_validate({"format": name, "path": str(piece.path)})
+        return source.read_batches(piece, suggest_format)
 
-    def conversations(self, content: Any) -> Iterable[LoggedConversation]:
-        """None: this is a record of a file that no format recognises."""
+    def parse_record(self, content: Any) -> Iterable[LoggedConversation]:
+        """Raise `ValueError`: only files that no format recognises get here."""
         raise ValueError("record: of a file that no format recognises")
 
 
-def format_of(path: Path) -> str | None:
-    """The format that recognises most of the first records of a file, the first by name of several; null where none."""
-    first = (record.content for record in islice(records(path), FIRST) if record.fault is None)
-    votes = Counter(name for content in first for name in formats_of(content))
+def detect_file_format(path: Path) -> str | None:
+    """Return the format that recognises most of the first records of a file.
+
+    Of several such formats it is the first by name; null where no format recognises any record.
+    """
+    votes: Counter[str] = Counter()
+    for record in islice(read_records(path), N_FIRST_RECORDS):
+        if record.error is None:
+            votes.update(detect_formats(record.content))
     return min(votes, key=lambda name: (-votes[name], name), default=None)

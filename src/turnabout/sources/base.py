@@ -1,54 +1,70 @@
-"""The seam every log format implements: a source is read piece by piece, in bounded batches of messages and rejects."""
+"""The interface of every log format.
+
+A source lists its pieces and reads each piece as conversations and rejected records, in bounded batches.
+"""
 
 from abc import abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
-import polars as pl
-
 from turnabout.core.config import Section
-
-
-class Batch(NamedTuple):
-    """A bounded part of a log: rows of `schemas.MESSAGES`, and rows of `schemas.QUARANTINE` for what was rejected.
-
-    A conversation stands whole in one batch, its messages together and in order.
-    """
-
-    messages: pl.DataFrame
-    quarantine: pl.DataFrame
+from turnabout.sources.table.batches import Batch, SuggestFormat, collect_batches
+from turnabout.sources.table.conversation import LoggedConversation
+from turnabout.sources.table.rejects import Reject
 
 
 class Piece(NamedTuple):
-    """A part of a log that can be read alone: one file, or all of a place that is no file (`path` null)."""
+    """A part of a log that can be read alone.
+
+    It is one file, or the whole of a log that is no file, such as a database (`path` null).
+    """
 
     name: str
     path: Path | None
-    beside: tuple[Path, ...] = ()
-    """Further files that its reading takes: where they change, it must be read again."""
+    further_files: tuple[Path, ...] = ()
+    """Other files that are needed to read the piece: when they change, it must be read again."""
 
 
 class Source(Section):
-    """One log format at one place. `format` is the key of the method in `params.yaml`."""
+    """Settings of one log in one format.
+
+    `format` is the key of the method in `params.yaml`.
+    """
 
     format: str
     is_live: ClassVar[bool] = False
-    """Whether it reads what DVC cannot watch (a database, a tracking store): the flow then reads it at every run."""
+    """Whether DVC cannot watch the log (a database, a tracking store). The flow then reads it at every run."""
 
     @classmethod
     def recognises(cls, content: Any) -> bool:
-        """Whether a record looks like one of this format, by its keys; False where the format is not one of records."""
+        """Return whether a record looks like one of this format, by its keys.
+
+        False for formats that are not made of records.
+        """
         return False
 
     @abstractmethod
-    def pieces(self) -> list[Piece]:
-        """The pieces in order of arrival, the oldest first. Raises `DataError` where the place is not there."""
+    def list_pieces(self) -> list[Piece]:
+        """Return the pieces in order of arrival, the oldest first.
+
+        Raises `DataError` where the log does not exist.
+        """
 
     @abstractmethod
-    def batches(self, piece: Piece) -> Iterator[Batch]:
-        """One piece in bounded batches: always the same, in the same order, while the piece is the same."""
+    def read_piece(self, piece: Piece) -> Iterator[LoggedConversation | Reject]:
+        """Yield the conversations and rejects of one piece.
 
-    def inputs(self) -> list[str]:
-        """Paths or globs it reads, so that DVC can be told to watch them; none for a log that a package ships."""
+        They are the same, in the same order, as long as the piece is the same.
+        """
+
+    def read_batches(self, piece: Piece, suggest_format: SuggestFormat | None = None) -> Iterator[Batch]:
+        """Yield one piece in bounded batches, as `collect_batches` builds them."""
+        return collect_batches(self.read_piece(piece), self.format, suggest_format)
+
+    def list_inputs(self) -> list[str]:
+        """Return the paths or globs that DVC must watch.
+
+        There are none for a log that a package ships.
+        """
         return []

@@ -1,6 +1,6 @@
-"""Raw calls of a chat-completion API, as proxies and providers log them: a request and its response a record.
+"""Raw calls of a chat-completion API, as proxies and providers log them.
 
-Two records (broken here for the page):
+A record is a request with its response. Two records (with line breaks added here):
 
     {"request": {"model": "m-7", "user": "ann", "messages": [{"role": "user", "content": "Capital of Peru?"}]},
      "response": {"id": "chatcmpl-1", "created": 1714550400, "model": "m-7-2024", "usage": {"total_tokens": 12},
@@ -20,17 +20,18 @@ become one conversation, because the second call's history holds the first:
     chatcmpl-2       2              user       And Chile?        null                  ann       null
     chatcmpl-2       3              assistant  Santiago.         2024-05-01T08:01:00Z  null      [Santiago de Chile.]
 
-- Also read: `input`/`output` and `request_body`/`response_body` for the two sides; an HTTP message whose `body` is the
-  request or response; either as JSON in a text; `messages` beside `response` (what LiteLLM logs); a response that is a
+- Request and response may also stand under `input`/`output` or `request_body`/`response_body`; in the `body` of an
+  HTTP message; as JSON in a text. The request may be `messages` beside `response` (what LiteLLM logs), the response a
   message or a text alone. A batch's output file holds no requests: join it with its input file by `custom_id` first.
-- Of the calls of a file only those stay that no other call goes on from. A person who got several replies to one
-  history (several choices, or asked again) has the others as `alternatives` of the reply that they went on from; where
-  they went on from none, of the last; where from several, each is a conversation. A stranger's first question is never
-  taken for asked again, because different people ask the same; with `user` in the requests it is.
+- Only calls that no other call of the file continues become conversations. Where a person got several replies to one
+  history (several choices, or the same request sent again), the reply that they continued has the others as
+  `alternatives`. If they continued none, the last reply has them; if they continued several, each is a conversation of
+  its own. Equal first questions without `user` are never taken for one person's, because different people ask the same;
+  with `user` in the requests they are.
 - A client that shortens the history starts another conversation; `clean` finds what two of them share.
 - The person is `user`, `user_id`, `safety_identifier` or `end_user`, the model that of the last call, the time of each
   reply that of its own call. Calls and results of tools stay, as `tool_calls` in `extras` and as messages.
-- Of parts that are no text only their kinds are kept, as `parts` in `extras`. Everything else of the record goes to
+- Of parts that are no text only their types are kept, as `parts` in `extras`. Everything else of the record goes to
   `extras` too. A call that failed, was aborted or was logged as chunks of a stream is rejected with the reason.
 """
 
@@ -38,12 +39,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from turnabout.sources.base import Batch, Piece
-from turnabout.sources.files import FileSource, batched, rejection
-from turnabout.sources.reading.records import Record, records
+from turnabout.sources.base import Piece
+from turnabout.sources.files import FileSource
+from turnabout.sources.reading.records import Record, read_records
 from turnabout.sources.table.conversation import LoggedConversation
-from turnabout.sources.traffic.calls import Call, call_of, looks_like_call
-from turnabout.sources.traffic.continuations import MOST_REPLIES, Continuations
+from turnabout.sources.table.rejects import Reject, build_reject
+from turnabout.sources.traffic.calls import Call, looks_like_call, parse_call
+from turnabout.sources.traffic.continuations import MAX_REPLIES, Continuations
 
 
 class ChatCompletions(FileSource):
@@ -53,54 +55,75 @@ class ChatCompletions(FileSource):
 
     @classmethod
     def recognises(cls, content: Any) -> bool:
-        """Whether it holds both sides of a call."""
+        """Return whether a record holds both a request and a response."""
         return looks_like_call(content)
 
-    def conversations(self, content: Any) -> Iterable[LoggedConversation]:
-        """The conversation of one call, by itself."""
-        known, call = Continuations(), call_of(content)
-        known.note(call)
-        known.noted()
-        yield conversation(call, known)
+    def parse_record(self, content: Any) -> Iterable[LoggedConversation]:
+        """Yield the conversation of one call, without regard to other calls."""
+        index, call = Continuations(), parse_call(content)
+        index.add_history(call)
+        index.close_histories()
+        yield build_conversation(call, index)
 
-    def batches(self, piece: Piece) -> Iterator[Batch]:
-        """The conversations of one file; it is read three times."""
+    def read_piece(self, piece: Piece) -> Iterator[LoggedConversation | Reject]:
+        """Yield the conversations and rejects of one file.
+
+        The file is read three times.
+        """
         assert piece.path is not None
-        return batched(self._merged(piece.path), self.format)
+        index = Continuations()
+        for _, call in read_calls(piece.path):
+            index.add_history(call)
+        index.close_histories()
+        for number, call in read_calls(piece.path):
+            index.add_replies(number, call)
+        for number, record in enumerate(read_records(piece.path)):
+            yield from self._parse_indexed(number, record, index)
 
-    def _merged(self, path: Path) -> Iterator[LoggedConversation | dict[str, str]]:
-        known = Continuations()
-        for _, noted in calls(path):
-            known.note(noted)
-        known.noted()
-        for number, gathered in calls(path):
-            known.gather(number, gathered)
-        for number, record in enumerate(records(path)):
-            if (call := readable(record)) is None:
-                yield from self.judged([record])
-            elif (group := known.group_of(call)) and call.replies[0].text not in group.texts:
-                yield rejection(
-                    self.format, record, f"more than {MOST_REPLIES} replies to the same history of a person"
-                )
-            elif not (known.is_gone_on_from(call) or (group and (group.went_on or group.last != number))):
-                yield conversation(call, known)._replace(where=record.where)
+    def _parse_indexed(
+        self, number: int, record: Record, index: Continuations
+    ) -> Iterator[LoggedConversation | Reject]:
+        """Yield the conversation or the reject of one record.
+
+        A call that another call continues or replaces yields nothing.
+        """
+        call = parse_call_or_none(record)
+        if call is None:
+            yield from self.parse_records([record])
+            return
+        group = index.find_group(call)
+        if group and call.replies[0].text not in group.texts:
+            yield build_reject(self.format, record, f"more than {MAX_REPLIES} replies to the same history of a person")
+        elif index.is_continued(call) or (group and (group.is_continued or group.last_call != number)):
+            return
+        else:
+            yield build_conversation(call, index)._replace(location=record.location)
 
 
-def conversation(call: Call, known: Continuations) -> LoggedConversation:
-    """A call that nobody went on from, as the conversation that it ends."""
-    return LoggedConversation(known.completed(call), call.call_id, call.user, call.model, extras=call.extras)
+def build_conversation(call: Call, index: Continuations) -> LoggedConversation:
+    """Return the conversation that ends with a call."""
+    return LoggedConversation(
+        index.complete_messages(call),
+        conversation_id=call.call_id,
+        user_id=call.user,
+        model=call.model,
+        extras=call.extras,
+    )
 
 
-def calls(path: Path) -> Iterator[tuple[int, Call]]:
-    """The calls of a file that can be read, with the numbers of their records."""
-    for number, record in enumerate(records(path)):
-        if (call := readable(record)) is not None:
+def read_calls(path: Path) -> Iterator[tuple[int, Call]]:
+    """Yield the calls of a file that can be read, numbered by record."""
+    for number, record in enumerate(read_records(path)):
+        if (call := parse_call_or_none(record)) is not None:
             yield number, call
 
 
-def readable(record: Record) -> Call | None:
-    """The call that a record holds; null where it holds none, for which `judged` gives the reason."""
+def parse_call_or_none(record: Record) -> Call | None:
+    """Return the call of a record; null where it holds none.
+
+    For a record without a call, `parse_records` gives the reason.
+    """
     try:
-        return None if record.fault is not None else call_of(record.content)
+        return None if record.error is not None else parse_call(record.content)
     except (ValueError, RecursionError):
         return None

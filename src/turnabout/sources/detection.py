@@ -1,39 +1,65 @@
-"""Which format a record is of: told to whoever named another one."""
+"""Formats recognised by the keys of a record, and hints at the right one."""
 
 from typing import Any
 
 from turnabout.sources.base import Source
+from turnabout.sources.chat_completions import ChatCompletions
+from turnabout.sources.hh import HH
+from turnabout.sources.langfuse import Langfuse
+from turnabout.sources.lmsys import Lmsys
+from turnabout.sources.messages import Messages
+from turnabout.sources.oasst import Oasst
+from turnabout.sources.open_webui import OpenWebui
+from turnabout.sources.openai import OpenAI
+from turnabout.sources.prism import Prism
+from turnabout.sources.sharegpt import ShareGPT
+from turnabout.sources.wildchat import WildChat
 
-#: At most this many keys of an unknown record are told.
-MOST_KEYS = 8
+#: Every format whose records can be recognised, by name and in order of name.
+RECORD_FORMATS: dict[str, type[Source]] = {
+    "chat_completions": ChatCompletions,
+    "hh": HH,
+    "langfuse": Langfuse,
+    "lmsys": Lmsys,
+    "messages": Messages,
+    "oasst": Oasst,
+    "open_webui": OpenWebui,
+    "openai": OpenAI,
+    "prism": Prism,
+    "sharegpt": ShareGPT,
+    "wildchat": WildChat,
+}
+
+#: Greatest number of keys of an unknown record that a hint names.
+MAX_KEYS = 8
 
 
-def formats() -> dict[str, type[Source]]:
-    """Every format whose records can be recognised, by name."""
-    from turnabout.sources import SOURCES  # which imports every format, and so this module
-
-    return {name: SOURCES[name] for name in sorted(SOURCES) if "recognises" in vars(SOURCES[name])}
+def detect_formats(content: Any) -> list[str]:
+    """Return the formats that recognise a record, in order of name."""
+    return [name for name, source in RECORD_FORMATS.items() if source.recognises(content)]
 
 
-def formats_of(content: Any) -> list[str]:
-    """The formats that take this record for one of theirs, in order of name."""
-    return [name for name, source in formats().items() if source.recognises(content)]
+def suggest_format(content: Any, tried: str) -> str:
+    """Return a hint for a record that the format `tried` could not read.
 
-
-def hint(content: Any, tried: type[Source]) -> str:
-    """What to add to the reason for a record that the format `tried` could not read; nothing where it is its own."""
-    if tried.recognises(content):
+    The hint is added to the reason for its rejection. It is empty where `tried` recognises the record: the record is
+    then damaged, not of another format.
+    """
+    if tried in RECORD_FORMATS and RECORD_FORMATS[tried].recognises(content):
         return ""
-    if found := formats_of(content):
-        return f"; looks like {' or '.join(found)}: set format: {found[0]}"
-    return f"; of no known format ({', '.join(formats())}): {shape(content)}"
+    if formats := detect_formats(content):
+        return f"; looks like {' or '.join(formats)}: set format: {formats[0]}"
+    return f"; of no known format ({', '.join(RECORD_FORMATS)}): {describe_shape(content)}"
 
 
-def shape(content: Any) -> str:
-    """What a record is made of: its keys with their types, or its type."""
+def describe_shape(content: Any) -> str:
+    """Return the keys of a record with their types.
+
+    Of a record that is no object, return its type.
+    """
     if not isinstance(content, dict):
         return f"a {type(content).__name__}"
     keys = sorted(content, key=str)
-    told = ", ".join(f"{str(key)[:40]} {type(content[key]).__name__}" for key in keys[:MOST_KEYS])
-    further = f" and {len(keys) - MOST_KEYS} more" if len(keys) > MOST_KEYS else ""
-    return f"keys {told}{further}" if keys else "an empty object"
+    shown = ", ".join(f"{str(key)[:40]} {type(content[key]).__name__}" for key in keys[:MAX_KEYS])
+    further = f" and {len(keys) - MAX_KEYS} more" if len(keys) > MAX_KEYS else ""
+    return f"keys {shown}{further}" if keys else "an empty object"

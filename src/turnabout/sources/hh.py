@@ -1,4 +1,6 @@
-"""Anthropic HH-RLHF: pairs of dialogues that differ in the last reply, and its red-team attempts.
+"""Anthropic HH-RLHF: pairs of dialogues, and red-team attempts.
+
+The dialogues of a pair differ in the last reply.
 
 A pair (text invented):
 
@@ -20,9 +22,9 @@ A red-team attempt
 becomes two messages of user `hh:83` and `model` rlhf; all else goes to the extras of message 0. Its `rating` says how
 well the attack went (0 to 4), the opposite of a satisfied user, so it never fills the column `rating`.
 
-- Pairs have no id, person or time: the id is made of both dialogues, and each pair is taken for another person's.
-- A pair that differs before its last reply, or nowhere, compares no two replies to the same words: it is rejected.
-- Blank space around a text is the format's own and is taken off. A last reply may be empty.
+- Pairs have no id, person or time: the id is a hash of both dialogues, and each pair counts as another person's.
+- A pair that differs before its last reply, or nowhere, compares no two replies to the same history: it is rejected.
+- White space around a text belongs to the format and is stripped. A last reply may be empty.
 """
 
 import re
@@ -32,22 +34,22 @@ from typing import Any, Literal
 import msgspec
 
 from turnabout.sources.files import FileSource
-from turnabout.sources.table.conversation import LoggedConversation, LoggedMessage, content_id
-from turnabout.sources.table.extras import known
+from turnabout.sources.table.conversation import LoggedConversation, LoggedMessage, hash_content
+from turnabout.sources.table.extras import drop_nulls
 
-#: The speakers as a dialogue marks them.
+#: The role of each speaker by its mark in a dialogue.
 ROLES = {"Human": "user", "Assistant": "assistant"}
 
 
 class Pair(msgspec.Struct):
-    """Two dialogues, of which somebody preferred the first."""
+    """Two dialogues; a person preferred the first."""
 
     chosen: str
     rejected: str
 
 
 class Attempt(msgspec.Struct):
-    """One attempt at making a model do harm."""
+    """One attempt to make a model do harm."""
 
     transcript: str
     rating: float | None = None
@@ -68,49 +70,55 @@ class HH(FileSource):
 
     @classmethod
     def recognises(cls, content: Any) -> bool:
-        """Whether it holds a dialogue that begins as they do here."""
+        """Return whether a record holds a dialogue that begins with `Human:`."""
         text = isinstance(content, dict) and (content.get("chosen") or content.get("transcript"))
         return isinstance(text, str) and text.lstrip().startswith("Human:")
 
-    def conversations(self, content: Any) -> Iterable[LoggedConversation]:
-        """The one conversation of a pair or an attempt."""
+    def parse_record(self, content: Any) -> Iterable[LoggedConversation]:
+        """Yield the one conversation of a pair or an attempt."""
         if isinstance(content, dict) and "transcript" in content:
-            yield attempt(msgspec.convert(content, Attempt))
+            yield convert_attempt(msgspec.convert(content, Attempt))
         else:
-            yield compared(msgspec.convert(content, Pair))
+            yield convert_pair(msgspec.convert(content, Pair))
 
 
-def compared(pair: Pair) -> LoggedConversation:
-    """The chosen dialogue, the last reply of the rejected one being the alternative of its own."""
-    *before, reply = messages(pair.chosen, "chosen")
-    *other_before, other = messages(pair.rejected, "rejected")
-    if before != other_before or reply.role != "assistant" or other.role != "assistant":
+def convert_pair(pair: Pair) -> LoggedConversation:
+    """Return the chosen dialogue, with the rejected reply as alternative.
+
+    Raises `ValueError` where the dialogues do not differ in the last reply alone.
+    """
+    *history, reply = parse_dialogue(pair.chosen, "chosen")
+    *other_history, other = parse_dialogue(pair.rejected, "rejected")
+    if history != other_history or reply.role != "assistant" or other.role != "assistant":
         raise ValueError("rejected: differs from chosen before its last reply")
     if reply == other:
         raise ValueError("rejected: is the same as chosen")
-    key = content_id([*before, reply, other])
-    said = [*before, reply._replace(alternatives=[other.text], preferences=[1.0])]
-    return LoggedConversation(said, conversation_id=f"hh:{key}")
+    key = hash_content([*history, reply, other])
+    messages = [*history, reply._replace(alternatives=[other.text], preferences=[1.0])]
+    return LoggedConversation(messages, conversation_id=f"hh:{key}")
 
 
-def attempt(record: Attempt) -> LoggedConversation:
-    """The transcript, all that was measured or told of it as extras."""
-    further = msgspec.structs.asdict(record)
-    said = messages(further.pop("transcript"), "transcript")
-    member, model = further.pop("red_team_member_id"), further.pop("model_type")
+def convert_attempt(attempt: Attempt) -> LoggedConversation:
+    """Return the transcript of an attempt, with its scores and tags as extras."""
+    fields = msgspec.structs.asdict(attempt)
+    messages = parse_dialogue(fields.pop("transcript"), "transcript")
+    member, model = fields.pop("red_team_member_id"), fields.pop("model_type")
     return LoggedConversation(
-        said,
-        conversation_id=f"hh:{content_id(said)}",
+        messages,
+        conversation_id=f"hh:{hash_content(messages)}",
         user_id=None if member is None else f"hh:{member}",
         model=model,
-        extras=known(**further),
+        extras=drop_nulls(**fields),
     )
 
 
-def messages(dialogue: str, field: str) -> list[LoggedMessage]:
-    """The messages of a dialogue. Raises `ValueError` where it does not begin with a person."""
-    blank, *parts = re.split(r"(?:^|\n\n)(Human|Assistant):", dialogue)
-    if blank.strip() or parts[:1] != ["Human"]:
+def parse_dialogue(dialogue: str, field: str) -> list[LoggedMessage]:
+    """Return the messages of a dialogue.
+
+    Raises `ValueError` naming `field` where it does not begin with a person.
+    """
+    start, *parts = re.split(r"(?:^|\n\n)(Human|Assistant):", dialogue)
+    if start.strip() or parts[:1] != ["Human"]:
         raise ValueError(f"{field}: expected a dialogue that begins with 'Human:'")
     return [
         LoggedMessage(role=ROLES[name], text=text.strip()) for name, text in zip(parts[::2], parts[1::2], strict=True)

@@ -1,4 +1,7 @@
-"""Conversations as they arrive from the sources: each id once, and none of a person who asked to be forgotten."""
+"""The filter that logged conversations pass on their way into the table.
+
+It keeps each conversation id once, and nothing of a person who asked to be forgotten.
+"""
 
 from functools import partial
 from typing import Annotated, NamedTuple
@@ -15,20 +18,24 @@ AnySource = Annotated[SerializeAsAny[Source], BeforeValidator(partial(resolve, S
 
 
 class Ingest(Section):
+    """Settings of the stage `ingest`."""
+
     watch: str
     """File or folder that DVC watches; every source path must lie inside it, so that new logs are noticed."""
     sources: list[AnySource] = Field(min_length=1)
+    """The logs, in the order in which they are read."""
 
 
-class Arrived(NamedTuple):
-    """What stays of a batch, what was rejected, and how many conversations were forgotten."""
+class FilteredBatch(NamedTuple):
+    """The kept messages of a batch, and the quarantine rows of the rest."""
 
     messages: pl.DataFrame
     quarantine: pl.DataFrame
     n_forgotten: int
+    """Number of conversations dropped because a person in them asked to be forgotten."""
 
-    def tallies(self) -> dict[str, dict[str, int]]:
-        """The counts of this batch, as the metrics of the stage name them."""
+    def count_by_kind(self) -> dict[str, dict[str, int]]:
+        """Return the counts of this batch, named as in the stage's metrics."""
         sources = self.messages.filter(message_index=0)["source"]
         totals = {
             "n_conversations": sources.len(),
@@ -41,37 +48,50 @@ class Arrived(NamedTuple):
         return {"totals": totals, "rejected_by_reason": by_reason, "conversations_by_source": by_source}
 
 
-class Arrivals:
-    """All conversation ids so far, as 8 bytes each: an id belongs to the first conversation that comes with it."""
+class IngestFilter:
+    """Filter of batches in order of arrival.
+
+    It holds all conversation ids so far, as 8 bytes each: an id belongs to the first conversation that comes with it.
+    """
 
     def __init__(self, forgotten: frozenset[str], known: pl.Series) -> None:
-        """`forgotten` are fingerprints of people, `known` the ids that came before."""
+        """Start with the ids of earlier runs.
+
+        `forgotten` are fingerprints of people, `known` conversation ids.
+        """
         self.forgotten = forgotten
         self._known = known.hash().rename("id").to_frame()
 
-    def accept(self, batch: Batch) -> Arrived:
-        """The batch without forgotten people and without ids that occur earlier, in the order it came.
+    def filter_batch(self, batch: Batch) -> FilteredBatch:
+        """Return the next batch without forgotten people and repeated ids.
 
-        Nobody can tell whose a record is that could not be read: while anybody is to be forgotten, no excerpt of such a
-        record is kept.
+        The order stays. Whose record it is cannot be known where the record could not be read: while anybody is to be
+        forgotten, no excerpt of such a record is kept.
         """
         nth = (pl.col("message_index") == 0).cum_sum()
         messages = batch.messages.with_columns(nth=nth, id=pl.col("conversation_id").hash())
-        gone = messages.filter(is_forgotten(messages["user_key"], self.forgotten))["nth"].unique()
-        messages = messages.filter(~pl.col("nth").is_in(gone.implode()))
+        forgotten = messages.filter(is_forgotten(messages["user_key"], self.forgotten))["nth"].unique()
+        messages = messages.filter(~pl.col("nth").is_in(forgotten.implode()))
         is_first = pl.col("nth") == pl.col("nth").first().over("id")
         earlier = self._known.filter(pl.col("id").is_in(messages["id"].implode()))["id"]
         is_new = is_first & ~pl.col("id").is_in(earlier.implode())
-        again = messages.filter(~is_new, message_index=0)
+        repeated = messages.filter(~is_new, message_index=0)
         new = messages.filter(is_new)
         self._known = self._known.vstack(new.filter(message_index=0).select("id"))
         unread = batch.quarantine.with_columns(excerpt=pl.lit("")) if self.forgotten else batch.quarantine
-        return Arrived(new.select(list(schemas.MESSAGES)), pl.concat([unread, _rejected(again)]), gone.len())
+        return FilteredBatch(
+            messages=new.select(list(schemas.MESSAGES)),
+            quarantine=pl.concat([unread, _quarantine_repeated(repeated)]),
+            n_forgotten=forgotten.len(),
+        )
 
 
-def _rejected(again: pl.DataFrame) -> pl.DataFrame:
-    """The quarantine row of each conversation, given by its first message, whose id was there before."""
-    return again.select(
+def _quarantine_repeated(first_messages: pl.DataFrame) -> pl.DataFrame:
+    """Return the quarantine rows of conversations whose id occurred earlier.
+
+    Each conversation is given by its first message.
+    """
+    return first_messages.select(
         "source",
         record="conversation_id",
         reason=pl.lit("conversation id occurs earlier in the log"),

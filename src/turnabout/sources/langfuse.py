@@ -1,6 +1,6 @@
-"""Langfuse: traces or observations exported to files, with people's scores on them.
+"""Langfuse: exported traces or observations, with people's scores on them.
 
-Three records, of a file of traces (from the API, or `traces/` of an export to blob storage):
+Three records of a file of traces (from the API, or `traces/` of an export to blob storage):
 
     {"id": "t1", "sessionId": "s1", "userId": "ann", "timestamp": "2024-05-01T08:00:00Z",
      "input": "Is the shop open?", "output": "Until six.",
@@ -26,16 +26,17 @@ trace context (or legacy traces), and the folder of scores, to be named as `scor
 traces or observations as JSON, JSONL or CSV, and the table of scores, because the former keep the values of scores but
 not who gave them. Names may be written in camelCase or snake_case.
 
-- A turn is a trace. Of the records of one trace in a file it is the trace itself, else its root observation, else its
-  last generation; other observations inside a trace are parts of a turn and are passed over. A trace or root
-  observation that comes again is a double: the latest counts, the others are rejected.
-- Input and output are read in any shape of `payloads.py`, histories and regenerations as `turns.py` says.
-- A session is one conversation as far as it stands in one file; a later file that goes on with it is refused as a
-  double, so export whole sessions. A trace without a session is a conversation of its own.
-- Scores of source ANNOTATION, and API scores whose name speaks of feedback, a rating, thumbs or satisfaction, are the
-  rating (BOOLEAN 1 and -1, NUMERIC as it is) or the reaction (CATEGORICAL, TEXT), the latest of each; a CORRECTION is
-  the edited text. Scores of evaluators never are. All scores of a trace stay in the reply's `extras`; of `scores`
-  files, people's only. Thumbs logged as NUMERIC 0 and 1 need `scale: [0, 1]` in the miner `explicit`.
+- A turn is a trace. Of the records of one trace in a file, the turn is read from the trace itself, else from its root
+  observation, else from its last generation; other observations inside a trace are parts of a turn and are skipped. Of
+  a trace or root observation that occurs several times, the latest counts and the others are rejected.
+- Input and output are read in any shape of `payloads.py`, histories and regenerations as in `turns.py`.
+- A session is one conversation only within one file; a later file that continues it is rejected as a duplicate, so
+  export whole sessions. A trace without a session is a conversation of its own.
+- Scores of source ANNOTATION, and API scores whose name mentions feedback, a rating, thumbs or satisfaction, fill the
+  rating (BOOLEAN 1 and -1, NUMERIC as it is) or the reaction (CATEGORICAL, TEXT); the latest of each counts. A
+  CORRECTION is the edited text. Scores of evaluators fill no column. All scores of a trace stay in the reply's
+  `extras`; of `scores` files only people's. Thumbs logged as NUMERIC 0 and 1 need `scale: [0, 1]` in the miner
+  `explicit`.
 """
 
 import re
@@ -46,99 +47,114 @@ from typing import Any, Literal
 
 import msgspec
 
-from turnabout.sources.base import Batch, Piece, Source
-from turnabout.sources.detection import hint
-from turnabout.sources.files import batched, reason, rejection
-from turnabout.sources.langfuse_records import Row, Score, inline_scores, people_scores, rank, snake
-from turnabout.sources.reading.records import log_files, records
-from turnabout.sources.table.conversation import instant
-from turnabout.sources.traffic.payloads import asked, model_of, replied
-from turnabout.sources.traffic.turns import Turn, by_session, verdict
+from turnabout.sources.base import Piece, Source
+from turnabout.sources.langfuse_records import (
+    Row,
+    Score,
+    convert_keys,
+    parse_inline_scores,
+    rank_record,
+    read_people_scores,
+)
+from turnabout.sources.reading.records import list_log_files, read_records
+from turnabout.sources.table.conversation import LoggedConversation, parse_time
+from turnabout.sources.table.rejects import Reject, build_reject, describe_error
+from turnabout.sources.traffic.payloads import find_model, parse_input, parse_output
+from turnabout.sources.traffic.turns import Turn, group_by_session, parse_feedback
 
-#: Names of API scores that people gave.
+#: Names of API scores that people give.
 _FEEDBACK = re.compile(r"feedback|rating|thumb|satisf", re.I)
 
 
 class Langfuse(Source):
-    """Traces or observations of files, joined by session."""
+    """Traces or observations in files, joined by session."""
 
     format: Literal["langfuse"] = "langfuse"
     path: str
     """A file, a folder, or a glob of traces or observations."""
     scores: str | None = None
-    """The same for files of scores; null where the traces hold theirs. What people scored is kept in memory. New scores
-    may be on any trace: all traces are read again."""
+    """A file, a folder, or a glob of scores; null where the traces hold their scores. People's scores are kept in
+    memory. New scores may be on any trace, so all traces are then read again."""
     feedback: list[str] | None = None
-    """Names of the scores that rate a reply; null takes those said above. Name them where people score faults too."""
+    """Names of the scores that rate a reply; null takes the default above. Name them where people also mark errors."""
 
     @classmethod
     def recognises(cls, content: Any) -> bool:
-        """Whether it is a trace or an observation."""
-        keys = snake(content).keys() if isinstance(content, dict) else set()
+        """Return whether a record is a trace or an observation."""
+        keys = convert_keys(content).keys() if isinstance(content, dict) else set()
         return {"id", "input", "output"} <= keys and bool({"session_id", "trace_id"} & keys)
 
-    def pieces(self) -> list[Piece]:
-        """The files by name: give later days later names. Each takes all the scores."""
-        scores = tuple(log_files(self.scores)) if self.scores else ()
-        return [Piece(path.name, path, scores) for path in log_files(self.path)]
+    def list_pieces(self) -> list[Piece]:
+        """Return the files in order of name; each depends on all files of scores."""
+        scores = tuple(list_log_files(self.scores)) if self.scores else ()
+        return [Piece(path.name, path, scores) for path in list_log_files(self.path)]
 
-    def inputs(self) -> list[str]:
-        """The path, and that of the scores."""
+    def list_inputs(self) -> list[str]:
+        """Return the path, and the path of the scores."""
         return [self.path, *([self.scores] if self.scores else [])]
 
-    def batches(self, piece: Piece) -> Iterator[Batch]:
-        """The sessions of one file, the one that began first first."""
+    def read_piece(self, piece: Piece) -> Iterator[LoggedConversation | Reject]:
+        """Yield rejects and the sessions of one file.
+
+        The session that began first comes first.
+        """
         assert piece.path is not None
-        return batched(by_session(self._judged(piece.path), self.format), self.format)
+        return group_by_session(self._read_turns(piece.path), self.format)
 
     @cached_property
     def _people_scores(self) -> dict[str, list[Score]]:
-        return people_scores(self.scores) if self.scores else {}
+        return read_people_scores(self.scores) if self.scores else {}
 
-    def _judged(self, path: Path) -> Iterator[Turn | dict[str, str]]:
-        apart = self._people_scores
-        for record in records(path):
-            if record.fault is not None:
-                yield rejection(self.format, record, record.fault)
+    def _read_turns(self, path: Path) -> Iterator[Turn | Reject]:
+        scores_by_trace = self._people_scores
+        for record in read_records(path):
+            if record.error is not None:
+                yield build_reject(self.format, record, record.error)
                 continue
             try:
-                row = msgspec.convert(snake(record.content), Row, strict=False)
-                if rank(row) is not None:
-                    built = turn(row, apart.get(row.trace_id or row.id, ()), self.feedback)
-                    built.where = record.where
-                    yield built
+                row = msgspec.convert(convert_keys(record.content), Row, strict=False)
+                if rank_record(row) is not None:
+                    turn = build_turn(row, scores_by_trace.get(row.trace_id or row.id, ()), self.feedback)
+                    turn.location = record.location
+                    yield turn
             except ValueError as error:
-                yield rejection(self.format, record, reason(error) + hint(record.content, type(self)))
+                yield build_reject(self.format, record, describe_error(error), may_be_other_format=True)
             except RecursionError:
-                yield rejection(self.format, record, "nested too deeply")
+                yield build_reject(self.format, record, "nested too deeply")
 
 
-def turn(row: Row, apart: Sequence[Score], feedback: list[str] | None) -> Turn:
-    """The turn of one record. Raises `ValueError` where it ended in an error or holds no texts."""
+def build_turn(row: Row, exported_scores: Sequence[Score], feedback: list[str] | None) -> Turn:
+    """Return the turn of one record.
+
+    `exported_scores` are those of its trace in files of scores. Raises `ValueError` where the call ended in an error or
+    holds no texts.
+    """
     if row.level == "ERROR":
-        raise ValueError(f"{(row.type or 'trace').lower()} ended in an error: {row.status_message or 'none told'}")
-    at = row.timestamp or row.start_time
-    built = Turn(
+        raise ValueError(f"{(row.type or 'trace').lower()} ended in an error: {row.status_message or 'no description'}")
+    time = row.timestamp or row.start_time
+    turn = Turn(
         trace_id=row.trace_id or row.id,
         session=row.session_id or None,
-        rank=rank(row) or 0,
-        asked=asked(row.input),
-        reply=replied(row.output),
-        at=instant(at, "timestamp") if at else None,
+        rank=rank_record(row) or 0,
+        input=parse_input(row.input),
+        reply=parse_output(row.output),
+        at=parse_time(time, "timestamp") if time else None,
         user_id=row.user_id or None,
-        model=row.model or row.provided_model_name or model_of(row.input, row.output),
+        model=row.model or row.provided_model_name or find_model(row.input, row.output),
     )
-    scores = sorted([*inline_scores(row), *apart], key=lambda score: (score.timestamp or "", score.name))
+    scores = [*parse_inline_scores(row), *exported_scores]
+    scores.sort(key=lambda score: (score.timestamp or "", score.name))
     for score in scores:
         if _is_feedback(score, feedback):
-            _take(built, score)
-    further = {"trace_id": built.trace_id, "name": row.trace_name or row.name, "tags": row.tags}
-    further |= {"version": row.version, "release": row.release, "scores": msgspec.to_builtins(scores)}
-    built.extras = {key: value for key, value in further.items() if value}
-    return built
+            _apply_score(turn, score)
+    extras = {"trace_id": turn.trace_id, "name": row.trace_name or row.name, "tags": row.tags}
+    extras |= {"version": row.version, "release": row.release, "scores": msgspec.to_builtins(scores)}
+    turn.extras = {key: value for key, value in extras.items() if value}
+    return turn
 
 
 def _is_feedback(score: Score, feedback: list[str] | None) -> bool:
+    """Return whether a person rated or corrected the reply by a score."""
     if score.source == "EVAL":
         return False
     if score.data_type == "CORRECTION":
@@ -148,12 +164,12 @@ def _is_feedback(score: Score, feedback: list[str] | None) -> bool:
     return score.source == "ANNOTATION" or bool(_FEEDBACK.search(score.name))
 
 
-def _take(built: Turn, score: Score) -> None:
-    """Let a person's score fill the columns of the reply."""
+def _apply_score(turn: Turn, score: Score) -> None:
+    """Fill the feedback fields of the reply, in place, by a person's score."""
     text = score.long_string_value or score.string_value
     if score.data_type == "CORRECTION":
-        built.edited_text = text or (score.value if isinstance(score.value, str) else None)
+        turn.edited_text = text or (score.value if isinstance(score.value, str) else None)
     elif score.data_type in ("CATEGORICAL", "TEXT"):
-        built.reaction = text or built.reaction
+        turn.reaction = text or turn.reaction
     elif score.value is not None:
-        built.rating = verdict(score.value != 0 if score.data_type == "BOOLEAN" else score.value)[0]
+        turn.rating = parse_feedback(score.value != 0 if score.data_type == "BOOLEAN" else score.value)[0]

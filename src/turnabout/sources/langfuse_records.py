@@ -1,21 +1,23 @@
-"""Records of Langfuse's exports: traces and observations under one roof, and scores."""
+"""Records of Langfuse's exports: traces, observations and scores."""
 
 import re
 from collections import defaultdict
 from collections.abc import Mapping
 from functools import lru_cache
-from itertools import chain
 from typing import Any
 
 import msgspec
 
 from turnabout.errors import DataError
-from turnabout.sources.files import reason
-from turnabout.sources.reading.records import log_files, records
+from turnabout.sources.reading.records import list_log_files, read_records
+from turnabout.sources.table.rejects import describe_error
 
 
 class Score(msgspec.Struct, omit_defaults=True):
-    """One score. `source` is API, ANNOTATION or EVAL, `data_type` one of those the columns of a reply are filled by."""
+    """One score.
+
+    `source` is API, ANNOTATION or EVAL; `data_type` is NUMERIC, BOOLEAN, CATEGORICAL, TEXT or CORRECTION.
+    """
 
     name: str
     source: str
@@ -29,7 +31,7 @@ class Score(msgspec.Struct, omit_defaults=True):
 
 
 class Row(msgspec.Struct):
-    """One trace or observation; the latter has a `trace_id`."""
+    """One trace or observation; an observation has a `trace_id`."""
 
     id: str
     trace_id: str | None = None
@@ -53,8 +55,11 @@ class Row(msgspec.Struct):
     scores: Any = None
 
 
-def rank(row: Row) -> int | None:
-    """2 a trace, 1 a root observation, 0 a generation inside a trace, null any other part of a trace."""
+def rank_record(row: Row) -> int | None:
+    """Return the rank of a record among those of its trace.
+
+    It is 2 for a trace, 1 for a root observation, 0 for a generation inside a trace, null for any other part of one.
+    """
     if row.trace_id is None:
         return 2
     if not row.parent_observation_id:
@@ -62,36 +67,46 @@ def rank(row: Row) -> int | None:
     return 0 if row.type == "GENERATION" else None
 
 
-def inline_scores(row: Row) -> list[Score]:
-    """The scores that a trace holds; a list of traces from the API holds only their ids, the interface only values."""
+def parse_inline_scores(row: Row) -> list[Score]:
+    """Return the scores that a trace holds.
+
+    A list of traces from the API holds only the ids of scores, the interface only their values: both give none.
+    """
     items = row.scores if isinstance(row.scores, list) else []
-    told = [snake(item) for item in items if isinstance(item, Mapping)]
-    return [msgspec.convert(item, Score, strict=False) for item in told]
+    objects = [convert_keys(item) for item in items if isinstance(item, Mapping)]
+    return [msgspec.convert(item, Score, strict=False) for item in objects]
 
 
-def people_scores(place: str) -> dict[str, list[Score]]:
-    """The scores of files that no evaluator gave, by trace. Raises `DataError` for a record that is no score."""
+def read_people_scores(path: str) -> dict[str, list[Score]]:
+    """Return the scores of files by trace, without those of evaluators.
+
+    Raises `DataError` for a record that is no score.
+    """
     by_trace: dict[str, list[Score]] = defaultdict(list)
-    for record in chain.from_iterable(map(records, log_files(place))):
-        try:
-            score = msgspec.convert(snake(record.content), Score, strict=False)
-        except ValueError as error:
-            raise DataError(
-                f"ingest.sources: {record.where} is no score of Langfuse: {record.fault or reason(error)}; `scores` "
-                "must name exported scores only"
-            ) from error
-        if score.trace_id and score.source != "EVAL":
-            by_trace[score.trace_id].append(score)
+    for file in list_log_files(path):
+        for record in read_records(file):
+            try:
+                score = msgspec.convert(convert_keys(record.content), Score, strict=False)
+            except ValueError as error:
+                raise DataError(
+                    f"ingest.sources: {record.location} is no score of Langfuse: "
+                    f"{record.error or describe_error(error)}; `scores` must name exported scores only"
+                ) from error
+            if score.trace_id and score.source != "EVAL":
+                by_trace[score.trace_id].append(score)
     return by_trace
 
 
-def snake(content: Any) -> dict[str, Any]:
-    """The object with its keys in snake_case, as blob storage writes them; API and interface use camelCase."""
+def convert_keys(content: Any) -> dict[str, Any]:
+    """Return an object with its keys in snake_case.
+
+    Blob storage writes them so; API and interface use camelCase. Raises `ValueError` for what is no object.
+    """
     if not isinstance(content, Mapping):
         raise ValueError(f"record: expected `object`, got `{type(content).__name__}`")
-    return {_snake_key(key): value for key, value in content.items()}
+    return {_to_snake_case(key): value for key, value in content.items()}
 
 
 @lru_cache(1_000)  # every record has the same few keys
-def _snake_key(key: str) -> str:
+def _to_snake_case(key: str) -> str:
     return re.sub(r"(?<=[a-z])([A-Z])", r"_\1", key).lower()

@@ -1,6 +1,6 @@
-"""LMSYS-Chat-1M: conversations of the public with 25 models, as JSON lines or the Hub's Parquet.
+"""LMSYS-Chat-1M: conversations of the public with 25 models.
 
-A row (broken here for the page, text invented):
+Files are JSON lines or the Hub's Parquet. A row (with line breaks added here, text invented):
 
     {"conversation_id": "7d20", "model": "vicuna-13b", "turn": 1, "language": "Portuguese", "redacted": true,
      "conversation": [{"role": "user", "content": "Oi, sou NAME_1"}, {"role": "assistant", "content": "Oi, NAME_1!"}],
@@ -15,9 +15,9 @@ becomes two messages, both of `model` vicuna-13b and `language` pt:
 
 with `extras` {"moderation": {"hate": 0.6}} and {}.
 
-The release names no people: every conversation is taken for another person's, so a split by person is a split by
-conversation here, and somebody may speak on both sides of it. It has no times either. `redacted` is told of a whole
-conversation and flags each of its messages; `toxic` is what moderation flagged.
+The release names no people: every conversation counts as another person's, so a split by person is a split by
+conversation here, and the same person may be on both sides of it. It has no times either. `redacted` is a field of the
+whole conversation and flags each of its messages; `toxic` is what moderation flagged.
 """
 
 from collections.abc import Iterable
@@ -28,9 +28,9 @@ import msgspec
 
 from turnabout.sources.files import FileSource
 from turnabout.sources.table.conversation import LoggedConversation, LoggedMessage
-from turnabout.sources.table.extras import known
+from turnabout.sources.table.extras import drop_nulls
 from turnabout.sources.table.moderation import Moderation
-from turnabout.text.language_codes import language_code
+from turnabout.text.language_codes import normalize_language
 
 
 class Message(msgspec.Struct):
@@ -58,27 +58,27 @@ class Lmsys(FileSource):
 
     @classmethod
     def recognises(cls, content: Any) -> bool:
-        """Whether it has an id and a conversation."""
+        """Return whether a record has an id and a conversation."""
         return isinstance(content, dict) and {"conversation_id", "conversation"} <= content.keys()
 
-    def conversations(self, content: Any) -> Iterable[LoggedConversation]:
-        """The one conversation of a row."""
+    def parse_record(self, content: Any) -> Iterable[LoggedConversation]:
+        """Yield the one conversation of a row."""
         row = msgspec.convert(content, Row)
-        verdicts = (row.openai_moderation or [])[: len(row.conversation)]
+        moderation = (row.openai_moderation or [])[: len(row.conversation)]
         yield LoggedConversation(
-            [said(message, verdict, row) for message, verdict in zip_longest(row.conversation, verdicts)],
+            [build_message(message, result, row) for message, result in zip_longest(row.conversation, moderation)],
             conversation_id=f"lmsys:{row.conversation_id}",
             model=row.model,
-            language=language_code(row.language),
+            language=normalize_language(row.language),
         )
 
 
-def said(message: Message, verdict: Moderation | None, row: Row) -> LoggedMessage:
-    """One message with what moderation said of it."""
-    is_true = {"toxic": verdict and verdict.flagged, "redacted": row.redacted}
+def build_message(message: Message, moderation: Moderation | None, row: Row) -> LoggedMessage:
+    """Return one message with the result of its moderation."""
+    is_flagged = {"toxic": moderation and moderation.flagged, "redacted": row.redacted}
     return LoggedMessage(
         role=message.role,
         text=message.content,
-        flags=[flag for flag, holds in is_true.items() if holds],
-        extras=known(moderation=(verdict.found() if verdict else None) or None),
+        flags=[flag for flag, is_set in is_flagged.items() if is_set],
+        extras=drop_nulls(moderation=(moderation.select_flagged_scores() if moderation else None) or None),
     )

@@ -1,6 +1,6 @@
-"""A table of messages, one a row, in CSV, Parquet or JSON lines: what a spreadsheet or a data warehouse exports.
+"""A table with one message a row, in CSV, Parquet or JSON lines.
 
-A file
+Spreadsheets and data warehouses export such tables. A file
 
     conversation_id,role,text,at,user_id,rating,team
     7,customer,Is it open?,2024-05-01 08:00:00,ann,,shop
@@ -12,12 +12,12 @@ with `{format: messages, path: logs/*.csv}` becomes
     7                0              user       Is it open?  2024-05-01T08:00:00Z  ann       null    {"team": "shop"}
     7                1              assistant  Until six.   2024-05-01T08:00:09Z  null      1.0     {"team": "shop"}
 
-- Fields, their columns (`columns`), roles (`roles`) and times are as in `sql.py`; of the columns only
-  `conversation_id`, `role` and `text` must be there.
-- The rows of a conversation stand together. Within it they are ordered by `message_index` where all rows have one,
-  else they stay as they come. Rows of a conversation that come back later are another conversation with the same id,
-  which `ingest` rejects: sort the file by conversation.
-- A row that cannot be read is rejected with all of its conversation: half a talk misleads.
+- Fields, their columns (`columns`), roles (`roles`) and times are as in `sql.py`; only the columns `conversation_id`,
+  `role` and `text` are required.
+- The rows of a conversation must stand together. They are ordered by `message_index` where all rows have one, else they
+  keep their order. Later rows of a conversation that has ended are another conversation with the same id, which
+  `ingest` rejects: sort the file by conversation.
+- A row that cannot be read is rejected with all of its conversation: half a conversation misleads.
 """
 
 from collections.abc import Iterable, Iterator
@@ -26,10 +26,18 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from turnabout.sources.files import FileSource, rejection
+from turnabout.sources.files import FileSource
 from turnabout.sources.reading.records import Record
 from turnabout.sources.table.conversation import LoggedConversation
-from turnabout.sources.table.message_rows import USUAL_ROLES, Columns, Role, conversation, fields_of, plain_role
+from turnabout.sources.table.message_rows import (
+    USUAL_ROLES,
+    Columns,
+    Role,
+    build_conversation,
+    map_fields,
+    normalize_role,
+)
+from turnabout.sources.table.rejects import Reject, build_reject
 
 REQUIRED = ("conversation_id", "role", "text")
 
@@ -40,67 +48,77 @@ class Messages(FileSource):
     format: Literal["messages"] = "messages"
     columns: Columns = Columns()
     roles: dict[str, Role] = Field(default_factory=dict)
-    """What the log's own names of roles mean, beside the usual ones (`USUAL_ROLES`); case does not count."""
+    """The log's own names of roles, in addition to `USUAL_ROLES`; case does not count."""
 
     @classmethod
     def recognises(cls, content: Any) -> bool:
-        """Whether it has the columns that must be there, by their usual names."""
+        """Return whether a record has the required columns.
+
+        They must have their default names.
+        """
         return isinstance(content, dict) and all(name in content for name in REQUIRED)
 
-    def judged(self, logged: Iterable[Record]) -> Iterator[LoggedConversation | dict[str, str]]:
-        """The rows of each conversation together."""
-        for key, group in groupby(logged, key=self._key):
+    def parse_records(self, records: Iterable[Record]) -> Iterator[LoggedConversation | Reject]:
+        """Yield the conversations of adjacent rows with the same id, and rejects."""
+        for key, group in groupby(records, key=self._find_key):
             if key is None:
-                yield from super().judged(group)
+                yield from super().parse_records(group)
             else:
-                yield from self._assembled(list(group))
+                yield from self._combine_rows(list(group))
 
-    def conversations(self, content: Any) -> list[LoggedConversation]:
-        """A row alone, as a conversation of one message; a row without a conversation is an error."""
-        return [self._conversation([content])]
+    def parse_record(self, content: Any) -> list[LoggedConversation]:
+        """Return one row as a conversation of one message.
 
-    def _key(self, record: Record) -> str | None:
-        """The conversation of a row; null for a record that is no row of one."""
+        Raises `ValueError` for a row without a conversation.
+        """
+        return [self._build_conversation([content])]
+
+    def _find_key(self, record: Record) -> str | None:
+        """Return the conversation id of a row; null for a record without one."""
         content = record.content
         key = content.get(self.columns.conversation_id) if isinstance(content, dict) else None
         return None if key is None else str(key)
 
-    def _assembled(self, rows: list[Record]) -> Iterator[LoggedConversation | dict[str, str]]:
+    def _combine_rows(self, rows: list[Record]) -> Iterator[LoggedConversation | Reject]:
         try:
-            found = self._conversation([row.content for row in rows])
+            conversation = self._build_conversation([row.content for row in rows])
         except ValueError as error:
-            yield from (rejection(self.format, row, str(error)) for row in rows)
+            for row in rows:
+                yield build_reject(self.format, row, str(error))
         else:
-            yield found._replace(where=rows[0].where)
+            yield conversation._replace(location=rows[0].location)
 
-    def _conversation(self, rows: list[dict[str, Any]]) -> LoggedConversation:
-        """Raises `ValueError` naming the field or role that cannot be read."""
-        fields = [self._fields(row) for row in rows]
-        known = USUAL_ROLES | {name.lower(): role for name, role in self.roles.items()}
+    def _build_conversation(self, rows: list[dict[str, Any]]) -> LoggedConversation:
+        """Return the conversation of some rows.
+
+        Raises `ValueError` naming the field or role that cannot be read.
+        """
+        fields = [self._map_fields(row) for row in rows]
+        role_of = USUAL_ROLES | {name.lower(): role for name, role in self.roles.items()}
         for row in fields:
-            if row["role"] is not None and plain_role(row["role"]) not in known:
+            if row["role"] is not None and normalize_role(row["role"]) not in role_of:
                 raise ValueError(f"role: '{row['role']}' is not known; say what it means in roles: {{NAME: assistant}}")
         if any(row["message_index"] is None for row in fields):
             fields = [row | {"message_index": index} for index, row in enumerate(fields)]
         fields.sort(key=lambda row: row["message_index"])
-        return conversation(str(fields[0]["conversation_id"]), fields, known)
+        return build_conversation(str(fields[0]["conversation_id"]), fields, role_of)
 
-    def _fields(self, row: Any) -> dict[str, Any]:
-        """A row by field, its index as a number."""
+    def _map_fields(self, row: Any) -> dict[str, Any]:
+        """Return a row by field name, with its index as a number."""
         if not isinstance(row, dict):
             raise ValueError(f"record: expected columns, got {type(row).__name__}")
-        named = {field: getattr(self.columns, field) for field in Columns.model_fields}
-        absent = [named[field] for field in REQUIRED if named[field] not in row]
+        column_of = {field: getattr(self.columns, field) for field in Columns.model_fields}
+        absent = [column_of[field] for field in REQUIRED if column_of[field] not in row]
         if absent:
             raise ValueError(f"{absent[0]}: missing; name the right column under columns")
-        if not isinstance(row[named["conversation_id"]], str | int):
-            raise ValueError(f"{named['conversation_id']}: expected a text or a whole number")
-        fields = fields_of(row, {field: column for field, column in named.items() if column in row})
-        return fields | {"message_index": _whole(fields["message_index"])}
+        if not isinstance(row[column_of["conversation_id"]], str | int):
+            raise ValueError(f"{column_of['conversation_id']}: expected a text or a whole number")
+        fields = map_fields(row, {field: column for field, column in column_of.items() if column in row})
+        return fields | {"message_index": _parse_index(fields["message_index"])}
 
 
-def _whole(index: Any) -> int | None:
-    """An index as a number; a cell of CSV is text."""
+def _parse_index(index: Any) -> int | None:
+    """Return an index as a number; cells of CSV are text."""
     try:
         return None if index is None else int(index)
     except (TypeError, ValueError, OverflowError) as error:

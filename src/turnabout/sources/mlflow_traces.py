@@ -1,6 +1,6 @@
-"""Traces of an assistant in use, with people's feedback on them, read from an MLflow tracking store.
+"""Traces of an MLflow tracking store, with people's feedback on them.
 
-Two traces of session s1 by user ann, the second with a thumb of hers and the reply somebody would rather have seen:
+Two traces of session s1 by user ann, the second with her thumb and with the reply that a person expected:
 
     inputs  {"messages": [{"role": "user", "content": "Is the shop open?"}]}
     outputs {"choices": [{"message": {"role": "assistant", "content": "Until six."}}]}
@@ -18,29 +18,30 @@ become the conversation
     s1               2              user       On Sundays too?    ann
     s1               3              assistant  Yes.                         m-7    -1.0    No, closed.
 
-- A turn is a trace, its texts those of the root span, in any shape that `payloads.py` reads. Where inputs carry the
+- A turn is a trace, its texts are those of the root span, in any shape of `payloads.py`. Where inputs carry the
   history, only what is new becomes messages, and a second trace with the same input is a regeneration: the earlier
   reply is the later one's alternative. A trace without a session is a conversation of its own.
 - Session and user are the metadata `mlflow.trace.session` and `mlflow.trace.user`.
 - Feedback of source HUMAN is the rating (a number as it is, true 1, false -1) or, where it is a text, the reaction; the
-  latest counts. HUMAN expectations of a name in `CORRECTIONS` are the edited text. All assessments, those of judges and
-  code too, stay in the reply's `extras`, with their rationales.
+  latest counts. HUMAN expectations of a name in `CORRECTIONS` are the edited text. All assessments, also those of
+  judges and code, stay in the reply's `extras`, with their rationales.
 - Traces in error go to quarantine. Traces of simulated users, ours and those of MLflow's simulator, are not read.
-The store is read anew at every run.
+The store is read again at every run.
 """
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal
 
-from turnabout.sources.base import Batch, Piece, Source
-from turnabout.sources.database.addresses import Address, expanded, hiding
-from turnabout.sources.files import batched, rejection
+from turnabout.sources.base import Piece, Source
+from turnabout.sources.database.addresses import Address, expand_variables, redact_errors
 from turnabout.sources.reading.records import Record
-from turnabout.sources.traffic.payloads import asked, model_of, replied
-from turnabout.sources.traffic.turns import Turn, by_session, verdict
+from turnabout.sources.table.conversation import LoggedConversation
+from turnabout.sources.table.rejects import Reject, build_reject
+from turnabout.sources.traffic.payloads import find_model, parse_input, parse_output
+from turnabout.sources.traffic.turns import Turn, group_by_session, parse_feedback
 
-#: Names of expectations that hold the whole reply as it should have been.
+#: Names of expectations that hold the whole corrected reply.
 CORRECTIONS = ("expected_response", "expected_output", "expected_answer", "corrected_response", "correction")
 
 
@@ -54,32 +55,36 @@ class MlflowTraces(Source):
     experiment: str
     """Name of the experiment that the assistant logs its traces to."""
     feedback: list[str] | None = None
-    """Names of the feedback that rates a reply; null takes all by people. Name them where people also mark faults."""
+    """Names of the feedback that rates a reply; null takes all by people. Name them where people also mark errors."""
 
-    def pieces(self) -> list[Piece]:
-        """The experiment, as one piece."""
+    def list_pieces(self) -> list[Piece]:
+        """Return the experiment as one piece."""
         return [Piece(self.experiment, None)]
 
-    def batches(self, piece: Piece) -> Iterator[Batch]:
-        """Its sessions, the one that began first first."""
-        return batched(by_session(self._judged(), self.format), self.format)
+    def read_piece(self, piece: Piece) -> Iterator[LoggedConversation | Reject]:
+        """Yield rejects and the sessions of the experiment.
 
-    def _judged(self) -> Iterator[Turn | dict[str, str]]:
-        from turnabout.tracking.traces import traces
+        The session that began first comes first.
+        """
+        return group_by_session(self._read_turns(), self.format)
 
-        with hiding(self.tracking_uri):
-            for trace in traces(expanded(self.tracking_uri), self.experiment):
+    def _read_turns(self) -> Iterator[Turn | Reject]:
+        from turnabout.tracking.traces import read_traces
+
+        with redact_errors(self.tracking_uri):
+            for trace in read_traces(expand_variables(self.tracking_uri), self.experiment):
                 try:
-                    yield turn(trace, self.feedback)
+                    yield build_turn(trace, self.feedback)
                 except (ValueError, RecursionError) as error:
-                    yield self._rejection(trace, str(error))
-
-    def _rejection(self, trace: dict[str, Any], why: str) -> dict[str, str]:
-        return rejection(self.format, Record(trace["id"], trace["inputs"], None, ""), why)
+                    record = Record(trace["id"], trace["inputs"], None, "")
+                    yield build_reject(self.format, record, str(error))
 
 
-def turn(trace: dict[str, Any], feedback: list[str] | None) -> Turn:
-    """The turn of one trace. Raises `ValueError` where it ended in an error or holds no texts."""
+def build_turn(trace: dict[str, Any], feedback: list[str] | None) -> Turn:
+    """Return the turn of one trace.
+
+    Raises `ValueError` where the call ended in an error or holds no texts.
+    """
     if trace["fault"]:
         raise ValueError(trace["fault"])
     assessments = sorted(trace["assessments"], key=lambda item: (item["at_ms"], item["name"]))
@@ -90,16 +95,17 @@ def turn(trace: dict[str, Any], feedback: list[str] | None) -> Turn:
         if item["kind"] == "expectation" and item["name"] in CORRECTIONS and isinstance(item["value"], str):
             edited_text = item["value"]
         elif item["kind"] == "feedback" and (feedback is None or item["name"] in feedback):
-            latest = verdict(item["value"])
-            rating, reaction = latest[0] if latest[0] is not None else rating, latest[1] or reaction
+            new_rating, new_reaction = parse_feedback(item["value"])
+            rating = rating if new_rating is None else new_rating
+            reaction = new_reaction or reaction
     return Turn(
         trace_id=trace["id"],
         session=trace["session"],
-        asked=asked(trace["inputs"]),
-        reply=replied(trace["outputs"]),
+        input=parse_input(trace["inputs"]),
+        reply=parse_output(trace["outputs"]),
         at=datetime.fromtimestamp(trace["at_ms"] / 1000, UTC),
         user_id=trace["user"],
-        model=trace["model"] or model_of(trace["inputs"], trace["outputs"]),
+        model=trace["model"] or find_model(trace["inputs"], trace["outputs"]),
         rating=rating,
         reaction=reaction,
         edited_text=edited_text,

@@ -1,6 +1,7 @@
-"""OpenAssistant conversations, OASST1 and OASST2: trees of messages that volunteers wrote, ranked and labelled.
+"""OpenAssistant conversations, OASST1 and OASST2.
 
-A line of a `….trees.jsonl.gz` (broken here for the page, text invented, fields that matter):
+They are trees of messages that volunteers wrote, ranked and labelled. A line of a `….trees.jsonl.gz` (with line breaks
+added here, text invented, only the fields that matter):
 
     {"message_tree_id": "p1", "tree_state": "ready_for_export", "prompt":
      {"message_id": "p1", "user_id": "ann", "role": "prompter", "text": "Boil an egg?", "lang": "en", "replies": [
@@ -21,16 +22,16 @@ becomes two conversations of `language` en:
     oasst:p1:p2      2              user       Why?            ann       null          null
 
 The Hub's Parquet and `….messages.jsonl.gz` hold the same messages flat, one a record, with `parent_id` and
-`message_tree_id`; they are put together to the same conversations. How a tree is read (`threads` in `oasst_trees.py`),
-so that no comparison counts twice, is told there. Assistants are people as well, so both roles have a `user_key`;
-`synthetic` replies are a model's and have none.
+`message_tree_id`; they are combined to the same conversations. `split_threads` in `oasst_trees.py` describes how a tree
+is split so that no comparison counts twice. Assistants are people as well, so both roles have a `user_key`; `synthetic`
+replies are a model's and have none.
 
 - Flags: `toxic` where volunteers or Detoxify gave 0.5 or more to toxicity, hate, violence, sexual or other improper
   content; `pii` and `spam` by volunteers. All labels stand in `extras`.
-- Deleted messages and what answers them are left out. Flat, each is a record and rejected as such; of a nested tree
-  their number stands in the extras of message 0.
-- Flat records of one tree must stand together, as in the releases, so that memory holds one tree: where one turns up
-  away from the message it answers, it is rejected.
+- Deleted messages and the messages below them are left out. A flat one is a record and is rejected as such; of a nested
+  tree their number stands in the extras of message 0.
+- Flat records of one tree must stand together, as in the releases, so that memory holds one tree: a record that is not
+  in the same run of records as the message it answers is rejected.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -39,15 +40,16 @@ from typing import Any, Literal
 
 import msgspec
 
-from turnabout.sources.files import FileSource, reason, rejection
-from turnabout.sources.oasst_trees import Node, Step, below, linked, threads, without_deleted
+from turnabout.sources.files import FileSource
+from turnabout.sources.oasst_trees import Node, Step, link_nodes, prune_deleted, split_threads, walk_tree
 from turnabout.sources.reading.records import Record
 from turnabout.sources.table.conversation import LoggedConversation, LoggedMessage
-from turnabout.sources.table.extras import known
-from turnabout.sources.table.moderation import FOUND, found_by_score
-from turnabout.text.language_codes import language_code
+from turnabout.sources.table.extras import drop_nulls
+from turnabout.sources.table.moderation import MIN_SCORE, select_high_scores
+from turnabout.sources.table.rejects import Reject, build_reject, describe_error
+from turnabout.text.language_codes import normalize_language
 
-#: The flag for a label of `FOUND` or more.
+#: The flag that each label sets if its value is at least `MIN_SCORE`.
 FLAGS = {
     "toxicity": "toxic",
     "hate_speech": "toxic",
@@ -73,96 +75,108 @@ class Oasst(FileSource):
 
     @classmethod
     def recognises(cls, content: Any) -> bool:
-        """Whether it is a tree, or a message of one."""
+        """Return whether a record is a tree, or a message of one."""
         return isinstance(content, dict) and "message_tree_id" in content
 
-    def conversations(self, content: Any) -> Iterable[LoggedConversation]:
-        """The conversations of one nested tree."""
+    def parse_record(self, content: Any) -> Iterable[LoggedConversation]:
+        """Return the conversations of one nested tree."""
         tree = msgspec.convert(content, Tree)
         if tree.prompt.deleted:
             raise ValueError("prompt: is deleted")
-        root, n_deleted = without_deleted(tree.prompt)
-        return conversations(root, known(tree_state=tree.tree_state, n_deleted=n_deleted or None))
+        root, n_deleted = prune_deleted(tree.prompt)
+        return build_conversations(root, drop_nulls(tree_state=tree.tree_state, n_deleted=n_deleted or None))
 
-    def judged(self, logged: Iterable[Record]) -> Iterator[LoggedConversation | dict[str, str]]:
-        """Flat records of one tree together, every other record alone."""
-        for tree, group in groupby(logged, key=flat_tree):
-            if tree is None:
-                yield from super().judged(group)
+    def parse_records(self, records: Iterable[Record]) -> Iterator[LoggedConversation | Reject]:
+        """Yield the conversations of flat or nested records, and rejects.
+
+        Flat records are combined by tree; every other record is read alone.
+        """
+        for tree_id, group in groupby(records, key=find_flat_tree_id):
+            if tree_id is None:
+                yield from super().parse_records(group)
             else:
-                yield from self.assembled(list(group))
+                yield from self.combine_flat_records(group)
 
-    def assembled(self, group: Iterable[Record]) -> Iterator[LoggedConversation | dict[str, str]]:
-        """Conversations of the flat records of one tree, after the records that have no place in it."""
+    def combine_flat_records(self, records: Iterable[Record]) -> Iterator[LoggedConversation | Reject]:
+        """Yield rejects and then the conversations of the flat records of one tree."""
         messages: list[tuple[Record, Node]] = []
-        for record in group:
+        for record in records:
             try:
                 messages.append((record, msgspec.convert(record.content, Node)))
             except ValueError as error:
-                yield rejection(self.format, record, reason(error))
-        roots, unlinked = linked([node for _, node in messages])
-        yield from (rejection(self.format, messages[at][0], why) for at, why in unlinked.items())
+                yield build_reject(self.format, record, describe_error(error))
+        roots, reason_by_index = link_nodes([node for _, node in messages])
+        for index, reason in reason_by_index.items():
+            yield build_reject(self.format, messages[index][0], reason)
         for root in roots:
-            within = {id(node) for node in below(root)}
-            its_records = [record for record, node in messages if id(node) in within]
+            ids = {id(node) for node in walk_tree(root)}
+            of_tree = [record for record, node in messages if id(node) in ids]
             try:
-                found = conversations(root, known(tree_state=root.tree_state))
+                conversations = build_conversations(root, drop_nulls(tree_state=root.tree_state))
             except ValueError as error:
-                yield from (rejection(self.format, record, reason(error)) for record in its_records)
+                for record in of_tree:
+                    yield build_reject(self.format, record, describe_error(error))
             else:
-                yield from (told._replace(where=its_records[0].where) for told in found)
+                for conversation in conversations:
+                    yield conversation._replace(location=of_tree[0].location)
 
 
-def flat_tree(record: Record) -> Any:
-    """The tree of a flat message; null for any other record."""
+def find_flat_tree_id(record: Record) -> Any:
+    """Return the id of a flat message's tree; null for any other record."""
     content = record.content
     return content.get("message_tree_id") if isinstance(content, dict) and "message_id" in content else None
 
 
-def conversations(root: Node, extras: Mapping[str, Any]) -> list[LoggedConversation]:
-    """The threads of a tree: the first is named after the prompt, a branch also after the message it begins with."""
-    main = f"oasst:{root.message_id}"
-    found = []
-    for path, n_shared in threads(root):
+def build_conversations(root: Node, extras: Mapping[str, Any]) -> list[LoggedConversation]:
+    """Return the threads of a tree as conversations.
+
+    The id of the first is that of the prompt; the id of a branch also holds that of the message it begins with.
+    """
+    main_id = f"oasst:{root.message_id}"
+    conversations = []
+    for path, n_shared in split_threads(root):
         is_branch = n_shared > 0
-        found.append(
+        conversations.append(
             LoggedConversation(
-                [message(step) for step in path],
-                conversation_id=f"{main}:{path[n_shared].node.message_id}" if is_branch else main,
+                [build_message(step) for step in path],
+                conversation_id=f"{main_id}:{path[n_shared].node.message_id}" if is_branch else main_id,
                 user_id=root.user_id,
-                language=language_code(root.lang),
-                extras=known(branch_of=main, n_shared=n_shared) if is_branch else extras,
+                language=normalize_language(root.lang),
+                extras=drop_nulls(branch_of=main_id, n_shared=n_shared) if is_branch else extras,
             )
         )
-    return found
+    return conversations
 
 
-def message(step: Step) -> LoggedMessage:
-    """One message of a thread, with the replies it was compared with there."""
+def build_message(step: Step) -> LoggedMessage:
+    """Return one message of a thread, with the alternatives to it."""
     node = step.node
-    labels = column(node.labels, "value")
-    flags = {FLAGS[label] for label, value in labels.items() if label in FLAGS and value >= FOUND}
+    labels = select_numbers(node.labels, "value")
+    flags = {FLAGS[label] for label, value in labels.items() if label in FLAGS and value >= MIN_SCORE}
     return LoggedMessage(
         role="user" if node.role == "prompter" else "assistant",
         text=node.text,
         at=node.created_date,
-        alternatives=[other.text for other in step.others] or None,
-        preferences=step.preferences() or None,
-        flags=sorted(flags | ({"toxic"} if found_by_score(node.detoxify) else set())),
+        alternatives=[other.text for other in step.alternatives] or None,
+        preferences=step.compare_ranks() or None,
+        flags=sorted(flags | ({"toxic"} if select_high_scores(node.detoxify) else set())),
         model=node.model_name,
         user_key=None if node.synthetic else node.user_id,
-        extras=known(
+        extras=drop_nulls(
             message_id=node.message_id,
             rank=node.rank,
             labels=labels or None,
-            emojis=column(node.emojis, "count") or None,
+            emojis=select_numbers(node.emojis, "count") or None,
             review_result=node.review_result,
         ),
     )
 
 
-def column(table: Mapping[str, Any] | None, name: str) -> dict[str, float]:
-    """One number per label or emoji, from `{label: {value: …}}`, `{emoji: 3}` or the flat `{name: […], count: […]}`."""
+def select_numbers(table: Mapping[str, Any] | None, name: str) -> dict[str, float]:
+    """Return the number called `name` of each label or emoji.
+
+    Files hold `{label: {value: …}}`, `{emoji: 3}` or the flat `{name: […], count: […]}`.
+    """
     if not table:
         return {}
     if isinstance(table.get("name"), list):

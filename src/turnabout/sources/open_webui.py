@@ -1,4 +1,4 @@
-"""Open WebUI: the export of chats, and the export of feedback (evaluations), as JSON arrays.
+"""Open WebUI: exports of chats and of feedback, as JSON arrays.
 
 A chat, an item of the first (Settings → Data Controls → Export Chats; for all people, Admin Panel → Database):
 
@@ -22,12 +22,13 @@ Feedback (Admin Panel → Evaluations → Feedbacks → Export) holds one rating
      "meta": {"chat_id": "c1", "message_id": "d", "arena": false}, "snapshot": {"chat": {"id": "c1", "chat": {…}}}}
 
 becomes that chat, on the branch of the rated message. Chats keep their ratings, so one of the two exports is enough; a
-chat that comes twice is read once.
+chat that occurs twice is read once.
 
 - The conversation is the branch that ends at `currentId`. The other replies to the same message, regenerated or by a
   second model, are the reply's alternatives. Branches from a message that the user edited and sent again are not read.
-- `preferences` compare ratings: a reply rated above an alternative, or, of replies that stood side by side (`modelIdx`
-  differs, or an arena), rated while the alternative was not: Open WebUI's own leaderboard counts that as won or lost.
+- `preferences` compare the ratings of a reply and an alternative. If both were shown side by side (`modelIdx` differs,
+  or an arena) and only one of them was rated, the other counts as rated 0: Open WebUI's own leaderboard counts that as
+  won or lost.
 - An edited reply keeps only the text before its last edit (`originalContent`); that is the text, the edit is
   `edited_text`. A filter of the server that rewrites replies leaves the same trace, and a reply that somebody edited
   and saved as a copy looks like a regeneration.
@@ -43,12 +44,12 @@ from typing import Any, Literal
 import msgspec
 
 from turnabout.sources.files import FileSource
-from turnabout.sources.open_webui_chats import Chat, Feedback, Node, branch
-from turnabout.sources.table.conversation import LoggedConversation, LoggedMessage, instant
-from turnabout.sources.traffic.payloads import text_of
-from turnabout.sources.traffic.turns import preference
+from turnabout.sources.open_webui_chats import Chat, Feedback, Node, list_current_branch
+from turnabout.sources.table.conversation import LoggedConversation, LoggedMessage, parse_time
+from turnabout.sources.traffic.payloads import join_text_parts
+from turnabout.sources.traffic.turns import compare_ratings
 
-#: What Open WebUI writes into a reply for its own display.
+#: Blocks that Open WebUI writes into a reply for its own display.
 _DISPLAY = re.compile(r'<details\s+type="(?:reasoning|tool_calls|code_interpreter)"[^>]*>.*?</details>\s*', re.S | re.I)
 
 
@@ -59,7 +60,10 @@ class OpenWebui(FileSource):
 
     @classmethod
     def recognises(cls, content: Any) -> bool:
-        """Whether it holds a tree of messages under `chat`, or a snapshot of one."""
+        """Return whether a record holds a tree of messages.
+
+        The tree stands under `chat`, or in a snapshot of a chat.
+        """
         if not isinstance(content, dict):
             return False
         chat = content.get("snapshot", content)
@@ -67,10 +71,13 @@ class OpenWebui(FileSource):
             chat = chat["chat"]
         return isinstance(chat, dict) and isinstance(chat.get("history"), dict) and "messages" in chat["history"]
 
-    def conversations(self, content: Any) -> Iterator[LoggedConversation]:
-        """The current branch of a chat; of feedback, the branch of the rated message."""
+    def parse_record(self, content: Any) -> Iterator[LoggedConversation]:
+        """Yield the current branch of a chat.
+
+        Of feedback, yield the branch of the rated message.
+        """
         if not isinstance(content, dict) or "snapshot" not in content:
-            yield conversation(msgspec.convert(content, Chat))
+            yield build_conversation(msgspec.convert(content, Chat))
             return
         feedback = msgspec.convert(content, Feedback)
         chat = msgspec.convert(feedback.snapshot.get("chat"), Chat)
@@ -78,79 +85,97 @@ class OpenWebui(FileSource):
         if rated not in nodes:
             raise ValueError("meta.message_id: not among the messages of the snapshot")
         nodes[rated].annotation = {**(nodes[rated].annotation or {}), **feedback.data}
-        if rated not in branch(chat.chat.history):
+        if rated not in list_current_branch(chat.chat.history):
             chat.chat.history.current_id = rated
         chat.user_id = chat.user_id or feedback.user_id
-        yield conversation(chat)
+        yield build_conversation(chat)
 
 
-def conversation(chat: Chat) -> LoggedConversation:
-    """The current branch with the system prompt of the chat before it. Raises `ValueError` where it is empty."""
+def build_conversation(chat: Chat) -> LoggedConversation:
+    """Return the current branch, after the system prompt of the chat.
+
+    Raises `ValueError` where the branch is empty.
+    """
     history = chat.chat.history
-    messages = [_message(key, history.messages) for key in branch(history)]
+    messages = [_build_message(key, history.messages) for key in list_current_branch(history)]
     if not messages:
         raise ValueError("history: no current message")
     system = (chat.chat.params or {}).get("system")
     if system:
-        messages.insert(0, LoggedMessage("system", text_of(system)))
+        messages.insert(0, LoggedMessage("system", join_text_parts(system)))
     extras = {"title": chat.title} if chat.title else {}
     return LoggedConversation(messages, conversation_id=chat.id, user_id=chat.user_id, extras=extras)
 
 
-def _message(key: str, nodes: dict[str, Node]) -> LoggedMessage:
+def _build_message(key: str, nodes: dict[str, Node]) -> LoggedMessage:
     node = nodes[key]
     if node.role != "assistant":
-        return LoggedMessage(node.role, text_of(node.content), at=_at(node))
-    written, shown = node.original_content, reply_text(node.content)
+        return LoggedMessage(node.role, join_text_parts(node.content), at=_parse_timestamp(node))
+    original, current = node.original_content, strip_display_blocks(node.content)
     siblings = nodes[node.parent_id].children_ids if node.parent_id else []
-    others = [nodes[other] for other in siblings if other != key and other in nodes]
-    others = [other for other in others if other.role == "assistant" and reply_text(other.content)]
+    alternatives = [nodes[other] for other in siblings if other != key and other in nodes]
+    alternatives = [
+        other for other in alternatives if other.role == "assistant" and strip_display_blocks(other.content)
+    ]
     annotation = {name: value for name, value in (node.annotation or {}).items() if name != "rating" and value}
     return LoggedMessage(
         role="assistant",
-        text=shown if written is None else reply_text(written),
-        at=_at(node),
-        rating=rating(node),
-        edited_text=None if written is None else shown,
-        alternatives=[reply_text(other.content) for other in others] or None,
-        preferences=_preferences(node, others),
+        text=current if original is None else strip_display_blocks(original),
+        at=_parse_timestamp(node),
+        rating=parse_rating(node),
+        edited_text=None if original is None else current,
+        alternatives=[strip_display_blocks(other.content) for other in alternatives] or None,
+        preferences=_compare_with_alternatives(node, alternatives),
         model=node.model,
         extras=({"annotation": annotation} if annotation else {}) | ({"error": node.error} if node.error else {}),
     )
 
 
-def _at(node: Node) -> datetime | None:
-    return instant(node.timestamp, "timestamp") if node.timestamp else None
+def _parse_timestamp(node: Node) -> datetime | None:
+    return parse_time(node.timestamp, "timestamp") if node.timestamp else None
 
 
-def reply_text(content: Any) -> str:
-    """The text of a reply without the blocks that only its display needs."""
-    return _DISPLAY.sub("", text_of(content)).strip()
+def strip_display_blocks(content: Any) -> str:
+    """Return the text of a reply without the blocks that are only for display."""
+    return _DISPLAY.sub("", join_text_parts(content)).strip()
 
 
-def rating(node: Node) -> float | None:
-    """Thumbs: 1 or -1, which older versions wrote as texts; null where nobody rated."""
-    came = (node.annotation or {}).get("rating")
-    if came is None:
+def parse_rating(node: Node) -> float | None:
+    """Return a thumb as 1 or -1; null where nobody rated.
+
+    Older versions wrote ratings as texts.
+    """
+    rating = (node.annotation or {}).get("rating")
+    if rating is None:
         return None
-    if str(came) not in ("1", "-1", "0"):
-        raise ValueError(f"annotation.rating: expected 1, 0 or -1, got {came!r}")
-    return float(came)
+    if str(rating) not in ("1", "-1", "0"):
+        raise ValueError(f"annotation.rating: expected 1, 0 or -1, got {rating!r}")
+    return float(rating)
 
 
-def _preferences(node: Node, others: list[Node]) -> list[float | None] | None:
-    """One for each other reply; null where they are neither rated nor side by side: somebody just asked again."""
-    found = [_preference(node, other) for other in others]
-    is_told = any(_is_beside(node, other) or score is not None for other, score in zip(others, found, strict=True))
-    return found if is_told else None
+def _compare_with_alternatives(node: Node, alternatives: list[Node]) -> list[float | None] | None:
+    """Return the preference over each alternative.
+
+    Null where no alternative was rated or shown side by side: the user just asked again.
+    """
+    preferences = [_compare_replies(node, other) for other in alternatives]
+    is_rated = any(preference is not None for preference in preferences)
+    if is_rated or any(_is_side_by_side(node, other) for other in alternatives):
+        return preferences
+    return None
 
 
-def _is_beside(node: Node, other: Node) -> bool:
+def _is_side_by_side(node: Node, other: Node) -> bool:
     return node.model_idx != other.model_idx or bool(node.arena or other.arena)
 
 
-def _preference(node: Node, other: Node) -> float | None:
-    unrated = 0.0 if _is_beside(node, other) and (rating(node) is not None or rating(other) is not None) else None
-    return preference(
-        unrated if rating(node) is None else rating(node), unrated if rating(other) is None else rating(other)
-    )
+def _compare_replies(node: Node, other: Node) -> float | None:
+    """Return the preference of a reply over another.
+
+    Of two replies side by side, one of which was rated, the other counts as rated 0.
+    """
+    own_rating, other_rating = parse_rating(node), parse_rating(other)
+    is_any_rated = own_rating is not None or other_rating is not None
+    if is_any_rated and _is_side_by_side(node, other):
+        own_rating, other_rating = own_rating or 0.0, other_rating or 0.0
+    return compare_ratings(own_rating, other_rating)

@@ -1,4 +1,4 @@
-"""Chats of Open WebUI as it keeps them: a tree of messages, one branch of which is on the screen."""
+"""Chats of Open WebUI: trees of messages with one current branch."""
 
 from typing import Any, Literal
 
@@ -22,14 +22,14 @@ class Node(msgspec.Struct, rename="camel"):
 
 
 class History(msgspec.Struct, rename="camel"):
-    """The tree."""
+    """The tree of messages by their ids."""
 
     messages: dict[str, Node]
     current_id: str | None = None
 
 
 class Content(msgspec.Struct):
-    """What the interface keeps of a chat."""
+    """The content of a chat, as the interface stores it."""
 
     history: History
     params: dict[str, Any] | None = None
@@ -53,13 +53,16 @@ class Feedback(msgspec.Struct):
     user_id: str | None = None
 
 
-def branch(history: History) -> list[str]:
-    """Ids from the root to the current message. Raises `ValueError` where the way back ends before the root."""
-    way: dict[str, Node] = {}
+def list_current_branch(history: History) -> list[str]:
+    """Return the ids from the root to the current message.
+
+    Raises `ValueError` where the parents of the current message do not lead to the root.
+    """
+    nodes: dict[str, Node] = {}
     key = history.current_id
     while key is not None:
-        if key not in history.messages or key in way:
+        if key not in history.messages or key in nodes:
             raise ValueError("history: the current message does not lead back to the first")
-        way[key] = history.messages[key]
-        key = way[key].parent_id
-    return list(way)[::-1]
+        nodes[key] = history.messages[key]
+        key = nodes[key].parent_id
+    return list(nodes)[::-1]

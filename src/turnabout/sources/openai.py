@@ -1,6 +1,6 @@
-"""Conversation logs of one's own: one conversation a record, its messages as chat-completion APIs write them.
+"""Your own conversation logs, in the form of chat-completion APIs.
 
-A record, a line of JSON lines or an item of a JSON list (broken here for the page):
+A record is one conversation: a line of JSON lines or an item of a JSON list (with line breaks added here):
 
     {"conversation_id": "c1", "user_id": "ann", "model": "m-7", "channel": "web", "messages": [
       {"role": "user", "content": "Sort a list?", "created_at": 1714550400},
@@ -14,16 +14,16 @@ becomes two messages, both of `model` m-7:
 
 with `extras` {"conversation": {"channel": "web"}} and {}.
 
-Of a record only `messages` must be there, of a message only `role` and `content`.
-- `conversation_id` defaults to the first 16 hex digits of the SHA-256 of the roles and texts as JSON.
-- `user_id` is kept as it comes, so log a pseudonym. Without it every conversation is taken for another person's
+In a record only `messages` is required, in a message only `role` and `content`.
+- `conversation_id` defaults to the first 16 hexadecimal digits of the SHA-256 of the roles and texts as JSON.
+- `user_id` is kept as it is, so log a pseudonym. Without it every conversation counts as another person's
   (`conversation:<conversation_id>`), because splits are by person.
 - `role` is system, developer (read as system), user, assistant or tool.
 - `content` is a string or a list of text parts, joined by line breaks; null (read as no text) only beside `tool_calls`.
 - `created_at` is Unix time, in seconds or milliseconds, or ISO 8601, UTC where it names no zone.
 - `language` of a record, and `edited_text` and `alternatives` of a reply, fill the columns of these names.
 - Any other key is kept in `extras`: a message's in its own, the record's under `conversation` in that of message 0.
-A record that cannot be read whole is rejected whole.
+A record with an error anywhere is rejected whole.
 """
 
 from collections.abc import Iterable, Mapping
@@ -32,9 +32,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from turnabout.sources.files import FileSource
-from turnabout.sources.table.conversation import LoggedConversation, LoggedMessage, instant
-from turnabout.sources.table.extras import others
-from turnabout.sources.traffic.payloads import text_of
+from turnabout.sources.table.conversation import LoggedConversation, LoggedMessage, parse_time
+from turnabout.sources.table.extras import select_other_keys
+from turnabout.sources.traffic.payloads import join_text_parts
 
 Id = Annotated[str, msgspec.Meta(min_length=1)] | int
 
@@ -62,52 +62,61 @@ class Conversation(msgspec.Struct):
     language: str | None = None
 
 
-#: Roles of chat-completion APIs as those of the table of messages.
+#: The role of the table of messages for each role of chat-completion APIs.
 ROLES = {"developer": "system", **{role: role for role in ("system", "user", "assistant", "tool")}}
 
-#: Keys that fill columns; what tools were called has none, so it stays among the extras.
-OF_MESSAGE = frozenset(Message.__struct_fields__) - {"tool_calls"}
-OF_CONVERSATION = frozenset(Conversation.__struct_fields__)
+#: Keys that fill columns. Calls of tools have no column, so they stay in the extras.
+MESSAGE_KEYS = frozenset(Message.__struct_fields__) - {"tool_calls"}
+CONVERSATION_KEYS = frozenset(Conversation.__struct_fields__)
 
 
 class OpenAI(FileSource):
-    """Records of `{conversation_id, user_id, model, messages: [{role, content, …}]}`."""
+    """Records of `{conversation_id, user_id, model, messages}`.
+
+    A message is `{role, content, …}`.
+    """
 
     format: Literal["openai"] = "openai"
 
     @classmethod
     def recognises(cls, content: Any) -> bool:
-        """Whether it has a list of messages, and is not the request of a logged call."""
+        """Return whether a record has a list of messages.
+
+        A logged call of an API, with request and response, is not of this format.
+        """
         if not isinstance(content, dict) or content.keys() & {"request", "response", "input", "output"}:
             return False
         return isinstance(content.get("messages"), list)
 
-    def conversations(self, content: Any) -> Iterable[LoggedConversation]:
-        """The one conversation of a record."""
-        told = msgspec.convert(content, Conversation)
+    def parse_record(self, content: Any) -> Iterable[LoggedConversation]:
+        """Yield the one conversation of a record."""
+        record = msgspec.convert(content, Conversation)
         yield LoggedConversation(
-            [logged(message, raw) for message, raw in zip(told.messages, content["messages"], strict=True)],
-            None if told.conversation_id is None else str(told.conversation_id),
-            None if told.user_id is None else str(told.user_id),
-            told.model,
-            told.language,
-            others(content, OF_CONVERSATION),
+            [build_message(message, raw) for message, raw in zip(record.messages, content["messages"], strict=True)],
+            conversation_id=None if record.conversation_id is None else str(record.conversation_id),
+            user_id=None if record.user_id is None else str(record.user_id),
+            model=record.model,
+            language=record.language,
+            extras=select_other_keys(content, CONVERSATION_KEYS),
         )
 
 
-def logged(message: Message, raw: Mapping[str, Any]) -> LoggedMessage:
-    """One message. Raises `ValueError` where it says nothing, or nobody known says it."""
+def build_message(message: Message, raw: Mapping[str, Any]) -> LoggedMessage:
+    """Return one message.
+
+    `raw` is the same message as it was logged. Raises `ValueError` for an unknown role, or without content.
+    """
     if message.role not in ROLES:
         raise ValueError(f"messages.role: expected one of {sorted(ROLES)}, got {message.role!r:.40}")
     if message.content is None and not message.tool_calls:
         raise ValueError("messages: content may be absent or null only beside tool_calls")
     return LoggedMessage(
-        ROLES[message.role],
-        message.content if isinstance(message.content, str) else text_of(message.content),
-        None if message.created_at is None else instant(message.created_at, "messages.created_at"),
-        message.rating,
-        message.reaction,
-        message.edited_text,
-        message.alternatives,
-        extras=others(raw, OF_MESSAGE),
+        role=ROLES[message.role],
+        text=message.content if isinstance(message.content, str) else join_text_parts(message.content),
+        at=None if message.created_at is None else parse_time(message.created_at, "messages.created_at"),
+        rating=message.rating,
+        reaction=message.reaction,
+        edited_text=message.edited_text,
+        alternatives=message.alternatives,
+        extras=select_other_keys(raw, MESSAGE_KEYS),
     )

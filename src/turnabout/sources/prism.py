@@ -1,6 +1,7 @@
-"""The PRISM alignment dataset: people from many countries rate several models' replies in live conversations.
+"""The PRISM alignment dataset.
 
-A line of `conversations.jsonl` (broken here for the page, text invented):
+People from many countries rate several models' replies in live conversations. A line of `conversations.jsonl` (with
+line breaks added here, text invented):
 
     {"conversation_id": "c7", "user_id": "user3", "conversation_type": "unguided", "opening_prompt": "Is tea good?",
      "generated_datetime": "2023-12-01 09:30:00", "open_feedback": "Honest enough.",
@@ -18,15 +19,15 @@ becomes two messages:
     prism:c7         1              assistant  It depends.   null                  null         m-2    80.0
 
 The reply has `alternatives` [Yes.], `preferences` [0.5] and `extras`
-{"alternatives": [{"model": "m-1", "score": 30.0}]}; message 0 has what no column
-holds of the line in its own.
+{"alternatives": [{"model": "m-1", "score": 30.0}]}; the extras of message 0 hold the
+fields of the line that no column holds.
 
-- The reply of a turn is the chosen one, with which the conversation goes on; the others are its alternatives. A
-  preference is the difference of the two scores over 100, and null where a score is missing.
+- The reply of a turn is the chosen one, with which the conversation continues; the others are its alternatives. A
+  preference is the difference of the two scores divided by 100, and null where a score is missing.
 - `rating` is the score as given, 1 to 100 on a slider without numbers: set `scale: [1, 100]` of the miner `explicit`.
-  Scores of one person compare with each other better than with another person's.
-- The release writes an empty reply as `EMPTY STRING`; it is empty again here.
-- `generated_datetime` has no zone and is read as UTC. It is the one time of a conversation and is put on message 0.
+  Scores of one person are better compared with each other than with another person's.
+- The release writes an empty reply as `EMPTY STRING`; it becomes empty again here.
+- `generated_datetime` has no zone and is read as UTC. It is the only time of a conversation and is put on message 0.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -39,14 +40,14 @@ import msgspec
 
 from turnabout.sources.files import FileSource
 from turnabout.sources.table.conversation import LoggedConversation, LoggedMessage
-from turnabout.sources.table.extras import known
+from turnabout.sources.table.extras import drop_nulls
 
 #: Fields of a line that columns hold.
 IN_COLUMNS = ("conversation_id", "user_id", "conversation_history", "generated_datetime", "opening_prompt")
 
 
 class Utterance(msgspec.Struct):
-    """What a person wrote in a turn, or one model's reply to it."""
+    """A person's message of a turn, or one model's reply to it."""
 
     turn: int
     role: Literal["user", "model"]
@@ -72,58 +73,66 @@ class Prism(FileSource):
 
     @classmethod
     def recognises(cls, content: Any) -> bool:
-        """Whether it has a history of a conversation."""
+        """Return whether a record has a `conversation_history`."""
         return isinstance(content, dict) and "conversation_history" in content
 
-    def conversations(self, content: Any) -> Iterable[LoggedConversation]:
-        """The one conversation of a line."""
+    def parse_record(self, content: Any) -> Iterable[LoggedConversation]:
+        """Yield the one conversation of a line."""
         line = msgspec.convert(content, Line)
-        said = list(messages(line.conversation_history))
-        if not said:
+        messages = list(build_messages(line.conversation_history))
+        if not messages:
             raise ValueError("conversation_history: has no message")
-        said[0] = said[0]._replace(at=line.generated_datetime)
+        messages[0] = messages[0]._replace(at=line.generated_datetime)
         yield LoggedConversation(
-            said,
+            messages,
             conversation_id=f"prism:{line.conversation_id}",
             user_id=f"prism:{line.user_id}",
-            extras=known(**{name: value for name, value in content.items() if name not in IN_COLUMNS}),
+            extras=drop_nulls(**{name: value for name, value in content.items() if name not in IN_COLUMNS}),
         )
 
 
-def messages(history: Iterable[Utterance]) -> Iterator[LoggedMessage]:
-    """Of each turn what the person wrote and the chosen reply."""
+def build_messages(history: Iterable[Utterance]) -> Iterator[LoggedMessage]:
+    """Yield the person's message and the chosen reply of each turn."""
     for _, group in groupby(history, key=attrgetter("turn")):
         utterances = list(group)
-        yield from (LoggedMessage("user", each.content) for each in utterances if each.role == "user")
-        if replies := [each for each in utterances if each.role == "model"]:
-            yield reply(replies)
+        for utterance in utterances:
+            if utterance.role == "user":
+                yield LoggedMessage("user", utterance.content)
+        if replies := [utterance for utterance in utterances if utterance.role == "model"]:
+            yield build_reply(replies)
 
 
-def reply(replies: Sequence[Utterance]) -> LoggedMessage:
-    """The chosen reply with the others as alternatives. Raises `ValueError` unless one was chosen."""
-    chosen = [each for each in replies if each.if_chosen]
+def build_reply(replies: Sequence[Utterance]) -> LoggedMessage:
+    """Return the chosen reply with the other replies as alternatives.
+
+    Raises `ValueError` unless exactly one was chosen.
+    """
+    chosen = [reply for reply in replies if reply.if_chosen]
     if len(chosen) != 1:
         raise ValueError(f"conversation_history.if_chosen: {len(chosen)} replies of one turn are chosen, must be one")
-    others = [each for each in replies if each is not chosen[0]]
-    compared = [known(model=each.model_name, score=each.score) for each in others]
+    alternatives = [reply for reply in replies if reply is not chosen[0]]
+    extras = [drop_nulls(model=reply.model_name, score=reply.score) for reply in alternatives]
     return LoggedMessage(
         role="assistant",
-        text=text(chosen[0]),
+        text=restore_empty_text(chosen[0]),
         rating=chosen[0].score,
-        alternatives=[text(other) for other in others] or None,
-        preferences=[preference(chosen[0], other) for other in others] or None,
+        alternatives=[restore_empty_text(reply) for reply in alternatives] or None,
+        preferences=[compare_scores(chosen[0], reply) for reply in alternatives] or None,
         model=chosen[0].model_name,
-        extras={"alternatives": compared} if compared else {},
+        extras={"alternatives": extras} if extras else {},
     )
 
 
-def text(utterance: Utterance) -> str:
-    """What was said."""
-    return "" if utterance.content == "EMPTY STRING" else utterance.content
+def restore_empty_text(reply: Utterance) -> str:
+    """Return the text of a reply; `EMPTY STRING` stands for an empty one."""
+    return "" if reply.content == "EMPTY STRING" else reply.content
 
 
-def preference(chosen: Utterance, other: Utterance) -> float | None:
-    """By how much of the scale the chosen reply scored higher."""
+def compare_scores(chosen: Utterance, other: Utterance) -> float | None:
+    """Return the difference of two scores as a fraction of the scale.
+
+    Null where a score is missing.
+    """
     if chosen.score is None or other.score is None:
         return None
     return (chosen.score - other.score) / 100

@@ -1,6 +1,6 @@
-"""ShareGPT: conversations as lists of `from` and `value`, as JSON lists, JSON lines or the Hub's Parquet.
+"""ShareGPT: conversations as lists of `from` and `value`.
 
-A record (broken here for the page):
+Files are JSON lists, JSON lines or the Hub's Parquet. A record (with line breaks added here):
 
     {"id": "QWJhYvA_0", "model": "m-7", "conversations": [
       {"from": "human", "value": "Weather in Rome?"},
@@ -17,10 +17,11 @@ becomes four messages of conversation QWJhYvA_0, all of `model` m-7:
     3              assistant  21 degrees.      null                    {}
 
 - The list is `conversations`, `conversation` or, in early exports, `items`; a message may also be `{role, content}`.
-- `from` is one of `ROLES`, whatever its case; which product replied (`chatgpt`, `bing`, `bard`) is kept in `extras`.
+- `from` is one of `ROLES`, in upper or lower case; the product that replied (`chatgpt`, `bing`, `bard`) is kept in
+  `extras`.
 - `system` of a record is its first message. Values stay as they are, HTML included.
 - An export in parts (ids ending in `_0`, `_1`, …) is one conversation a part, as it was shared.
-- The format has no person: each conversation is taken for another one's. Any other key goes to `extras`.
+- The format has no person: each conversation counts as another person's. Any other key goes to `extras`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -30,9 +31,9 @@ import msgspec
 
 from turnabout.sources.files import FileSource
 from turnabout.sources.table.conversation import LoggedConversation, LoggedMessage
-from turnabout.sources.table.extras import others
+from turnabout.sources.table.extras import select_other_keys
 
-#: What `from` means. A call of a function is the assistant's, without text.
+#: The role for each value of `from`. A call of a function is a message of the assistant without text.
 ROLES = {
     **dict.fromkeys(("human", "user"), "user"),
     **dict.fromkeys(("gpt", "assistant", "model", "chatgpt", "bing", "bard", "claude", "function_call"), "assistant"),
@@ -73,37 +74,40 @@ class ShareGPT(FileSource):
 
     @classmethod
     def recognises(cls, content: Any) -> bool:
-        """Whether its messages say from whom they are."""
+        """Return whether the first message of a record has the key `from`."""
         lists = [content.get(name) for name in LISTS] if isinstance(content, dict) else []
-        return any(
-            isinstance(told, list) and told and isinstance(told[0], dict) and "from" in told[0] for told in lists
-        )
+        firsts = [messages[0] for messages in lists if isinstance(messages, list) and messages]
+        return any(isinstance(message, dict) and "from" in message for message in firsts)
 
-    def conversations(self, content: Any) -> Iterable[LoggedConversation]:
-        """The one conversation of a record."""
-        told = msgspec.convert(content, Conversation)
+    def parse_record(self, content: Any) -> Iterable[LoggedConversation]:
+        """Yield the one conversation of a record."""
+        record = msgspec.convert(content, Conversation)
         key = next((name for name in LISTS if content.get(name)), None)
         if key is None:
             raise ValueError(f"conversations: no message under any of {LISTS}")
-        messages = [logged(message, raw) for message, raw in zip(getattr(told, key), content[key], strict=True)]
-        system = [LoggedMessage("system", told.system)] if told.system else []
+        pairs = zip(getattr(record, key), content[key], strict=True)
+        messages = [build_message(message, raw) for message, raw in pairs]
+        system = [LoggedMessage("system", record.system)] if record.system else []
         yield LoggedConversation(
             system + messages,
-            None if told.id is None else str(told.id),
-            model=told.model,
-            extras=others(content, {"id", "model", "system", key}),
+            conversation_id=None if record.id is None else str(record.id),
+            model=record.model,
+            extras=select_other_keys(content, {"id", "model", "system", key}),
         )
 
 
-def logged(message: Message, raw: Mapping[str, Any]) -> LoggedMessage:
-    """One message. Raises `ValueError` where nobody or nothing is told."""
+def build_message(message: Message, raw: Mapping[str, Any]) -> LoggedMessage:
+    """Return one message.
+
+    `raw` is the same message as it was logged. Raises `ValueError` without a known speaker or without text.
+    """
     speaker = (message.from_ or message.role or "").lower()
     text = message.value if message.value is not None else message.content
     if speaker not in ROLES:
         raise ValueError(f"conversations.from: expected one of {sorted(ROLES)}, got {speaker!r:.40}")
     if text is None:
         raise ValueError("conversations.value: missing or null")
-    extras = others(raw, {"from", "value", "role", "content"})
+    extras = select_other_keys(raw, {"from", "value", "role", "content"})
     if speaker in CALLS:
         return LoggedMessage("assistant", "", extras={**extras, "tool_calls": text})
     if speaker in PRODUCTS:

@@ -1,6 +1,6 @@
-"""WildChat-1M and WildChat-4.8M: conversations of the public with ChatGPT, as JSON lines or the Hub's Parquet.
+"""WildChat-1M and WildChat-4.8M: conversations of the public with ChatGPT.
 
-A row (broken here for the page, text invented):
+Files are JSON lines or the Hub's Parquet. A row (with line breaks added here, text invented):
 
     {"conversation_hash": "5e1f", "model": "gpt-4-0314", "timestamp": "2023-05-02T10:00:09Z", "turn": 1,
      "language": "French", "hashed_ip": "9ab0", "toxic": true, "redacted": false, "conversation": [
@@ -21,12 +21,14 @@ becomes two messages, both of `model` gpt-4-0314 and `language` fr:
 with `extras` {"country": "France", "header": {…}, "moderation": {"hate": 0.7, "toxicity": 0.81}, "state": "Brittany",
 "turn_identifier": 41} and {"turn_identifier": 41}.
 
-- `conversation_hash` is a hash of the texts and no key: people get the same texts. With the identifier of the last turn
-  it is one. A chat that somebody continued after it was logged is another row of another id; no field links them.
-- The person is the hashed IP address, alone. Several people behind one address count as one, which keeps splits by
-  person strict; the browser's header would part them, but also one person from their next version of it.
-- `moderation` holds only what was found: flagged categories, and Detoxify's scores of at least 0.5.
-- Place and header of the row repeat those of its last turn and are left out.
+- `conversation_hash` is a hash of the texts and no key, because different people get the same texts. Together with the
+  identifier of the last turn it is a key. A chat that was continued after it was logged is another row with another id;
+  no field links them.
+- The person is the hashed IP address alone. Several people behind one address count as one, which keeps splits by
+  person strict. The browser's header would separate them, but it would also separate one person before and after an
+  update of the browser.
+- `moderation` holds only what was flagged: flagged categories, and Detoxify's scores of at least 0.5.
+- Location and header of the row repeat those of its last turn and are left out.
 """
 
 from collections.abc import Iterable, Iterator
@@ -38,9 +40,9 @@ import msgspec
 
 from turnabout.sources.files import FileSource
 from turnabout.sources.table.conversation import LoggedConversation, LoggedMessage
-from turnabout.sources.table.extras import known
-from turnabout.sources.table.moderation import Moderation, found_by_score
-from turnabout.text.language_codes import language_code
+from turnabout.sources.table.extras import drop_nulls
+from turnabout.sources.table.moderation import Moderation, select_high_scores
+from turnabout.text.language_codes import normalize_language
 
 
 class Message(msgspec.Struct):
@@ -77,40 +79,40 @@ class WildChat(FileSource):
 
     @classmethod
     def recognises(cls, content: Any) -> bool:
-        """Whether it has a hash and a conversation."""
+        """Return whether a record has a hash and a conversation."""
         return isinstance(content, dict) and {"conversation_hash", "conversation"} <= content.keys()
 
-    def conversations(self, content: Any) -> Iterable[LoggedConversation]:
-        """The one conversation of a row."""
+    def parse_record(self, content: Any) -> Iterable[LoggedConversation]:
+        """Yield the one conversation of a row."""
         row = msgspec.convert(content, Row)
         if not row.conversation:
             raise ValueError("conversation: has no message")
         last = row.conversation[-1].turn_identifier
         key = f"wildchat:{row.conversation_hash}" + ("" if last is None else f":{last}")
         yield LoggedConversation(
-            list(messages(row)),
+            list(build_messages(row)),
             conversation_id=key,
             user_id=row.hashed_ip,
             model=row.model,
-            language=language_code(row.language),
+            language=normalize_language(row.language),
         )
 
 
-def messages(row: Row) -> Iterator[LoggedMessage]:
-    """The messages of a row, with what moderation found in each."""
-    verdicts = zip_longest(row.openai_moderation or (), row.detoxify_moderation or ())
-    for message, verdict in zip_longest(row.conversation, verdicts, fillvalue=None):
-        if message is None:  # moderation of a message that is not there
+def build_messages(row: Row) -> Iterator[LoggedMessage]:
+    """Yield the messages of a row, each with what moderation flagged in it."""
+    results = zip_longest(row.openai_moderation or (), row.detoxify_moderation or ())
+    for message, result in zip_longest(row.conversation, results, fillvalue=None):
+        if message is None:  # moderation of a message that does not exist
             return
-        openai, detoxify = verdict or (None, None)
-        moderation = (openai.found() if openai else {}) | found_by_score(detoxify)
+        openai, detoxify = result or (None, None)
+        moderation = (openai.select_flagged_scores() if openai else {}) | select_high_scores(detoxify)
         yield LoggedMessage(
             role=message.role,
             text=message.content,
             at=message.timestamp,
             flags=[flag for flag in ("toxic", "redacted") if getattr(message, flag)],
             user_key=message.hashed_ip if message.role == "user" else None,
-            extras=known(
+            extras=drop_nulls(
                 turn_identifier=message.turn_identifier,
                 country=message.country,
                 state=message.state,

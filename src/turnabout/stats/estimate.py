@@ -1,7 +1,8 @@
-"""A figure with its uncertainty: the bootstrap over users that every reported number goes through."""
+"""Estimates with intervals from a bootstrap over users; every metric uses it."""
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,89 +15,105 @@ INTERVAL = (2.5, 97.5)
 
 
 class Estimate(NamedTuple):
-    """A value with its 95 % interval over resampled users, and the cases behind it; None where there is nothing."""
+    """A value with its 95 % interval over resampled users and its number of cases.
+
+    Value and bounds are None where they cannot be computed; `reason` then says why.
+    """
 
     value: float | None
     low: float | None
     high: float | None
     n: int
     reason: str | None = None
-    """Why value or interval are missing."""
 
-    def times(self, factor: float) -> "Estimate":
-        """The same in another unit: 100 makes percent of a share."""
+    def scale(self, factor: float) -> "Estimate":
+        """Return the estimate in another unit, e.g. a share in percent with factor 100."""
         value, low, high = (None if bound is None else factor * bound for bound in self[:3])
-        return Estimate(value, low, high, self.n, self.reason)
+        return self._replace(value=value, low=low, high=high)
 
     def to_dict(self) -> dict[str, Any]:
-        """As metrics files have it: value, low, high, n, and the reason where something is missing."""
-        told = self._asdict()
-        return told if self.reason else {key: told[key] for key in ("value", "low", "high", "n")}
+        """Return the entry of a metrics file: value, low, high, n, and any reason."""
+        fields = self._asdict()
+        if not self.reason:
+            del fields["reason"]
+        return fields
 
 
-def nothing(reason: str) -> Estimate:
-    """An estimate of nothing, and why."""
-    return Estimate(None, None, None, 0, reason)
+def missing_estimate(reason: str) -> Estimate:
+    """Return an estimate without value, interval and cases, with the reason."""
+    return Estimate(value=None, low=None, high=None, n=0, reason=reason)
 
 
-def ratio(numerators: ArrayLike, denominators: ArrayLike, users: Sequence[str], resamples: int, seed: int) -> Estimate:
-    """Σ numerators / Σ denominators, one row per case."""
-    return statistic([numerators, denominators], lambda sums: sums[:, 0] / sums[:, 1], users, resamples, seed)
+@dataclass(frozen=True)
+class Bootstrap:
+    """A bootstrap clustered by user, which gives every statistic its interval.
 
-
-def mean(values: ArrayLike, users: Sequence[str], resamples: int, seed: int) -> Estimate:
-    """The mean over cases; every case counts the same, whoever's it is. Of paired differences: their mean."""
-    return ratio(values, np.ones(len(users)), users, resamples, seed)
-
-
-def difference(
-    ones: tuple[ArrayLike, ArrayLike],
-    others: tuple[ArrayLike, ArrayLike],
-    users: Sequence[str],
-    resamples: int,
-    seed: int,
-) -> Estimate:
-    """The first ratio of sums minus the second, both (numerators, denominators) of the same cases.
-
-    Both see the same resamples of users, so what makes a person easy or hard for both cancels.
+    All cases of a user are drawn together, because they resemble each other (Davison & Hinkley 1997, §3.8). The same
+    settings draw the same users, so that two statistics of the same cases see the same resamples.
     """
-    return statistic(
-        [*ones, *others], lambda sums: sums[:, 0] / sums[:, 1] - sums[:, 2] / sums[:, 3], users, resamples, seed
-    )
+
+    resamples: int
+    """Number of resamples."""
+    seed: int
+
+    def mean(self, values: ArrayLike, users: Sequence[str]) -> Estimate:
+        """Estimate the mean over cases; every case has the same weight.
+
+        For paired differences, it estimates the mean difference.
+        """
+        return self.ratio(values, np.ones(len(users)), users)
+
+    def ratio(self, numerators: ArrayLike, denominators: ArrayLike, users: Sequence[str]) -> Estimate:
+        """Estimate Σ numerators / Σ denominators, with one entry per case."""
+        return self.statistic([numerators, denominators], lambda sums: sums[:, 0] / sums[:, 1], users)
+
+    def difference(
+        self, first: tuple[ArrayLike, ArrayLike], second: tuple[ArrayLike, ArrayLike], users: Sequence[str]
+    ) -> Estimate:
+        """Estimate the first ratio of sums minus the second one.
+
+        Both are (numerators, denominators) of the same cases and see the same resamples of users, so that effects of
+        a user on both ratios cancel.
+        """
+        return self.statistic([*first, *second], lambda sums: sums[:, 0] / sums[:, 1] - sums[:, 2] / sums[:, 3], users)
+
+    def statistic(
+        self, columns: Sequence[ArrayLike], of_sums: Callable[[Array], Array], users: Sequence[str]
+    ) -> Estimate:
+        """Estimate any statistic of column sums, with its percentile interval.
+
+        `columns` are K numbers per case; `of_sums` maps their sums, shape (resamples, K), to the statistic.
+        """
+        if not len(users):
+            return missing_estimate("nothing to measure")
+        cases = np.stack([np.asarray(column, float) for column in columns], axis=1)
+        unique_users, user_of_case = np.unique(np.asarray(users, dtype=str), return_inverse=True)
+        sums = np.zeros((len(unique_users), cases.shape[1]))
+        np.add.at(sums, user_of_case, cases)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            value = float(of_sums(sums.sum(axis=0, keepdims=True))[0])
+            resampled = of_sums(self.draw_multiplicities(len(unique_users)) @ sums)
+        if not math.isfinite(value):
+            return missing_estimate("no case in the denominator")._replace(n=len(users))
+        return percentile_interval(value, resampled, n_users=len(unique_users), n=len(users))
+
+    def draw_multiplicities(self, n_users: int) -> Array:
+        """Return how often each resample contains each user, shape (resamples, users).
+
+        Every row sums to `n_users`.
+        """
+        rng = np.random.default_rng(self.seed)
+        return rng.multinomial(n_users, np.full(n_users, 1 / n_users), size=self.resamples).astype(float)
 
 
-def statistic(
-    columns: Sequence[ArrayLike], of_sums: Callable[[Array], Array], users: Sequence[str], resamples: int, seed: int
-) -> Estimate:
-    """Any statistic of column sums, with the percentile interval of a bootstrap clustered by user.
+def percentile_interval(value: float, resampled: Array, *, n_users: int, n: int) -> Estimate:
+    """Return the value of `n` cases with the percentile interval of its resamples.
 
-    `columns` are K numbers per case; `of_sums` maps their sums, shape (resamples, K), to the statistic. All cases of a
-    person are drawn together, for they resemble each other (Davison & Hinkley 1997, §3.8).
+    A single user cannot be resampled and has no interval.
     """
-    if not len(users):
-        return nothing("nothing to measure")
-    cases = np.stack([np.asarray(column, float) for column in columns], axis=1)
-    people, person = np.unique(np.asarray(users, dtype=str), return_inverse=True)
-    per_user = np.zeros((len(people), cases.shape[1]))
-    np.add.at(per_user, person, cases)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        value = float(of_sums(per_user.sum(axis=0, keepdims=True))[0])
-        values = of_sums(multiplicities(len(people), resamples, seed) @ per_user)
-    if not math.isfinite(value):
-        return Estimate(None, None, None, len(users), "no case in the denominator")
-    return interval(value, values, len(people), len(users))
-
-
-def multiplicities(n_users: int, resamples: int, seed: int) -> Array:
-    """How often each resample holds each user, shape (resamples, users); every row sums to the number of users."""
-    rng = np.random.default_rng(seed)
-    return rng.multinomial(n_users, np.full(n_users, 1 / n_users), size=resamples).astype(float)
-
-
-def interval(value: float, resampled: Array, n_users: int, n: int) -> Estimate:
-    """The value with the percentile interval of its resamples; none for a single user, who cannot be resampled."""
     finite = resampled[np.isfinite(resampled)]
     if n_users < 2 or not len(finite):
-        return Estimate(value, None, None, n, f"{n_users} user: an interval needs at least 2")
+        reason = f"{n_users} user: an interval needs at least 2"
+        return Estimate(value=value, low=None, high=None, n=n, reason=reason)
     low, high = np.percentile(finite, INTERVAL)
-    return Estimate(value, float(low), float(high), n)
+    return Estimate(value=value, low=float(low), high=float(high), n=n)

@@ -1,13 +1,13 @@
-"""A share of independent cases with Wilson's (1927) interval."""
+"""The proportion of independent cases with Wilson's (1927) interval."""
 
-from turnabout.stats.estimate import Estimate, nothing
+from turnabout.stats.estimate import Estimate, missing_estimate
 
 
-def proportion(k: int, n: int) -> Estimate:
-    """k of n, with its 95 % interval; nothing where n is 0."""
+def estimate_proportion(k: int, n: int) -> Estimate:
+    """Estimate k / n with its 95 % interval; the estimate is missing where n is 0."""
     from scipy.stats import binomtest
 
     if n == 0:
-        return nothing("no case")
+        return missing_estimate("no case")
     interval = binomtest(k, n).proportion_ci(0.95, method="wilson")
-    return Estimate(k / n, float(interval.low), float(interval.high), n)
+    return Estimate(value=k / n, low=float(interval.low), high=float(interval.high), n=n)

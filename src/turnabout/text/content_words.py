@@ -1,15 +1,18 @@
-"""The words of a text that say what it is about."""
+"""Content words: the words of a text without common words."""
 
 from importlib.resources import files
 
 import polars as pl
 
-#: Words that two unrelated turns share, in lower case without apostrophes: grammar, and what small talk is made of.
+#: Words of grammar and small talk that unrelated turns share, in lower case without apostrophes.
 COMMON_WORDS = frozenset((files(__package__) / "common_words.txt").read_text(encoding="utf-8").split())
 
 
-def content_words(text: str | pl.Expr) -> pl.Expr:
-    """The words of a column's texts in lower case, without apostrophes and `COMMON_WORDS`; null for no text."""
+def extract_content_words(text: str | pl.Expr) -> pl.Expr:
+    """Return the content words of each text of a column; null for a null text.
+
+    They are in lower case, without apostrophes and without `COMMON_WORDS`.
+    """
     column = pl.col(text) if isinstance(text, str) else text
     words = column.str.to_lowercase().str.replace_all("['’]", "").str.extract_all(r"\w+")
     return words.list.filter(~pl.element().is_in(sorted(COMMON_WORDS)))

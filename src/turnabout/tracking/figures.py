@@ -1,4 +1,4 @@
-"""Parameters, metrics and curves of a stage as the flat names and numbers MLflow wants."""
+"""Parameters, metrics and curves of a stage as flat names and numbers."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -14,51 +14,65 @@ from turnabout.pipeline.repro import Plot, Stage
 Curves = dict[str, list[tuple[int, float]]]
 
 
-def flat(content: Any, prefix: str = "") -> dict[str, Any]:
-    """Nested mappings (and lists of mappings) with dotted names: `{"a": {"b": 1}}` → `{"a.b": 1}`."""
+def flatten_params(content: Any, prefix: str = "") -> dict[str, Any]:
+    """Flatten nested mappings and lists of mappings.
+
+    `{"a": {"b": 1}}` becomes `{"a.b": 1}`.
+    """
     if isinstance(content, Mapping):
         entries = content.items()
     elif isinstance(content, Sequence) and content and all(isinstance(entry, Mapping) for entry in content):
         entries = {str(index): entry for index, entry in enumerate(content)}.items()
     else:
         return {prefix: content}
-    return {name: value for key, entry in entries for name, value in flat(entry, f"{prefix}.{key}".strip(".")).items()}
+    return {
+        name: value
+        for key, entry in entries
+        for name, value in flatten_params(entry, f"{prefix}.{key}".strip(".")).items()
+    }
 
 
-def stage_params(root: Path, keys: Sequence[str]) -> dict[str, Any]:
-    """The values of these dotted keys in `params.yaml`, flattened."""
+def read_stage_params(root: Path, keys: Sequence[str]) -> dict[str, Any]:
+    """Return the values of dotted keys of `params.yaml`, flattened."""
     params = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))
-    return {name: value for key in keys for name, value in flat(_at(params, key), key).items()}
+    return {name: value for key in keys for name, value in flatten_params(_get_param(params, key), key).items()}
 
 
-def numbers(content: Mapping[str, Any]) -> dict[str, float]:
-    """Every number of a metrics file by dotted name; an estimate `{value, low, high}` lends its bare name to the value.
+def flatten_metrics(content: Mapping[str, Any]) -> dict[str, float]:
+    """Return every number of a metrics file by dotted name.
 
-    Text and null (a figure that could not be measured) are left out.
+    The value of an estimate `{value, low, high}` gets the name of the estimate. Text and null (a figure that could not
+    be measured) are left out.
     """
-    named = {re.sub(r"[^\w\-./ ]", "_", name): value for name, value in flat(content).items()}
-    kept = {name: float(value) for name, value in named.items() if isinstance(value, int | float)}
-    return {name.removesuffix(".value"): value for name, value in kept.items()}
+    named = {re.sub(r"[^\w\-./ ]", "_", name): value for name, value in flatten_params(content).items()}
+    numbers = {name: float(value) for name, value in named.items() if isinstance(value, int | float)}
+    return {name.removesuffix(".value"): value for name, value in numbers.items()}
 
 
-def stage_metrics(root: Path, paths: Sequence[str]) -> dict[str, float]:
-    """The numbers of a stage's metrics files; with several files each name starts with its file's."""
-    found = {Path(path).stem: numbers(read_json(root / path)) for path in paths if (root / path).exists()}
+def read_stage_metrics(root: Path, paths: Sequence[str]) -> dict[str, float]:
+    """Return the numbers of metrics files.
+
+    With several files each name starts with the name of its file.
+    """
+    by_file = {Path(path).stem: flatten_metrics(read_json(root / path)) for path in paths if (root / path).exists()}
     if len(paths) == 1:
-        return dict(*found.values())
-    return {f"{stem}.{name}": value for stem, metrics in found.items() for name, value in metrics.items()}
+        return dict(*by_file.values())
+    return {f"{stem}.{name}": value for stem, metrics in by_file.items() for name, value in metrics.items()}
 
 
-def stage_curves(root: Path, stage: Stage) -> Curves:
-    """The curves of a stage's plots, one for each value of a plot's text columns (`bits_per_character.trained`)."""
+def read_stage_curves(root: Path, stage: Stage) -> Curves:
+    """Return the curves of a stage's plots.
+
+    A plot has one curve for each value of its text columns (`bits_per_character.trained`).
+    """
     curves: Curves = {}
     for plot in stage.plots:
         if (root / plot.path).exists():
-            curves.update(_curves(root / plot.path, plot))
+            curves.update(_read_curves(root / plot.path, plot))
     return curves
 
 
-def _curves(path: Path, plot: Plot) -> Curves:
+def _read_curves(path: Path, plot: Plot) -> Curves:
     import polars as pl
     import polars.selectors as cs
 
@@ -71,7 +85,7 @@ def _curves(path: Path, plot: Plot) -> Curves:
     return {str(name): list(group.iter_rows()) for (name,), group in groups.items()}
 
 
-def _at(params: Any, key: str) -> Any:
+def _get_param(params: Any, key: str) -> Any:
     for part in key.split("."):
         params = params[part]
     return params

@@ -1,4 +1,4 @@
-"""One MLflow run per pipeline run: which code, which data, which configuration, and the figures worth comparing."""
+"""One MLflow run per pipeline run: code, configuration and main figures."""
 
 import hashlib
 import subprocess
@@ -8,22 +8,23 @@ from pathlib import Path
 import yaml
 
 from turnabout.pipeline.project import REPORT
-from turnabout.tracking.figures import flat, stage_metrics
-from turnabout.tracking.store import bookkeeping, needed, prepare_store, store_uri
+from turnabout.tracking.figures import flatten_params, read_stage_metrics
+from turnabout.tracking.store import find_store_uri, prepare_store, require_store, warn_on_failure
 
-#: Figures of the whole pipeline, repeated on its run so that MLflow's comparison page compares pipelines.
+#: Metrics files whose figures are repeated on the pipeline's run, so that MLflow's comparison page compares pipelines.
 RESULTS = ("metrics/user.json", "metrics/assistants.json")
 
 
 def start_pipeline(root: Path) -> str:
-    """The id of a new pipeline run with its parameters, `params.yaml`, git commit and dirty flag.
+    """Start a pipeline run and return its id.
 
-    Raises `ConfigError` where the store cannot be used.
+    It records the parameters, `params.yaml`, the git commit and whether the tree is dirty. Raises `ConfigError` if the
+    store cannot be used.
     """
-    experiment, tags = prepare_store(root), _git(root)
+    experiment, tags = prepare_store(root), _read_git_tags(root)
     params = root / "params.yaml"
-    entries = flat(yaml.safe_load(params.read_text(encoding="utf-8")))
-    with needed(store_uri(root)):
+    entries = flatten_params(yaml.safe_load(params.read_text(encoding="utf-8")))
+    with require_store(find_store_uri(root)):
         import mlflow
 
         with mlflow.start_run(experiment_id=experiment, run_name="pipeline") as run:
@@ -38,13 +39,14 @@ def start_pipeline(root: Path) -> str:
 def finish_pipeline(
     root: Path, run_id: str, succeeded: bool, usage: Mapping[str, float], stages: Sequence[str]
 ) -> None:
-    """End the run of a pipeline that was to bring `stages` up to date, with the hash of `dvc.lock`.
+    """End a pipeline run and record the hash of `dvc.lock`.
 
-    Results and report are those files only where their stages were among them: what lies there otherwise is older.
+    `stages` are the stages that the run brought up to date. Results and report are recorded only if their stages were
+    among them, because otherwise the files are older than the run.
     """
     current = stages if succeeded else ()
-    results = stage_metrics(root, RESULTS) if "evaluate" in current else {}
-    with bookkeeping("the end of the pipeline run"):
+    results = read_stage_metrics(root, RESULTS) if "evaluate" in current else {}
+    with warn_on_failure("the end of the pipeline run"):
         import mlflow
 
         client = mlflow.MlflowClient()
@@ -58,14 +60,18 @@ def finish_pipeline(
         client.set_terminated(run_id, "FINISHED" if succeeded else "FAILED")
 
 
-def _git(root: Path) -> dict[str, str]:
-    """Commit and dirty flag (tracked files with uncommitted changes); nothing outside a git repository."""
-    told = [_asked(root, "rev-parse", "HEAD"), _asked(root, "status", "--porcelain", "--untracked-files=no")]
-    if told[0] is None or told[1] is None:
+def _read_git_tags(root: Path) -> dict[str, str]:
+    """Return tags of the commit and of uncommitted changes.
+
+    Untracked files do not count. The result is empty outside a git repository.
+    """
+    commit = _run_git(root, "rev-parse", "HEAD")
+    changes = _run_git(root, "status", "--porcelain", "--untracked-files=no")
+    if commit is None or changes is None:
         return {}
-    return {"mlflow.source.git.commit": told[0], "git.commit": told[0], "git.dirty": str(bool(told[1])).lower()}
+    return {"mlflow.source.git.commit": commit, "git.commit": commit, "git.dirty": str(bool(changes)).lower()}
 
 
-def _asked(root: Path, *question: str) -> str | None:
-    answer = subprocess.run(["git", *question], cwd=root, capture_output=True, text=True, check=False)
-    return answer.stdout.strip() if answer.returncode == 0 else None
+def _run_git(root: Path, *arguments: str) -> str | None:
+    completed = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)
+    return completed.stdout.strip() if completed.returncode == 0 else None

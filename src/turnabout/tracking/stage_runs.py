@@ -1,4 +1,4 @@
-"""One MLflow run per stage: what it was told, what it read and wrote, what it measured."""
+"""One MLflow run per stage: parameters, inputs, outputs and metrics."""
 
 import os
 import re
@@ -6,15 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from turnabout.pipeline.repro import Stage, content_hashes, stage_graph
+from turnabout.pipeline.repro import Stage, hash_contents, load_stage_graph
 from turnabout.tracking.chats import log_chats
-from turnabout.tracking.figures import stage_curves, stage_metrics, stage_params
-from turnabout.tracking.store import bookkeeping, prepare_store
+from turnabout.tracking.figures import read_stage_curves, read_stage_metrics, read_stage_params
+from turnabout.tracking.store import prepare_store, warn_on_failure
 
 
 def start_stage(name: str, parent: str) -> str | None:
-    """The id of a new, running child of the pipeline run `parent`; None where the store fails, which is told."""
-    with bookkeeping(f"the start of stage {name}"):
+    """Start a child run of the pipeline run `parent` and return its id.
+
+    If the store fails, a warning is logged and None is returned.
+    """
+    with warn_on_failure(f"the start of stage {name}"):
         import mlflow
 
         client = mlflow.MlflowClient()
@@ -25,8 +28,8 @@ def start_stage(name: str, parent: str) -> str | None:
 
 
 def fail_stage(run_id: str, message: str) -> None:
-    """End a stage's run as failed, with the end of its log."""
-    with bookkeeping("a failed stage"):
+    """End a stage's run as failed and attach the end of its log."""
+    with warn_on_failure("a failed stage"):
         import mlflow
 
         client = mlflow.MlflowClient()
@@ -42,19 +45,19 @@ def record_stage(
     status: str = "ran",
     usage: Mapping[str, float] | None = None,
 ) -> None:
-    """Record a stage from its files: parameters, metrics, curves, tables with their hashes, models, chats.
+    """Record a finished stage from its files.
 
-    `run_id` continues the run that `start_stage` opened; without it (a stage run by DVC alone) a new one without a
-    parent is made, tagged `by: dvc`.
-    `status` is ran | run-cache | up-to-date; curves and chats are not repeated for what is up to date.
-    A store that cannot be reached costs a warning, not the stage.
+    It records parameters, metrics, curves, tables, models and chats. `run_id` continues the run that `start_stage`
+    opened. Without it (DVC runs the stage outside the flow) a new run without a parent is made, with the tag `by:
+    dvc`. `status` is ran | run-cache | up-to-date; curves and chats are not logged again for a stage that is up to
+    date. If the store cannot be reached, a warning is logged.
     """
-    name = name.rpartition(":")[2]  # outside the root DVC prefixes the name with the way to its dvc.yaml
-    with bookkeeping(f"stage {name}"):
+    name = name.rpartition(":")[2]  # outside the root DVC prefixes the name with the path of its dvc.yaml
+    with warn_on_failure(f"stage {name}"):
         import mlflow
 
         experiment = prepare_store(root)
-        stage: Stage = stage_graph(root).nodes[name]["stage"]
+        stage: Stage = load_stage_graph(root).nodes[name]["stage"]
         with mlflow.start_run(run_id=run_id, experiment_id=experiment, run_name=None if run_id else name) as run:
             mlflow.set_tags({**_tags(name), "status": status, "mlflow.note.content": stage.desc})
             mlflow.set_tags({} if run_id else {"by": "dvc"})
@@ -62,18 +65,21 @@ def record_stage(
                 _log_curves(root, stage, run.info.run_id)
                 for path in (out for out in stage.outs if out.startswith("data/rollouts/")):
                     log_chats(root / path, run.info.run_id, name)
-            mlflow.log_params(_params(root, stage))
-            mlflow.log_metrics(stage_metrics(root, stage.metrics) | dict(usage or {}))
+            mlflow.log_params(_name_params(root, stage))
+            mlflow.log_metrics(read_stage_metrics(root, stage.metrics) | dict(usage or {}))
             _log_files(root, stage)
 
 
-def _params(root: Path, stage: Stage) -> dict[str, Any]:
-    """The stage's parameters. An arm's own go without its name, so that MLflow lines up the arms it compares."""
-    told = stage_params(root, stage.params)
+def _name_params(root: Path, stage: Stage) -> dict[str, Any]:
+    """Return the parameters of a stage under names that all arms share.
+
+    `arms.<name>.` becomes `arm.`, so that MLflow can compare arms.
+    """
+    params = read_stage_params(root, stage.params)
     if stage.arm is None:
-        return told
-    own = re.compile(rf"(user_)?arms\.{stage.arm}\.")
-    return {"arm": stage.arm} | {own.sub("arm.", k, count=1) if own.match(k) else k: v for k, v in told.items()}
+        return params
+    prefix = re.compile(rf"^(user_)?arms\.{stage.arm}\.")
+    return {"arm": stage.arm} | {prefix.sub("arm.", name, count=1): value for name, value in params.items()}
 
 
 def _tags(name: str) -> dict[str, str]:
@@ -82,12 +88,15 @@ def _tags(name: str) -> dict[str, str]:
 
 
 def _log_files(root: Path, stage: Stage) -> None:
-    """Tables read as dataset inputs, outputs by hash, models as external models, small results as artifacts."""
+    """Log inputs and outputs of a stage.
+
+    Input tables are logged as datasets, outputs by hash, models as external models, small results as artifacts.
+    """
     import mlflow
 
     from turnabout.tracking.tables import is_table, log_table
 
-    hashes = content_hashes(root, stage.name)
+    hashes = hash_contents(root, stage.name)
     for path in (dep for dep in stage.deps if dep in hashes and is_table(root / dep)):
         log_table(root / path, path, hashes[path])
     mlflow.set_tags({f"dvc.{path}": hashes[path] for path in stage.outs if path in hashes})
@@ -101,20 +110,17 @@ def _log_files(root: Path, stage: Stage) -> None:
 
 
 def _log_curves(root: Path, stage: Stage, run_id: str) -> None:
-    """Log the points of its curves that the stage did not already log while it ran."""
+    """Log the points of the curves that were not logged while the stage ran."""
     import mlflow
     from mlflow.entities import Metric
 
     client = mlflow.MlflowClient()
     run = client.get_run(run_id)
-    curves = stage_curves(root, stage)
-    lived = curves.keys() & run.data.metrics.keys()
-    known = {(name, point.step) for name in lived for point in client.get_metric_history(run_id, name)}
-    points = [
-        Metric(name, value, int(run.info.start_time), step)
-        for name, curve in curves.items()
-        for step, value in curve
-        if (name, step) not in known
-    ]
-    for begin in range(0, len(points), 1000):  # MLflow takes 1,000 metrics at once
+    curves = read_stage_curves(root, stage)
+    points: list[Metric] = []
+    for name, curve in curves.items():
+        history = client.get_metric_history(run_id, name) if name in run.data.metrics else []
+        known = {point.step for point in history}
+        points += [Metric(name, value, int(run.info.start_time), step) for step, value in curve if step not in known]
+    for begin in range(0, len(points), 1000):  # MLflow accepts at most 1,000 metrics per call
         client.log_batch(run_id, metrics=points[begin : begin + 1000])

@@ -1,4 +1,4 @@
-"""Where MLflow keeps its runs: a SQLite file in the project unless `MLFLOW_TRACKING_URI` says otherwise."""
+"""MLflow's store: `MLFLOW_TRACKING_URI`, or a SQLite file in the project."""
 
 import logging
 import os
@@ -12,8 +12,8 @@ EXPERIMENT = "turnabout"
 FOLDER = Path(".turnabout")
 ARTIFACTS = FOLDER / "mlartifacts"
 
-#: An MLflow server that is down costs seconds, not the four minutes of its default retries.
-_PATIENCE = {
+#: Limits for calls to an MLflow server that is down: seconds instead of the four minutes of MLflow's default retries.
+_CLIENT_ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -22,18 +22,20 @@ _PATIENCE = {
 _log = logging.getLogger("turnabout.tracking")
 
 
-def store_uri(root: Path) -> str:
-    """`MLFLOW_TRACKING_URI` where it is set, else the project's own SQLite file."""
+def find_store_uri(root: Path) -> str:
+    """Return `MLFLOW_TRACKING_URI`, or the URI of the project's SQLite file."""
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(root / FOLDER / 'mlflow.db').resolve()}"
 
 
 def prepare_store(root: Path) -> str:
-    """The experiment's id, with store and experiment created. To be called once before anything runs in parallel:
-    processes that create the same SQLite file at once corrupt it. Raises `ConfigError` where the store cannot be used.
+    """Create store and experiment if needed, and return the experiment's id.
+
+    Call it once before anything runs in parallel: processes that create the same SQLite file at the same time corrupt
+    it. Raises `ConfigError` if the store cannot be used.
     """
-    settle_client()
-    uri = store_uri(root)
-    with needed(uri):
+    configure_client()
+    uri = find_store_uri(root)
+    with require_store(uri):
         import mlflow
 
         if uri.startswith("sqlite:///"):
@@ -45,43 +47,53 @@ def prepare_store(root: Path) -> str:
         return str(mlflow.set_experiment(EXPERIMENT).experiment_id)
 
 
-def settle_client() -> None:
-    """Set how long MLflow's client waits for a server, and quiet its log; to be called before its first use."""
-    for name, value in _PATIENCE.items():
+def configure_client() -> None:
+    """Set the timeouts and log levels of MLflow's client.
+
+    Call it before the first use of MLflow.
+    """
+    for name, value in _CLIENT_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    for chatty, level in {"alembic": logging.WARNING, "mlflow": logging.WARNING, "urllib3": logging.ERROR}.items():
-        logging.getLogger(chatty).setLevel(level)
+    for logger, level in {"alembic": logging.WARNING, "mlflow": logging.WARNING, "urllib3": logging.ERROR}.items():
+        logging.getLogger(logger).setLevel(level)
 
 
 @contextmanager
-def needed(uri: str) -> Iterator[None]:
-    """Work on the store at `uri` without which nothing should start: its failure becomes one `ConfigError` line."""
+def require_store(uri: str) -> Iterator[None]:
+    """Turn failures of the store at `uri` into a `ConfigError` of one line."""
     try:
         yield
     except Exception as error:
-        if not of_the_store(error):
+        if not is_store_error(error):
             raise
         raise ConfigError(
-            f"MLflow cannot use its store {uri}: {first_line(error)}; start that server or mend the address, "
+            f"MLflow cannot use its store {uri}: {first_error_line(error)}; start that server or correct the address, "
             f"or unset MLFLOW_TRACKING_URI to keep runs in {FOLDER / 'mlflow.db'}"
         ) from error
 
 
 @contextmanager
-def bookkeeping(what: str) -> Iterator[None]:
-    """Work on the store whose failure is told but never costs a finished stage its result."""
+def warn_on_failure(record: str) -> Iterator[None]:
+    """Log a warning if the store fails, instead of raising.
+
+    A finished stage keeps its result. `record` names what could not be recorded.
+    """
     try:
         yield
     except Exception as error:
-        if not of_the_store(error):
+        if not is_store_error(error):
             raise
-        place = os.environ.get("MLFLOW_TRACKING_URI", "its store")
-        _log.warning("MLflow at %s did not record %s: %s", place, what, first_line(error))
+        uri = os.environ.get("MLFLOW_TRACKING_URI", "its store")
+        _log.warning("MLflow at %s did not record %s: %s", uri, record, first_error_line(error))
 
 
-def of_the_store(error: Exception) -> bool:
-    """Whether MLflow, its database, network or disk failed, or a driver is missing; anything else is our mistake."""
-    kinds: tuple[type[Exception], ...] = (TurnaboutError, OSError, ImportError)  # `requests` raises kinds of OSError
+def is_store_error(error: Exception) -> bool:
+    """Return whether the store or its environment caused an error.
+
+    That is MLflow, its database, the network, the disk or a missing driver. Any other error is a bug of this
+    package.
+    """
+    kinds: tuple[type[Exception], ...] = (TurnaboutError, OSError, ImportError)  # errors of `requests` are `OSError`s
     with suppress(ImportError):
         from mlflow.exceptions import MlflowException
         from sqlalchemy.exc import SQLAlchemyError
@@ -90,6 +102,6 @@ def of_the_store(error: Exception) -> bool:
     return isinstance(error, kinds)
 
 
-def first_line(error: Exception) -> str:
-    """The error's first line, without the end of a sentence."""
+def first_error_line(error: Exception) -> str:
+    """Return the first line of an error without its full stop."""
     return next(iter(str(error).splitlines()), type(error).__name__).rstrip(". ")

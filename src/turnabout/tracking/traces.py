@@ -1,4 +1,4 @@
-"""Traces of assistants in use, read from an MLflow tracking store."""
+"""Traces of assistants in production, read from an MLflow tracking store."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,49 +6,49 @@ from typing import Any
 
 from turnabout.errors import DataError
 from turnabout.tracking.chats import SIMULATED
-from turnabout.tracking.store import first_line, of_the_store, settle_client
+from turnabout.tracking.store import configure_client, first_error_line, is_store_error
 
-#: Traces asked of the store at once.
-PAGE = 100
+#: Traces per request to the store.
+PAGE_SIZE = 100
 
-#: What MLflow's own simulator of users writes into the metadata of its traces.
+#: Metadata key that MLflow's own user simulator writes into its traces.
 _SIMULATOR = "mlflow.simulation.goal"
 
 
-def traces(uri: str, experiment: str) -> Iterator[dict[str, Any]]:
-    """One trace after the other, the earliest first, without those of simulated users.
+def read_traces(uri: str, experiment: str) -> Iterator[dict[str, Any]]:
+    """Yield traces, the earliest first, without those of simulated users.
 
-    Each is `{id, session, user, at_ms, fault, inputs, outputs, model, assessments}`; `fault` says why the call has no
-    reply. An assessment is `{name, kind, value, rationale, source, at_ms}`, of kind feedback or expectation; those that
-    were replaced since are left out. Times are Unix milliseconds.
-    Raises `DataError` where the store or the experiment cannot be read.
+    A trace is `{id, session, user, at_ms, fault, inputs, outputs, model, assessments}`; `fault` is the reason why a
+    call has no reply. An assessment is `{name, kind, value, rationale, source, at_ms}`; its kind is feedback or
+    expectation; replaced assessments are left out. Times are Unix milliseconds. Raises `DataError` if the store or the
+    experiment cannot be read.
     """
-    settle_client()
+    configure_client()
     try:
-        yield from map(_plain, _pages(uri, experiment))
+        yield from map(_to_plain_record, _search_pages(uri, experiment))
     except Exception as error:
-        if isinstance(error, DataError) or not of_the_store(error):
+        if isinstance(error, DataError) or not is_store_error(error):
             raise
         raise DataError(
-            f"ingest.sources: the MLflow store {uri} cannot be read: {first_line(error)}; check that its server runs, "
-            "the address, and the credentials in the environment"
+            f"ingest.sources: the MLflow store {uri} cannot be read: {first_error_line(error)}; check the server, the "
+            "address, and the credentials in the environment"
         ) from None
 
 
-def _pages(uri: str, experiment: str) -> Iterator[Any]:
+def _search_pages(uri: str, experiment: str) -> Iterator[Any]:
     if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
-        raise DataError(f"ingest.sources: there is no MLflow store {uri}; give the file that MLflow writes to")
+        raise DataError(f"ingest.sources: no MLflow store at {uri}; give the file that MLflow writes to")
     import mlflow
 
     client = mlflow.MlflowClient(tracking_uri=uri)
-    found = client.get_experiment_by_name(experiment)
-    if found is None:
-        there = sorted(other.name for other in client.search_experiments(max_results=50))
-        raise DataError(f"ingest.sources: experiment '{experiment}' is not in the MLflow store {uri}; has {there}")
+    entity = client.get_experiment_by_name(experiment)
+    if entity is None:
+        names = sorted(known.name for known in client.search_experiments(max_results=50))
+        raise DataError(f"ingest.sources: experiment '{experiment}' is not in the MLflow store {uri}; it has {names}")
     token = None
     while True:
         page = client.search_traces(
-            locations=[found.experiment_id], max_results=PAGE, order_by=["timestamp_ms ASC"], page_token=token
+            locations=[entity.experiment_id], max_results=PAGE_SIZE, order_by=["timestamp_ms ASC"], page_token=token
         )
         yield from (trace for trace in page if not _is_simulated(trace))
         token = page.token
@@ -60,7 +60,7 @@ def _is_simulated(trace: Any) -> bool:
     return SIMULATED in trace.info.tags or _SIMULATOR in trace.info.trace_metadata
 
 
-def _plain(trace: Any) -> dict[str, Any]:
+def _to_plain_record(trace: Any) -> dict[str, Any]:
     info = trace.info
     root = next((span for span in trace.data.spans if span.parent_id is None), None)
     return {
@@ -68,29 +68,29 @@ def _plain(trace: Any) -> dict[str, Any]:
         "session": info.trace_metadata.get("mlflow.trace.session"),
         "user": info.trace_metadata.get("mlflow.trace.user"),
         "at_ms": info.request_time,
-        "fault": _fault(str(info.state), root),
+        "fault": _explain_error(str(info.state), root),
         "inputs": root and root.inputs,
         "outputs": root and root.outputs,
         "model": next(filter(None, (span.attributes.get("mlflow.llm.model") for span in trace.data.spans)), None),
-        "assessments": [_assessment(item) for item in info.assessments if item.valid is not False],
+        "assessments": [_to_plain_assessment(item) for item in info.assessments if item.valid is not False],
     }
 
 
-def _fault(state: str, root: Any) -> str | None:
+def _explain_error(state: str, root: Any) -> str | None:
     if root is None:
         return "trace has no span"
     if state == "ERROR":
-        return f"trace ended in an error: {(root.status.description or 'none told').splitlines()[0]}"
+        return f"trace ended in an error: {(root.status.description or 'no description').splitlines()[0]}"
     return None if state == "OK" else f"trace did not end: {state}"
 
 
-def _assessment(item: Any) -> dict[str, Any]:
+def _to_plain_assessment(item: Any) -> dict[str, Any]:
     kind = "expectation" if item.expectation is not None else "feedback"
-    told = item.expectation if kind == "expectation" else item.feedback
+    content = item.expectation if kind == "expectation" else item.feedback
     return {
         "name": item.name,
         "kind": kind,
-        "value": getattr(told, "value", None),
+        "value": getattr(content, "value", None),
         "rationale": item.rationale,
         "source": item.source.source_type,
         "at_ms": item.last_update_time_ms or 0,

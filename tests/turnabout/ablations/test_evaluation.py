@@ -6,14 +6,16 @@ from typing import Any
 import polars as pl
 import pytest
 
-from turnabout.ablations.evaluation import Reading, measure
+from turnabout.ablations.evaluation import evaluate_arm
 from turnabout.core import schemas
-from turnabout.metrics.user_turns import openings, score
-from turnabout.models.checkpoints import load
-from turnabout.training.user_model.train import with_end_token
+from turnabout.generation.local.generator import LocalGenerator
+from turnabout.metrics.user_turns import cut_openings, score_excerpts
+from turnabout.models.checkpoints import load_checkpoint
+from turnabout.operations.evaluate_user import DEFAULT_SETTINGS
+from turnabout.training.user_model.train import add_end_token
 
 #: Room for both conversations behind the intent below (10 + 12 tokens), but not behind a longer system message.
-READING = Reading(max_length=90, ending_length=90, batch_size=4, resamples=20, seed=1)
+SETTINGS = DEFAULT_SETTINGS.model_copy(update={"max_length": 90, "ending_length": 90, "batch_size": 4, "resamples": 20})
 
 
 def samples(intent: str) -> pl.DataFrame:
@@ -38,11 +40,12 @@ def samples(intent: str) -> pl.DataFrame:
 
 
 def test_the_test_people_are_read_under_each_telling_and_numbered_without_their_names(tiny_checkpoint: Path) -> None:
-    checkpoint = with_end_token(load(tiny_checkpoint, "float32"))
-    found = measure(checkpoint, {"high_level": samples("Ask for tea.")}, READING)
+    checkpoint = add_end_token(load_checkpoint(tiny_checkpoint, "float32"))
+    found = evaluate_arm(checkpoint, {"high_level": samples("Ask for tea.")}, SETTINGS, seed=1)
     test = samples("Ask for tea.").filter(split="test")
     for name, with_intent in (("high_level", True), ("none", False)):
-        expected = score(checkpoint, openings(test, checkpoint.chat, READING.max_length, with_intent), 4).turns
+        excerpts = cut_openings(test, checkpoint.chat, SETTINGS.max_length, with_intent)
+        expected = score_excerpts(LocalGenerator(checkpoint, "user", 4), excerpts).turns
         mine = found.turns.filter(told=name)
         assert mine["nats"].to_list() == pytest.approx(expected["nats"].to_list(), rel=1e-4)
         assert mine["conversation_id"].to_list() == ["t1", "t1", "t2"]
@@ -54,18 +57,23 @@ def test_the_test_people_are_read_under_each_telling_and_numbered_without_their_
 
 
 def test_leaving_is_judged_by_a_threshold_from_the_validation_people(tiny_checkpoint: Path) -> None:
-    checkpoint = with_end_token(load(tiny_checkpoint, "float32"))
+    checkpoint = add_end_token(load_checkpoint(tiny_checkpoint, "float32"))
     told = samples("Ask for tea.")
-    assert measure(checkpoint, {"high_level": told}, READING).metrics["termination"]["f1"]["value"] is not None
+    assert (
+        evaluate_arm(checkpoint, {"high_level": told}, SETTINGS, seed=1).metrics["termination"]["f1"]["value"]
+        is not None
+    )
     nobody = {"high_level": told.filter(pl.col("split") != "validation")}
-    assert measure(checkpoint, nobody, READING).metrics["termination"]["f1"]["value"] is None
+    assert evaluate_arm(checkpoint, nobody, SETTINGS, seed=1).metrics["termination"]["f1"]["value"] is None
 
 
 def test_a_person_keeps_the_number_where_nothing_of_another_was_read(tiny_checkpoint: Path) -> None:
-    checkpoint = with_end_token(load(tiny_checkpoint, "float32"))
+    checkpoint = add_end_token(load_checkpoint(tiny_checkpoint, "float32"))
     # An intent of 60 characters leaves 20 tokens: "hello" takes 13, the 30 characters of the other person 38.
     told = {"high_level": samples("Ask for tea."), "full": samples("f" * 60)}
-    numbered = measure(checkpoint, told, READING).turns.select("told", "conversation_id", "person").unique()
+    numbered = (
+        evaluate_arm(checkpoint, told, SETTINGS, seed=1).turns.select("told", "conversation_id", "person").unique()
+    )
     assert numbered.sort("told", "conversation_id").rows() == [
         ("full", "t1", 1),
         ("high_level", "t1", 1),

@@ -5,8 +5,9 @@ import math
 import polars as pl
 import pytest
 
-from turnabout.ablations.arm import TURNS, UserArm
-from turnabout.ablations.table import Measured, compare, shown, table
+from turnabout.ablations.arm import ARM_TURNS, UserArm
+from turnabout.ablations.table import MeasuredArm, compare_arms, format_estimate, format_table
+from turnabout.stats.estimate import Bootstrap
 
 #: −log P that makes one bit.
 BIT = math.log(2)
@@ -26,24 +27,24 @@ def turns(*bits: float, told: str = "high_level", first: int = 0) -> pl.DataFram
         }
         for i, bit in enumerate(bits)
     ]
-    return pl.DataFrame(rows, schema=TURNS)
+    return pl.DataFrame(rows, schema=ARM_TURNS)
 
 
-def measured(frame: pl.DataFrame, start: str = "a-model", **bits: float) -> Measured:
+def measured(frame: pl.DataFrame, start: str = "a-model", **bits: float) -> MeasuredArm:
     estimates = {told: {"value": value, "low": value - 0.1, "high": value + 0.1} for told, value in bits.items()}
     metrics = {
         "bits_per_character": estimates,
         "termination": {key: {"value": None, "low": None, "high": None} for key in ("f1", "f1_drawn", "f1_always")},
         "training": {"n_samples": 96, "n_tokens": 81234},
     }
-    return Measured(UserArm(start=start, detail="high_level", share=1.0, learning_rate=1e-4), metrics, frame)
+    return MeasuredArm(UserArm(start=start, detail="high_level", share=1.0, learning_rate=1e-4), metrics, frame)
 
 
 def test_an_arm_is_compared_with_the_first_on_the_messages_both_have_read() -> None:
     first = measured(pl.concat([turns(20, 30), turns(40, told="none")]))
     # c1 alone is read by both: 30 − 24 bits over 10 characters; c2 is read by the second alone
     second = measured(pl.concat([turns(24, 99, first=1), turns(35, told="none")]))
-    saved = compare({"one": first, "two": second}, resamples=20, seed=1)
+    saved = compare_arms({"one": first, "two": second}, Bootstrap(20, seed=1))
     assert saved["two"]["high_level"].value == pytest.approx(0.6)
     assert saved["two"]["none"].value == pytest.approx(0.5)
     assert (saved["one"]["high_level"].value, saved["one"]["high_level"].low) == (0, 0)
@@ -51,7 +52,7 @@ def test_an_arm_is_compared_with_the_first_on_the_messages_both_have_read() -> N
 
 def test_people_are_resampled_together_with_their_messages() -> None:
     # saved per character: 0.1 and 0.5; two people drawn with replacement give 0.1, 0.3 or 0.5
-    saved = compare({"one": measured(turns(20, 30)), "two": measured(turns(19, 25))}, resamples=500, seed=1)
+    saved = compare_arms({"one": measured(turns(20, 30)), "two": measured(turns(19, 25))}, Bootstrap(500, seed=1))
     estimate = saved["two"]["high_level"]
     assert (estimate.value, estimate.low, estimate.high) == pytest.approx((0.3, 0.1, 0.5))
 
@@ -61,7 +62,7 @@ def test_the_table_has_a_row_per_arm_and_tells_what_full_intents_do_apart() -> N
         "one": measured(turns(20, 30), high_level=1.2, none=1.3),
         "two": measured(turns(19, 25), "b-model", high_level=1.1, none=1.25, full=1.0),
     }
-    lines = table(arms, compare(arms, resamples=500, seed=1)).splitlines()
+    lines = format_table(arms, compare_arms(arms, Bootstrap(500, seed=1))).splitlines()
     assert lines[2] == (
         "| `one` | a-model | high_level | 96 | 81,234 | 1.200 [1.100, 1.300] | 1.300 [1.200, 1.400] |  |  | – | – | – |"
     )
@@ -70,4 +71,4 @@ def test_the_table_has_a_row_per_arm_and_tells_what_full_intents_do_apart() -> N
 
 
 def test_a_figure_without_an_interval_is_shown_without_one() -> None:
-    assert shown({"value": 0.5, "low": None, "high": None}) == "0.500"
+    assert format_estimate({"value": 0.5, "low": None, "high": None}) == "0.500"

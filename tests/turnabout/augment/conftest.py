@@ -6,9 +6,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from turnabout.augment.base import Logs
+from turnabout.augment.base import AugmentInputs
 from turnabout.core import schemas
-from turnabout.feedback.judged_replies import CRITICISED, criticised_replies
+from turnabout.feedback.judged_replies import CRITICISED_REPLIES, select_criticised_replies
 
 REPLY = "The shop is a very nice place. It opened in 1975."
 
@@ -27,20 +27,20 @@ def criticised() -> pl.DataFrame:
         "reply": REPLY,
         "follow_up": "that is not what I asked you just now, when does it open?",
     }
-    return pl.DataFrame([row], schema=CRITICISED)
+    return pl.DataFrame([row], schema=CRITICISED_REPLIES)
 
 
 @pytest.fixture
-def logs(criticised: pl.DataFrame) -> Logs:
+def inputs(criticised: pl.DataFrame) -> AugmentInputs:
     """Logs of which nothing but the criticised reply is read."""
-    nothing = pl.DataFrame()
-    return Logs(nothing, nothing, nothing, criticised, {})
+    empty = pl.DataFrame()
+    return AugmentInputs(empty, empty, empty, criticised, {})
 
 
 @pytest.fixture
-def heard(messages: Callable[..., pl.DataFrame], signal: Callable[..., dict[str, Any]]) -> Logs:
+def two_criticised(messages: Callable[..., pl.DataFrame], signal: Callable[..., dict[str, Any]]) -> AugmentInputs:
     """A conversation in which the replies 1 and 5 were criticised and 3 was not; each came to the person's ears."""
-    said = messages(
+    conversation = messages(
         "a",
         "When does the shop open?",
         REPLY,
@@ -53,4 +53,4 @@ def heard(messages: Callable[..., pl.DataFrame], signal: Callable[..., dict[str,
     splits = pl.DataFrame([{"conversation_id": "a", "user_key": "ann", "split": "train"}], schema=schemas.SPLITS)
     signals = [signal("a", 1), signal("a", 3, label="sat", category="positive"), signal("a", 5, category="rephrase")]
     feedback = pl.DataFrame(signals, schema=schemas.FEEDBACK)
-    return Logs(said, splits, feedback, criticised_replies(said, splits, feedback, []), {})
+    return AugmentInputs(conversation, splits, feedback, select_criticised_replies(conversation, splits, feedback, []), {})

@@ -3,30 +3,30 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from turnabout.cleaning.evaluation_sets import evaluation_texts
+from turnabout.cleaning.evaluation_sets import read_evaluation_texts
 from turnabout.errors import DataError
 
 
-def test_every_string_of_a_record_or_only_those_of_a_field(tmp_path: Path) -> None:
-    place = tmp_path / "quiz.jsonl"
-    place.write_text('{"question": "why?", "id": 4, "choices": [{"text": "a"}, {"text": "b"}]}\n{"question": "how?"}\n')
-    assert evaluation_texts(str(place)) == ["why?", "a", "b", "how?"]
-    assert evaluation_texts(str(place), "text") == ["a", "b"]
-    assert evaluation_texts(str(place), "choices") == ["a", "b"]
+def test_read_evaluation_texts_returns_all_strings_or_those_of_a_field(tmp_path: Path) -> None:
+    path = tmp_path / "quiz.jsonl"
+    path.write_text('{"question": "why?", "id": 4, "choices": [{"text": "a"}, {"text": "b"}]}\n{"question": "how?"}\n')
+    assert read_evaluation_texts(str(path)) == ["why?", "a", "b", "how?"]
+    assert read_evaluation_texts(str(path), "text") == ["a", "b"]
+    assert read_evaluation_texts(str(path), "choices") == ["a", "b"]
 
 
-def test_text_files_hold_one_text_a_line(tmp_path: Path) -> None:
+def test_read_evaluation_texts_takes_each_line_of_a_text_file(tmp_path: Path) -> None:
     (tmp_path / "quiz.txt").write_text("why?\n\n how? \n")
-    assert evaluation_texts(str(tmp_path / "quiz.txt")) == ["why?", " how? "]
+    assert read_evaluation_texts(str(tmp_path / "quiz.txt")) == ["why?", " how? "]
 
 
-def test_parquet_is_read_like_a_log(tmp_path: Path) -> None:
+def test_read_evaluation_texts_reads_parquet(tmp_path: Path) -> None:
     pl.DataFrame({"question": ["why?"], "answer": [3]}).write_parquet(tmp_path / "quiz.parquet")
-    assert evaluation_texts(str(tmp_path / "quiz.parquet")) == ["why?"]
+    assert read_evaluation_texts(str(tmp_path / "quiz.parquet")) == ["why?"]
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "field", "told"),
+    ("name", "content", "field", "message"),
     [
         ("gone.txt", None, None, "no such file"),
         ("gone.jsonl", None, None, "no log file"),
@@ -34,8 +34,10 @@ def test_parquet_is_read_like_a_log(tmp_path: Path) -> None:
         ("quiz.jsonl", '{"question": "why?"}\n', "qestion", "no text under the field 'qestion'"),
     ],
 )
-def test_what_cannot_be_read_is_told(tmp_path: Path, name: str, content: str | None, field: str, told: str) -> None:
+def test_read_evaluation_texts_raises_when_a_set_cannot_be_read(
+    tmp_path: Path, name: str, content: str | None, field: str, message: str
+) -> None:
     if content is not None:
         (tmp_path / name).write_text(content)
-    with pytest.raises(DataError, match=told):
-        evaluation_texts(str(tmp_path / name), field)
+    with pytest.raises(DataError, match=message):
+        read_evaluation_texts(str(tmp_path / name), field)

@@ -7,7 +7,7 @@ import pytest
 
 from turnabout.cli import main
 from turnabout.models import checkpoints
-from turnabout.training.user_model.train import save_user, with_end_token
+from turnabout.training.user_model.train import save_user, add_end_token
 
 
 def chat(monkeypatch: pytest.MonkeyPatch, typed: str, *arguments: str) -> object:
@@ -21,7 +21,7 @@ def chat(monkeypatch: pytest.MonkeyPatch, typed: str, *arguments: str) -> object
 def test_one_is_the_assistant_of_a_user_model(
     tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    save_user(with_end_token(checkpoints.load(tiny_checkpoint, "float32")), tmp_path / "user")
+    save_user(add_end_token(checkpoints.load_checkpoint(tiny_checkpoint, "float32")), tmp_path / "user")
     assert chat(monkeypatch, "hello\n", "--user", str(tmp_path / "user"), "--intent", "trains") == 0
     shown = capsys.readouterr().out
     assert "intent: trains" in shown

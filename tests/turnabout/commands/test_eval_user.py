@@ -9,8 +9,8 @@ import pytest
 
 from turnabout.cli import main
 from turnabout.core import schemas
-from turnabout.models.checkpoints import load
-from turnabout.training.user_model.train import save_user, with_end_token
+from turnabout.models.checkpoints import load_checkpoint
+from turnabout.training.user_model.train import save_user, add_end_token
 
 SPLITS = [*["test"] * 3, *["validation"] * 2, *["train"] * 8]
 
@@ -20,8 +20,8 @@ def place(tmp_path: Path, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
     """A folder with samples, an assistant `tiny`, a user model `user`, and small standard settings."""
     from turnabout.operations import evaluate_user
 
-    small = evaluate_user.STANDARD.model_copy(update={"max_length": 200, "max_new_tokens": 4, "resamples": 20})
-    monkeypatch.setattr(evaluate_user, "STANDARD", small)
+    small = evaluate_user.DEFAULT_SETTINGS.model_copy(update={"max_length": 200, "max_new_tokens": 4, "resamples": 20})
+    monkeypatch.setattr(evaluate_user, "DEFAULT_SETTINGS", small)
     monkeypatch.setattr(evaluate_user, "DTYPE", "float32")
     monkeypatch.chdir(tmp_path)
     talk = [{"role": ("user", "assistant")[i % 2], "content": f"message {i}"} for i in range(4)]
@@ -29,7 +29,7 @@ def place(tmp_path: Path, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
     rows = [{"conversation_id": f"c{i}", "user_key": f"u{i}", "split": split, **row} for i, split in enumerate(SPLITS)]
     pl.DataFrame(rows, schema=schemas.USER_SAMPLES).write_parquet("samples.parquet")
     Path("tiny").symlink_to(tiny_checkpoint)
-    save_user(with_end_token(load(tiny_checkpoint, "float32")), Path("user"))
+    save_user(add_end_token(load_checkpoint(tiny_checkpoint, "float32")), Path("user"))
     return tmp_path
 
 
@@ -68,7 +68,7 @@ def test_naturalness_by_another_detector_is_refused_after_the_figures_are_writte
     other = json.loads(Path("tiny.json").read_text())
     other["naturalness"]["detector"]["fingerprint"] = "another"
     Path("other.json").write_text(json.dumps(other))
-    with pytest.raises(AssertionError, match="DataError: naturalness by detector another cannot stand beside"):
+    with pytest.raises(AssertionError, match="DataError: naturalness by detector another cannot be compared"):
         run("tiny", "--n", "8", "--out", "again.json", "--beside", "other.json")
     assert Path("again.json").read_text() == Path("tiny.json").read_text()  # the same figures, byte by byte
 
@@ -76,7 +76,7 @@ def test_naturalness_by_another_detector_is_refused_after_the_figures_are_writte
 @pytest.mark.parametrize(
     ("model", "more", "message"),
     [
-        ("tiny", ["--n", "0"], "--n: 0 came"),
+        ("tiny", ["--n", "0"], "--n: 0 is not allowed"),
         ("tiny", ["--beside", "samples.parquet"], "samples.parquet cannot be read as JSON"),
         ("tiny", ["--beside", "nothing.json"], "nothing.json cannot be read as JSON"),
         ("tiny", ["--assistant", "user"], "user is a user model; name an assistant"),

@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM
 from turnabout.cli import main
 from turnabout.core.io import write_json
 from turnabout.models import checkpoints
-from turnabout.training.user_model.train import save_user, with_end_token
+from turnabout.training.user_model.train import save_user, add_end_token
 
 
 def export(*arguments: str) -> object:
@@ -24,7 +24,7 @@ def project(tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     """A project that has trained a user model and nothing else."""
     for name in ("params.yaml", "dvc.yaml"):
         (tmp_path / name).write_text(Path(name).read_text())
-    save_user(with_end_token(checkpoints.load(tiny_checkpoint, "float32")), tmp_path / "models/user")
+    save_user(add_end_token(checkpoints.load_checkpoint(tiny_checkpoint, "float32")), tmp_path / "models/user")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -43,7 +43,7 @@ def test_another_model_gets_a_card_that_knows_nothing(project: Path, capsys: pyt
 
 
 def test_an_adapter_is_merged_into_its_base(project: Path) -> None:
-    base = checkpoints.load(project / "models/user", "float32")
+    base = checkpoints.load_checkpoint(project / "models/user", "float32")
     weight = base.model.model.layers[0].self_attn.q_proj.weight.detach().clone()
     torch.manual_seed(0)
     adapted = get_peft_model(base.model, LoraConfig(r=2, target_modules=["q_proj"], init_lora_weights=False))

@@ -56,7 +56,7 @@ def test_a_set_is_chosen_and_written_where_params_can_name_it(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert command.execute("ours", of="small", keep=2, replies=100) == 0
-    dimensions, version = phrases.read_set("ours")
+    dimensions, version = phrases.read_phrase_set("ours")
     assert version == 4
     assert all(set(texts) <= set(TEXTS[sign]) for sign, texts in dimensions["all"].items())
     assert [len(texts) for texts in dimensions["all"].values()] == [2, 2]
@@ -70,7 +70,7 @@ def test_replies_of_one_kind_write_nothing(project: Path) -> None:
     write_frame(pl.read_parquet(path).filter(label="sat"), path, schemas.FEEDBACK)
     with pytest.raises(DataError, match="are of one kind"):
         command.execute("ours", of="small", keep=2, replies=100)
-    assert phrases.set_names() == ["small"]
+    assert phrases.list_set_names() == ["small"]
 
 
 @pytest.mark.parametrize("name", ["small", "my set", "../elsewhere"])

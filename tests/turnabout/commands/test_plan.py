@@ -16,9 +16,9 @@ def params() -> Params:
     return load_params(ROOT / "params.yaml")
 
 
-def printed(params: Params, capsys: pytest.CaptureFixture[str], **author: object) -> list[str]:
+def printed(params: Params, capsys: pytest.CaptureFixture[str], **generator: object) -> list[str]:
     paid = (
-        params.intend.model_copy(update={"author": OpenAI.model_validate(PAID | author)}) if author else params.intend
+        params.intend.model_copy(update={"generator": OpenAI.model_validate(PAID | generator)}) if generator else params.intend
     )
     _print(REASONS, params.model_copy(update={"intend": paid}), {}, 3)
     return capsys.readouterr().out.splitlines()

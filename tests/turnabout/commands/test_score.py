@@ -73,10 +73,10 @@ def test_a_mistake_is_told_and_leaves_nothing_behind(pairs: Path, options: list[
 @pytest.mark.parametrize(
     ("by", "author", "told"),
     [
-        ("judge", "{generator: local}", "generator: 'local' is not one of ['openai'"),
-        ("judge", "{generator: openai}", "author.yaml: model: Field required"),
+        ("judge", "{backend: local}", "backend: 'local' is not one of ['openai'"),
+        ("judge", "{backend: openai}", "author.yaml: model: Field required"),
         ("judge", "[", "author.yaml: not YAML"),
-        ("likelihood", "{generator: openai, model: m}", "reads probabilities, which an endpoint does not give"),
+        ("likelihood", "{backend: openai, model: m}", "reads probabilities, which an endpoint does not give"),
     ],
 )
 def test_an_author_that_cannot_be_used_is_told(pairs: Path, by: str, author: str, told: str) -> None:

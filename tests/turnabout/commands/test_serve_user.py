@@ -13,7 +13,7 @@ import pytest
 
 from turnabout.cli import main
 from turnabout.models import checkpoints
-from turnabout.training.user_model.train import save_user, with_end_token
+from turnabout.training.user_model.train import save_user, add_end_token
 
 
 def exit_of(*arguments: str) -> str:
@@ -24,7 +24,7 @@ def exit_of(*arguments: str) -> str:
 
 @pytest.fixture
 def folder(tiny_checkpoint: Path, tmp_path: Path) -> Path:
-    save_user(with_end_token(checkpoints.load(tiny_checkpoint, "float32")), tmp_path / "user")
+    save_user(add_end_token(checkpoints.load_checkpoint(tiny_checkpoint, "float32")), tmp_path / "user")
     return tmp_path / "user"
 
 

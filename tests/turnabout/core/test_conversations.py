@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from turnabout.core import schemas
-from turnabout.core.conversations import EXCHANGES, exchanges, histories
+from turnabout.core.conversations import EXCHANGES, build_exchanges, add_histories
 
 
 def log(*rows: tuple[str, str], conversation_id: str = "c1", **columns: object) -> pl.DataFrame:
@@ -27,7 +27,7 @@ def log(*rows: tuple[str, str], conversation_id: str = "c1", **columns: object) 
 
 def seen(messages: pl.DataFrame) -> list[tuple[object, ...]]:
     """What the tests look at: where, and the three texts."""
-    return exchanges(messages).select("reply_index", "previous_user", "reply", "evidence_index", "follow_up").rows()
+    return build_exchanges(messages).select("reply_index", "previous_user", "reply", "evidence_index", "follow_up").rows()
 
 
 def test_a_reply_stands_between_two_user_turns(messages):
@@ -69,24 +69,24 @@ def test_system_messages_are_passed_over_but_keep_their_index():
 
 def test_conversations_do_not_leak_into_each_other(messages):
     table = pl.concat([messages("a", "q", "r"), messages("b", "q2", "r2", "f2")])
-    assert exchanges(table).select("conversation_id", "previous_user", "follow_up").rows() == [
+    assert build_exchanges(table).select("conversation_id", "previous_user", "follow_up").rows() == [
         ("a", "q", None),
         ("b", "q2", "f2"),
     ]
 
 
-def test_rows_in_any_order_give_the_same_sorted_exchanges(messages):
+def test_rows_in_any_order_give_the_same_sorted_build_exchanges(messages):
     table = pl.concat([messages("a", "q", "r", "f", "s"), messages("b", "q2", "r2", "f2", "s2")])
     shuffled = table.sample(fraction=1, shuffle=True, seed=3)
-    assert exchanges(shuffled).equals(exchanges(table))
-    assert exchanges(shuffled)["conversation_id"].is_sorted()
+    assert build_exchanges(shuffled).equals(build_exchanges(table))
+    assert build_exchanges(shuffled)["conversation_id"].is_sorted()
 
 
 def test_an_exchange_belongs_to_its_user_even_where_the_assistant_is_a_person():
     rows = log(("assistant", "hello"), ("user", "hi"), ("assistant", "how are you?")).with_columns(
         user_key=pl.when(pl.col("role") == "user").then(pl.lit("ann")).otherwise(pl.lit("bob"))
     )
-    assert exchanges(rows)["user_key"].to_list() == ["ann", "ann"]
+    assert build_exchanges(rows)["user_key"].to_list() == ["ann", "ann"]
 
 
 def test_an_exchange_carries_the_judgements_on_its_reply(messages):
@@ -94,18 +94,18 @@ def test_an_exchange_carries_the_judgements_on_its_reply(messages):
         rating=pl.when(pl.col("message_index") == 1).then(-1.0),
         reaction=pl.when(pl.col("message_index") == 2).then(pl.lit("👍")),
     )
-    assert exchanges(table).select("rating", "reaction").rows() == [(-1.0, None)]
+    assert build_exchanges(table).select("rating", "reaction").rows() == [(-1.0, None)]
 
 
 def test_exchanges_have_the_declared_schema_even_without_rows(messages):
-    assert exchanges(messages("c1", "q", "r")).schema == EXCHANGES
-    assert exchanges(schemas.MESSAGES.to_frame()).schema == EXCHANGES
+    assert build_exchanges(messages("c1", "q", "r")).schema == EXCHANGES
+    assert build_exchanges(schemas.MESSAGES.to_frame()).schema == EXCHANGES
 
 
 def test_a_history_is_every_message_before_in_order(messages):
     table = messages("c1", "q1", "r1", "q2", "r2").reverse()
     wanted = pl.DataFrame({"conversation_id": ["c1", "c1"], "before": [3, 1], "name": ["late", "early"]})
-    found = histories(table, wanted)
+    found = add_histories(table, wanted)
     assert found["name"].to_list() == ["late", "early"]
     assert found["prompt"].to_list() == [
         [
@@ -120,15 +120,15 @@ def test_a_history_is_every_message_before_in_order(messages):
 @pytest.mark.parametrize("wanted", [("c1", 0), ("unknown", 2)])
 def test_a_history_without_messages_is_null(messages, wanted):
     rows = pl.DataFrame([wanted], schema={"conversation_id": pl.String, "before": pl.Int32}, orient="row")
-    assert histories(messages("c1", "q", "r"), rows)["prompt"].to_list() == [None]
+    assert add_histories(messages("c1", "q", "r"), rows)["prompt"].to_list() == [None]
 
 
 def test_the_same_place_wanted_twice_is_answered_twice(messages):
     wanted = pl.DataFrame({"conversation_id": ["c1", "c1"], "before": [1, 1]})
-    assert histories(messages("c1", "q", "r"), wanted)["prompt"].list.len().to_list() == [1, 1]
+    assert add_histories(messages("c1", "q", "r"), wanted)["prompt"].list.len().to_list() == [1, 1]
 
 
 def test_histories_keep_the_columns_and_add_a_prompt_even_without_rows(messages):
     wanted = pl.DataFrame(schema={"conversation_id": pl.String, "before": pl.Int32, "weight": pl.Float64})
-    found = histories(messages("c1", "q", "r"), wanted)
+    found = add_histories(messages("c1", "q", "r"), wanted)
     assert found.schema == {**wanted.schema, "prompt": pl.List(schemas.MESSAGE)}

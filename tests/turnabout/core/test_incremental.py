@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from turnabout.core import parquet_parts, schemas
-from turnabout.core.incremental import growing, key_of, sha256
+from turnabout.core.incremental import open_build, build_key, hash_file
 from turnabout.errors import DataError
 
 #: Input by fingerprint, and the rows that each makes.
@@ -24,18 +24,18 @@ def run(folder: Path, days: Mapping[str, int], key: str = "k", unknown: str = ""
     """One run of a stage that makes a quarantine of these days; the days it worked on."""
     units = [None if day == unknown else day for day in days]
     worked_on = []
-    with growing(folder / "ledger.json", key, units, {"rows": (folder / "q.parquet", schemas.QUARANTINE)}) as growth:
+    with open_build(folder / "ledger.json", key, units, {"rows": (folder / "q.parquet", schemas.QUARANTINE)}) as growth:
         for day, unit in list(zip(days, units, strict=True))[growth.n_kept :]:
             rows = [(day, str(n), "no reason", "") for n in range(days[day])]
             for row in rows:
                 one = pl.DataFrame([row], schema=schemas.QUARANTINE, orient="row")
-                growth.add({"totals": {"n": 1}, "days": {day: 1}}, rows=one)
+                growth.add_rows({"totals": {"n": 1}, "days": {day: 1}}, rows=one)
             if day == dies_on:
                 raise RuntimeError("killed")
-            growth.mark(unit)
+            growth.finish_unit(unit)
             worked_on.append(day)
-    assert growth.tally("days") == {day: days[day] for day in sorted(days)}
-    assert growth.tally("totals") == {"n": sum(days.values())}
+    assert growth.sum_counts("days") == {day: days[day] for day in sorted(days)}
+    assert growth.sum_counts("totals") == {"n": sum(days.values())}
     return worked_on
 
 
@@ -116,17 +116,17 @@ def test_what_a_killed_run_left_is_swept(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"cannot be read: Is a directory; check its permissions"):
-        sha256(tmp_path)
+        hash_file(tmp_path)
 
 
 def test_a_key_changes_with_settings_code_and_packages(tmp_path: Path) -> None:
     code = tmp_path / "code"
     code.mkdir()
     (code / "a.py").write_text("1")
-    key = key_of("s", [code], ["polars"])
-    assert key == key_of("s", [code], ["polars"])
-    assert len({key, key_of("t", [code], ["polars"]), key_of("s", [code], ["polars", "pyarrow"])}) == 3
+    key = build_key("s", [code], ["polars"])
+    assert key == build_key("s", [code], ["polars"])
+    assert len({key, build_key("t", [code], ["polars"]), build_key("s", [code], ["polars", "pyarrow"])}) == 3
     (code / "a.pyc").write_text("compiled")
-    assert key_of("s", [code], ["polars"]) == key
+    assert build_key("s", [code], ["polars"]) == key
     shutil.copy(code / "a.py", code / "b.py")
-    assert key_of("s", [code], ["polars"]) != key
+    assert build_key("s", [code], ["polars"]) != key

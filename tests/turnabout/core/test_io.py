@@ -9,7 +9,7 @@ import pytest
 
 from tests.source_tree import ROOT
 from turnabout.core import schemas
-from turnabout.core.io import read_frame, replacing, write_frame, write_json
+from turnabout.core.io import read_frame, replace_when_done, write_frame, write_json
 from turnabout.errors import DataError
 
 ROW = pl.DataFrame([{"conversation_id": "a", "user_key": "ann", "split": "train"}], schema=schemas.SPLITS)
@@ -44,7 +44,7 @@ def test_a_writer_that_dies_leaves_the_old_file(tmp_path: Path) -> None:
     write_json({"n": 1}, path)
 
     def die_in_the_middle() -> None:
-        with replacing(path) as part:
+        with replace_when_done(path) as part:
             part.write_text('{"n": ')
             raise RuntimeError("killed")
 
@@ -56,7 +56,7 @@ def test_a_writer_that_dies_leaves_the_old_file(tmp_path: Path) -> None:
 
 def test_a_folder_replaces_a_folder_whole(tmp_path: Path) -> None:
     for name in ("old", "new"):
-        with replacing(tmp_path / "model") as part:
+        with replace_when_done(tmp_path / "model") as part:
             part.mkdir()
             (part / name).write_text(name)
     assert [p.name for p in (tmp_path / "model").iterdir()] == ["new"]
@@ -64,7 +64,7 @@ def test_a_folder_replaces_a_folder_whole(tmp_path: Path) -> None:
 
 def test_what_a_killed_writer_leaves_is_ignored_by_dvc(tmp_path: Path) -> None:
     ignored = (ROOT / ".dvcignore").read_text().split()
-    with replacing(tmp_path / "a.parquet") as part:
+    with replace_when_done(tmp_path / "a.parquet") as part:
         part.write_text("x")
         leftover = part.parent.name
     assert any(fnmatch(leftover, pattern) for pattern in ignored)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from turnabout.core import parallel as module
-from turnabout.core.parallel import AT_ONCE, FEW, side_by_side
+from turnabout.core.parallel import UNITS_PER_PROCESS, MAX_SERIAL_UNITS, parallel_map
 
 
 def process_and_square(number: int) -> tuple[int, int]:
@@ -28,15 +28,15 @@ def two_processes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("two_processes")
 def test_many_units_are_done_by_other_processes_and_come_in_order() -> None:
-    processes, squares = zip(*side_by_side(process_and_square, range(FEW + 4)), strict=True)
-    assert list(squares) == [n * n for n in range(FEW + 4)]
+    processes, squares = zip(*parallel_map(process_and_square, range(MAX_SERIAL_UNITS + 4)), strict=True)
+    assert list(squares) == [n * n for n in range(MAX_SERIAL_UNITS + 4)]
     assert os.getpid() not in processes
     assert len(set(processes)) <= 2
 
 
 @pytest.mark.usefixtures("two_processes")
 def test_few_units_are_done_here() -> None:
-    assert {process for process, _ in side_by_side(process_and_square, range(FEW))} == {os.getpid()}
+    assert {process for process, _ in parallel_map(process_and_square, range(MAX_SERIAL_UNITS))} == {os.getpid()}
 
 
 @pytest.mark.usefixtures("two_processes")
@@ -49,13 +49,13 @@ def test_no_more_units_are_begun_than_may_wait() -> None:
                 begun.append(number)
                 yield number
 
-    results = side_by_side(fail_at_five, Told([0] * 40))
+    results = parallel_map(fail_at_five, Told([0] * 40))
     assert [next(results), next(results)] == [0, 1]
-    assert len(begun) == 2 * AT_ONCE + 1
+    assert len(begun) == 2 * UNITS_PER_PROCESS + 1
     results.close()  # type: ignore[attr-defined]
 
 
 @pytest.mark.usefixtures("two_processes")
 def test_an_error_in_a_process_is_raised_here() -> None:
     with pytest.raises(ValueError, match="five came"):
-        list(side_by_side(fail_at_five, range(FEW + 4)))
+        list(parallel_map(fail_at_five, range(MAX_SERIAL_UNITS + 4)))

@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from turnabout.core import parquet_parts, schemas
-from turnabout.core.io import batches_of, read_batch, read_batches, read_frame
-from turnabout.core.parquet_parts import GrowingTable, group_digests
+from turnabout.core.io import list_batches, read_batch, read_batches, read_frame
+from turnabout.core.parquet_parts import IncrementalTable, hash_row_groups
 
 Build = Callable[..., pl.DataFrame]
 
@@ -30,7 +30,7 @@ def log(messages: Build) -> pl.DataFrame:
 
 def write(path: Path, *batches: pl.DataFrame, old: Path | None = None, n_rows: int = 0) -> dict[str, bytes]:
     """Write the batches, after `n_rows` of an old table; the files' bytes by name."""
-    table = GrowingTable(path, schemas.MESSAGES)
+    table = IncrementalTable(path, schemas.MESSAGES)
     if old is not None:
         table.continue_from(old, n_rows)
     for batch in batches:
@@ -42,12 +42,12 @@ def write(path: Path, *batches: pl.DataFrame, old: Path | None = None, n_rows: i
 def test_a_row_group_ends_with_the_conversation_that_fills_it(tmp_path: Path, log: pl.DataFrame) -> None:
     write(tmp_path / "t", log)
     assert [batch.height for batch in read_batches(tmp_path / "t", schemas.MESSAGES)] == [5, 6, 1]
-    assert [read_batch(batch, schemas.MESSAGES).height for batch in batches_of(tmp_path / "t")[1:]] == [6, 1]
+    assert [read_batch(batch, schemas.MESSAGES).height for batch in list_batches(tmp_path / "t")[1:]] == [6, 1]
     assert read_frame(tmp_path / "t", schemas.MESSAGES).equals(log)
 
 
 def test_rows_that_are_no_messages_fill_row_groups_one_by_one(tmp_path: Path) -> None:
-    table = GrowingTable(tmp_path / "t.parquet", pl.Schema({"n": pl.UInt64()}))
+    table = IncrementalTable(tmp_path / "t.parquet", pl.Schema({"n": pl.UInt64()}))
     for numbers in ([1, 2, 3], [4, 5, 6, 7, 8, 9]):
         table.append(pl.DataFrame({"n": numbers}, schema=table.schema))
     table.close()
@@ -60,7 +60,7 @@ def test_rows_that_are_no_messages_fill_row_groups_one_by_one(tmp_path: Path) ->
 
 def test_long_texts_fill_a_row_group_sooner(tmp_path: Path, messages: Build, monkeypatch: pytest.MonkeyPatch) -> None:
     """What else stands in a row is under 25 bytes and weighs nothing; 75 bytes of text weigh as much as 3 rows."""
-    monkeypatch.setattr(parquet_parts, "WEIGHED_BYTES", 25)
+    monkeypatch.setattr(parquet_parts, "BYTES_PER_WEIGHT", 25)
     talks = [messages("a", "x" * 75), messages("b", "hi"), messages("c", "hi")]
     write(tmp_path / "t", pl.concat(talks))
     assert [batch.height for batch in read_batches(tmp_path / "t", schemas.MESSAGES)] == [1, 2]
@@ -107,15 +107,15 @@ def test_equal_row_groups_have_equal_digests_wherever_they_stand(
     monkeypatch.setattr(parquet_parts, "PART_BYTES", 10**9)
     write(tmp_path / "one", log)
     write(tmp_path / "other", log[:5], log[5:].with_columns(pl.col("text") + "!"))
-    digests = group_digests(tmp_path / "parts")
+    digests = hash_row_groups(tmp_path / "parts")
     assert len(set(digests)) == 3
-    assert group_digests(tmp_path / "one") == digests
-    other = group_digests(tmp_path / "other")
+    assert hash_row_groups(tmp_path / "one") == digests
+    other = hash_row_groups(tmp_path / "other")
     assert [digest in digests for digest in other] == [True, False, False]
 
 
 def test_a_table_without_rows_can_be_read(tmp_path: Path) -> None:
     write(tmp_path / "t")
     assert read_frame(tmp_path / "t", schemas.MESSAGES).equals(schemas.MESSAGES.to_frame())
-    GrowingTable(tmp_path / "q.parquet", schemas.QUARANTINE).close()
+    IncrementalTable(tmp_path / "q.parquet", schemas.QUARANTINE).close()
     assert read_frame(tmp_path / "q.parquet", schemas.QUARANTINE).is_empty()

@@ -12,8 +12,8 @@ from huggingface_hub import ModelCard
 
 from turnabout.core import schemas
 from turnabout.core.io import write_frame, write_json
-from turnabout.exporting.card import card
-from turnabout.exporting.project_facts import Figure, Window, gather
+from turnabout.exporting.card import render_card
+from turnabout.exporting.project_facts import NamedEstimate, TrainingWindow, gather_facts
 from turnabout.intents.flipping import MIRROR
 from turnabout.intents.wording import NO_INTENT, PREFIX
 
@@ -62,15 +62,15 @@ def project(tmp_path: Path, messages: Callable[..., pl.DataFrame]) -> Path:
 
 
 def test_the_window_is_that_of_the_train_split(project: Path) -> None:
-    assert gather(project).window == Window(2, 2, date(2026, 3, 1), date(2026, 3, 2))
+    assert gather_facts(project).window == TrainingWindow(2, 2, date(2026, 3, 1), date(2026, 3, 2))
 
 
 def test_only_figures_with_intervals_are_told(project: Path) -> None:
-    assert gather(project).figures == [Figure("bits, trained, with intent", 1.2907, 1.2143, 1.3732, 128)]
+    assert gather_facts(project).estimates == [NamedEstimate("bits, trained, with intent", 1.2907, 1.2143, 1.3732, 128)]
 
 
 def test_a_card_has_front_matter_window_filters_figures_and_no_address(project: Path) -> None:
-    text = card("our-user", gather(project))
+    text = render_card("our-user", gather_facts(project))
     data = ModelCard(text).data
     assert (data.license, data.base_model, data.library_name) == ("apache-2.0", "some/base", "transformers")
     for wanted in (
@@ -100,7 +100,7 @@ def test_a_card_tells_what_the_model_was_told_and_is_to_be_told(
     project: Path, detail: str, system: str, told: str
 ) -> None:
     write_json({"detail": detail, "n_intents": 40, "n_fallback": 0}, project / "metrics/intend.json")
-    text = card("u", gather(project))
+    text = render_card("u", gather_facts(project))
     assert told in text
     assert f'"content": "{system}"' in text
     assert ("is the person's intent" in text) == (detail != "none")
@@ -109,7 +109,7 @@ def test_a_card_tells_what_the_model_was_told_and_is_to_be_told(
 def test_what_no_stage_has_written_is_said_to_be_missing(project: Path) -> None:
     for folder in ("data", "metrics", "models"):
         shutil.rmtree(project / folder)
-    text = card("our-user", gather(project))
+    text = render_card("our-user", gather_facts(project))
     assert "| base model | not recorded |" in text
     assert "| conversations | not at hand when this was exported |" in text
     assert "No figures were at hand" in text
@@ -117,10 +117,10 @@ def test_what_no_stage_has_written_is_said_to_be_missing(project: Path) -> None:
 
 def test_logs_without_times_have_no_days(project: Path, messages: Callable[..., pl.DataFrame]) -> None:
     write_frame(messages("c1", "hi", "hello"), project / "data/messages/part-0.parquet", schemas.MESSAGES)
-    assert "| first and last day | no times in the logs |" in card("u", gather(project))
+    assert "| first and last day | no times in the logs |" in render_card("u", gather_facts(project))
 
 
 def test_a_model_from_elsewhere_has_no_facts() -> None:
-    text = card("theirs", None)
+    text = render_card("theirs", None)
     assert "was not trained by the project it was exported from" in text
     assert ModelCard(text).data.license is None

@@ -9,12 +9,12 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, pipeline
 
 from turnabout.core.messages import Message
 from turnabout.errors import ConfigError
-from turnabout.exporting.folder import check_free, export_user, flipped_template
+from turnabout.exporting.folder import require_new_folder, export_user, build_flipped_template
 from turnabout.generation import Sampling
 from turnabout.generation.local.generator import LocalGenerator
 from turnabout.models.chat_format import END_OF_CONVERSATION
-from turnabout.models.chat_template import Frame
-from turnabout.models.checkpoints import Checkpoint, load
+from turnabout.models.chat_template import ChatFrame
+from turnabout.models.checkpoints import Checkpoint, load_checkpoint
 
 TALK: list[Message] = [
     {"role": "system", "content": "trains"},
@@ -49,14 +49,14 @@ def test_the_folder_holds_what_a_hub_model_holds_and_no_path_of_this_machine(
 
 def test_the_prompt_of_the_plain_tokenizer_is_ours(exported: Path) -> None:
     plain = AutoTokenizer.from_pretrained(exported)
-    ours = load(exported, "float32").chat
+    ours = load_checkpoint(exported, "float32").chat
     for said in (TALK[:1], TALK, TALK[1:]):
         prompt = plain.apply_chat_template([dict(m) for m in said], add_generation_prompt=True, return_dict=True)
-        assert prompt["input_ids"] == ours.prompt_ids(said, "user")
+        assert prompt["input_ids"] == ours.encode_prompt(said, "user")
 
 
 def test_a_pipeline_of_transformers_writes_our_greedy_turn(exported: Path) -> None:
-    ours = LocalGenerator(load(exported), "user", 1).generate([TALK], Sampling(12))[0]
+    ours = LocalGenerator(load_checkpoint(exported), "user", 1).generate([TALK], Sampling(12))[0]
     writer = pipeline("text-generation", model=str(exported), dtype=torch.bfloat16)
     said = [dict(message) for message in TALK]
     how = {"max_new_tokens": 12, "do_sample": False, "return_full_text": False}
@@ -103,8 +103,8 @@ def test_trl_masks_everything_but_the_users_words_and_their_end(exported: Path, 
 def test_a_default_system_message_of_the_template_stays_where_none_is_given() -> None:
     from jinja2 import Environment
 
-    frame = Frame("<s>", '<s>S: be "good"\n', {"system": "S: ", "user": "U: ", "assistant": "A: "}, "\n")
-    template = Environment().from_string(flipped_template(frame))
+    frame = ChatFrame("<s>", '<s>S: be "good"\n', {"system": "S: ", "user": "U: ", "assistant": "A: "}, "\n")
+    template = Environment().from_string(build_flipped_template(frame))
     alone = template.render(messages=[{"role": "user", "content": "hi"}], add_generation_prompt=True)
     assert alone == '<s>S: be "good"\nU: hi\nU: '
     led = template.render(messages=[{"role": "system", "content": "x"}], add_generation_prompt=False)
@@ -112,9 +112,9 @@ def test_a_default_system_message_of_the_template_stays_where_none_is_given() ->
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
-    check_free(tmp_path / "new")
+    require_new_folder(tmp_path / "new")
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(ConfigError, match="is not empty; name a new folder"):
-        check_free(tmp_path)
+        require_new_folder(tmp_path)
     with pytest.raises(ConfigError, match="name a new folder"):
-        check_free(tmp_path / "mine.txt")
+        require_new_folder(tmp_path / "mine.txt")

@@ -6,9 +6,9 @@ import polars as pl
 import pytest
 
 from turnabout.core import schemas
-from turnabout.feedback.ensemble import WEIGHTS, BaseRates, Weights, decide, refit
+from turnabout.feedback.ensemble import SHIPPED_WEIGHTS, BaseRates, EnsembleWeights, decide_replies, refit_weights
 
-HALF = Weights(
+HALF = EnsembleWeights(
     version="t",
     provenance="test",
     base_rates=BaseRates(sat=0.2, dsat=0.1),
@@ -40,19 +40,19 @@ def table(*rows):
 
 def test_log_odds_add_up_over_miners_from_the_base_rate():
     # logit(.1) = -ln 9; complaint .5 · 2 = 1, rephrase 1 · 1 = 1: P = 1 / (1 + 9 e^-2)
-    decided = decide(table(row("rules", "complaint", confidence=0.5), row("rephrase", "rephrase")), HALF)
+    decided = decide_replies(table(row("rules", "complaint", confidence=0.5), row("rephrase", "rephrase")), HALF)
     assert decided.select("label", "miner", "version").rows() == [("dsat", "ensemble", "t")]
     assert decided["confidence"].item() == pytest.approx(1 / (1 + 9 * math.exp(-2)))
     assert decided["score"].item() == -decided["confidence"].item()
 
 
 def test_one_miner_speaks_once_with_its_strongest_signal():
-    one = decide(table(row("rules", "complaint"), row("rules", "clarification")), HALF)
+    one = decide_replies(table(row("rules", "complaint"), row("rules", "clarification")), HALF)
     assert one["confidence"].item() == pytest.approx(1 / (1 + 9 * math.exp(-2)))
 
 
 def test_category_rule_span_and_evidence_come_from_the_strongest_on_the_winning_side():
-    decided = decide(
+    decided = decide_replies(
         table(row("rephrase", "rephrase"), row("rules", "positive", "sat"), row("unheard", "odd", "sat")), HALF
     )
     assert decided.select("label", "category", "rule", "span", "evidence_index").rows() == [
@@ -63,13 +63,13 @@ def test_category_rule_span_and_evidence_come_from_the_strongest_on_the_winning_
 
 def test_signals_that_cancel_decide_nothing_and_no_signal_gives_an_empty_table():
     weights = HALF.model_copy(update={"weights": {"a": 1.0, "b": 1.0}})
-    assert decide(table(row("a", "x", "sat"), row("b", "x")), weights).is_empty()
-    assert decide(table(), HALF).schema == schemas.FEEDBACK
+    assert decide_replies(table(row("a", "x", "sat"), row("b", "x")), weights).is_empty()
+    assert decide_replies(table(), HALF).schema == schemas.FEEDBACK
 
 
 def test_the_weights_that_ship_order_the_kinds_of_evidence():
     def alone(miner, category, confidence):
-        return decide(table(row(miner, category, confidence=confidence)), WEIGHTS)["confidence"].item()
+        return decide_replies(table(row(miner, category, confidence=confidence)), SHIPPED_WEIGHTS)["confidence"].item()
 
     strong, said, weak = (
         alone("explicit", "rating", 1.0),
@@ -86,14 +86,14 @@ def judged(labels):
 
 def test_labels_raise_what_is_right_and_lower_what_is_wrong():
     found = table(*(row("rules", "complaint", conversation=f"c{i}") for i in range(20)))
-    right, wrong = (refit(found, judged([label] * 20), HALF).weights["rules/complaint"] for label in ("dsat", "none"))
+    right, wrong = (refit_weights(found, judged([label] * 20), HALF).weights["rules/complaint"] for label in ("dsat", "none"))
     assert wrong < HALF.weights["rules/complaint"] < right
-    assert refit(found, judged(["dsat"] * 20), HALF).weights["rephrase"] == HALF.weights["rephrase"]
+    assert refit_weights(found, judged(["dsat"] * 20), HALF).weights["rephrase"] == HALF.weights["rephrase"]
 
 
 def test_a_refit_is_the_maximum_of_the_posterior():
     # no signals: the share of dsat is fitted against the prior alone; the gradient at the optimum is 0
-    fitted = refit(table(), judged(["dsat", "none", "none"]), HALF).base_rates
+    fitted = refit_weights(table(), judged(["dsat", "none", "none"]), HALF).base_rates
     sat, dsat = (math.log(x / (1 - x)) for x in (fitted.sat, fitted.dsat))
 
     def loss(s, d):
@@ -106,4 +106,4 @@ def test_a_refit_is_the_maximum_of_the_posterior():
 
 
 def test_without_labels_the_weights_stay_as_they_ship():
-    assert refit(table(), judged([]).head(0), HALF) is HALF
+    assert refit_weights(table(), judged([]).head(0), HALF) is HALF

@@ -6,7 +6,7 @@ import pytest
 
 from turnabout.core import schemas
 from turnabout.errors import DataError
-from turnabout.feedback.fitting import EXAMPLES, figures, fit_reactions, labelled, written_examples
+from turnabout.feedback.fitting import EXAMPLES, measure_held_out, fit_reaction_models, build_examples, load_written_examples
 from turnabout.feedback.miners import reaction_features
 
 
@@ -33,11 +33,11 @@ def toy():
 
 @pytest.fixture(autouse=True)
 def no_vectors(monkeypatch):
-    monkeypatch.setattr(reaction_features, "sentence_vectors", lambda texts: np.zeros((len(texts), 384)))
+    monkeypatch.setattr(reaction_features, "encode_sentences", lambda texts: np.zeros((len(texts), 384)))
 
 
 def test_a_label_becomes_an_example_of_its_person(exchange):
-    found = labelled(exchange(follow_up="no!"), labels(("c1", "dsat", "correction", "ann")))
+    found = build_examples(exchange(follow_up="no!"), labels(("c1", "dsat", "correction", "ann")))
     assert found.row(0) == ("Where can I swim?", "There is a lake in the north.", "no!", "correction", "ann")
 
 
@@ -53,28 +53,28 @@ def test_a_label_becomes_an_example_of_its_person(exchange):
     ],
 )
 def test_the_category_that_annotators_give_together(exchange, judged, category):
-    found = labelled(exchange(follow_up="no!"), labels(*(("c1", *row) for row in judged)))
+    found = build_examples(exchange(follow_up="no!"), labels(*(("c1", *row) for row in judged)))
     assert found["category"].to_list() == [category]
 
 
 def test_labels_of_other_exchanges_are_left_out(exchange):
-    assert labelled(exchange(follow_up="no!"), labels(("c2", "dsat", None, "ann"))).is_empty()
+    assert build_examples(exchange(follow_up="no!"), labels(("c2", "dsat", None, "ann"))).is_empty()
 
 
 def test_what_people_say_is_learnt_from_other_people(toy):
-    fitted = fit_reactions(toy)
-    assert figures(toy, fitted.held_out)["auc"] == 1.0
+    fitted = fit_reaction_models(toy)
+    assert measure_held_out(toy, fitted.held_out)["auc"] == 1.0
     assert set(fitted.models) >= {"reaction", "gate", "category.complaint", "category.clarification"}
-    assert figures(toy, fitted.held_out)["brier"] < 0.25
+    assert measure_held_out(toy, fitted.held_out)["brier"] < 0.25
 
 
 def test_too_few_labels_say_how_many_are_needed(toy):
     with pytest.raises(DataError, match=r"9 of 29 labelled exchanges .* at least 10"):
-        fit_reactions(toy.filter(pl.col("category").is_null() | (pl.int_range(pl.len()) < 18)))
+        fit_reaction_models(toy.filter(pl.col("category").is_null() | (pl.int_range(pl.len()) < 18)))
 
 
 def test_the_written_examples_cover_every_category_and_are_always_trained_on():
-    written = written_examples()
+    written = load_written_examples()
     assert written["group"].null_count() == written.height
     assert set(written["category"].drop_nulls()) == {"clarification", "complaint", "correction", "rephrase"}
     assert written.filter(category="rephrase")["previous_user"].null_count() == 0

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from turnabout.core import schemas
-from turnabout.feedback.judged_replies import criticised_replies, first_per_split
+from turnabout.feedback.judged_replies import select_criticised_replies, limit_per_split
 
 Build = Callable[..., pl.DataFrame]
 Signal = Callable[..., dict[str, Any]]
@@ -17,7 +17,7 @@ def found(messages: Build, *signals: Any, split: str = "train", weak: Sequence[A
     splits = [{"conversation_id": "a", "user_key": "ann", "split": split}]
     splits.append({"conversation_id": "b", "user_key": "bea", "split": "train"})
     feedback = pl.DataFrame(list(signals), schema=schemas.FEEDBACK)
-    return criticised_replies(said, pl.DataFrame(splits, schema=schemas.SPLITS), feedback, weak)
+    return select_criticised_replies(said, pl.DataFrame(splits, schema=schemas.SPLITS), feedback, weak)
 
 
 def test_a_dissatisfying_reply_comes_with_its_history_and_reaction(messages: Build, signal: Signal) -> None:
@@ -54,5 +54,5 @@ def test_the_most_confident_replies_are_taken_per_split(messages: Build, signal:
     rows = found(
         messages, signal("a", 1, confidence=0.5), signal("a", 3, confidence=0.9), signal("b", 1, confidence=0.7)
     )
-    assert first_per_split(rows, 2).select("conversation_id", "reply_index").rows() == [("a", 3), ("b", 1)]
-    assert first_per_split(rows, None).height == 3
+    assert limit_per_split(rows, 2).select("conversation_id", "reply_index").rows() == [("a", 3), ("b", 1)]
+    assert limit_per_split(rows, None).height == 3

@@ -9,10 +9,10 @@ from turnabout.core import schemas
 from turnabout.core.conversations import EXCHANGES
 from turnabout.errors import ConfigError
 from turnabout.feedback.base import LanguageModel, ModelMiner
-from turnabout.feedback.ensemble import WEIGHTS
+from turnabout.feedback.ensemble import SHIPPED_WEIGHTS
 from turnabout.feedback.miners import MINERS, Miner
-from turnabout.feedback.mining import Mined, found_in, mined, summary
-from turnabout.feedback.signals import decisions, signals
+from turnabout.feedback.mining import MiningResult, run_miners, combine_signals, summarise_mining
+from turnabout.feedback.signals import select_decisions, build_signals
 
 
 class Scripted(Miner):
@@ -27,7 +27,7 @@ class Scripted(Miner):
         found = exchanges.with_columns(
             category=pl.lit(self.category), span="follow_up", score=self.score, confidence=self.confidence
         )
-        return signals(found, self.miner, self.version)
+        return build_signals(found, self.miner, self.version)
 
 
 class Twice(Scripted):
@@ -38,8 +38,8 @@ class Twice(Scripted):
         return pl.concat([once.with_columns(confidence=pl.lit(0.1)), once])
 
 
-def all_of(exchanges: pl.DataFrame, miners: list[Miner], min_confidence: float) -> Mined:
-    return mined(found_in(exchanges, miners), WEIGHTS, min_confidence)
+def all_of(exchanges: pl.DataFrame, miners: list[Miner], min_confidence: float) -> MiningResult:
+    return combine_signals(run_miners(exchanges, miners), SHIPPED_WEIGHTS, min_confidence)
 
 
 def test_the_more_confident_of_two_equal_signals_of_one_miner_stays(exchange):
@@ -57,7 +57,7 @@ def test_a_decision_below_the_least_confidence_is_counted_not_kept(exchange):
     # "other" weighs 3.5: logit(.05) + .9 · 3.5 = .2056, so .5512; with .8 it is -.1444, so .46
     miners = {"a": 0.9, "b": 0.8}
     results = {n: all_of(exchange(follow_up="no"), [Scripted(miner=n, confidence=c)], 0.5) for n, c in miners.items()}
-    assert decisions(results["a"].signals)["confidence"].to_list() == [pytest.approx(0.5512, abs=1e-4)]
+    assert select_decisions(results["a"].signals)["confidence"].to_list() == [pytest.approx(0.5512, abs=1e-4)]
     assert (results["b"].signals["miner"].to_list(), results["b"].n_below_confidence) == (["b"], 1)
 
 
@@ -66,15 +66,15 @@ def test_batches_of_whole_conversations_give_what_one_table_gives(exchange):
     table = pl.concat(exchange(conversation_id=f"c{i}", follow_up=text) for i, text in enumerate(words * 3))
     miners = [MINERS["explicit"](), MINERS["rules"](), MINERS["rephrase"]()]
     whole = all_of(table, miners, 0.2)
-    parts = pl.concat(found_in(part, miners) for part in table.iter_slices(4))
-    assert mined(parts, WEIGHTS, 0.2).signals.equals(whole.signals)
+    parts = pl.concat(run_miners(part, miners) for part in table.iter_slices(4))
+    assert combine_signals(parts, SHIPPED_WEIGHTS, 0.2).signals.equals(whole.signals)
     assert whole.signals.height > 12
 
 
 def test_the_summary_counts_signals_and_the_share_of_exchanges_decided(exchange):
     table = pl.concat(exchange(conversation_id=name, follow_up="no") for name in "ab")
     miners = [Scripted(miner="a"), Scripted(miner="b", category="positive", score=0.5)]
-    figures = summary(4, all_of(table, miners[:1], 0.0))
+    figures = summarise_mining(4, all_of(table, miners[:1], 0.0))
     assert figures == {
         "n_exchanges": 4,
         "n_signals": 2,
@@ -88,7 +88,7 @@ def test_the_summary_counts_signals_and_the_share_of_exchanges_decided(exchange)
         "share_of_exchanges_with_signal": 0.5,
         "warnings": [],
     }
-    both = summary(4, all_of(table, miners, 0.0))  # +3.5 and -3.5 cancel
+    both = summarise_mining(4, all_of(table, miners, 0.0))  # +3.5 and -3.5 cancel
     assert (both["n_signals"], both["n_sat"], both["n_dsat"]) == (4, 0, 0)
     assert both["warnings"][0].startswith("no feedback found in 4 exchanges (0 decisions below")
 
@@ -96,7 +96,7 @@ def test_the_summary_counts_signals_and_the_share_of_exchanges_decided(exchange)
 def test_a_log_without_exchanges_is_an_empty_result_with_a_warning():
     plain = [miner() for miner in MINERS.values() if miner.needs == "nothing"]
     result = all_of(EXCHANGES.to_frame(), plain, 0.5)
-    figures = summary(0, result)
+    figures = summarise_mining(0, result)
     assert result.signals.schema == schemas.FEEDBACK
     assert figures["share_of_exchanges_with_signal"] is None
     assert figures["warnings"][0].startswith("no feedback found in 0 exchanges")
@@ -114,7 +114,7 @@ class Reader(ModelMiner):
     version: ClassVar[str] = "1"
 
     def mine(self, exchanges: pl.DataFrame) -> pl.DataFrame:
-        return Scripted(miner=self.miner, category=str(self.model.writer)).mine(exchanges)
+        return Scripted(miner=self.miner, category=str(self.model.generator)).mine(exchanges)
 
 
 def test_a_miner_that_needs_a_model_gets_it_and_says_so_where_it_did_not(exchange):

@@ -12,7 +12,7 @@ from turnabout.core.messages import Message
 from turnabout.errors import DataError, ModelError
 from turnabout.feedback import rubric_induction
 from turnabout.feedback.base import LanguageModel
-from turnabout.feedback.rubric_induction import agreed, induce
+from turnabout.feedback.rubric_induction import select_unanimous, induce_rubric
 from turnabout.generation import Completion
 from turnabout.generation.scripted import ScriptedGenerator
 from turnabout.models.checkpoints import Checkpoint
@@ -66,13 +66,13 @@ def model(generator: ScriptedGenerator) -> LanguageModel:
 
 def summed_up(generator: ScriptedGenerator) -> list[list[str]]:
     """The sentences of every question that asks to sum up."""
-    asked = [talk[0]["content"] for talk in generator.asked if "Sum them up" in talk[0]["content"]]
+    asked = [talk[0]["content"] for talk in generator.prompts if "Sum them up" in talk[0]["content"]]
     return [json.loads(text.partition("<sentences>\n")[2].partition("\n")[0]) for text in asked]
 
 
 def test_labels_are_explained_and_the_reasons_summed_up_by_label(log: pl.DataFrame) -> None:
     generator = writer(SIGNS)
-    found = induce(log, labels(c1="sat", c2="dsat", c3="dsat", c4="none"), model(generator))
+    found = induce_rubric(log, labels(c1="sat", c2="dsat", c3="dsat", c4="none"), model(generator))
     assert [c.model_dump() for c in found.criteria.sat] == SIGNS["satisfied"]
     assert [c.model_dump() for c in found.criteria.dsat] == SIGNS["dissatisfied"]
     assert found[1:] == ({"sat": 1, "dsat": 2}, {"sat": 0, "dsat": 0})
@@ -85,18 +85,18 @@ def test_labels_are_explained_and_the_reasons_summed_up_by_label(log: pl.DataFra
 def test_the_version_follows_the_criteria(log: pl.DataFrame) -> None:
     said = labels(c1="sat", c2="dsat")
     other = SIGNS | {"satisfied": [SIGNS["satisfied"][0] | {"definition": "Calm."}]}
-    versions = [induce(log, said, model(writer(signs))).criteria.version for signs in (SIGNS, SIGNS, other)]
+    versions = [induce_rubric(log, said, model(writer(signs))).criteria.version for signs in (SIGNS, SIGNS, other)]
     assert versions[0] == versions[1] != versions[2]
 
 
 def test_judges_who_differ_leave_no_example(log: pl.DataFrame) -> None:
-    found = agreed(log, labels(c1="sat sat", c2="sat dsat", c3="dsat"))
+    found = select_unanimous(log, labels(c1="sat sat", c2="sat dsat", c3="dsat"))
     assert found.select("conversation_id", "label").rows() == [("c1", "sat"), ("c3", "dsat")]
 
 
 def test_a_label_without_examples_is_named(log: pl.DataFrame) -> None:
     with pytest.raises(DataError, match=r"labelled 'dsat'.*label more with `turnabout label`"):
-        induce(log, labels(c1="sat", c2="sat dsat"), model(writer(SIGNS)))
+        induce_rubric(log, labels(c1="sat", c2="sat dsat"), model(writer(SIGNS)))
 
 
 def test_more_reasons_than_fit_are_summed_up_in_parts_and_then_the_parts(
@@ -105,7 +105,7 @@ def test_more_reasons_than_fit_are_summed_up_in_parts_and_then_the_parts(
     monkeypatch.setattr(rubric_induction, "REASONS_CHARS", 57)  # the two sentences are 35 and 23 long
     mocks = {"name": "sarcasm", "definition": "It mocks.", "category": "complaint"}
     generator = writer(SIGNS | {"dissatisfied": [mocks]})
-    induce(log, labels(c1="sat", c2="dsat", c3="dsat"), model(generator))
+    induce_rubric(log, labels(c1="sat", c2="dsat", c3="dsat"), model(generator))
     assert summed_up(generator)[1:] == [
         ["They wrote: How very clever of you."],
         ["They wrote: It is Bern."],
@@ -128,10 +128,10 @@ def test_criteria_that_make_no_rubric_are_asked_for_again_and_then_refused(
 ) -> None:
     generator = writer(signs)
     with pytest.raises(ModelError, match="reasons for 'dsat' were not summed up"):
-        induce(log, labels(c1="sat", c2="dsat"), model(generator))
-    assert len(generator.asked) == 2 + 1 + 1 + rubric_induction.RETRIES
+        induce_rubric(log, labels(c1="sat", c2="dsat"), model(generator))
+    assert len(generator.prompts) == 2 + 1 + 1 + rubric_induction.RETRIES
 
 
 def test_a_model_that_explains_nothing_is_refused(log: pl.DataFrame) -> None:
     with pytest.raises(ModelError, match="none of 1 'sat' labels was explained"):
-        induce(log, labels(c1="sat", c2="dsat"), model(ScriptedGenerator(lambda messages: Completion("Hm."))))
+        induce_rubric(log, labels(c1="sat", c2="dsat"), model(ScriptedGenerator(lambda messages: Completion("Hm."))))

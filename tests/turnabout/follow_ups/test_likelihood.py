@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from turnabout.core.messages import Message
-from turnabout.follow_ups import Phrases, follow_up_likelihood, phrase_logps
+from turnabout.follow_ups import Phrases, compute_follow_up_rewards, compute_phrase_logps
 from turnabout.generation.local.generator import LocalGenerator
 from turnabout.generation.scripted import ScriptedGenerator
-from turnabout.models.checkpoints import Checkpoint, load
+from turnabout.models.checkpoints import Checkpoint, load_checkpoint
 
 PHRASES = Phrases(["Thanks!", "That helps."], ["That's wrong.", "No", "Why?"], 1)
 CONTEXTS: list[list[Message]] = [
@@ -21,14 +21,14 @@ CONTEXTS: list[list[Message]] = [
 
 @pytest.fixture
 def checkpoint(tiny_checkpoint: Path) -> Checkpoint:
-    return load(tiny_checkpoint, "float32")
+    return load_checkpoint(tiny_checkpoint, "float32")
 
 
 def naive(checkpoint: Checkpoint, context: list[Message]) -> float:
     """r(x, y) with one forward pass over the whole row for each follow-up, all logits kept."""
 
     def mean_logp(text: str) -> float:
-        before, after = checkpoint.chat.prompt_ids(context, "user"), checkpoint.chat.completion_ids(text)
+        before, after = checkpoint.chat.encode_prompt(context, "user"), checkpoint.chat.encode_completion(text)
         logps = checkpoint.model(torch.tensor([before + after])).logits[0].detach().log_softmax(dim=-1)
         return float(np.mean([float(logps[len(before) + i - 1, token]) for i, token in enumerate(after)]))
 
@@ -37,7 +37,7 @@ def naive(checkpoint: Checkpoint, context: list[Message]) -> float:
 
 
 def test_the_reward_is_that_of_a_pass_for_each_follow_up(checkpoint: Checkpoint) -> None:
-    rewards = follow_up_likelihood(LocalGenerator(checkpoint, "user", 3), CONTEXTS, PHRASES)
+    rewards = compute_follow_up_rewards(LocalGenerator(checkpoint, "user", 3), CONTEXTS, PHRASES)
     assert rewards == pytest.approx([naive(checkpoint, context) for context in CONTEXTS], abs=1e-4)
     assert len(set(np.round(rewards, 5))) == len(CONTEXTS)  # the reply and the prompt matter
 
@@ -49,16 +49,16 @@ def test_the_intent_is_the_system_message(checkpoint: Checkpoint) -> None:
         for intent, context in zip(intents, CONTEXTS, strict=True)
     ]
     user = LocalGenerator(checkpoint, "user", 4)
-    assert follow_up_likelihood(user, CONTEXTS, PHRASES, intents) == pytest.approx(told, abs=1e-4)
+    assert compute_follow_up_rewards(user, CONTEXTS, PHRASES, intents) == pytest.approx(told, abs=1e-4)
 
 
 def test_a_follow_up_counts_by_the_token_and_the_positive_ones_come_first() -> None:
     user = ScriptedGenerator(str, lambda context, turn: -6.0 if turn == "That helps." else -1.0)
-    logps = phrase_logps(user, CONTEXTS[:1], PHRASES)
+    logps = compute_phrase_logps(user, CONTEXTS[:1], PHRASES)
     # Words and the end of the turn: 2, 3, 3, 2 and 2 tokens.
     assert logps.tolist() == [pytest.approx([-1 / 2, -6 / 3, -1 / 3, -1 / 2, -1 / 2])]
-    assert follow_up_likelihood(user, CONTEXTS[:1], PHRASES) == [pytest.approx(-2.5 / 2 + (4 / 3) / 3)]
+    assert compute_follow_up_rewards(user, CONTEXTS[:1], PHRASES) == [pytest.approx(-2.5 / 2 + (4 / 3) / 3)]
 
 
 def test_no_context_has_no_reward() -> None:
-    assert follow_up_likelihood(ScriptedGenerator(str), [], PHRASES) == []
+    assert compute_follow_up_rewards(ScriptedGenerator(str), [], PHRASES) == []

@@ -1,4 +1,4 @@
-"""An author behind a server on loopback, and a key that must not be found anywhere."""
+"""Fixtures: a generator for a fake server on loopback, and an API key that must not appear anywhere."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,23 +7,27 @@ from typing import Any
 import pytest
 
 from turnabout.core.messages import Message
-from turnabout.generation.config import Desk
+from turnabout.generation.config import OpenContext
 from turnabout.generation.endpoint.config import OpenAI
 from turnabout.generation.endpoint.generator import RemoteGenerator
+from turnabout.generation.testing import ManualClock
 
 KEY = "sk-canary-0123456789abcdef"
 
 
 @pytest.fixture
-def author(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., RemoteGenerator]:
-    """`author(url, concurrency=2)` → the generator of such settings; all share the store of the test."""
-    monkeypatch.setenv("CANARY_KEY", KEY)
-    monkeypatch.setattr("turnabout.generation.endpoint.client.FIRST_WAIT_S", 0.005)
+def generator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., RemoteGenerator]:
+    """`generator(url, concurrency=2)` returns the generator of these settings.
 
-    def build(url: str, **settings: Any) -> RemoteGenerator:
-        told = {"model": "big", "base_url": url, "key": "CANARY_KEY", "timeout_s": 10, **settings}
-        opened = OpenAI.model_validate(told).open(Desk(tmp_path, "float32", 1, tmp_path / "answers.sqlite"))
+    All generators share the test's store. Their clock does not wait; `clock=…` replaces it.
+    """
+    monkeypatch.setenv("CANARY_KEY", KEY)
+
+    def build(url: str, clock: ManualClock | None = None, **settings: Any) -> RemoteGenerator:
+        entry = {"model": "big", "base_url": url, "key": "CANARY_KEY", "timeout_s": 10, **settings}
+        opened = OpenAI.model_validate(entry).open(OpenContext(tmp_path, "float32", 1, tmp_path / "answers.sqlite"))
         assert isinstance(opened, RemoteGenerator)
+        opened.calls.clock = clock or ManualClock()
         return opened
 
     return build

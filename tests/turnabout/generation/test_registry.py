@@ -9,40 +9,40 @@ from pydantic import TypeAdapter, ValidationError
 from tests.source_tree import ROOT
 from turnabout.core.messages import Message
 from turnabout.generation import Sampling
-from turnabout.generation.config import Desk
+from turnabout.generation.config import OpenContext
 from turnabout.generation.local.generator import LocalGenerator
-from turnabout.generation.registry import AUTHORS, AnyAuthor
-from turnabout.models.checkpoints import load
+from turnabout.generation.registry import BACKENDS, AnyModel
+from turnabout.models.checkpoints import load_checkpoint
 
 GENERATION = ROOT / "src" / "turnabout" / "generation"
 SECRET = "sk-canary-0123456789abcdef"
 
 
 def read(**entry: Any) -> Any:
-    return TypeAdapter(AnyAuthor).validate_python(entry)
+    return TypeAdapter(AnyModel).validate_python(entry)
 
 
 def test_every_author_is_named_like_its_file() -> None:
-    assert {name: author.model_fields["generator"].default for name, author in AUTHORS.items()} == {
-        n: n for n in AUTHORS
+    assert {name: generator.model_fields["backend"].default for name, generator in BACKENDS.items()} == {
+        n: n for n in BACKENDS
     }
-    assert [name for name in AUTHORS if not (GENERATION / f"{name}.py").exists()] == []
+    assert [name for name in BACKENDS if not (GENERATION / f"{name}.py").exists()] == []
 
 
 @pytest.mark.parametrize(
     ("entry", "told"),
     [
-        ({"generator": "gpt"}, r"generator: 'gpt' is not one of \['local', 'openai'"),
-        ({"generator": "openai"}, r"model"),
-        ({"generator": "openai", "model": "m", "key": SECRET}, "NAME of an environment variable"),
-        ({"generator": "openai", "model": "m", "api_key": SECRET}, r"\['api_key'\] not among the allowed keys"),
-        ({"generator": "openai", "model": "m", "base_url": f"https://me:{SECRET}@host/v1"}, "without a user"),
-        ({"generator": "openai", "model": "m", "base_url": f"https://host/v1?key={SECRET}"}, "anything after a '\\?'"),
-        ({"generator": "openai", "model": "m", "base_url": f"https://:{SECRET}@host/v1"}, "without a user"),
-        ({"generator": "openai", "model": "m", "base_url": f"https://host/v1#{SECRET}"}, "or a '#'"),
-        ({"generator": "openai", "model": "m", "base_url": "http://host:v1"}, "port must be a number"),
-        ({"generator": "openai", "model": "m", "base_url": "host:80"}, "http://host:port/v1"),
-        ({"generator": "openai", "model": "m", "budget": {"money": 5}}, "budget.money needs a price"),
+        ({"backend": "gpt"}, r"backend: 'gpt' is not one of \['local', 'openai'"),
+        ({"backend": "openai"}, r"model"),
+        ({"backend": "openai", "model": "m", "key": SECRET}, "NAME of an environment variable"),
+        ({"backend": "openai", "model": "m", "api_key": SECRET}, r"\['api_key'\] not among the allowed keys"),
+        ({"backend": "openai", "model": "m", "base_url": f"https://me:{SECRET}@host/v1"}, "without a user"),
+        ({"backend": "openai", "model": "m", "base_url": f"https://host/v1?key={SECRET}"}, "anything after a '\\?'"),
+        ({"backend": "openai", "model": "m", "base_url": f"https://:{SECRET}@host/v1"}, "without a user"),
+        ({"backend": "openai", "model": "m", "base_url": f"https://host/v1#{SECRET}"}, "or a '#'"),
+        ({"backend": "openai", "model": "m", "base_url": "http://host:v1"}, "port must be a number"),
+        ({"backend": "openai", "model": "m", "base_url": "host:80"}, "http://host:port/v1"),
+        ({"backend": "openai", "model": "m", "budget": {"money": 5}}, "budget.money needs a price"),
     ],
 )
 def test_a_mistake_is_told_without_what_stood_there(entry: dict[str, Any], told: str) -> None:
@@ -54,7 +54,9 @@ def test_a_mistake_is_told_without_what_stood_there(entry: dict[str, Any], told:
 
 def test_the_local_author_is_the_model_of_the_stage(tiny_checkpoint: Path, tmp_path: Path) -> None:
     prompt: list[Message] = [{"role": "user", "content": "hi"}]
-    author = read(generator="local").open(Desk(tiny_checkpoint, "float32", 2, tmp_path / "answers.sqlite"))
-    expected = LocalGenerator(load(tiny_checkpoint, "float32"), "assistant", 2).generate([prompt], Sampling(4))
-    assert author.generate([prompt], Sampling(4)) == expected
-    assert read(generator="local").rates() is None
+    generator = read(backend="local").open(OpenContext(tiny_checkpoint, "float32", 2, tmp_path / "answers.sqlite"))
+    expected = LocalGenerator(load_checkpoint(tiny_checkpoint, "float32"), "assistant", 2).generate(
+        [prompt], Sampling(4)
+    )
+    assert generator.generate([prompt], Sampling(4)) == expected
+    assert read(backend="local").get_price() is None

@@ -17,7 +17,7 @@ from turnabout.errors import EndpointError
 from turnabout.generation import Sampling
 from turnabout.generation.endpoint.generator import RemoteGenerator
 from turnabout.generation.local.generator import LocalGenerator
-from turnabout.models.checkpoints import load
+from turnabout.models.checkpoints import load_checkpoint
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -57,23 +57,25 @@ def _wait_for(url: str, server: "subprocess.Popen[bytes]") -> None:
     pytest.fail(f"{url} did not answer")
 
 
-def test_a_real_server_writes_what_the_model_writes_here(author: Build, address: str, tiny_checkpoint: Path) -> None:
-    remote = author(address, model=str(tiny_checkpoint), key=None, timeout_s=60, concurrency=3)
-    local = LocalGenerator(load(tiny_checkpoint, "float32"), "assistant", batch_size=1)
+def test_a_real_server_writes_what_the_model_writes_here(generator: Build, address: str, tiny_checkpoint: Path) -> None:
+    remote = generator(address, model=str(tiny_checkpoint), key=None, timeout_s=60, concurrency=3)
+    local = LocalGenerator(load_checkpoint(tiny_checkpoint, "float32"), "assistant", batch_size=1)
     answers = remote.generate(PROMPTS, Sampling(8))
     assert [(a.text, a.truncated) for a in answers] == [
         (a.text, a.truncated) for a in local.generate(PROMPTS, Sampling(8))
     ]
     chat = local.checkpoint.chat
-    assert remote.calls.account.used.read == sum(len(chat.prompt_ids(prompt, "assistant")) for prompt in PROMPTS)
-    assert remote.calls.account.used.written == 3 * 8
+    assert remote.calls.account.used.input_tokens == sum(
+        len(chat.encode_prompt(prompt, "assistant")) for prompt in PROMPTS
+    )
+    assert remote.calls.account.used.output_tokens == 3 * 8
 
 
-def test_a_model_that_a_real_server_does_not_have_is_told(author: Build, address: str) -> None:
+def test_a_model_that_a_real_server_does_not_have_is_told(generator: Build, address: str) -> None:
     with pytest.raises(EndpointError, match="'no/such-model' at http"):
-        author(address, model="no/such-model", key=None, timeout_s=60, retries=0).generate(PROMPTS[:1], Sampling(8))
+        generator(address, model="no/such-model", key=None, timeout_s=60, retries=0).generate(PROMPTS[:1], Sampling(8))
 
 
-def test_a_real_server_without_likelihoods_is_told(author: Build, address: str, tiny_checkpoint: Path) -> None:
+def test_a_real_server_without_likelihoods_is_told(generator: Build, address: str, tiny_checkpoint: Path) -> None:
     with pytest.raises(EndpointError, match=r"prompt_logprobs.*\nthis endpoint cannot score"):
-        author(address, model=str(tiny_checkpoint), key=None, timeout_s=60).score(PROMPTS[:1], [["yes"]])
+        generator(address, model=str(tiny_checkpoint), key=None, timeout_s=60).score(PROMPTS[:1], [["yes"]])

@@ -7,7 +7,7 @@ import pytest
 
 from turnabout.generation.base import Completion
 from turnabout.generation.budget import Usage
-from turnabout.generation.store import AnswerStore, CallStore, Kept, drop_unused
+from turnabout.generation.store import AnswerStore, CallStore, StoredAnswer, drop_unused
 
 
 def test_answers_nobody_asked_for_since_leave_no_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,9 +33,9 @@ def test_calls_nobody_asked_for_since_leave_no_byte(tmp_path: Path, monkeypatch:
     store = CallStore(path)
     for when, (key, answer) in enumerate([("a", "canary"), ("b", "kept"), ("c", "new too")]):
         monkeypatch.setattr("time.time", lambda when=when: float(when))
-        store.put(key, Kept([answer], Usage(1, 2, 3)))
+        store.put(key, StoredAnswer([answer], Usage(1, 2, 3)))
     monkeypatch.setattr("time.time", lambda: 5.0)
-    assert store.get(["b", "unknown"]) == {"b": Kept(["kept"], Usage(1, 2, 3))}
+    assert store.get(["b", "unknown"]) == {"b": StoredAnswer(["kept"], Usage(1, 2, 3))}
     store.db.close()
     assert drop_unused(path, since=2.0) == 1
     assert b"canary" not in b"".join(file.read_bytes() for file in tmp_path.iterdir())
@@ -44,13 +44,13 @@ def test_calls_nobody_asked_for_since_leave_no_byte(tmp_path: Path, monkeypatch:
 
 def test_the_first_answer_to_a_call_stays(tmp_path: Path) -> None:
     one, other = CallStore(tmp_path / "answers.sqlite"), CallStore(tmp_path / "answers.sqlite")
-    assert one.put("a", Kept("first", Usage(1, 2, 3))) == Kept("first", Usage(1, 2, 3))
-    assert other.put("a", Kept("second", Usage(1, 9, 9))) == Kept("first", Usage(1, 2, 3))
+    assert one.put("a", StoredAnswer("first", Usage(1, 2, 3))) == StoredAnswer("first", Usage(1, 2, 3))
+    assert other.put("a", StoredAnswer("second", Usage(1, 9, 9))) == StoredAnswer("first", Usage(1, 2, 3))
 
 
 def test_more_keys_than_one_statement_takes_are_found(tmp_path: Path) -> None:
     store = CallStore(tmp_path / "answers.sqlite")
-    store.put("k1200", Kept("x", Usage(1, 1, 1)))
+    store.put("k1200", StoredAnswer("x", Usage(1, 1, 1)))
     assert list(store.get([f"k{i}" for i in range(1500)])) == ["k1200"]
 
 

@@ -3,15 +3,15 @@
 import pytest
 
 from turnabout.generation import Completion
-from turnabout.intents.checks import MENDS, MOST_WORDS, Judged, is_foreign, judged
+from turnabout.intents.checks import REMEDIES, MAX_WORDS, CheckedAnswer, is_foreign, check_answer
 from turnabout.intents.questions import ABOUT
 
 SAID = ["Well: one two three, four five six seven eight!"]
 COPY = "One two three four five six seven eight"
 
 
-def of(text: str, detail: str = "high_level", language: str | None = "en", **end: bool) -> Judged:
-    return judged(Completion(text, **end), SAID, language, detail)  # type: ignore[arg-type]
+def of(text: str, detail: str = "high_level", language: str | None = "en", **end: bool) -> CheckedAnswer:
+    return check_answer(Completion(text, **end), SAID, language, detail)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def of(text: str, detail: str = "high_level", language: str | None = "en", **end
     ],
 )
 def test_the_first_sentence_counts_with_its_beginning_or_without(text: str) -> None:
-    assert of(text) == Judged("a leaking tap", False, None)
+    assert of(text) == CheckedAnswer("a leaking tap", False, None)
 
 
 def test_the_intent_speaks_to_the_user() -> None:
@@ -34,7 +34,7 @@ def test_the_intent_speaks_to_the_user() -> None:
 
 @pytest.mark.parametrize("text", [f"{ABOUT} a leaking tap. And then it", f"{ABOUT} a leaking tap\nAnd"])
 def test_an_answer_cut_off_after_its_first_sentence_is_whole(text: str) -> None:
-    assert of(text, truncated=True) == Judged("a leaking tap", False, None)
+    assert of(text, truncated=True) == CheckedAnswer("a leaking tap", False, None)
 
 
 @pytest.mark.parametrize(
@@ -48,14 +48,14 @@ def test_an_answer_cut_off_after_its_first_sentence_is_whole(text: str) -> None:
         (f"{ABOUT} You are a user chatting about taps.", "no completion"),
         (f'{ABOUT} {{"topic": "taps"}}', "no completion"),
         (f"{ABOUT} a dog named A: Hello", "no completion"),
-        (f"{ABOUT} {'tap ' * (MOST_WORDS + 1)}", "too long"),
+        (f"{ABOUT} {'tap ' * (MAX_WORDS + 1)}", "too long"),
         (f"{ABOUT} la recette d'une tarte aux pommes pour six personnes", "language"),
         (f"{ABOUT} {COPY}", "leak"),
     ],
 )
 def test_an_answer_that_holds_no_usable_intent_is_told_apart_by_its_reason(text: str, reason: str) -> None:
     assert of(text).reason == reason
-    assert reason in MENDS
+    assert reason in REMEDIES
 
 
 def test_an_answer_that_ran_out_of_tokens_is_cut_off() -> None:
@@ -69,12 +69,12 @@ def test_a_topic_is_no_aside_because_it_begins_like_one(topic: str) -> None:
 
 
 def test_in_full_copies_and_any_length_are_allowed_and_copies_counted() -> None:
-    text = f"{COPY}. {'tap ' * MOST_WORDS}"
-    assert of(f"{ABOUT} {text}", detail="full") == Judged(text.strip(), True, None)
+    text = f"{COPY}. {'tap ' * MAX_WORDS}"
+    assert of(f"{ABOUT} {text}", detail="full") == CheckedAnswer(text.strip(), True, None)
 
 
 def test_what_an_endpoint_refused_keeps_the_endpoints_reason() -> None:
-    assert judged(Completion("", refused="content refused"), SAID, "en", "high_level").reason == "content refused"
+    assert check_answer(Completion("", refused="content refused"), SAID, "en", "high_level").reason == "content refused"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from turnabout.core import schemas
-from turnabout.intents.figures import figures
+from turnabout.intents.figures import summarize_intents
 from turnabout.intents.wording import FALLBACK, NO_INTENT, PREFIX
 
 
@@ -14,7 +14,7 @@ def table(*rows: tuple[str, str | None, int, bool, bool, str | None]) -> pl.Data
 
 
 def test_leaks_lengths_and_fallbacks_are_counted() -> None:
-    found = figures(
+    found = summarize_intents(
         table(
             (PREFIX + "a tap.", "m", 1, False, False, None),
             (PREFIX + "one, two, three four.", "m", 2, True, False, None),
@@ -34,6 +34,6 @@ def test_leaks_lengths_and_fallbacks_are_counted() -> None:
 
 
 def test_what_nobody_was_asked_has_no_rate_and_no_length() -> None:
-    found = figures(table((NO_INTENT, None, 0, False, False, None)), "none")
+    found = summarize_intents(table((NO_INTENT, None, 0, False, False, None)), "none")
     assert (found["n_intents"], found["n_fallback"], found["leaks"]["first_answers"]["value"]) == (1, 0, None)
     assert found["words"] == dict.fromkeys(("mean", "p05", "p50", "p95"))

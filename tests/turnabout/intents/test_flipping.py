@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from turnabout.core import schemas
-from turnabout.intents.flipping import counts, flip
+from turnabout.intents.flipping import count_samples, flip_conversations
 
 Build = Callable[..., pl.DataFrame]
 
@@ -16,12 +16,12 @@ def tables(*ids: str, split: str = "train") -> tuple[pl.DataFrame, pl.DataFrame]
     splits = pl.DataFrame(
         [{"conversation_id": i, "user_key": "ann", "split": split} for i in ids], schema=schemas.SPLITS
     )
-    rows = [{"conversation_id": i, "intent": "chat", "author": "a", "leaks": False, "reason": None} for i in ids]
+    rows = [{"conversation_id": i, "intent": "chat", "model": "a", "leaks": False, "reason": None} for i in ids]
     return splits, pl.DataFrame(rows, schema=schemas.INTENTS)
 
 
 def test_user_turns_are_the_targets_and_leaving_follows_a_last_reply(messages: Build) -> None:
-    flipped = flip(messages("a", "hi", "hello", "bye", "see you"), *tables("a"), mirror=False)
+    flipped = flip_conversations(messages("a", "hi", "hello", "bye", "see you"), *tables("a"), mirror=False)
     row = flipped.row(0, named=True)
     assert flipped.schema == schemas.USER_SAMPLES
     assert row["target_indexes"] == [0, 2]
@@ -30,7 +30,7 @@ def test_user_turns_are_the_targets_and_leaving_follows_a_last_reply(messages: B
 
 
 def test_a_person_with_the_last_word_is_not_seen_leaving(messages: Build) -> None:
-    assert flip(messages("a", "hi", "hello", "bye"), *tables("a"), mirror=False)["ends"].to_list() == [False]
+    assert flip_conversations(messages("a", "hi", "hello", "bye"), *tables("a"), mirror=False)["ends"].to_list() == [False]
 
 
 ROLES = {"s": "system", "u": "user", "a": "assistant", "t": "tool"}
@@ -53,7 +53,7 @@ def test_any_role_order_is_kept_and_what_the_person_never_saw_is_dropped(
     messages: Build, roles: str, kept: str, targets: list[int], ends: bool
 ) -> None:
     said = messages("a", *map(str, range(len(roles)))).with_columns(role=pl.Series([ROLES[role] for role in roles]))
-    row = flip(said, *tables("a"), mirror=False).row(0, named=True)
+    row = flip_conversations(said, *tables("a"), mirror=False).row(0, named=True)
     assert "".join(m["content"] for m in row["messages"]) == kept
     assert [m["role"] for m in row["messages"]] == [ROLES[roles[int(index)]] for index in kept]
     assert (row["target_indexes"], row["ends"]) == (targets, ends)
@@ -61,14 +61,14 @@ def test_any_role_order_is_kept_and_what_the_person_never_saw_is_dropped(
 
 def test_messages_without_words_were_not_said(messages: Build) -> None:
     # a message of blanks, a reply, and the call of a tool, after which the person left before any answer
-    row = flip(messages("a", " ", "hello", "bye", ""), *tables("a"), mirror=False).row(0, named=True)
+    row = flip_conversations(messages("a", " ", "hello", "bye", ""), *tables("a"), mirror=False).row(0, named=True)
     assert [m["content"] for m in row["messages"]] == ["hello", "bye"]
     assert (row["target_indexes"], row["ends"]) == ([1], False)
 
 
 def test_all_people_of_a_conversation_are_learnt_from_under_the_first_ones_key(messages: Build) -> None:
     said = messages("a", "hi", "hello", "bye", "see you").with_columns(user_key=pl.Series(["ann", None, "bob", None]))
-    row = flip(said, *tables("a"), mirror=False).row(0, named=True)
+    row = flip_conversations(said, *tables("a"), mirror=False).row(0, named=True)
     assert (row["user_key"], row["target_indexes"]) == ("ann", [0, 2])
 
 
@@ -77,7 +77,7 @@ def test_what_a_branch_repeats_is_context_and_learnt_once(messages: Build) -> No
         extras=pl.lit('{"conversation": {"branch_of": "a", "n_shared": 2}}')
     )
     again = messages("c", "hi", "hello").with_columns(extras=pl.lit('{"conversation": {"n_shared": 1}}'))
-    flipped = flip(
+    flipped = flip_conversations(
         pl.concat([messages("a", "hi", "hello", "well"), branch, again]), *tables("a", "b", "c"), mirror=False
     )
     assert dict(flipped.select("conversation_id", "target_indexes").iter_rows()) == {"a": [0, 2], "b": [2]}
@@ -87,7 +87,7 @@ def test_what_a_branch_repeats_is_context_and_learnt_once(messages: Build) -> No
 def test_only_conversations_with_an_intent_are_flipped(messages: Build) -> None:
     said = pl.concat([messages("a", "hi", "ho"), messages("b", "hi", "ho")])
     splits, intents = tables("a", "b")
-    assert flip(said, splits, intents.filter(conversation_id="b"), mirror=False)["conversation_id"].to_list() == ["b"]
+    assert flip_conversations(said, splits, intents.filter(conversation_id="b"), mirror=False)["conversation_id"].to_list() == ["b"]
 
 
 @pytest.mark.parametrize(("split", "expected"), [("train", ["a", "a#mirror"]), ("test", ["a"])])
@@ -95,7 +95,7 @@ def test_the_mirrored_view_is_for_training_only(messages: Build, split: str, exp
     said = messages("a", "hi", "hello", "bye").with_columns(
         user_key=pl.when(pl.col("role") == "user").then(pl.lit("ann")).otherwise(pl.lit("bob"))
     )
-    flipped = flip(said, *tables("a", split=split), mirror=True)
+    flipped = flip_conversations(said, *tables("a", split=split), mirror=True)
     assert flipped["conversation_id"].to_list() == expected
     if split == "train":
         mirrored = flipped.filter(conversation_id="a#mirror").row(0, named=True)
@@ -110,7 +110,7 @@ def test_every_conversation_and_unseen_message_is_counted(messages: Build) -> No
     d = messages("d", "hello", "5 degrees", " ").with_columns(role=pl.Series(["assistant", "tool", "user"]))
     said = pl.concat([a, b, c, d])
     splits, intents = tables("a", "b", "d")
-    assert counts(said, intents, flip(said, splits, intents, mirror=False)) == {
+    assert count_samples(said, intents, flip_conversations(said, splits, intents, mirror=False)) == {
         "n_conversations": 4,
         "n_samples": 2,
         "samples_by_split": {"train": 2},

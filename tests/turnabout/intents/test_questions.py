@@ -2,11 +2,11 @@
 
 import pytest
 
-from turnabout.intents.questions import excerpt, prompt
+from turnabout.intents.questions import cut_excerpt, build_intent_prompt
 
 
 def asked(lines: list[str], language: str | None = "en", detail: str = "high_level", most: int = 50) -> str:
-    return prompt(lines, language, detail, most)[-1]["content"]  # type: ignore[arg-type]
+    return build_intent_prompt(lines, language, detail, most)[-1]["content"]  # type: ignore[arg-type]
 
 
 def test_the_beginning_of_the_conversation_stands_above_the_question() -> None:
@@ -24,7 +24,7 @@ def test_a_message_can_neither_pass_for_another_nor_end_the_record_nor_hold_a_to
 
 def test_the_excerpt_is_cut_to_the_tokens_allowed() -> None:
     assert asked(["A: " + "x" * 100, "B: y"], most=5).startswith("A: " + "x" * 17 + "…\n\n")
-    assert excerpt(["four", "fives", "never"], 6) == ["four", "fi…"]
+    assert cut_excerpt(["four", "fives", "never"], 6) == ["four", "fi…"]
 
 
 @pytest.mark.parametrize(("language", "told"), [("en", False), (None, False), ("de", True)])

@@ -11,9 +11,9 @@ from turnabout.core.messages import Message
 from turnabout.errors import ModelError
 from turnabout.generation import Completion, Sampling
 from turnabout.generation.scripted import ScriptedGenerator
-from turnabout.generation.unopened import NOBODY
+from turnabout.generation.unopened import UNOPENED
 from turnabout.intents.wording import FALLBACK, NO_INTENT, PREFIX
-from turnabout.intents.writing import Intend, intents
+from turnabout.intents.writing import Intend, write_intents
 from turnabout.params import load_params
 
 Build = Callable[..., pl.DataFrame]
@@ -53,24 +53,24 @@ def once(*answers: str | Completion) -> Callable[[Sequence[Message]], str | Comp
 
 
 def test_each_conversation_has_one_intent_and_is_asked_about_alone(said: pl.DataFrame, settings: Intend) -> None:
-    author = Recorder(once(" numbers."))
-    written = intents(said, author, settings, seed=1)
+    generator = Recorder(once(" numbers."))
+    written = write_intents(said, generator, settings, seed=1)
     assert written.schema == schemas.INTENTS
     assert written.rows() == [
         ("a", PREFIX + "a tap.", "scripted", 1, False, False, None),
         ("b", PREFIX + "numbers.", "scripted", 1, False, False, None),
     ]
-    of_a, of_b = (prompt[-1]["content"] for prompt in author.asked)
+    of_a, of_b = (prompt[-1]["content"] for prompt in generator.prompts)
     assert of_a.startswith("A: drips\nB: off\n\n")
     assert "one two" not in of_a
     assert "drips" not in of_b
 
 
 def test_only_what_fails_is_asked_again_drawn_with_another_seed(said: pl.DataFrame, settings: Intend) -> None:
-    author = Recorder(once(COPY, Completion("numbers that", truncated=True), " numbers."))
-    written = intents(said, author, settings, seed=5)
+    generator = Recorder(once(COPY, Completion("numbers that", truncated=True), " numbers."))
+    written = write_intents(said, generator, settings, seed=5)
     assert written.row(1) == ("b", PREFIX + "numbers.", "scripted", 3, True, False, None)
-    assert [(n, how.seed, how.temperature > 0) for n, how in author.calls] == [
+    assert [(n, how.seed, how.temperature > 0) for n, how in generator.calls] == [
         (2, 5, False),
         (1, 6, True),
         (1, 7, True),
@@ -78,51 +78,51 @@ def test_only_what_fails_is_asked_again_drawn_with_another_seed(said: pl.DataFra
 
 
 def test_after_the_last_try_a_fallback_stands_there_and_says_why(said: pl.DataFrame, settings: Intend) -> None:
-    written = intents(said, Recorder(once("", COPY)), settings.model_copy(update={"tries": 2}), seed=1)
+    written = write_intents(said, Recorder(once("", COPY)), settings.model_copy(update={"tries": 2}), seed=1)
     assert written.row(1) == ("b", FALLBACK, "fallback", 2, False, True, "leak")
 
 
 def test_what_an_endpoint_refuses_is_not_asked_again(said: pl.DataFrame, settings: Intend) -> None:
-    written = intents(said, Recorder(once(Completion("", refused="content refused"))), settings, seed=1)
+    written = write_intents(said, Recorder(once(Completion("", refused="content refused"))), settings, seed=1)
     assert written.row(1) == ("b", FALLBACK, "fallback", 1, False, False, "content refused")
 
 
 def test_in_full_detail_there_is_four_times_the_room(messages: Build, settings: Intend) -> None:
-    author = Recorder(lambda _: " taps.")
+    generator = Recorder(lambda _: " taps.")
     full = settings.model_copy(update={"detail": "full", "max_prompt_tokens": 10, "max_new_tokens": 5})
-    intents(messages("a", "x" * 500, "off"), author, full, seed=1)
-    assert author.calls[0][1].max_new_tokens == 20
-    assert author.asked[0][-1]["content"].startswith("A: " + "x" * 157 + "…\n\n")  # 4 × 10 tokens of 4 characters
+    write_intents(messages("a", "x" * 500, "off"), generator, full, seed=1)
+    assert generator.calls[0][1].max_new_tokens == 20
+    assert generator.prompts[0][-1]["content"].startswith("A: " + "x" * 157 + "…\n\n")  # 4 × 10 tokens of 4 characters
 
 
 def test_in_full_detail_a_copy_stands_and_is_marked(said: pl.DataFrame, settings: Intend) -> None:
-    author = Recorder(once(" one two three. Four five six seven eight."))
-    written = intents(said, author, settings.model_copy(update={"detail": "full"}), seed=1)
+    generator = Recorder(once(" one two three. Four five six seven eight."))
+    written = write_intents(said, generator, settings.model_copy(update={"detail": "full"}), seed=1)
     assert written.row(1) == (
         "b", PREFIX + "one two three. Four five six seven eight.", "scripted", 1, True, True, None
     )  # fmt: skip
 
 
 def test_without_intents_nobody_is_asked_and_all_are_told_the_same(said: pl.DataFrame, settings: Intend) -> None:
-    written = intents(said, NOBODY, settings.model_copy(update={"detail": "none"}), seed=1)
+    written = write_intents(said, UNOPENED, settings.model_copy(update={"detail": "none"}), seed=1)
     assert written.schema == schemas.INTENTS
     assert written.rows() == [(name, NO_INTENT, None, 0, False, False, None) for name in ("a", "b")]
 
 
 def test_an_author_in_another_language_stops_the_stage_and_is_told(messages: Build, settings: Intend) -> None:
     talks = pl.concat([messages(name, "my tap drips", "off", language="en") for name in "abcd"])
-    author = ScriptedGenerator(lambda _: " einen tropfenden Wasserhahn und wie man ihn repariert")
+    generator = ScriptedGenerator(lambda _: " einen tropfenden Wasserhahn und wie man ihn repariert")
     told = r"4 of 4 intents by 'scripted' .* 'language', .* allows 50%.* 'einen tropfenden .*in English"
     with pytest.raises(ModelError, match=told):
-        intents(talks, author, settings.model_copy(update={"max_fallback": 0.5}), seed=1)
+        write_intents(talks, generator, settings.model_copy(update={"max_fallback": 0.5}), seed=1)
 
 
 def test_as_many_fallbacks_as_allowed_stop_nothing(said: pl.DataFrame, settings: Intend) -> None:
     half = settings.model_copy(update={"max_fallback": 0.5})
-    assert intents(said, Recorder(once("", "", "")), half, seed=1)["reason"].to_list() == [None, "empty"]
+    assert write_intents(said, Recorder(once("", "", "")), half, seed=1)["reason"].to_list() == [None, "empty"]
     with pytest.raises(ModelError, match=r"1 of 2 .* 'empty'"):
-        intents(said, Recorder(once("", "", "")), half.model_copy(update={"max_fallback": 0.4}), seed=1)
+        write_intents(said, Recorder(once("", "", "")), half.model_copy(update={"max_fallback": 0.4}), seed=1)
 
 
 def test_a_log_without_conversations_has_no_intents(settings: Intend) -> None:
-    assert intents(schemas.MESSAGES.to_frame(), NOBODY, settings, seed=1).rows() == []
+    assert write_intents(schemas.MESSAGES.to_frame(), UNOPENED, settings, seed=1).rows() == []

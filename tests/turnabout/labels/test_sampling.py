@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from turnabout.core import schemas
-from turnabout.labels.sampling import allocation, draw, strata, to_judge, weighted
+from turnabout.labels.sampling import allocate_sample, draw_sample, assign_strata, select_unjudged, add_weights
 
 NOTHING_DRAWN, NO_LABELS = schemas.LABEL_SAMPLE.to_frame(), schemas.LABELS.to_frame()
 
@@ -34,7 +34,7 @@ def test_a_stratum_is_what_the_most_confident_miner_says_and_decisions_are_no_mi
             signals(3, "rephrase", miner="ensemble", confidence=1.0),
         ]
     )
-    assert strata(exchanges(3), said)["stratum"].to_list() == ["sat/positive", "dsat/complaint", "silent"]
+    assert assign_strata(exchanges(3), said)["stratum"].to_list() == ["sat/positive", "dsat/complaint", "silent"]
 
 
 @pytest.mark.parametrize(
@@ -49,14 +49,14 @@ def test_a_stratum_is_what_the_most_confident_miner_says_and_decisions_are_no_mi
     ],
 )
 def test_a_third_is_silence_and_what_small_strata_lack_goes_to_larger(sizes, size, shares):
-    assert allocation(sizes, size) == shares
+    assert allocate_sample(sizes, size) == shares
 
 
 def test_a_seed_repeats_the_sample_whatever_the_order_and_another_seed_does_not():
-    one = draw(exchanges(90), signals(20), NOTHING_DRAWN, 12, seed=1)
-    again = draw(exchanges(90).reverse(), signals(20), NOTHING_DRAWN, 12, seed=1)
+    one = draw_sample(exchanges(90), signals(20), NOTHING_DRAWN, 12, seed=1)
+    again = draw_sample(exchanges(90).reverse(), signals(20), NOTHING_DRAWN, 12, seed=1)
     assert one.equals(again)
-    assert not one.equals(draw(exchanges(90), signals(20), NOTHING_DRAWN, 12, seed=2))
+    assert not one.equals(draw_sample(exchanges(90), signals(20), NOTHING_DRAWN, 12, seed=2))
     assert one.select("stratum", "n_stratum", "n_drawn").unique().sort("stratum").rows() == [
         ("dsat/complaint", 20, 8),
         ("silent", 70, 4),
@@ -64,18 +64,18 @@ def test_a_seed_repeats_the_sample_whatever_the_order_and_another_seed_does_not(
 
 
 def test_nothing_is_drawn_twice():
-    first = draw(exchanges(30), signals(10), NOTHING_DRAWN, 12, seed=1)
-    second = draw(exchanges(30), signals(10), first, 100, seed=1)
+    first = draw_sample(exchanges(30), signals(10), NOTHING_DRAWN, 12, seed=1)
+    second = draw_sample(exchanges(30), signals(10), first, 100, seed=1)
     assert second.join(first, on="conversation_id").is_empty()
     assert (second.height, second["draw"].unique().to_list()) == (18, [2])
-    assert draw(exchanges(30), signals(10), first.vstack(second), 5, seed=1).is_empty()
+    assert draw_sample(exchanges(30), signals(10), first.vstack(second), 5, seed=1).is_empty()
 
 
 def test_each_annotator_gets_what_they_have_not_judged():
-    sample = draw(exchanges(3), signals(0), NOTHING_DRAWN, 3, seed=1)
+    sample = draw_sample(exchanges(3), signals(0), NOTHING_DRAWN, 3, seed=1)
     told = labels(("c000", "sat", "ann"))
-    assert to_judge(sample, told, "ann")["conversation_id"].to_list() == ["c001", "c002"]
-    assert to_judge(sample, told, "bea").height == 3
+    assert select_unjudged(sample, told, "ann")["conversation_id"].to_list() == ["c001", "c002"]
+    assert select_unjudged(sample, told, "bea").height == 3
 
 
 def sampled(*rows):
@@ -85,15 +85,15 @@ def sampled(*rows):
 def test_a_judgement_stands_for_its_part_of_the_stratum_and_two_judges_share_it():
     sample = sampled(("a", 1, "silent", 100, 2), ("b", 1, "silent", 100, 2), ("c", 1, "dsat/x", 10, 1))
     told = labels(("a", "none", "ann"), ("b", "sat", "ann"), ("c", "dsat", "ann"), ("c", "none", "bea"))
-    assert weighted(told, sample)["weight"].to_list() == [50.0, 50.0, 5.0, 5.0]
-    assert weighted(told.filter(pl.col("conversation_id") != "b"), sample)["weight"].to_list() == [100.0, 5.0, 5.0]
+    assert add_weights(told, sample)["weight"].to_list() == [50.0, 50.0, 5.0, 5.0]
+    assert add_weights(told.filter(pl.col("conversation_id") != "b"), sample)["weight"].to_list() == [100.0, 5.0, 5.0]
 
 
 def test_two_draws_are_averaged_and_the_earlier_counts_as_itself_in_the_later():
     # draw 1: 1 of 10; draw 2: 3 of the other 9; shares 1/4 and 3/4
     sample = sampled(("a", 1, "silent", 10, 1), *((c, 2, "silent", 9, 3) for c in "bcd"))
     told = labels(*((c, "none", "ann") for c in "abcd"))
-    weights = weighted(told, sample)["weight"].to_list()
+    weights = add_weights(told, sample)["weight"].to_list()
     assert weights == [pytest.approx(0.25 * 10 + 0.75 * 1), *[pytest.approx(0.75 * 9 / 3)] * 3]
     assert sum(weights) == pytest.approx(10)
 
@@ -103,9 +103,9 @@ def test_over_many_seeds_the_weighted_share_is_the_true_share():
     true = {f"c{i:03}" for i in (0, 1, 2, 3, 20, 40)}
     estimates = []
     for seed in range(300):
-        first = draw(exchanges(60), signals(10), NOTHING_DRAWN, 12, seed)
-        sample = first.vstack(draw(exchanges(60), signals(10), first, 9, seed))
+        first = draw_sample(exchanges(60), signals(10), NOTHING_DRAWN, 12, seed)
+        sample = first.vstack(draw_sample(exchanges(60), signals(10), first, 9, seed))
         told = labels(*((c, "dsat" if c in true else "none", "ann") for c in sample["conversation_id"]))
-        found = weighted(told, sample)
+        found = add_weights(told, sample)
         estimates.append(found.filter(label="dsat")["weight"].sum())
     assert sum(estimates) / len(estimates) == pytest.approx(6, abs=0.5)

@@ -5,7 +5,7 @@ import pytest
 
 from turnabout.core import schemas
 from turnabout.errors import DataError
-from turnabout.labels.tables import merged, read_judgements, read_labels, read_table
+from turnabout.labels.tables import merge_labels, read_judgements, read_labels, read_csv_table
 
 SAMPLE = pl.DataFrame(
     [("c1", 1, 1, "silent", 9, 2), ("c1", 3, 1, "silent", 9, 2)], schema=schemas.LABEL_SAMPLE, orient="row"
@@ -65,12 +65,12 @@ def test_a_missing_column_or_file_is_named(read, tmp_path):
         read("conversation_id,reply_index,label\nc1,1,sat\n")
     with pytest.raises(DataError, match="no such file"):
         read_judgements(tmp_path / "absent.csv", SAMPLE, "ann")
-    assert read_table(tmp_path / "absent.csv", schemas.LABELS).is_empty()
+    assert read_csv_table(tmp_path / "absent.csv", schemas.LABELS).is_empty()
 
 
 def test_a_later_judgement_of_the_same_person_replaces_the_earlier(read):
     old, new = read(HEADER + "c1,3,sat,,bea,\nc1,1,sat,,ann,\n"), read(HEADER + "c1,1,none,,ann,\n")
-    assert merged(old, new).select("reply_index", "label", "annotator").rows() == [
+    assert merge_labels(old, new).select("reply_index", "label", "annotator").rows() == [
         (1, "none", "ann"),
         (3, "sat", "bea"),
     ]

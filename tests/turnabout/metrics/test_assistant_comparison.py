@@ -1,4 +1,4 @@
-"""Prompts, answers and the comparison of assistants, by hand and with a scripted assistant."""
+"""Prompts, answers and figures of assistants, by hand and with a scripted assistant."""
 
 from pathlib import Path
 from typing import Any
@@ -8,24 +8,25 @@ import polars as pl
 import pytest
 
 from turnabout.core import schemas
-from turnabout.follow_ups import Phrases, follow_up_likelihood
+from turnabout.follow_ups import Phrases, compute_follow_up_rewards
 from turnabout.generation.local.generator import LocalGenerator
 from turnabout.generation.scripted import ScriptedGenerator
-from turnabout.metrics.assistant_answers import Scorers, answered, judged, prompts
-from turnabout.metrics.assistant_comparison import figures
-from turnabout.models.checkpoints import Checkpoint, load
-from turnabout.training.reward_model import Head
+from turnabout.metrics.assistant_answers import AnswerScorers, generate_answers, score_answers, select_prompts
+from turnabout.metrics.assistant_comparison import summarize_assistant
+from turnabout.models.checkpoints import Checkpoint, load_checkpoint
+from turnabout.stats.estimate import Bootstrap
+from turnabout.training.reward_model import RewardHead
 
 PHRASES = Phrases(["Thanks"], ["Wrong"], 1)
 
 
 @pytest.fixture
 def checkpoint(tiny_checkpoint: Path) -> Checkpoint:
-    return load(tiny_checkpoint, "float32")
+    return load_checkpoint(tiny_checkpoint, "float32")
 
 
 def samples(n: int) -> pl.DataFrame:
-    """n conversations of five messages in which the person speaks at 0, 2 and 4."""
+    """Build n conversations of five messages; the person writes messages 0, 2 and 4."""
     talk = [{"role": ("user", "assistant")[i % 2], "content": f"message {i}"} for i in range(5)]
     row: dict[str, Any] = {
         "split": "test",
@@ -39,59 +40,63 @@ def samples(n: int) -> pl.DataFrame:
     )
 
 
-def test_every_conversation_gives_one_prompt_that_ends_with_the_user(checkpoint: Checkpoint) -> None:
-    asked = prompts(samples(12), checkpoint.chat, 500, seed=1)
-    assert asked["conversation_id"].to_list() == sorted(f"c{i}" for i in range(12))
-    lengths = asked["prompt"].list.len().to_list()
-    assert set(lengths) == {1, 3, 5}  # chosen by hash: every place is taken by some conversation
-    assert {prompt[-1]["role"] for prompt in asked["prompt"].to_list()} == {"user"}
-    assert prompts(samples(12).reverse(), checkpoint.chat, 500, seed=1).equals(asked)
+def test_select_prompts_ends_each_prompt_with_a_user_message(checkpoint: Checkpoint) -> None:
+    selected = select_prompts(samples(12), checkpoint.chat, 500, seed=1)
+    assert selected["conversation_id"].to_list() == sorted(f"c{i}" for i in range(12))
+    lengths = selected["prompt"].list.len().to_list()
+    assert set(lengths) == {1, 3, 5}  # chosen by hash: every position is chosen in some conversation
+    assert {prompt[-1]["role"] for prompt in selected["prompt"].to_list()} == {"user"}
+    assert select_prompts(samples(12).reverse(), checkpoint.chat, 500, seed=1).equals(selected)
 
 
-def test_prompts_keep_their_newest_messages(checkpoint: Checkpoint) -> None:
+def test_select_prompts_keeps_the_newest_messages(checkpoint: Checkpoint) -> None:
     # "message i" costs 1 + 4 + 1 + 9 + 1 + 1 = 17 byte tokens as user, 22 as assistant.
-    asked = prompts(samples(12), checkpoint.chat, 40, seed=1)
-    assert set(asked["prompt"].list.len()) == {1, 2}
+    selected = select_prompts(samples(12), checkpoint.chat, 40, seed=1)
+    assert set(selected["prompt"].list.len()) == {1, 2}
 
 
-def test_answers_are_judged_by_both_models_and_by_trained_heads_only(checkpoint: Checkpoint) -> None:
-    asked = prompts(samples(2), checkpoint.chat, 500, seed=1)
-    given = answered(asked, "drift", ScriptedGenerator(lambda prompt: f"about {len(prompt)}"), 8)
-    heads = {"drift": Head(np.ones(32, np.float32), 500), "follow_up": Head(np.zeros(32, np.float32), 500)}
-    scored = judged(given, Scorers(checkpoint, checkpoint, heads, PHRASES), 2)
+def test_answers_are_scored_by_both_models_and_trained_heads(checkpoint: Checkpoint) -> None:
+    selected = select_prompts(samples(2), checkpoint.chat, 500, seed=1)
+    given = generate_answers(selected, "drift", ScriptedGenerator(lambda prompt: f"about {len(prompt)}"), 8)
+    heads = {"drift": RewardHead(np.ones(32, np.float32), 500), "follow_up": RewardHead(np.zeros(32, np.float32), 500)}
+    scored = score_answers(given, AnswerScorers(checkpoint, checkpoint, heads, PHRASES), 2)
     contexts = [
         [*prompt, {"role": "assistant", "content": answer}]
         for prompt, answer in given.select("prompt", "answer").rows()
     ]
-    expected = follow_up_likelihood(LocalGenerator(checkpoint, "user", 2), contexts, PHRASES, ["Ask.", "Ask."])
-    assert scored["answer"].to_list() == [f"about {len(prompt)}" for prompt in asked["prompt"].to_list()]
+    expected = compute_follow_up_rewards(LocalGenerator(checkpoint, "user", 2), contexts, PHRASES, ["Ask.", "Ask."])
+    assert scored["answer"].to_list() == [f"about {len(prompt)}" for prompt in selected["prompt"].to_list()]
     assert scored["follow_up_likelihood_user"].to_list() == pytest.approx(expected)
     assert scored["follow_up_likelihood_backbone"].to_list() == pytest.approx(expected)
     assert "reward_drift" in scored.columns
     assert "reward_follow_up" not in scored.columns
 
 
-def test_the_same_answer_of_two_assistants_is_judged_once(
+def test_equal_answers_of_two_assistants_are_scored_once(
     checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = prompts(samples(3), checkpoint.chat, 500, seed=1)
+    selected = select_prompts(samples(3), checkpoint.chat, 500, seed=1)
     same = ScriptedGenerator(lambda prompt: "yes")
-    given = pl.concat([answered(asked, name, same, 8) for name in ("untrained", "drift")])
+    given = pl.concat([generate_answers(selected, name, same, 8) for name in ("untrained", "drift")])
     judging: list[int] = []
 
     def judge(_: LocalGenerator, contexts: list[Any], *__: Any) -> list[float]:
         judging.append(len(contexts))
         return [float(i) for i in range(len(contexts))]
 
-    monkeypatch.setattr("turnabout.metrics.assistant_answers.follow_up_likelihood", judge)
-    scored = judged(given, Scorers(checkpoint, checkpoint, {}, PHRASES), 2)
+    monkeypatch.setattr("turnabout.metrics.assistant_answers.compute_follow_up_rewards", judge)
+    scored = score_answers(given, AnswerScorers(checkpoint, checkpoint, {}, PHRASES), 2)
     assert judging == [3, 3]  # by the user model and by the backbone
     assert scored["assistant"].to_list() == given["assistant"].to_list()
     assert scored["follow_up_likelihood_user"].to_list() == [0, 1, 2, 0, 1, 2]
 
 
 def answers(**by_assistant: list[tuple[str, str, float, float, float]]) -> pl.DataFrame:
-    """Rows of conversation (its person), answer, likelihood by user model and backbone, reward; per assistant."""
+    """Build scored answers of each assistant.
+
+    A row is the conversation, which is also its user, the answer, the likelihoods by user model and backbone, and the
+    reward.
+    """
     return pl.DataFrame(
         [
             {
@@ -115,22 +120,22 @@ ANSWERS = answers(
 )
 
 
-def test_an_assistant_is_described_by_means_over_its_answers() -> None:
-    told = figures(ANSWERS, "untrained", ["drift"], 100, 1)
-    assert told["follow_up_likelihood"]["user"]["value"] == pytest.approx(0.2)
-    assert told["follow_up_likelihood"]["backbone"]["value"] == pytest.approx(0.5)
-    assert told["reply_characters"]["value"] == 3.5  # "hi" and "hello"
-    assert told["reward"]["drift"]["value"] == pytest.approx(1.5)
-    assert "versus_untrained" not in told
+def test_summary_has_means_over_the_assistants_answers() -> None:
+    figures = summarize_assistant(ANSWERS, "untrained", ["drift"], Bootstrap(100, seed=1))
+    assert figures["follow_up_likelihood"]["user"]["value"] == pytest.approx(0.2)
+    assert figures["follow_up_likelihood"]["backbone"]["value"] == pytest.approx(0.5)
+    assert figures["reply_characters"]["value"] == 3.5  # "hi" and "hello"
+    assert figures["reward"]["drift"]["value"] == pytest.approx(1.5)
+    assert "versus_untrained" not in figures
 
 
-def test_an_arm_is_compared_with_the_untrained_assistant_prompt_by_prompt() -> None:
-    gains = figures(ANSWERS, "drift", ["drift", "follow_up"], 500, 1)["versus_untrained"]
+def test_gains_over_untrained_are_paired_by_prompt() -> None:
+    gains = summarize_assistant(ANSWERS, "drift", ["drift", "follow_up"], Bootstrap(500, seed=1))["versus_untrained"]
     assert list(gains) == ["follow_up_likelihood", "follow_up_likelihood_backbone", "reply_characters", "reward"]
-    # Prompt by prompt 0.0 and 0.4: mean 0.2, between one person alone and the other alone.
+    # Gains by prompt are 0.0 and 0.4: mean 0.2, with an interval between the two users.
     assert [gains["follow_up_likelihood"][k] for k in ("value", "low", "high", "n")] == pytest.approx([0.2, 0, 0.4, 2])
     assert gains["follow_up_likelihood_backbone"]["value"] == pytest.approx(-0.1)
     assert gains["reply_characters"]["value"] == 1.0  # −2 and +4
-    # The same gain for both people, however different they are: no spread at all.
+    # The gain is the same for both people: the interval has width 0.
     assert [gains["reward"]["drift"][k] for k in ("value", "low", "high")] == pytest.approx([0.5, 0.5, 0.5])
     assert gains["reward"]["follow_up"]["reason"] == "the arm had too few pairs to train its reward head"

@@ -1,10 +1,10 @@
-"""Who answers their own question: turn by turn by hand, and the items that ship."""
+"""Role adherence of single turns, and the shipped items."""
 
 import pytest
 from scipy.stats import binomtest
 
-from turnabout.metrics.items import RoleItem, role_items
-from turnabout.metrics.role_adherence import keeps_role, role_adherence
+from turnabout.metrics.items import RoleItem, load_role_items
+from turnabout.metrics.role_adherence import estimate_role_adherence, keeps_role
 
 ITEM = RoleItem("hanging a picture", "What do you hit a nail with?", ["spoon", "hammer", "the bank", "sticky tape"])
 
@@ -17,26 +17,26 @@ ITEM = RoleItem("hanging a picture", "What do you hit a nail with?", ["spoon", "
         ("hammering is no answer", True),  # whole words only
         ("maybe a   sticky-tape thing", False),  # punctuation and white space fold
         ("a bank I guess", False),  # articles do not matter
-        ("", False),  # nothing said is no part played
+        ("", False),  # an empty turn plays no role
         ("?!", False),
     ],
 )
-def test_a_turn_keeps_its_role_where_it_says_something_but_no_choice(text: str, keeps: bool) -> None:
+def test_turn_keeps_its_role_if_it_has_words_but_no_choice(text: str, keeps: bool) -> None:
     assert keeps_role(text, ITEM) is keeps
 
 
-def test_the_share_is_in_percent_with_wilsons_interval() -> None:
-    found = role_adherence(["dunno", "hammer", "you tell me", "why?"], [ITEM] * 4)
+def test_role_adherence_is_in_percent_with_wilsons_interval() -> None:
+    estimate = estimate_role_adherence(["dunno", "hammer", "you tell me", "why?"], [ITEM] * 4)
     wilson = binomtest(3, 4).proportion_ci(0.95, method="wilson")
-    assert found[:4] == pytest.approx((75, 100 * wilson.low, 100 * wilson.high, 4))
+    assert estimate[:4] == pytest.approx((75, 100 * wilson.low, 100 * wilson.high, 4))
 
 
-def test_no_item_is_null_with_a_reason() -> None:
-    assert role_adherence([], []).reason == "no case"
+def test_role_adherence_without_items_is_null_with_a_reason() -> None:
+    assert estimate_role_adherence([], []).reason == "no case"
 
 
-def test_at_least_fifty_items_ask_without_giving_a_choice_away() -> None:
-    items, situations = role_items(1000)
+def test_fifty_items_or_more_ask_without_naming_a_choice() -> None:
+    items, situations = load_role_items(1000)
     assert len(items) >= 50
     assert len({item.question for item in items}) == len(items)
     assert [item.question for item in items if not keeps_role(f"{item.about} {item.question}", item)] == []
@@ -49,5 +49,5 @@ def test_at_least_fifty_items_ask_without_giving_a_choice_away() -> None:
         assert situation.intent.endswith(f"{item.about}.")
 
 
-def test_fewer_items_are_the_first_ones() -> None:
-    assert role_items(2)[0] == role_items(1000)[0][:2]
+def test_load_role_items_returns_the_first_items() -> None:
+    assert load_role_items(2)[0] == load_role_items(1000)[0][:2]

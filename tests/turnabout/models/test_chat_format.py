@@ -6,7 +6,7 @@ import pytest
 
 from turnabout.core.messages import Message
 from turnabout.models.chat_format import END_OF_CONVERSATION, ChatFormat
-from turnabout.models.checkpoints import load
+from turnabout.models.checkpoints import load_checkpoint
 
 TALK: list[Message] = [
     {"role": "system", "content": "Be brief."},
@@ -18,7 +18,7 @@ TALK: list[Message] = [
 
 @pytest.fixture
 def chat(tiny_checkpoint: Path) -> ChatFormat:
-    return load(tiny_checkpoint, "float32").chat
+    return load_checkpoint(tiny_checkpoint, "float32").chat
 
 
 def test_encoding_equals_the_template_for_any_role_order(chat: ChatFormat) -> None:
@@ -36,8 +36,8 @@ def test_a_default_system_message_of_the_template_takes_room_where_none_is_given
     expected = kind.tokenizer.apply_chat_template(TALK[1:], return_dict=True)["input_ids"]
     assert kind.encode(TALK[1:]).input_ids == expected
     # The default message costs 1 + 6 + 1 + 8 + 1 + 1 = 18 byte tokens beside "there?" (14) and "yes" (16).
-    assert kind.fit(TALK[1:], 48) == TALK[2:]
-    assert kind.fit(TALK[1:], 47) == TALK[3:]
+    assert kind.keep_newest(TALK[1:], 48) == TALK[2:]
+    assert kind.keep_newest(TALK[1:], 47) == TALK[3:]
 
 
 def test_targets_are_the_words_and_the_end_of_turn_token_only(chat: ChatFormat) -> None:
@@ -56,12 +56,12 @@ def test_leaving_is_a_last_user_turn_that_is_a_target(chat: ChatFormat) -> None:
 
 
 def test_prompt_ends_with_the_open_header_of_whoever_speaks(chat: ChatFormat) -> None:
-    assert chat.tokenizer.decode(chat.prompt_ids(TALK, "user")).endswith("yes<|im_end|>\n<|im_start|>user\n")
+    assert chat.tokenizer.decode(chat.encode_prompt(TALK, "user")).endswith("yes<|im_end|>\n<|im_start|>user\n")
 
 
 def test_control_tokens_typed_by_a_person_are_words(chat: ChatFormat) -> None:
     chat.tokenizer.add_tokens([END_OF_CONVERSATION])
-    ids = chat.completion_ids(f"<|im_end|>{END_OF_CONVERSATION}x")
+    ids = chat.encode_completion(f"<|im_end|>{END_OF_CONVERSATION}x")
     assert ids.count(chat.end_of_turn_id) == 1
     assert chat.end_of_conversation_id not in ids
     assert len(ids) == len("<|im_end|>x") + 1
@@ -69,24 +69,24 @@ def test_control_tokens_typed_by_a_person_are_words(chat: ChatFormat) -> None:
 
 def test_halves_of_the_end_token_round_a_whole_one_do_not_become_one(chat: ChatFormat) -> None:
     chat.tokenizer.add_tokens([END_OF_CONVERSATION])
-    ids = chat.completion_ids(f"x<|end{END_OF_CONVERSATION}conversation|>")
+    ids = chat.encode_completion(f"x<|end{END_OF_CONVERSATION}conversation|>")
     assert chat.tokenizer.decode(ids) == "x<|im_end|>"
 
 
 def test_fit_drops_the_oldest_messages_and_keeps_the_system_message(chat: ChatFormat) -> None:
     # Byte tokens: a message costs len("<|im_start|>" as 1) + role + "\n" + words + "<|im_end|>" as 1 + "\n".
     # system 1+6+1+9+1+1 = 19, "there?" 1+4+1+6+1+1 = 14, "yes" 1+9+1+3+1+1 = 16: together 49; "hi" would add 10.
-    assert [chat.length(m) for m in TALK] == [19, 10, 14, 16]
-    assert chat.fit(TALK, 49) == [TALK[0], TALK[2], TALK[3]]
-    assert chat.fit(TALK, 59) == TALK
-    assert chat.fit(TALK, 1) == [TALK[0], TALK[3]]
+    assert [chat.count_message_tokens(m) for m in TALK] == [19, 10, 14, 16]
+    assert chat.keep_newest(TALK, 49) == [TALK[0], TALK[2], TALK[3]]
+    assert chat.keep_newest(TALK, 59) == TALK
+    assert chat.keep_newest(TALK, 1) == [TALK[0], TALK[3]]
 
 
 def test_many_texts_at_once_give_the_tokens_of_each_alone(chat: ChatFormat) -> None:
     chat.tokenizer.add_tokens([END_OF_CONVERSATION])
     texts = ["", " hi\n", "<|im_end|>", f"a{END_OF_CONVERSATION}b", "né 你好 🙂", "hi"]
-    assert chat.completions(texts) == [chat.completion_ids(text) for text in texts]
-    assert [chat.tokenizer.decode(ids) for ids in chat.completions(texts)] == [
+    assert chat.encode_completions(texts) == [chat.encode_completion(text) for text in texts]
+    assert [chat.tokenizer.decode(ids) for ids in chat.encode_completions(texts)] == [
         f"{text.replace(END_OF_CONVERSATION, '')}<|im_end|>" for text in texts
     ]
-    assert chat.completions([]) == []
+    assert chat.encode_completions([]) == []

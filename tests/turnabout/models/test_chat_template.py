@@ -9,7 +9,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from turnabout.core.messages import Message
 from turnabout.errors import ModelError
 from turnabout.models.chat_format import ChatFormat
-from turnabout.models.chat_template import PLAIN_TEMPLATE, frame_of, with_plain_template
+from turnabout.models.chat_template import PLAIN_TEMPLATE, parse_template, add_plain_template
 
 TALK: list[Message] = [
     {"role": "system", "content": "You ask about tea."},
@@ -41,7 +41,7 @@ def refusal(tokenizer: PreTrainedTokenizerBase, template: str | None) -> str:
 def test_a_template_is_an_opening_headers_and_a_footer(tokenizer: PreTrainedTokenizerBase) -> None:
     tokenizer.bos_token = "<s>"
     tokenizer.chat_template = "{{ bos_token }}" + each("")
-    frame = frame_of(tokenizer)
+    frame = parse_template(tokenizer)
     headers = {role: f"<|im_start|>{role}\n" for role in ("system", "user", "assistant")}
     assert frame == ("<s>", "<s>", headers, "<|im_end|>\n")
     assert frame.render(TALK) == tokenizer.apply_chat_template(TALK, tokenize=False)
@@ -52,7 +52,7 @@ def test_a_default_system_message_of_the_template_stands_where_none_is_given(
 ) -> None:
     default = "{{ '<|im_start|>system\\nBe kind.<|im_end|>\\n' }}"
     tokenizer.chat_template = each("{% if loop.first and m['role'] != 'system' %}" + default + "{% endif %}")
-    frame = frame_of(tokenizer)
+    frame = parse_template(tokenizer)
     assert frame.render(TALK[1:]).startswith("<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\nhi")
     assert frame.render(TALK).startswith("<|im_start|>system\nYou ask about tea.")
 
@@ -81,7 +81,7 @@ def test_a_template_that_wants_roles_in_turn_is_taken_for_any_order(tokenizer: P
 REFUSED = {
     "none": (
         None,
-        r"no chat template; use an instruction-tuned model, or give a base model one: .*with_plain_template",
+        r"no chat template; use an instruction-tuned model, or give a base model one: .*add_plain_template",
     ),
     "a system message is an error (Gemma 1 and 2)": (
         each("{% if m['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"),
@@ -128,7 +128,7 @@ def test_templates_that_cannot_stand_for_a_sample_per_turn_are_refused_with_what
 
 def test_an_unknown_role_is_named_with_the_known_ones(tokenizer: PreTrainedTokenizerBase) -> None:
     with pytest.raises(ModelError, match=r"role 'tool' .*\['assistant', 'system', 'user'\]"):
-        frame_of(tokenizer).header("tool")
+        parse_template(tokenizer).get_header("tool")
 
 
 def test_a_base_model_gets_a_plain_template_whose_turns_end_as_its_documents_did(
@@ -136,7 +136,7 @@ def test_a_base_model_gets_a_plain_template_whose_turns_end_as_its_documents_did
 ) -> None:
     tokenizer.chat_template = None
     tokenizer.bos_token = "<s>"
-    with_plain_template(tokenizer).save_pretrained(tmp_path)
+    add_plain_template(tokenizer).save_pretrained(tmp_path)
     chat = ChatFormat.from_tokenizer(AutoTokenizer.from_pretrained(tmp_path))
     assert chat.frame.render(TALK) == (
         "<s>System:\nYou ask about tea.<|im_end|>\nUser:\nhi<|im_end|>\nAssistant:\nyes?<|im_end|>\n"
@@ -157,10 +157,10 @@ def test_the_plain_template_opens_a_reply_and_needs_no_token_that_begins_texts(
 
 def test_a_model_with_a_template_of_its_own_keeps_it(tokenizer: PreTrainedTokenizerBase) -> None:
     own = tokenizer.chat_template
-    assert with_plain_template(tokenizer).chat_template == own
+    assert add_plain_template(tokenizer).chat_template == own
 
 
 def test_a_base_model_without_an_end_of_text_token_is_refused(tokenizer: PreTrainedTokenizerBase) -> None:
     tokenizer.chat_template = tokenizer.eos_token = None
     with pytest.raises(ModelError, match=r"no end-of-text token to end turns with; set tokenizer\.eos_token"):
-        with_plain_template(tokenizer)
+        add_plain_template(tokenizer)

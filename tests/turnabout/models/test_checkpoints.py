@@ -9,35 +9,35 @@ import pytest
 
 from turnabout.errors import ModelError
 from turnabout.models import checkpoints
-from turnabout.models.checkpoints import EMBEDDED, Embedded, fingerprint, load, load_chat, pin, write_manifest
+from turnabout.models.checkpoints import EMBEDDED, EmbeddedWeights, hash_folder, load_checkpoint, load_chat, pin_backbone, write_manifest
 
 
 def test_a_folder_is_pinned_by_the_hash_of_its_weights_and_loads_through_the_manifest(
     tiny_checkpoint: Path, tmp_path: Path
 ) -> None:
-    manifest = pin(str(tiny_checkpoint))
+    manifest = pin_backbone(str(tiny_checkpoint))
     assert (manifest["origin"], len(manifest["sha256"])) == ("folder", 64)
     write_manifest(manifest, tmp_path / "backbone")
-    loaded = load(tmp_path / "backbone", "float32")
+    loaded = load_checkpoint(tmp_path / "backbone", "float32")
     assert (loaded.name, loaded.model.config.hidden_size) == (str(tiny_checkpoint), 32)
 
 
 def test_a_folder_that_changed_since_it_was_pinned_is_refused(tiny_checkpoint: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(tiny_checkpoint, tmp_path / "copy")
-    write_manifest(pin(str(copy)), tmp_path / "backbone")
+    write_manifest(pin_backbone(str(copy)), tmp_path / "backbone")
     (copy / "generation_config.json").write_text("{}")
     with pytest.raises(ModelError, match="has changed since it was pinned; run `dvc repro --force backbone`"):
-        load(tmp_path / "backbone", "float32")
+        load_checkpoint(tmp_path / "backbone", "float32")
 
 
 def test_embedded_weights_of_another_hash_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TURNABOUT_CACHE", str(tmp_path))
     pieces = (("turnabout", "__init__.py"), ("turnabout", "errors.py"))
-    monkeypatch.setitem(checkpoints.EMBEDDED, "wrong", Embedded(pieces, "0" * 64, "none", "make install"))
-    joined = b"".join((Path(checkpoints.__file__).parent / file).read_bytes() for _, file in pieces)
+    monkeypatch.setitem(checkpoints.EMBEDDED, "wrong", EmbeddedWeights(pieces, "0" * 64, "none", "make install"))
+    joined = b"".join((Path(checkpoints.__file__).parents[1] / file).read_bytes() for _, file in pieces)
     came = hashlib.sha256(joined).hexdigest()
     with pytest.raises(ModelError, match=rf"'wrong': SHA-256 is {came}, must be 0{{64}}; reinstall \['turnabout'\]"):
-        pin("wrong")
+        pin_backbone("wrong")
 
 
 def test_a_package_that_carries_weights_is_never_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,9 +47,9 @@ def test_a_package_that_carries_weights_is_never_imported(tmp_path: Path, monkey
     (tmp_path / "weights_with_a_missing_runtime" / "__init__.py").write_text("import no_such_runtime")
     (tmp_path / "weights_with_a_missing_runtime" / "x.gguf").write_bytes(b"GGUF")
     pieces = (("weights_with_a_missing_runtime", "x.gguf"),)
-    monkeypatch.setitem(checkpoints.EMBEDDED, "carried", Embedded(pieces, "0" * 64, "none", "make install"))
+    monkeypatch.setitem(checkpoints.EMBEDDED, "carried", EmbeddedWeights(pieces, "0" * 64, "none", "make install"))
     with pytest.raises(ModelError, match=f"SHA-256 is {hashlib.sha256(b'GGUF').hexdigest()}"):
-        pin("carried")
+        pin_backbone("carried")
 
 
 def test_embedded_weights_without_their_package_say_what_to_install(
@@ -57,23 +57,23 @@ def test_embedded_weights_without_their_package_say_what_to_install(
 ) -> None:
     monkeypatch.setenv("TURNABOUT_CACHE", str(tmp_path))
     pieces = (("turnabout", "errors.py"), ("no_such_package", "x.gguf"))
-    monkeypatch.setitem(checkpoints.EMBEDDED, "absent", Embedded(pieces, "0" * 64, "none", "make something"))
+    monkeypatch.setitem(checkpoints.EMBEDDED, "absent", EmbeddedWeights(pieces, "0" * 64, "none", "make something"))
     with pytest.raises(ModelError, match="'no_such_package' is not installed; run `make something`"):
-        pin("absent")
+        pin_backbone("absent")
 
 
 def test_an_unknown_name_lists_the_embedded_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(
         ModelError, match=rf"'no/such-model' is no embedded name {sorted(EMBEDDED)}".replace("[", r"\[")
     ):
-        pin("no/such-model")
+        pin_backbone("no/such-model")
 
 
 def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"holds no \*.safetensors"):
-        pin(str(tmp_path))
+        pin_backbone(str(tmp_path))
     with pytest.raises(ModelError, match="neither a manifest, a checkpoint nor an adapter"):
-        load(tmp_path)
+        load_checkpoint(tmp_path)
 
 
 def test_the_fingerprint_follows_the_weights_and_what_they_build_on(tmp_path: Path) -> None:
@@ -82,16 +82,16 @@ def test_the_fingerprint_follows_the_weights_and_what_they_build_on(tmp_path: Pa
         folder.mkdir()
         (folder / name).write_text("{}")
     (adapter / "base.json").write_text(json.dumps({"base": str(base)}))
-    before = fingerprint(adapter)
+    before = hash_folder(adapter)
     (base / "manifest.json").write_text('{"sha256": "other"}')
-    assert fingerprint(adapter) != before
+    assert hash_folder(adapter) != before
 
 
 def test_the_chat_format_alone_is_that_of_the_whole_model_and_of_the_base_of_an_adapter(
     tiny_checkpoint: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "base.json").write_text(json.dumps({"base": str(tiny_checkpoint)}))
-    frames = [load(tiny_checkpoint, "float32").chat.frame, load_chat(tiny_checkpoint).frame, load_chat(tmp_path).frame]
+    frames = [load_checkpoint(tiny_checkpoint, "float32").chat.frame, load_chat(tiny_checkpoint).frame, load_chat(tmp_path).frame]
     assert frames[0] == frames[1] == frames[2]
 
 

@@ -7,16 +7,16 @@ import pytest
 from turnabout.errors import ConfigError
 from turnabout.models import checkpoints
 from turnabout.models.checkpoints import Checkpoint
-from turnabout.models.context_length import check_context, context_of
+from turnabout.models.context_length import check_context, get_context_length
 
 
 @pytest.fixture
 def checkpoint(tiny_checkpoint: Path) -> Checkpoint:
-    return checkpoints.load(tiny_checkpoint, "float32")  # reads 1,024 tokens
+    return checkpoints.load_checkpoint(tiny_checkpoint, "float32")  # reads 1,024 tokens
 
 
 def test_the_configuration_says_how_much_a_model_reads(checkpoint: Checkpoint) -> None:
-    assert context_of(checkpoint) == 1024
+    assert get_context_length(checkpoint) == 1024
 
 
 def test_a_configuration_without_a_limit_has_none(checkpoint: Checkpoint) -> None:
@@ -28,7 +28,7 @@ def test_a_configuration_without_a_limit_has_none(checkpoint: Checkpoint) -> Non
         config = Unlimited()
 
     endless = checkpoint._replace(model=Model())  # type: ignore[arg-type]
-    assert context_of(endless) is None
+    assert get_context_length(endless) is None
     check_context(endless, {"train_user.max_length": 10**9})
 
 

@@ -4,25 +4,25 @@ import pytest
 import torch
 
 from turnabout.models import checkpoints, logps
-from turnabout.models.chat_format import Encoded
-from turnabout.models.logps import answers, pad, token_logps
+from turnabout.models.chat_format import EncodedChat
+from turnabout.models.logps import encode_answers, pad_rows, compute_token_logps
 
 
 @pytest.fixture
 def tiny(tiny_checkpoint):
-    return checkpoints.load(tiny_checkpoint, "float32")
+    return checkpoints.load_checkpoint(tiny_checkpoint, "float32")
 
 
 def test_padding_is_on_the_right_and_never_a_target() -> None:
-    batch = pad([Encoded([5, 6, 7], [False, True, True]), Encoded([8], [True])])
+    batch = pad_rows([EncodedChat([5, 6, 7], [False, True, True]), EncodedChat([8], [True])])
     assert batch.input_ids.tolist() == [[5, 6, 7], [8, 0, 0]]
     assert batch.attention_mask.tolist() == [[1, 1, 1], [1, 0, 0]]
     assert batch.is_target.tolist() == [[False, True, True], [True, False, False]]
 
 
 def test_targets_get_their_log_softmax_and_context_gets_zero(tiny) -> None:
-    rows = [Encoded([5, 6, 7, 8], [False, False, True, True]), Encoded([9, 10, 11], [False, True, False])]
-    batch_logps = token_logps(tiny.model, pad(rows))
+    rows = [EncodedChat([5, 6, 7, 8], [False, False, True, True]), EncodedChat([9, 10, 11], [False, True, False])]
+    batch_logps = compute_token_logps(tiny.model, pad_rows(rows))
     for row, found in zip(rows, batch_logps, strict=True):
         full = tiny.model(torch.tensor([row.input_ids])).logits[0].log_softmax(dim=-1)
         for t, (token, is_target) in enumerate(zip(*row, strict=True)):
@@ -47,18 +47,18 @@ def test_what_an_architecture_does_to_its_logits_is_kept(tiny, monkeypatch, at_o
             return out
 
     monkeypatch.setattr(logps, "LOGITS_AT_ONCE", at_once)
-    row = Encoded([5, 6, 7], [False, True, True])
+    row = EncodedChat([5, 6, 7], [False, True, True])
     logits = tiny.model(torch.tensor([[5]])).logits[0, -1]
     expected = (0.1 * torch.tanh(logits / 0.1)).log_softmax(dim=-1)[6]
-    torch.testing.assert_close(token_logps(Capped(tiny.model), pad([row]))[0, 1], expected)
+    torch.testing.assert_close(compute_token_logps(Capped(tiny.model), pad_rows([row]))[0, 1], expected)
 
 
 def test_many_targets_are_projected_in_parts_with_the_same_values_and_gradients(tiny, monkeypatch) -> None:
-    rows = [Encoded([5, 6, 7, 8], [False, True, True, True]), Encoded([9, 10, 11], [False, True, True])]
+    rows = [EncodedChat([5, 6, 7, 8], [False, True, True, True]), EncodedChat([9, 10, 11], [False, True, True])]
 
     def learnt():
         tiny.model.zero_grad()
-        found = token_logps(tiny.model, pad(rows))
+        found = compute_token_logps(tiny.model, pad_rows(rows))
         found.square().sum().backward()
         return found.detach(), torch.cat([weight.grad.flatten() for weight in tiny.model.parameters()])
 
@@ -76,10 +76,10 @@ def test_many_targets_are_projected_in_parts_with_the_same_values_and_gradients(
 
 def test_only_targets_have_a_gradient(tiny) -> None:
     # The embedding of token 42, read only after the last target, cannot matter; that of the first token can.
-    batch = pad([Encoded([5, 6, 42], [False, True, False])])
+    batch = pad_rows([EncodedChat([5, 6, 42], [False, True, False])])
     embeddings = tiny.model.get_input_embeddings()(batch.input_ids).detach().requires_grad_()
     tiny.model.get_input_embeddings().register_forward_hook(lambda *_: embeddings)
-    token_logps(tiny.model, batch).sum().backward()
+    compute_token_logps(tiny.model, batch).sum().backward()
     assert embeddings.grad[0, 0].abs().sum() > 0
     assert embeddings.grad[0, 1:].abs().sum() == 0
 
@@ -88,12 +88,12 @@ def test_both_answers_follow_the_same_prompt_cut_at_a_message_boundary(tiny) -> 
     # A message costs len("<|im_start|>user\n") = 1 + 5 tokens, its words, "<|im_end|>\n" = 2: "aa" 10, "bb" 10.
     # The open assistant header is 1 + 10 tokens, the longest answer "yes" 3 + 1: with 25 tokens in all 10 are left.
     prompt = [{"role": "user", "content": "aa"}, {"role": "user", "content": "bb"}]
-    yes, no = answers(tiny.chat, prompt, ["yes", "n"], 25)
+    yes, no = encode_answers(tiny.chat, prompt, ["yes", "n"], 25)
     assert (
         tiny.tokenizer.decode(yes.input_ids) == "<|im_start|>user\nbb<|im_end|>\n<|im_start|>assistant\nyes<|im_end|>"
     )
     assert tiny.tokenizer.decode(no.input_ids) == "<|im_start|>user\nbb<|im_end|>\n<|im_start|>assistant\nn<|im_end|>"
     assert yes.is_target == [False] * 21 + [True] * 4
     assert len(yes.input_ids) == 25
-    assert len(answers(tiny.chat, prompt, ["yes", "n"], 34)[0].input_ids) == 25
-    assert len(answers(tiny.chat, prompt, ["yes", "n"], 35)[0].input_ids) == 35
+    assert len(encode_answers(tiny.chat, prompt, ["yes", "n"], 34)[0].input_ids) == 25
+    assert len(encode_answers(tiny.chat, prompt, ["yes", "n"], 35)[0].input_ids) == 35

@@ -15,8 +15,8 @@ from transformers import (
 )
 
 from turnabout.errors import ModelError
-from turnabout.models.checkpoints import load
-from turnabout.models.token_tree import TokenTree, node_logps
+from turnabout.models.checkpoints import load_checkpoint
+from turnabout.models.token_tree import TokenTree, compute_node_logps
 
 
 def one_by_one(model: torch.nn.Module, sequence: list[int]) -> list[float]:
@@ -27,17 +27,17 @@ def one_by_one(model: torch.nn.Module, sequence: list[int]) -> list[float]:
 
 def test_common_beginnings_are_stored_once_and_depths_count_from_the_start() -> None:
     tree = TokenTree()
-    first = tree.grow([5, 6, 7])
-    second = tree.grow([5, 6, 8])
-    third = tree.grow([7], after=first[0])
+    first = tree.add([5, 6, 7])
+    second = tree.add([5, 6, 8])
+    third = tree.add([7], after=first[0])
     # 5 ─ 6 ─ 7
     # │   └─ 8
     # └─ 7
     assert (first, second, third) == ([0, 1, 2], [0, 1, 3], [4])
     assert (tree.tokens, tree.parents, tree.depths) == ([5, 6, 7, 8, 7], [-1, 0, 1, 1, 0], [0, 1, 2, 2, 1])
-    assert tree.shared([5, 6, 9]) == 2
-    assert tree.shared([5, 6]) == 2
-    assert tree.ancestry().astype(int).tolist() == [
+    assert tree.count_shared([5, 6, 9]) == 2
+    assert tree.count_shared([5, 6]) == 2
+    assert tree.build_attention().astype(int).tolist() == [
         [1, 0, 0, 0, 0],
         [1, 1, 0, 0, 0],
         [1, 1, 1, 0, 0],
@@ -48,31 +48,31 @@ def test_common_beginnings_are_stored_once_and_depths_count_from_the_start() -> 
 
 @pytest.mark.parametrize("batch_size", [1, 3])
 def test_nodes_have_the_log_probability_of_their_own_row(tiny_checkpoint: Path, batch_size: int) -> None:
-    model = load(tiny_checkpoint, "float32").model
+    model = load_checkpoint(tiny_checkpoint, "float32").model
     rows = [[[1, 2, 3, 4], [1, 2, 9, 9, 8], [1, 5]], [[7, 7], [7, 3, 3, 3, 3, 3, 3, 3]], [[4, 1, 1]]]
     trees, wanted = [], []
     for sequences in rows:
         tree = TokenTree()
-        wanted.append([node for sequence in sequences for node in tree.grow(sequence)[1:]])
+        wanted.append([node for sequence in sequences for node in tree.add(sequence)[1:]])
         trees.append(tree)
-    found = node_logps(model, trees, wanted, batch_size, "test")
+    found = compute_node_logps(model, trees, wanted, batch_size, "test")
     for sequences, logps in zip(rows, found, strict=True):
         expected = [logp for sequence in sequences for logp in one_by_one(model, sequence)]
         assert logps == pytest.approx(expected, abs=1e-4)
 
 
 def test_nothing_wanted_is_nothing_found(tiny_checkpoint: Path) -> None:
-    model = load(tiny_checkpoint, "float32").model
+    model = load_checkpoint(tiny_checkpoint, "float32").model
     tree = TokenTree()
-    tree.grow([1, 2])
-    assert [len(logps) for logps in node_logps(model, [tree], [[]], 2, "test")] == [0]
-    assert node_logps(model, [], [], 2, "test") == []
+    tree.add([1, 2])
+    assert [len(logps) for logps in compute_node_logps(model, [tree], [[]], 2, "test")] == [0]
+    assert compute_node_logps(model, [], [], 2, "test") == []
 
 
 def test_the_head_is_whole_again_afterwards(tiny_checkpoint: Path) -> None:
-    model = load(tiny_checkpoint, "float32").model
+    model = load_checkpoint(tiny_checkpoint, "float32").model
     tree = TokenTree()
-    node_logps(model, [tree], [tree.grow([1, 2])[1:]], 1, "test")
+    compute_node_logps(model, [tree], [tree.add([1, 2])[1:]], 1, "test")
     assert model(torch.tensor([[1, 2, 3]])).logits.shape[1] == 3
 
 
@@ -98,8 +98,8 @@ def test_layers_that_see_a_window_see_no_more_of_a_branch(kind: str) -> None:
     before = list(range(1, 21))  # longer than the window
     sequences = [[*before, 30, 31, 32], [*before, 30, 33], [*before, 40]]
     tree = TokenTree()
-    wanted = [node for sequence in sequences for node in tree.grow(sequence)[20:]]
-    found = node_logps(model, [tree], [wanted], 2, "test")[0]
+    wanted = [node for sequence in sequences for node in tree.add(sequence)[20:]]
+    found = compute_node_logps(model, [tree], [wanted], 2, "test")[0]
     expected = [logp for sequence in sequences for logp in one_by_one(model, sequence)[19:]]
     assert found.tolist() == pytest.approx(expected, abs=1e-4)
 
@@ -108,4 +108,4 @@ def test_a_model_that_does_more_than_attend_is_refused() -> None:
     model: Any = Lfm2ForCausalLM(Lfm2Config(**SMALL, layer_types=["conv", "full_attention"])).eval()
     tree = TokenTree()
     with pytest.raises(ModelError, match="lfm2: has layers of kind"):
-        node_logps(model, [tree], [tree.grow([1, 2])[1:]], 1, "test")
+        compute_node_logps(model, [tree], [tree.add([1, 2])[1:]], 1, "test")

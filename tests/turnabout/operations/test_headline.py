@@ -1,11 +1,11 @@
-"""The five numbers, measured and not measured."""
+"""The five headline numbers, measured and not measured."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from turnabout.operations.headline import best_arm, headline
+from turnabout.operations.headline import build_headline, choose_best_arm
 from turnabout.report.figures import Figure, figure, shown
 
 
@@ -20,12 +20,12 @@ def write(folder: Path, **files: object) -> Path:
 
 
 def arm(user: dict, backbone: dict | None = None, accuracy: object = None) -> dict:
-    """The figures of one arm; without figures of its own the backbone sees what the user model sees."""
+    """Build the figures of one arm; by default the backbone's equal the user model's."""
     measures = {"follow_up_likelihood": user, "follow_up_likelihood_backbone": backbone or user}
     return {"versus_untrained": measures, "ranking_accuracy": {"drift": accuracy}}
 
 
-def test_five_lines_with_intervals_of_the_best_arm(tmp_path: Path) -> None:
+def test_headline_has_five_lines_with_intervals(tmp_path: Path) -> None:
     bits = {"trained": {"with_intent": estimate(1.5, 1.4, 1.6)}, "untrained": {"with_intent": estimate(2.0, 1.9, 2.1)}}
     f1 = {
         "trained": {"f1_drawn": estimate(0.3, 0.2, 0.4), "f1": estimate(0.4, 0.3, 0.5)},
@@ -41,13 +41,15 @@ def test_five_lines_with_intervals_of_the_best_arm(tmp_path: Path) -> None:
             "simulated": {},
         },
     )
-    lines = headline(folder)
+    lines = build_headline(folder)
+    assert lines[1].startswith("2. user model, bits per character on held-out people: ")
+    assert lines[2].startswith("3. user model, predicting the end of the conversation (F1): ")
     assert lines[0].endswith("3 sat and 4 dsat signals in 1,500 exchanges")
     assert f"{shown(Figure(1.5, 1.4, 1.6))} trained, {shown(Figure(2.0, 1.9, 2.1))} untrained" in lines[1]
     drawn = f"{shown(Figure(0.3, 0.2, 0.4))} trained, {shown(Figure(0.0, 0.0, 0.1))} prompted"
     best = f"{shown(Figure(0.4, 0.3, 0.5))} trained, {shown(Figure(0.1, 0.0, 0.2))} prompted"
     assert lines[2].endswith(f"(F1): {drawn}; at the best threshold {best}")
-    user, backbone = (shown(Figure(*found), signed=True) for found in ((0.2, 0.1, 0.3), (0.4, 0.3, 0.5)))
+    user, backbone = (shown(Figure(*values), signed=True) for values in ((0.2, 0.1, 0.3), (0.4, 0.3, 0.5)))
     assert lines[3] == (
         "4. best of 1 arm (drift), follow-up likelihood over untrained: "
         f"{user} by the user model, {backbone} by the backbone – higher by both"
@@ -69,33 +71,33 @@ CLEAR, LOWER, NOISE = estimate(0.2, 0.1, 0.3), estimate(-0.2, -0.3, -0.1), estim
         (NOISE, LOWER, "inside the noise"),
     ],
 )
-def test_a_gain_is_more_than_noise_only_where_both_intervals_leave_zero_out(
+def test_gain_is_above_noise_only_if_both_intervals_exclude_zero(
     tmp_path: Path, user: dict, backbone: dict, verdict: str
 ) -> None:
     folder = write(tmp_path, assistants={"drift": arm(user, backbone)})
-    line = headline(folder)[3]
+    line = build_headline(folder)[3]
     assert line.endswith(f" – {verdict}")
-    verdicts = {figure({"gain": gain}, "gain").verdict for gain in (user, backbone)}  # the report's words for each
+    verdicts = {figure({"gain": gain}, "gain").verdict for gain in (user, backbone)}  # the report's verdict on each
     assert (verdict == "higher by both") == (verdicts == {"higher"})
     assert (verdict == "inside the noise") == ("inside the noise" in verdicts)
 
 
-def test_a_null_says_why_it_is_not_measured(tmp_path: Path) -> None:
+def test_null_figure_shows_its_reason(tmp_path: Path) -> None:
     folder = write(tmp_path, assistants={"drift": arm(estimate(None, reason="no held-out pairs"))})
-    assert headline(folder)[3].endswith("not measured: no held-out pairs by the backbone")
+    assert build_headline(folder)[3].endswith("not measured: no held-out pairs by the backbone")
 
 
-def test_without_any_metrics_every_number_is_not_measured(tmp_path: Path) -> None:
-    lines = headline(tmp_path)
+def test_all_numbers_are_not_measured_without_metrics_files(tmp_path: Path) -> None:
+    lines = build_headline(tmp_path)
     assert len(lines) == 5
     assert all("not measured" in line for line in lines)
 
 
-def test_the_best_arm_has_the_largest_smaller_gain_and_one_not_measured_twice_never_wins() -> None:
+def test_best_arm_has_the_largest_minimum_gain_of_both_scorers() -> None:
     figures = {
         "favoured": arm(estimate(0.9), estimate(-0.3)),  # by the user model alone, the best
         "b": arm(estimate(0.1), estimate(0.2)),
         "half": arm(estimate(0.8), estimate(None)),
     }
-    assert best_arm({"untrained": {"length": 3}, **figures}) == "b"
-    assert best_arm({"c": arm(estimate(None))}) == "c"
+    assert choose_best_arm({"untrained": {"length": 3}, **figures}) == "b"
+    assert choose_best_arm({"c": arm(estimate(None))}) == "c"

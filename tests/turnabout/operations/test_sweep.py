@@ -1,4 +1,4 @@
-"""What sweeping takes for a leftover: outputs of arms that are no more, halves, checkpoints and pages; nobody's own."""
+"""Leftovers that are swept: outputs of removed arms, temporary files, checkpoints, pages."""
 
 from pathlib import Path
 
@@ -10,12 +10,12 @@ from turnabout.pipeline.repro import Stage
 
 
 def project(root: Path, monkeypatch: pytest.MonkeyPatch, arm: str) -> Path:
-    """A graph with a table, and one arm with a table and a folder of its own."""
+    """Create the files of a graph with a table and one arm."""
     outs = {"ingest": ["data/ingested"], f"train@{arm}": [f"models/assistants/{arm}", f"data/pairs/{arm}.parquet"]}
     graph = nx.DiGraph()
     for name, paths in outs.items():
         graph.add_node(name, stage=Stage(name, "", "", (), (), tuple(paths), (), ()))
-    monkeypatch.setattr(sweep, "stage_graph", lambda _: graph)
+    monkeypatch.setattr(sweep, "load_stage_graph", lambda _: graph)
     for file in ("data/ingested/part-00.parquet", "models/backbone/own.bin", *outs[f"train@{arm}"]):
         (root / file).parent.mkdir(parents=True, exist_ok=True)
         (root / file).touch()
@@ -23,17 +23,17 @@ def project(root: Path, monkeypatch: pytest.MonkeyPatch, arm: str) -> Path:
 
 
 @pytest.mark.parametrize("arm", ["repairs", "pairs", "assistants", "p", "data"])
-def test_outputs_of_removed_arms_go_whatever_the_arms_are_called(
+def test_outputs_of_removed_arms_are_leftovers_for_any_arm_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arm: str
 ) -> None:
     root = project(tmp_path, monkeypatch, arm)
     old = [root / "data/pairs/old.parquet", root / "models/assistants/old"]
     for path in old:
         path.touch()
-    assert sweep._leftovers(root) == sorted(old)
+    assert sweep._find_leftovers(root) == sorted(old)
 
 
-def test_halves_of_killed_stages_and_pages_go_even_inside_what_goes(
+def test_temporary_files_and_pages_are_deleted_inside_leftovers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = project(tmp_path, monkeypatch, "repairs")
@@ -41,16 +41,16 @@ def test_halves_of_killed_stages_and_pages_go_even_inside_what_goes(
         (root / folder).mkdir(parents=True)
     (root / "labels/label.html").touch()
     (root / "labels/feedback.csv").touch()
-    for path in sweep._leftovers(root):
-        sweep.delete(path)
+    for path in sweep._find_leftovers(root):
+        sweep.delete_path(path)
     kept = {path.name for path in root.rglob("*") if path.is_file()}
     assert kept == {"part-00.parquet", "own.bin", "repairs", "repairs.parquet", "feedback.csv"}
     assert not (root / "models/assistants/old").exists()
 
 
-def test_weights_of_trainings_that_never_ended_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_checkpoints_of_unfinished_trainings_are_leftovers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = project(tmp_path, monkeypatch, "repairs")
     weights = root / ".turnabout/work/ablate-base/0123456789abcdef/checkpoint-200/model.safetensors"
     weights.parent.mkdir(parents=True)
     weights.touch()
-    assert sweep._leftovers(root) == [weights.parent]
+    assert sweep._find_leftovers(root) == [weights.parent]

@@ -12,7 +12,7 @@ def linux(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_stages_run_on_tcmalloc_where_it_is_installed() -> None:
-    assert allocator.preloaded() == {"LD_PRELOAD": "libtcmalloc_minimal.so.4"}
+    assert allocator.allocator_environment() == {"LD_PRELOAD": "libtcmalloc_minimal.so.4"}
 
 
 @pytest.mark.parametrize(
@@ -20,11 +20,11 @@ def test_stages_run_on_tcmalloc_where_it_is_installed() -> None:
 )
 def test_elsewhere_on_the_allocator_of_the_system(monkeypatch: pytest.MonkeyPatch, target: str, value: object) -> None:
     monkeypatch.setattr(f"turnabout.pipeline.allocator.{target}", value)
-    assert allocator.preloaded() == {}
+    assert allocator.allocator_environment() == {}
     assert "`make tcmalloc`" in doctor._allocator().found
 
 
 def test_what_is_preloaded_already_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LD_PRELOAD", "libjemalloc.so.2")
-    assert allocator.preloaded() == {}
+    assert allocator.allocator_environment() == {}
     assert doctor._allocator() == doctor.Check("allocator", "libjemalloc.so.2")

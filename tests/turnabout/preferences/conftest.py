@@ -9,15 +9,15 @@ import pytest
 
 from turnabout.core import schemas
 from turnabout.generation import Generator
-from turnabout.generation.unopened import NOBODY
+from turnabout.generation.unopened import UNOPENED
 from turnabout.models.checkpoints import load_chat
-from turnabout.preferences import Material
+from turnabout.preferences import RuleContext
 
 
 @pytest.fixture
 def material(
     messages: Callable[..., pl.DataFrame], signal: Callable[..., dict[str, Any]], tiny_checkpoint: Path
-) -> Callable[..., Material]:
+) -> Callable[..., RuleContext]:
     """`material(policy, reads, judge=…)`: conversations a (train), b (validation) and c (test), whose first reply each
     drew dissatisfaction; any field of `Material` may be given by name."""
     said = pl.concat([messages(c, "open when?", "nice shop", "I asked when", "at nine") for c in ("a", "b", "c")])
@@ -28,7 +28,7 @@ def material(
     feedback = pl.DataFrame([signal(c, 1) for c in "abc"], schema=schemas.FEEDBACK)
     chat = load_chat(tiny_checkpoint)
 
-    def build(policy: Generator = NOBODY, reads: Any = None, **others: Any) -> Material:
-        return Material(said, splits, feedback, reads, policy, chat, 500, 20, 4, 1)._replace(**others)
+    def build(policy: Generator = UNOPENED, reads: Any = None, **others: Any) -> RuleContext:
+        return RuleContext(said, splits, feedback, reads, policy, chat, 500, 20, 4, 1)._replace(**others)
 
     return build

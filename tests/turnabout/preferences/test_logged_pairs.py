@@ -9,10 +9,10 @@ import polars as pl
 import pytest
 
 from turnabout.core import schemas
-from turnabout.preferences import Material
+from turnabout.preferences import RuleContext
 from turnabout.preferences.alternatives import Alternatives
 from turnabout.preferences.edits import Edits
-from turnabout.preferences.logged import LOGGED, logged_pairs
+from turnabout.preferences.logged import LOGGED_PAIRS, find_logged_pairs
 from turnabout.preferences.ratings import Ratings
 from turnabout.sources import SOURCES
 
@@ -23,7 +23,7 @@ def read(folder: Path, format: str, record: dict[str, Any]) -> pl.DataFrame:
     """The messages that a source makes of one record."""
     (folder / "log.jsonl").write_text(json.dumps(record))
     source = SOURCES[format](format=format, path=str(folder / "log.jsonl"))
-    return pl.concat(batch.messages for piece in source.pieces() for batch in source.batches(piece))
+    return pl.concat(batch.messages for piece in source.list_pieces() for batch in source.read_batches(piece))
 
 
 def split(messages: pl.DataFrame, **others: str) -> pl.DataFrame:
@@ -51,8 +51,8 @@ def test_people_who_are_held_out_make_no_pairs(messages: Callable[..., pl.DataFr
     said = asked_again(messages, "help", "the second try", "and then?", "done").with_columns(
         rating=5.0, edited_text=pl.lit("another text")
     )
-    assert logged_pairs(said, split(said), NO_FEEDBACK).height
-    assert logged_pairs(said, split(said, c=held), NO_FEEDBACK).is_empty()
+    assert find_logged_pairs(said, split(said), NO_FEEDBACK).height
+    assert find_logged_pairs(said, split(said, c=held), NO_FEEDBACK).is_empty()
 
 
 def test_an_edit_that_changes_next_to_nothing_teaches_nothing(messages: Callable[..., pl.DataFrame]) -> None:
@@ -162,18 +162,18 @@ def test_all_that_people_made_is_one_table_with_whole_histories(messages: Callab
         edited_text=pl.when(role="assistant").then(pl.lit("At 9"))
     )
     said = pl.concat([rating, asked_again(messages, "help", "the second try", "and then?", "done"), edit])
-    found = logged_pairs(said, split(said), NO_FEEDBACK)
-    assert found.schema == LOGGED
+    found = find_logged_pairs(said, split(said), NO_FEEDBACK)
+    assert found.schema == LOGGED_PAIRS
     assert found["source"].to_list() == ["alternatives", "edits", "ratings"]
-    nothing = logged_pairs(schemas.MESSAGES.to_frame(), schemas.SPLITS.to_frame(), NO_FEEDBACK)
-    assert (nothing.height, nothing.schema) == (0, LOGGED)
+    nothing = find_logged_pairs(schemas.MESSAGES.to_frame(), schemas.SPLITS.to_frame(), NO_FEEDBACK)
+    assert (nothing.height, nothing.schema) == (0, LOGGED_PAIRS)
 
 
 def test_prompts_of_an_arm_are_cut_to_what_fits(
-    material: Callable[..., Material], messages: Callable[..., pl.DataFrame]
+    material: Callable[..., RuleContext], messages: Callable[..., pl.DataFrame]
 ) -> None:
     said = messages("a", "an old question " * 9, "an answer", "Open when?", "At ten.")
     said = said.with_columns(edited_text=pl.when(message_index=3).then(pl.lit("We open at nine.")))
-    (pair,) = Edits().pairs(material(messages=said, max_prompt_tokens=30)).to_dicts()
+    (pair,) = Edits().build_pairs(material(messages=said, max_prompt_tokens=30)).to_dicts()
     assert [message["content"] for message in pair["prompt"]] == ["Open when?"]
     assert pair["rejected_prompt"] is None

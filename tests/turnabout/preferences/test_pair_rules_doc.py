@@ -10,9 +10,9 @@ import yaml
 from benchmarks.arms import GUIDE, ROOT, fragments, merged, project
 from stages.build_pairs import TABLES
 from turnabout.params import Params
-from turnabout.pipeline.repro import stage_graph
+from turnabout.pipeline.repro import load_stage_graph
 from turnabout.preferences import RULES
-from turnabout.preferences.base import NOTHING_MORE
+from turnabout.preferences.base import LOGS_ONLY
 
 TEXT = GUIDE.read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## (\S+)\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL))
@@ -35,7 +35,7 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> nx.DiGraph:
     """The graph with all arms of the guide side by side."""
     place = tmp_path_factory.mktemp("arms")
     project(place, merged(SHIPPED, fragments(TEXT)))
-    return stage_graph(place)
+    return load_stage_graph(place)
 
 
 def test_an_arm_waits_for_what_its_rule_needs_and_for_nothing_else(graph: nx.DiGraph) -> None:
@@ -52,7 +52,7 @@ def test_an_arm_waits_for_what_its_rule_needs_and_for_nothing_else(graph: nx.DiG
 def test_the_stage_knows_every_table_that_an_arm_of_the_guide_reads() -> None:
     arms = Params.model_validate(merged(SHIPPED, fragments(TEXT))).arms.values()
     tables = {Path(arm.reads).stem for arm in arms if Path(arm.reads).parent == Path("data")}
-    assert tables - {Path(NOTHING_MORE).stem} <= set(TABLES)
+    assert tables - {Path(LOGS_ONLY).stem} <= set(TABLES)
 
 
 def test_a_second_round_waits_for_the_assistant_of_the_first(graph: nx.DiGraph) -> None:

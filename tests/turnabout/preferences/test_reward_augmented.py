@@ -8,8 +8,8 @@ import pytest
 
 from turnabout.core import schemas
 from turnabout.errors import DataError
-from turnabout.preferences import Material
-from turnabout.preferences.reward_augmented import BEST, RewardAugmented, towards
+from turnabout.preferences import RuleContext
+from turnabout.preferences.reward_augmented import MAX_SCORE, RewardAugmented, add_goal
 
 ASKED = [{"role": "user", "content": "Open when?"}]
 
@@ -28,9 +28,9 @@ def pair(name: str, r_chosen: float | None, r_rejected: float | None, **columns:
 
 
 @pytest.fixture
-def augmented(material: Callable[..., Material]) -> Callable[..., pl.DataFrame]:
+def augmented(material: Callable[..., RuleContext]) -> Callable[..., pl.DataFrame]:
     def build(*rows: dict[str, Any]) -> pl.DataFrame:
-        return RewardAugmented(arm="ratings").pairs(material(reads=pl.DataFrame(rows, schema=schemas.PAIRS)))
+        return RewardAugmented(arm="ratings").build_pairs(material(reads=pl.DataFrame(rows, schema=schemas.PAIRS)))
 
     return build
 
@@ -74,8 +74,8 @@ def test_scores_that_become_one_cannot_tell_the_sides_apart(augmented: Callable[
 def test_a_side_with_a_prompt_of_its_own_keeps_it(augmented: Callable[..., pl.DataFrame]) -> None:
     other = [{"role": "user", "content": "Closed when?"}]
     high, low = augmented(pair("a", 5.0, 1.0, rejected_prompt=other)).to_dicts()
-    assert (high["prompt"], high["rejected_prompt"]) == (towards(ASKED, 10), towards(other, 10))
-    assert (low["prompt"], low["rejected_prompt"]) == (towards(other, 1), towards(ASKED, 1))
+    assert (high["prompt"], high["rejected_prompt"]) == (add_goal(ASKED, 10), add_goal(other, 10))
+    assert (low["prompt"], low["rejected_prompt"]) == (add_goal(other, 1), add_goal(ASKED, 1))
 
 
 def test_what_the_other_arm_dropped_is_not_augmented(augmented: Callable[..., pl.DataFrame]) -> None:
@@ -93,7 +93,7 @@ def test_an_arm_without_scores_of_both_sides_is_refused_by_name(augmented: Calla
 
 
 def test_the_goal_stands_in_front_of_a_system_message_there_is() -> None:
-    (system, user) = towards([{"role": "system", "content": "Be kind."}, *ASKED], BEST)
+    (system, user) = add_goal([{"role": "system", "content": "Be kind."}, *ASKED], MAX_SCORE)
     assert system["content"].startswith("Write a reply that would be scored 10 on a scale from 1 to 10.")
     assert system["content"].endswith("\n\nBe kind.")
     assert user == ASKED[0]

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from turnabout.core import schemas
-from turnabout.preferences import Material, Rule
+from turnabout.preferences import RuleContext, Rule
 from turnabout.preferences.hindsight import Hindsight
 from turnabout.preferences.refined import Refined
 
@@ -23,9 +23,9 @@ def table(column: str, *rows: dict[str, Any]) -> pl.DataFrame:
 
 @pytest.mark.parametrize("rule", [Refined(), Hindsight()])
 def test_the_rewriting_is_chosen_and_the_criticised_reply_rejected(
-    material: Callable[..., Material], rule: Rule
+    material: Callable[..., RuleContext], rule: Rule
 ) -> None:
-    built = rule.pairs(material(reads=table(rule.rule, {"conversation_id": "a"}, {"conversation_id": "b"})))
+    built = rule.build_pairs(material(reads=table(rule.rule, {"conversation_id": "a"}, {"conversation_id": "b"})))
     assert built.schema == schemas.PAIRS
     assert built.select("pair_id", "split", "chosen", "rejected", "evidence", "weight", "keep").rows() == [
         (f"{rule.rule}:a:1", "train", "we open at nine", "nice shop", "I asked when", 0.8, True),
@@ -37,9 +37,9 @@ def test_the_rewriting_is_chosen_and_the_criticised_reply_rejected(
 
 @pytest.mark.parametrize("rule", [Refined(), Hindsight()])
 def test_conversations_of_the_test_split_and_replies_nobody_rewrote_give_no_pair(
-    material: Callable[..., Material], rule: Rule
+    material: Callable[..., RuleContext], rule: Rule
 ) -> None:
-    built = rule.pairs(material(reads=table(rule.rule, {"conversation_id": "c"})))
+    built = rule.build_pairs(material(reads=table(rule.rule, {"conversation_id": "c"})))
     assert (built.height, built.schema) == (0, schemas.PAIRS)
 
 
@@ -53,20 +53,20 @@ def test_conversations_of_the_test_split_and_replies_nobody_rewrote_give_no_pair
     ],
 )
 def test_what_the_augmenter_dropped_is_a_dropped_pair(
-    material: Callable[..., Material], row: dict[str, Any], reason: str
+    material: Callable[..., RuleContext], row: dict[str, Any], reason: str
 ) -> None:
-    built = Refined().pairs(material(reads=table("refined", {"conversation_id": "a", **row})))
+    built = Refined().build_pairs(material(reads=table("refined", {"conversation_id": "a", **row})))
     assert built.select("keep", "reason").rows() == [(False, reason)]
 
 
-def test_the_smallest_edit_that_tree_search_found_is_a_pair(material: Callable[..., Material]) -> None:
-    built = Refined().pairs(
+def test_the_smallest_edit_that_tree_search_found_is_a_pair(material: Callable[..., RuleContext]) -> None:
+    built = Refined().build_pairs(
         material(reads=table("refined", {"conversation_id": "a", "refined": "nice shop!", "method": "spar"}))
     )
     assert built["keep"].to_list() == [True]
 
 
-def test_the_critique_a_refinement_acted_on_is_the_rationale(material: Callable[..., Material]) -> None:
+def test_the_critique_a_refinement_acted_on_is_the_rationale(material: Callable[..., RuleContext]) -> None:
     critique = "It names no hour."
-    built = Refined().pairs(material(reads=table("refined", {"conversation_id": "a", "critique": critique})))
+    built = Refined().build_pairs(material(reads=table("refined", {"conversation_id": "a", "critique": critique})))
     assert built["rationale"].to_list() == [critique]

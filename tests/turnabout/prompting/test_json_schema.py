@@ -4,8 +4,8 @@ import msgspec
 
 from turnabout.generation.base import Completion, Generator, Sampling
 from turnabout.generation.scripted import ScriptedGenerator
-from turnabout.prompting.json_schema import form_of
-from turnabout.prompting.structured import Asking, Question, ask, shaped
+from turnabout.prompting.json_schema import build_json_schema
+from turnabout.prompting.structured import AskOptions, Question, ask_structured, parse_json
 
 
 class Part(msgspec.Struct):
@@ -24,7 +24,7 @@ def test_all_fields_are_required_and_no_other_is_allowed_at_each_level() -> None
     note = {"anyOf": [{"type": "string"}, {"type": "null"}]}
     part = {"type": "object", "properties": {"title": {"type": "string"}, "note": note}}
     parts = {"type": "array", "items": {"$ref": "#/$defs/Part"}}
-    assert form_of(Whole) == {
+    assert build_json_schema(Whole) == {
         "type": "object",
         "properties": {"label": {"type": "string", "enum": ["bad", "good"]}, "parts": parts},
         "required": ["label", "parts"],
@@ -46,13 +46,13 @@ class Recorder(ScriptedGenerator):
 def test_a_question_hands_its_form_on() -> None:
     writer = Recorder(lambda _: Completion('{"title": "x", "note": null}'))
     generator: Generator = writer
-    found = ask(generator, [Question("?", lambda answer: shaped(answer, Part))], Asking("{", 9, 0, 1, Part))
+    found = ask_structured(generator, [Question("?", lambda answer: parse_json(answer, Part))], AskOptions("{", 9, 0, 1, Part))
     assert found == [Part("x", None)]
-    assert writer.sampled.schema == form_of(Part)
+    assert writer.sampled.schema == build_json_schema(Part)
 
 
 def test_what_was_refused_is_not_asked_again_and_its_reason_is_counted() -> None:
     writer = ScriptedGenerator(lambda _: Completion("", refused="context too long"))
-    found = ask(writer, [Question("?", lambda answer: shaped(answer, Part))], Asking("{", 9, 3, 1))
+    found = ask_structured(writer, [Question("?", lambda answer: parse_json(answer, Part))], AskOptions("{", 9, 3, 1))
     assert [getattr(fault, "reason", None) for fault in found] == ["context too long"]
-    assert len(writer.asked) == 1
+    assert len(writer.prompts) == 1

@@ -4,6 +4,7 @@ import pytest
 
 from tests.turnabout.quality.conftest import Build, reasons
 from turnabout.quality.lengths import length_bias, of_like_length
+from turnabout.stats.estimate import Bootstrap
 
 
 def test_a_pair_goes_where_one_side_has_more_than_so_many_times_the_other(pairs: Build) -> None:
@@ -25,13 +26,13 @@ def test_the_bias_is_how_often_the_chosen_reply_is_longer(pairs: Build) -> None:
         ("e", "x", None),
         ("f", "x", "xxx", {"keep": False, "reason": "empty"}),
     )
-    bias = length_bias(built, resamples=200, seed=1)
+    bias = length_bias(built, Bootstrap(200, seed=1))
     # longer, longer, shorter, equal: (1 + 1 + 0 + 1/2) / 4; differences 3, 1, −1, 0
     assert (bias["chosen_is_longer"]["value"], bias["chosen_is_longer"]["n"]) == (pytest.approx(0.625), 4)
     assert bias["median_difference"] == 0.5
 
 
 def test_no_pair_has_no_bias(pairs: Build) -> None:
-    bias = length_bias(pairs(), resamples=10, seed=1)
+    bias = length_bias(pairs(), Bootstrap(10, seed=1))
     assert (bias["chosen_is_longer"]["value"], bias["median_difference"]) == (None, None)
     assert bias["chosen_is_longer"]["reason"] == "nothing to measure"

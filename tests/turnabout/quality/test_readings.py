@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests.turnabout.quality.conftest import Build
-from turnabout.models.checkpoints import Checkpoint, load
+from turnabout.models.checkpoints import Checkpoint, load_checkpoint
 from turnabout.quality.ches import length_normalised_ches
 from turnabout.quality.difficulty import ranking_difficulty
 from turnabout.quality.readings import Readings, readings, swapped
@@ -17,13 +17,13 @@ ROWS = (("a", "good day to you", "no"), ("b", "ok", "what a very long and windin
 
 @pytest.fixture
 def policy(tiny_checkpoint: Path) -> Checkpoint:
-    return load(tiny_checkpoint, "float32")
+    return load_checkpoint(tiny_checkpoint, "float32")
 
 
 def plain(policy: Checkpoint, reply: str) -> tuple[float, np.ndarray, np.ndarray]:
     """Summed log-probability, states that predict the reply's tokens, and its last state."""
-    before = policy.chat.prompt_ids([{"role": "user", "content": "hi"}], "assistant")
-    ids = policy.chat.completion_ids(reply)
+    before = policy.chat.encode_prompt([{"role": "user", "content": "hi"}], "assistant")
+    ids = policy.chat.encode_completion(reply)
     with torch.no_grad():
         out = policy.model(torch.tensor([before + ids]), output_hidden_states=True)
     states = out.hidden_states[-1][0].numpy()

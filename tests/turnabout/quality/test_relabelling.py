@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from tests.turnabout.quality.conftest import Build, reasons
-from turnabout.quality.relabelling import relabelled
+from turnabout.quality.relabelling import relabel_pairs
 from turnabout.quality.strength import Strength
 
 #: Two weakest of five below 0, the next two near 0, one clear; and a validation pair weaker than all.
@@ -28,7 +28,7 @@ def how(**options: object) -> Strength:
 
 
 def test_the_weakest_training_pairs_are_dropped_and_the_next_softened(measured: pl.DataFrame) -> None:
-    pairs, counts = relabelled(measured, how())
+    pairs, counts = relabel_pairs(measured, how())
     wrong = "label taken to be wrong"
     assert reasons(pairs) == {"a": wrong, "b": wrong, "c": None, "d": None, "e": None, "v": None}
     assert counts == {"n_wrong": 2, "n_ambiguous": 2}
@@ -38,14 +38,14 @@ def test_the_weakest_training_pairs_are_dropped_and_the_next_softened(measured: 
 
 
 def test_a_flipped_pair_changes_sides_signs_and_loses_its_rationale(measured: pl.DataFrame) -> None:
-    pairs, _ = relabelled(measured, how(wrong_are="flipped", ambiguous_are="kept"))
+    pairs, _ = relabel_pairs(measured, how(wrong_are="flipped", ambiguous_are="kept"))
     columns = ["chosen", "rejected", "r_chosen", "r_rejected", "margin", "strength_mean", "rationale", "keep", "reason"]
     assert pairs.select(columns).row(0) == ("bad a", "good a", 0.5, 0.7, -0.2, 2.0, None, True, "flipped: strength")
     assert pairs[2:].equals(measured[2:])
 
 
 def test_a_weighted_pair_counts_as_far_as_it_is_no_toss_up(measured: pl.DataFrame) -> None:
-    pairs, _ = relabelled(measured, how(wrong_are="kept", ambiguous_are="weighted"))
+    pairs, _ = relabel_pairs(measured, how(wrong_are="kept", ambiguous_are="weighted"))
     # 0.5 · (2σ(0.4) − 1), and nothing left of the toss-up
     assert pairs["weight"].to_list() == [0.5, 0.5, 0.0, pytest.approx(0.5 * (2 / (1 + math.exp(-0.4)) - 1)), 0.5, 0.5]
     assert reasons(pairs) == dict.fromkeys("abdev") | {"c": "label no better than a toss-up"}
@@ -53,5 +53,5 @@ def test_a_weighted_pair_counts_as_far_as_it_is_no_toss_up(measured: pl.DataFram
 
 def test_weak_labels_above_zero_are_ambiguous_and_not_wrong(pairs: Build) -> None:
     built = pairs(("a", "x", "y", {"strength_mean": 0.1}), ("b", "x", "y", {"strength_mean": 2.0}))
-    _, counts = relabelled(built, Strength(wrong=0.5, ambiguous=0.0))
+    _, counts = relabel_pairs(built, Strength(wrong=0.5, ambiguous=0.0))
     assert counts == {"n_wrong": 0, "n_ambiguous": 1}

@@ -9,9 +9,9 @@ import pytest
 
 from tests.turnabout.quality.conftest import Build, reasons
 from turnabout.core import schemas
-from turnabout.models.checkpoints import Checkpoint, load
-from turnabout.quality import Quality, screened, summary
-from turnabout.quality.settings import Highest
+from turnabout.models.checkpoints import Checkpoint, load_checkpoint
+from turnabout.quality import Quality, screen_pairs, summarise_pairs
+from turnabout.quality.settings import TopShare
 from turnabout.quality.strength import Strength
 
 Messages = Callable[..., pl.DataFrame]
@@ -28,20 +28,20 @@ def never() -> Checkpoint:
 
 @pytest.fixture
 def policy(tiny_checkpoint: Path) -> Callable[[], Checkpoint]:
-    return lambda: load(tiny_checkpoint, "float32")
+    return lambda: load_checkpoint(tiny_checkpoint, "float32")
 
 
 def test_with_everything_off_pairs_stay_as_they_are_and_no_model_is_opened(pairs: Build, messages: Messages) -> None:
     built = pairs(("a", "yes", "no"), ("b", "no", "yes"), ("c", "x", "x" * 99))
-    found = screened(built, messages("a", "hi"), quality(), never, 4, 1)
+    found = screen_pairs(built, messages("a", "hi"), quality(), never, 4, 1)
     assert found.pairs.equals(built)
     assert found.strength is None
 
 
 def test_the_policy_is_not_opened_for_pairs_that_are_dropped_already(pairs: Build, messages: Messages) -> None:
     built = pairs(("a", "yes", "no"), ("b", "no", "yes"), ("c", "alone", None))
-    settings = quality(ches=Highest(drop_top=0.5)).model_copy(update={"contradictions": True})
-    found = screened(built, messages("a", "hi"), settings, never, 4, 1).pairs
+    settings = quality(ches=TopShare(drop_top=0.5)).model_copy(update={"contradictions": True})
+    found = screen_pairs(built, messages("a", "hi"), settings, never, 4, 1).pairs
     assert found["keep"].to_list() == [False, False, True]
 
 
@@ -58,14 +58,14 @@ def test_the_highest_share_of_training_pairs_goes_and_validation_pairs_are_only_
         ("0", long, short, {"split": "validation"}),  # as difficult as the first, and before it by id
         ("w", long, None),
     )
-    found = screened(built, messages("a", "hi"), quality(difficulty=Highest(drop_top=0.3)), policy, 4, 1).pairs
+    found = screen_pairs(built, messages("a", "hi"), quality(difficulty=TopShare(drop_top=0.3)), policy, 4, 1).pairs
     assert reasons(found) == dict.fromkeys("0bcdw") | {"a": "too difficult"}
     assert found["difficulty"].is_null().to_list() == [False] * 5 + [True]
     assert found["ches"].null_count() == found.height
 
 
 def test_zero_measures_and_drops_nothing(pairs: Build, messages: Messages, policy: Callable[[], Checkpoint]) -> None:
-    found = screened(pairs(("a", "yes", "no")), messages("a", "hi"), quality(ches=Highest(drop_top=0)), policy, 4, 1)
+    found = screen_pairs(pairs(("a", "yes", "no")), messages("a", "hi"), quality(ches=TopShare(drop_top=0)), policy, 4, 1)
     assert found.pairs["keep"].all()
     assert found.pairs["ches"].null_count() == 0
 
@@ -77,12 +77,12 @@ def test_measures_of_a_flipped_pair_are_those_of_its_new_sides(
         return frame.with_columns(strength_mean=pl.Series([-1.0, 1.0]), strength_std=0.1), {}
 
     built = pairs(("a", "yes", "no way"), ("b", "fine", "so so"))
-    both = {"ches": Highest(drop_top=0), "difficulty": Highest(drop_top=0)}
+    both = {"ches": TopShare(drop_top=0), "difficulty": TopShare(drop_top=0)}
     turned = pairs(("a", "no way", "yes"), ("b", "fine", "so so"))
-    expected = screened(turned, messages("a", "hi"), quality(**both), policy, 4, 1).pairs
+    expected = screen_pairs(turned, messages("a", "hi"), quality(**both), policy, 4, 1).pairs
     monkeypatch.setattr("turnabout.quality.screening.measured", weak)
     strength = Strength(wrong=0.5, wrong_are="flipped", ambiguous_are="kept")
-    found = screened(built, messages("a", "hi"), quality(**both, strength=strength), policy, 4, 1)
+    found = screen_pairs(built, messages("a", "hi"), quality(**both, strength=strength), policy, 4, 1)
     columns = ["chosen", "rejected"]
     assert found.pairs.select(columns).equals(expected.select(columns))
     for measure in ("ches", "difficulty"):
@@ -97,7 +97,7 @@ def test_the_summary_counts_reasons_by_kind_and_tells_every_measure(pairs: Build
         ("c", "yes", "no", {"keep": False, "reason": "contradiction: d prefers the opposite"}),
         ("d", "no", "yes", {"keep": False, "reason": "contradiction: c prefers the opposite"}),
     )
-    told = summary(screened(built, messages("a", "hi"), quality(), never, 4, 1), messages("a", "hi", "no"), 1)
+    told = summarise_pairs(screen_pairs(built, messages("a", "hi"), quality(), never, 4, 1), messages("a", "hi", "no"), 1)
     assert (told["n_pairs"], told["n_kept"], told["n_people"], told["kept_by_split"]) == (4, 2, 1, {"train": 2})
     assert told["dropped_by_reason"] == {"contradiction": 2}
     assert told["changed_by_reason"] == {"softened": 1}
@@ -113,9 +113,9 @@ def test_no_pair_at_all_has_a_summary_too(messages: Messages) -> None:
         contradictions=True,
         max_length_ratio=4,
         strength=Strength(),
-        difficulty=Highest(drop_top=0.1),
-        ches=Highest(drop_top=0.1),
+        difficulty=TopShare(drop_top=0.1),
+        ches=TopShare(drop_top=0.1),
         max_per_person=1,
     )
-    told = summary(screened(none, messages("a", "hi"), everything, never, 4, 1), messages("a", "hi"), 1)
+    told = summarise_pairs(screen_pairs(none, messages("a", "hi"), everything, never, 4, 1), messages("a", "hi"), 1)
     assert (told["n_pairs"], told["n_kept"], told["dropped_by_reason"]) == (0, 0, {})

@@ -9,12 +9,12 @@ import pytest
 
 from stages.simulate import counts
 from turnabout.core import schemas
-from turnabout.core.conversations import exchanges
-from turnabout.feedback.mining import Mined, summary
+from turnabout.core.conversations import build_exchanges
+from turnabout.feedback.mining import MiningResult, summarise_mining
 from turnabout.report import Inputs
 from turnabout.report.inputs import ASSISTANT_CURVE, BY_TURN, USER_CURVE
-from turnabout.stats.estimate import Estimate, nothing
-from turnabout.training.reward_model import accuracy
+from turnabout.stats.estimate import Estimate, missing_estimate
+from turnabout.training.reward_model import measure_accuracy
 
 ARMS = {"drift": "data/critiques.parquet", "follow_up": "models/user"}
 
@@ -157,7 +157,7 @@ def assistant(shift: float, width: float) -> dict[str, Any]:
         "reward": {arm: estimate(shift, shift - 0.2, shift + 0.2) for arm in ("drift", "follow_up")},
         "ranking_accuracy": {
             "drift": estimate(0.5 + shift, 0.35, 0.8),
-            "follow_up": nothing("no held-out pair").to_dict(),
+            "follow_up": missing_estimate("no held-out pair").to_dict(),
         },
         "versus_untrained": {
             "follow_up_likelihood": estimate(shift, shift - width, shift + width),
@@ -165,7 +165,7 @@ def assistant(shift: float, width: float) -> dict[str, Any]:
             "reply_characters": estimate(10 * shift, 10 * shift - 8, 10 * shift + 8),
             "reward": {
                 "drift": estimate(shift, shift - width, shift + width),
-                "follow_up": nothing("too few pairs").to_dict(),
+                "follow_up": missing_estimate("too few pairs").to_dict(),
             },
         },
     }
@@ -185,8 +185,8 @@ METRICS: dict[str, Any] = {
         "excluded_by_reason": {"validation user in train": 0, "known person in test": 2},
         "warnings": ["only 1 person in validation"],
     },
-    "mine": summary(
-        exchanges(table(schemas.MESSAGES, MESSAGES)).height, Mined(table(schemas.FEEDBACK, FEEDBACK), 1, 0)
+    "mine": summarise_mining(
+        build_exchanges(table(schemas.MESSAGES, MESSAGES)).height, MiningResult(table(schemas.FEEDBACK, FEEDBACK), 1, 0)
     ),
     "intend": {"n_intents": 3, "n_fallback": 1},
     "augment": {
@@ -208,7 +208,7 @@ METRICS: dict[str, Any] = {
                 "f1": estimate(0.47, 0.36, 0.57),
                 "f1_drawn": estimate(0.21, 0.15, 0.28),
             },
-            "prompted": dict.fromkeys(["precision", "recall", "f1", "f1_drawn"], nothing("it never ends").to_dict()),
+            "prompted": dict.fromkeys(["precision", "recall", "f1", "f1_drawn"], missing_estimate("it never ends").to_dict()),
         },
         "first_turn_diversity": {
             "human": estimate(91.0, 88.2, 93.1),
@@ -229,14 +229,14 @@ METRICS: dict[str, Any] = {
     "train_reward/drift": {
         "n_train": 2,
         "n_validation": 4,
-        "train_accuracy": accuracy(np.array([0.5, 2.0])),
-        "validation_accuracy": accuracy(np.array([0.5, 2.0, -1.0, 0.25])),
+        "train_accuracy": measure_accuracy(np.array([0.5, 2.0])),
+        "validation_accuracy": measure_accuracy(np.array([0.5, 2.0, -1.0, 0.25])),
     },
     "train_reward/follow_up": {
         "n_train": 1,
         "n_validation": 0,
-        "train_accuracy": accuracy(np.array([1.0])),
-        "validation_accuracy": accuracy(np.array([])),
+        "train_accuracy": measure_accuracy(np.array([1.0])),
+        "validation_accuracy": measure_accuracy(np.array([])),
     },
     **{f"simulate/{name}": counts(talks) for name, talks in ROLLOUTS.items()},
 }
@@ -254,7 +254,7 @@ def by_turn_points() -> list[dict[str, Any]]:
 
 def example_inputs() -> Inputs:
     """The whole run."""
-    wrote = {"conversation_id": "c1", "reply_index": 1, "author": "tiny", "prompt_version": "1"}
+    wrote = {"conversation_id": "c1", "reply_index": 1, "model": "tiny", "prompt_version": "1"}
     steps = range(1, 41)
     user_curve = [
         {"step": s, "loss": 3.1 - s / 40 + (s % 5) / 12, "learning_rate": 1e-4, "tokens": 700 * s} for s in steps
@@ -293,8 +293,8 @@ def example_inputs() -> Inputs:
         intents=table(
             schemas.INTENTS,
             [
-                {"conversation_id": "c1", "intent": "You want to find a film.", "author": "tiny", "leaks": False},
-                {"conversation_id": "c2", "intent": "You want to talk.", "author": "fallback", "leaks": True},
+                {"conversation_id": "c1", "intent": "You want to find a film.", "model": "tiny", "leaks": False},
+                {"conversation_id": "c2", "intent": "You want to talk.", "model": "fallback", "leaks": True},
             ],
         ),
         critiques=table(

@@ -10,7 +10,7 @@ import pytest
 from turnabout.core.messages import Message
 from turnabout.errors import DataError
 from turnabout.scoring.base import Pair
-from turnabout.scoring.pairs_file import read_pairs
+from turnabout.scoring.pairs_file import read_pairs_file
 
 PROMPT: list[Message] = [{"role": "user", "content": "When do you open?"}]
 
@@ -28,7 +28,7 @@ def written(folder: Path, *lines: str) -> Path:
 
 def test_pairs_come_in_order_with_ids_as_they_are(tmp_path: Path) -> None:
     path = written(tmp_path, line(id=7, note="ignored"), "", line(id="7"), line(checklist=["Say when."]))
-    pairs = read_pairs(path, checklist=False)
+    pairs = read_pairs_file(path, checklist=False)
     assert [pair.id for pair in pairs] == [7, "7", "1"]
     assert pairs[0] == Pair(7, PROMPT, "At nine.", "We sell bread.", ())
     assert pairs[2].checklist == ("Say when.",)
@@ -37,7 +37,7 @@ def test_pairs_come_in_order_with_ids_as_they_are(tmp_path: Path) -> None:
 def test_a_packed_file_is_read_too(tmp_path: Path) -> None:
     path = tmp_path / "pairs.jsonl.gz"
     path.write_bytes(gzip.compress(line().encode()))
-    assert read_pairs(path, checklist=False)[0].a == "At nine."
+    assert read_pairs_file(path, checklist=False)[0].a == "At nine."
 
 
 @pytest.mark.parametrize(
@@ -58,25 +58,25 @@ def test_a_packed_file_is_read_too(tmp_path: Path) -> None:
 )
 def test_a_bad_line_is_told_by_its_number_and_what_was_expected(tmp_path: Path, bad: str, told: str) -> None:
     with pytest.raises(DataError) as caught:
-        read_pairs(written(tmp_path, line(id="0"), bad), checklist=False)
+        read_pairs_file(written(tmp_path, line(id="0"), bad), checklist=False)
     assert told in str(caught.value)
     assert "1 bad lines; nothing was scored" in str(caught.value)
 
 
 def test_all_bad_lines_are_told_up_to_twenty(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="and 5 more") as caught:
-        read_pairs(written(tmp_path, *["{}"] * 25), checklist=False)
+        read_pairs_file(written(tmp_path, *["{}"] * 25), checklist=False)
     assert "pairs.jsonl:20:" in str(caught.value)
     assert "pairs.jsonl:21:" not in str(caught.value)
 
 
 def test_a_checklist_is_asked_for_where_the_scorer_needs_one(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="needs the field `checklist`"):
-        read_pairs(written(tmp_path, line()), checklist=True)
+        read_pairs_file(written(tmp_path, line()), checklist=True)
 
 
 def test_a_file_without_pairs_or_no_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds no pairs"):
-        read_pairs(written(tmp_path, ""), checklist=False)
+        read_pairs_file(written(tmp_path, ""), checklist=False)
     with pytest.raises(DataError, match="no such file"):
-        read_pairs(tmp_path / "none.jsonl", checklist=False)
+        read_pairs_file(tmp_path / "none.jsonl", checklist=False)

@@ -8,18 +8,18 @@ from turnabout.core.messages import Message
 from turnabout.follow_ups import load_phrases
 from turnabout.generation.scripted import ScriptedGenerator
 from turnabout.scoring import SCORERS
-from turnabout.scoring.base import Means, Pair, Score
-from turnabout.scoring.follow_up import PER_DIMENSION
+from turnabout.scoring.base import ScorerContext, Pair, Score
+from turnabout.scoring.follow_up import PHRASES_PER_DIMENSION
 
 NINE, BREAD = "At nine.", "We sell all kinds of bread."
 PAIR = Pair("1", [{"role": "user", "content": "When do you open?"}], NINE, BREAD, ("Say when.",))
 SWAPPED = PAIR._replace(a=BREAD, b=NINE)
-PRAISE = set(load_phrases(PER_DIMENSION).positive)
+PRAISE = set(load_phrases(PHRASES_PER_DIMENSION).positive)
 
 
 def scored(by: str, pairs: Sequence[Pair], model: ScriptedGenerator, writes: bool = False) -> list[Score]:
     scorer = SCORERS[by]
-    return scorer.settle(scorer.read(pairs, Means(model, "answers" if writes else "scores", 400)))
+    return scorer.finalize(scorer.score_chunk(pairs, ScorerContext(model, "answers" if writes else "scores", 400)))
 
 
 def scoring(likelihood: float) -> ScriptedGenerator:
@@ -65,7 +65,7 @@ def test_a_user_model_is_told_an_intent() -> None:
         seen.add(f"{prompt[0]['role']}: {prompt[0]['content']}")
         return -1.0
 
-    SCORERS["follow_up"].read([PAIR], Means(ScriptedGenerator(lambda _: "", given), "scores", 400, intent="Bread."))
+    SCORERS["follow_up"].score_chunk([PAIR], ScorerContext(ScriptedGenerator(lambda _: "", given), "scores", 400, intent="Bread."))
     assert seen == {"system: Bread."}
 
 

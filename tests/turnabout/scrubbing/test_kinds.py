@@ -1,4 +1,4 @@
-"""Each kind by examples: what is found, and what only looks like it."""
+"""Each kind by examples, of values and of text that only looks like them."""
 
 import re
 import time
@@ -9,13 +9,13 @@ import pytest
 
 from turnabout.cleaning.cleaner import Clean
 from turnabout.scrubbing.base import Span
-from turnabout.scrubbing.conversation import Conversation
-from turnabout.scrubbing.findings import findings
+from turnabout.scrubbing.conversation import ConversationScrubber
+from turnabout.scrubbing.findings import find_personal_data
 from turnabout.scrubbing.kinds import KINDS, national_id, phone
 
 
-def found(text: str) -> list[tuple[str, str]]:
-    return [(kind, text[start:end]) for start, end, kind in findings(text, KINDS)]
+def find_values(text: str) -> list[tuple[str, str]]:
+    return [(kind, text[start:end]) for start, end, kind in find_personal_data(text, KINDS)]
 
 
 @pytest.mark.parametrize(
@@ -46,8 +46,8 @@ def found(text: str) -> list[tuple[str, str]]:
         ("handle", "on reddit u/quiet_otter", "u/quiet_otter"),
     ],
 )
-def test_a_value_is_found_whole_and_by_its_kind(kind: str, text: str, value: str) -> None:
-    assert found(text) == [(kind, value)]
+def test_find_personal_data_returns_the_whole_value_and_its_kind(kind: str, text: str, value: str) -> None:
+    assert find_values(text) == [(kind, value)]
 
 
 @pytest.mark.parametrize(
@@ -66,29 +66,29 @@ def test_a_value_is_found_whole_and_by_its_kind(kind: str, text: str, value: str
         "12 ways to street",
     ],
 )
-def test_what_only_looks_like_it_stays(text: str) -> None:
-    assert found(text) == []
+def test_find_personal_data_ignores_text_that_only_looks_like_it(text: str) -> None:
+    assert find_values(text) == []
 
 
-def test_every_kind_can_be_asked_for() -> None:
+def test_setting_scrub_accepts_every_kind() -> None:
     (kinds,) = get_args(Clean.model_fields["scrub"].annotation)
     assert set(get_args(kinds)) == set(KINDS)
 
 
-def test_the_longer_of_two_overlapping_values_stays() -> None:
-    assert found("https://x.example/?mail=ann@x.example") == [("url", "https://x.example/?mail=ann@x.example")]
+def test_find_personal_data_keeps_the_longer_of_two_overlapping_values() -> None:
+    assert find_values("https://x.example/?mail=ann@x.example") == [("url", "https://x.example/?mail=ann@x.example")]
 
 
 @pytest.mark.parametrize("unit", ["@", "-", "7", "a.a.a.", "[(", "Aa ", '\\"', "my name is ", "x: <a@"])
-def test_a_long_run_of_one_thing_takes_time_in_proportion(unit: str) -> None:
-    def seconds(size: int) -> float:
-        conversation = Conversation({"ann lee"})
-        conversation.kinds = list(KINDS)
-        began = time.thread_time()
-        conversation.text(unit * (size // len(unit)))
-        return time.thread_time() - began
+def test_scrub_text_takes_linear_time_on_long_runs(unit: str) -> None:
+    def measure_seconds(size: int) -> float:
+        scrubber = ConversationScrubber({"ann lee"})
+        scrubber.kinds = list(KINDS)
+        start = time.thread_time()
+        scrubber.scrub_text(unit * (size // len(unit)))
+        return time.thread_time() - start
 
-    small, large = seconds(10_000), min(seconds(40_000) for _ in range(3))
+    small, large = measure_seconds(10_000), min(measure_seconds(40_000) for _ in range(3))
     assert large < 10 * small + 0.2  # four times the text: quadratic would be 16 times
 
 
@@ -106,10 +106,10 @@ mi número|llamame|llámame|chiamami|zadzwoń|ligue|appelez|bel me|mój numer
 
 @pytest.mark.parametrize(
     ("find", "pattern", "cues"),
-    [(national_id.find, national_id.SAID, NATIONAL), (phone.find, phone.SAID, PHONES)],
+    [(national_id.find_national_ids, national_id.AFTER_CUE, NATIONAL), (phone.find_phones, phone.AFTER_CUE, PHONES)],
     ids=["national_id", "phone"],
 )
-def test_every_word_for_a_number_is_heard_in_any_case(
+def test_find_accepts_every_cue_of_a_number_in_any_case(
     find: Callable[[str], Iterable[Span]], pattern: re.Pattern[str], cues: str
 ) -> None:
     texts = [f"{cue}: 3141592" for cue in cues.strip().replace("\n", "|").split("|")]

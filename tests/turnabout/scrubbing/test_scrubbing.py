@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from turnabout.scrubbing import scrub
-from turnabout.scrubbing.findings import findings
+from turnabout.scrubbing import scrub_messages
+from turnabout.scrubbing.findings import find_personal_data
 from turnabout.scrubbing.kinds import KINDS as ALL
 
 KINDS = ["email", "url", "phone", "handle"]
@@ -35,8 +35,8 @@ Build = Callable[..., pl.DataFrame]
         ("toot @ann@example.social", "toot <handle_1>"),
     ],
 )
-def test_personal_data_becomes_a_typed_placeholder(messages: Build, text: str, scrubbed: str) -> None:
-    assert scrub(messages("c", text), KINDS).messages["text"].item() == scrubbed
+def test_scrub_messages_replaces_personal_data_by_typed_placeholders(messages: Build, text: str, scrubbed: str) -> None:
+    assert scrub_messages(messages("c", text), KINDS).messages["text"].item() == scrubbed
 
 
 @pytest.mark.parametrize(
@@ -60,15 +60,15 @@ def test_personal_data_becomes_a_typed_placeholder(messages: Build, text: str, s
         "http:// and www... or www...lol",
     ],
 )
-def test_what_only_looks_like_personal_data_stays(messages: Build, text: str) -> None:
-    assert scrub(messages("c", text), KINDS).messages["text"].item() == text
+def test_scrub_messages_keeps_text_that_only_looks_like_personal_data(messages: Build, text: str) -> None:
+    assert scrub_messages(messages("c", text), KINDS).messages["text"].item() == text
 
 
-def test_numbers_count_first_appearances_within_a_conversation(messages: Build) -> None:
+def test_placeholders_are_numbered_by_first_occurrence_in_a_conversation(messages: Build) -> None:
     log = pl.concat(
         [messages("a", "x@y.com, z@y.com", "Z@Y.com @zed", "(555) 234-5678", "555-234-5678"), messages("b", "z@y.com")]
     )
-    scrubbed = scrub(log, KINDS)
+    scrubbed = scrub_messages(log, KINDS)
     assert scrubbed.messages["text"].to_list() == [
         "<email_1>, <email_2>",
         "<email_2> <handle_1>",
@@ -79,18 +79,18 @@ def test_numbers_count_first_appearances_within_a_conversation(messages: Build) 
     assert scrubbed.n_by_kind == {"email": 4, "url": 0, "phone": 2, "handle": 1}
 
 
-def test_numbers_follow_the_order_of_messages_not_of_rows(messages: Build) -> None:
+def test_placeholders_are_numbered_by_message_order_not_by_row_order(messages: Build) -> None:
     log = messages("a", "x@y.com", "z@y.com").reverse()
-    assert scrub(log, KINDS).messages["text"].to_list() == ["<email_2>", "<email_1>"]
+    assert scrub_messages(log, KINDS).messages["text"].to_list() == ["<email_2>", "<email_1>"]
 
 
-def test_every_text_of_a_message_is_scrubbed_and_extras_stay_json(messages: Build) -> None:
+def test_scrub_messages_scrubs_every_text_and_keeps_extras_valid_json(messages: Build) -> None:
     extras = {"q": 'a "b" http://x.org\nbye', "n": 15552345678, "by": {"x@y.com": ["@ann", None]}}
     log = messages("a", "hi", "ok", edited_text="x@y.com", alternatives=["no", "@ann"], extras=json.dumps(extras))
-    row = scrub(log.tail(1), KINDS).messages.row(0, named=True)
+    row = scrub_messages(log.tail(1), KINDS).messages.row(0, named=True)
     assert (row["text"], row["edited_text"], row["alternatives"]) == ("ok", "<email_1>", ["no", "<handle_1>"])
     alone = log.tail(1).with_columns(edited_text=pl.lit("ok"), extras=pl.lit("{}"))
-    assert scrub(alone, KINDS).n_by_kind["handle"] == 1
+    assert scrub_messages(alone, KINDS).n_by_kind["handle"] == 1
     assert json.loads(row["extras"]) == {
         "q": 'a "b" <url_1>\nbye',
         "n": 15552345678,
@@ -98,35 +98,37 @@ def test_every_text_of_a_message_is_scrubbed_and_extras_stay_json(messages: Buil
     }
 
 
-def test_only_the_wanted_kinds_are_replaced(messages: Build) -> None:
+def test_scrub_messages_replaces_only_the_requested_kinds(messages: Build) -> None:
     log = messages("a", "x@y.com @ann www.y.com 555-234-5678")
-    assert scrub(log, ["handle"]).messages["text"].item() == "x@y.com <handle_1> www.y.com 555-234-5678"
-    assert_frame_equal(scrub(log, []).messages, log)
+    assert scrub_messages(log, ["handle"]).messages["text"].item() == "x@y.com <handle_1> www.y.com 555-234-5678"
+    assert_frame_equal(scrub_messages(log, []).messages, log)
 
 
 @pytest.mark.parametrize(
     ("kind", "scrubbed"), [("phone", ["hi", "a@b.com", "<phone_1>"]), ("email", ["hi", "<email_1>", "555-1234"])]
 )
-def test_one_kind_alone_is_looked_for_with_and_without_digits(messages: Build, kind: str, scrubbed: list[str]) -> None:
-    assert scrub(messages("c", "hi", "a@b.com", "555-1234"), [kind]).messages["text"].to_list() == scrubbed
+def test_scrub_messages_finds_one_kind_alone_with_and_without_digits(
+    messages: Build, kind: str, scrubbed: list[str]
+) -> None:
+    assert scrub_messages(messages("c", "hi", "a@b.com", "555-1234"), [kind]).messages["text"].to_list() == scrubbed
 
 
-def test_scrubbing_twice_changes_nothing_more(messages: Build) -> None:
-    once = scrub(messages("a", "x@y.com @ann www.y.com 555-234-5678 null", "plain"), KINDS)
-    twice = scrub(once.messages, KINDS)
+def test_scrub_messages_is_idempotent(messages: Build) -> None:
+    once = scrub_messages(messages("a", "x@y.com @ann www.y.com 555-234-5678 null", "plain"), KINDS)
+    twice = scrub_messages(once.messages, KINDS)
     assert_frame_equal(twice.messages, once.messages)
     assert sum(twice.n_by_kind.values()) == 0
 
 
-def test_a_full_name_is_replaced_in_all_of_its_conversation(messages: Build) -> None:
+def test_scrub_messages_replaces_a_full_name_in_the_whole_conversation(messages: Build) -> None:
     log = pl.concat(
         [messages("a", "ask anna  kowalska", "I'm Anna Kowalska", "Anna left"), messages("b", "Anna Kowalska")]
     )
-    texts = scrub(log, ALL).messages["text"].to_list()
+    texts = scrub_messages(log, ALL).messages["text"].to_list()
     assert texts == ["ask <name_1>", "I'm <name_1>", "Anna left", "Anna Kowalska"]
 
 
-def test_any_text_passes_and_passing_twice_changes_nothing(messages: Build) -> None:
+def test_scrub_messages_accepts_any_text_and_is_idempotent_on_it(messages: Build) -> None:
     draw = random.Random(1)
     parts = [
         "a@b.example",
@@ -157,13 +159,13 @@ def test_any_text_passes_and_passing_twice_changes_nothing(messages: Build) -> N
         "u/annlee",
     ]
     texts = ["".join(draw.choices(parts, k=draw.randint(1, 9))) for _ in range(400)]
-    once = scrub(messages("c", *texts, extras='{"t": "\\ud800@b.example", "n": 1e999'), ALL)
-    twice = scrub(once.messages, ALL)
+    once = scrub_messages(messages("c", *texts, extras='{"t": "\\ud800@b.example", "n": 1e999'), ALL)
+    twice = scrub_messages(once.messages, ALL)
     assert_frame_equal(twice.messages, once.messages)
     assert sum(once.n_by_kind.values()) > 400
 
 
-def test_the_triggers_miss_no_finding(messages: Build) -> None:
+def test_triggers_match_every_text_with_a_finding(messages: Build) -> None:
     for text in [
         "Dr. Ann Lee",
         "call me Bo",
@@ -173,10 +175,10 @@ def test_the_triggers_miss_no_finding(messages: Build) -> None:
         "pin: 4821",
         "ssn 123 45 6789",
     ]:
-        n = len(findings(text, ALL))
-        assert sum(scrub(messages("c", text), ALL).n_by_kind.values()) == n, text
+        n = len(find_personal_data(text, ALL))
+        assert sum(scrub_messages(messages("c", text), ALL).n_by_kind.values()) == n, text
 
 
-def test_an_escape_in_extras_hides_nothing(messages: Build) -> None:
-    extras = scrub(messages("c", "hi", extras='{"m": "ann\\u0040x.example"}'), ALL).messages["extras"].item()
+def test_scrub_messages_finds_values_behind_json_escapes(messages: Build) -> None:
+    extras = scrub_messages(messages("c", "hi", extras='{"m": "ann\\u0040x.example"}'), ALL).messages["extras"].item()
     assert json.loads(extras) == {"m": "<email_1>"}

@@ -9,23 +9,23 @@ from tests.served_user import asks_twice_and_leaves
 from turnabout.generation.scripted import ScriptedGenerator
 from turnabout.models import checkpoints
 from turnabout.models.checkpoints import Checkpoint
-from turnabout.serving.user_player import Player
-from turnabout.training.user_model.train import save_user, with_end_token
+from turnabout.serving.user_player import UserPlayer
+from turnabout.training.user_model.train import save_user, add_end_token
 
-Build = Callable[..., Player]
+Build = Callable[..., UserPlayer]
 
 
 @pytest.fixture(scope="session")
 def user_folder(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny model with the end-of-conversation token, as stage train_user writes it."""
     folder = tmp_path_factory.mktemp("models") / "user"
-    save_user(with_end_token(checkpoints.load(tiny_checkpoint, "float32")), folder)
+    save_user(add_end_token(checkpoints.load_checkpoint(tiny_checkpoint, "float32")), folder)
     return folder
 
 
 @pytest.fixture(scope="session")
 def user_model(user_folder: Path) -> Checkpoint:
-    return checkpoints.load(user_folder, "float32")
+    return checkpoints.load_checkpoint(user_folder, "float32")
 
 
 @pytest.fixture
@@ -35,5 +35,5 @@ def scripted() -> ScriptedGenerator:
 
 
 @pytest.fixture
-def player(scripted: ScriptedGenerator, user_model: Checkpoint) -> Player:
-    return Player(scripted, user_model.chat)
+def player(scripted: ScriptedGenerator, user_model: Checkpoint) -> UserPlayer:
+    return UserPlayer(scripted, user_model.chat)

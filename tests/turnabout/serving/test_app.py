@@ -12,14 +12,14 @@ import pytest
 from tests.served_user import served
 from turnabout.generation.scripted import ScriptedGenerator
 from turnabout.models.chat_format import END_OF_CONVERSATION
-from turnabout.serving.user_player import Player
+from turnabout.serving.user_player import UserPlayer
 
 INTENT = {"role": "system", "content": "You are a user chatting with an assistant language model to talk about trains."}
 LONG = [{"role": role, "content": "x"} for role in ("user", "assistant") * 2]
 
 
 @pytest.fixture
-def url(player: Player) -> Iterator[str]:
+def url(player: UserPlayer) -> Iterator[str]:
     with served(player) as address:
         yield address
 
@@ -106,7 +106,7 @@ def test_a_wrong_address_or_method_is_told_in_the_same_format(url: str, path: st
     assert "POST /v1/chat/completions" in json.loads(refused.value.read())["error"]["message"]
 
 
-def test_a_fault_of_the_model_is_a_500_without_its_traceback(scripted: ScriptedGenerator, player: Player) -> None:
+def test_a_fault_of_the_model_is_a_500_without_its_traceback(scripted: ScriptedGenerator, player: UserPlayer) -> None:
     scripted.script = lambda _: 1 / 0
     with served(player) as url:
         client = openai.OpenAI(base_url=url, api_key="none", max_retries=0)

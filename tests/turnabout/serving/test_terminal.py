@@ -12,7 +12,7 @@ from turnabout.generation import Completion, Sampling
 from turnabout.generation.local.generator import LocalGenerator
 from turnabout.generation.scripted import ScriptedGenerator
 from turnabout.models.checkpoints import Checkpoint
-from turnabout.serving.conversation import Talk
+from turnabout.serving.conversation import ChatSession
 from turnabout.serving.terminal import Terminal
 
 SAMPLING = Sampling(16, 1.0)
@@ -23,7 +23,7 @@ Typed = Callable[..., str]
 def typed(monkeypatch: pytest.MonkeyPatch) -> Typed:
     """`typed(talk, "hi", …)` → what the terminal shows for these lines and the end of the input."""
 
-    def show(talk: Talk, *lines: str) -> str:
+    def show(talk: ChatSession, *lines: str) -> str:
         monkeypatch.setattr("sys.stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
         console = Console(file=io.StringIO(), width=200, highlight=False)
         Terminal(talk, console).run()
@@ -33,11 +33,11 @@ def typed(monkeypatch: pytest.MonkeyPatch) -> Typed:
 
 
 @pytest.fixture
-def user(scripted: ScriptedGenerator, user_model: Checkpoint) -> Talk:
-    return Talk(scripted, user_model.chat, "user", SAMPLING, 1024, "trains")
+def user(scripted: ScriptedGenerator, user_model: Checkpoint) -> ChatSession:
+    return ChatSession(scripted, user_model.chat, "user", SAMPLING, 1024, "trains")
 
 
-def test_the_user_opens_asks_leaves_and_then_hears_nothing(typed: Typed, user: Talk) -> None:
+def test_the_user_opens_asks_leaves_and_then_hears_nothing(typed: Typed, user: ChatSession) -> None:
     shown = typed(user, "one", "two", "stay!")
     wanted = ["intent: trains", "user: question 1?", "user: question 2?", "user: thanks, bye", "The user leaves."]
     places = [shown.index(text) for text in wanted]
@@ -47,15 +47,15 @@ def test_the_user_opens_asks_leaves_and_then_hears_nothing(typed: Typed, user: T
 
 
 def test_again_has_the_last_turn_drawn_anew_even_a_leaving(
-    typed: Typed, user: Talk, scripted: ScriptedGenerator
+    typed: Typed, user: ChatSession, scripted: ScriptedGenerator
 ) -> None:
     typed(user, "one", "/again", "/quit", "never read")
-    assert [len(prompt) for prompt in scripted.asked] == [1, 3, 3]
-    assert scripted.asked[1] == scripted.asked[2]
+    assert [len(prompt) for prompt in scripted.prompts] == [1, 3, 3]
+    assert scripted.prompts[1] == scripted.prompts[2]
     assert [message["content"] for message in user.history] == ["question 1?", "one", "question 2?"]
 
 
-def test_a_new_intent_starts_over_and_alone_it_repeats_the_old_one(typed: Typed, user: Talk) -> None:
+def test_a_new_intent_starts_over_and_alone_it_repeats_the_old_one(typed: Typed, user: ChatSession) -> None:
     typed(user, "one", "/intent planes")
     assert (user.intent, len(user.history)) == ("planes", 1)
     typed(user, "/intent")
@@ -64,13 +64,13 @@ def test_a_new_intent_starts_over_and_alone_it_repeats_the_old_one(typed: Typed,
 
 def test_one_talks_to_an_assistant_without_a_system_message(typed: Typed, user_model: Checkpoint) -> None:
     helper = ScriptedGenerator(lambda prompt: f"answer to [{prompt[-1]['content']}]")
-    shown = typed(Talk(helper, user_model.chat, "assistant", SAMPLING, 1024), "/again", "", "[b]hi[/b]", "/intent x")
-    assert helper.asked == [[{"role": "user", "content": "[b]hi[/b]"}]]
+    shown = typed(ChatSession(helper, user_model.chat, "assistant", SAMPLING, 1024), "/again", "", "[b]hi[/b]", "/intent x")
+    assert helper.prompts == [[{"role": "user", "content": "[b]hi[/b]"}]]
     assert "assistant: answer to [[b]hi[/b]]" in shown  # shown as it is, no markup
     assert shown.count("cannot be done here") == 2
 
 
-def test_ctrl_c_ends_cleanly(user: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_ends_cleanly(user: ChatSession, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object) -> str:
         raise KeyboardInterrupt
 
@@ -81,7 +81,7 @@ def test_ctrl_c_ends_cleanly(user: Talk, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_message_that_is_too_long_is_told_and_forgotten(typed: Typed, user_model: Checkpoint) -> None:
-    talk = Talk(ScriptedGenerator(lambda _: "ok"), user_model.chat, "assistant", SAMPLING, 100)
+    talk = ChatSession(ScriptedGenerator(lambda _: "ok"), user_model.chat, "assistant", SAMPLING, 100)
     shown = typed(talk, "x" * 200, "hi")
     assert "too long: " in shown
     assert [message["content"] for message in talk.history] == ["hi", "ok"]
@@ -90,14 +90,14 @@ def test_a_message_that_is_too_long_is_told_and_forgotten(typed: Typed, user_mod
 def test_an_intent_that_is_too_long_is_told_too(
     typed: Typed, scripted: ScriptedGenerator, user_model: Checkpoint
 ) -> None:
-    talk = Talk(scripted, user_model.chat, "user", SAMPLING, 100, "x" * 200)
+    talk = ChatSession(scripted, user_model.chat, "user", SAMPLING, 100, "x" * 200)
     assert "too long: " in typed(talk, "/intent trains")
     assert [message["content"] for message in talk.history] == ["question 1?"]
 
 
 def test_old_messages_make_room_for_new_ones(user_model: Checkpoint) -> None:
     seen: list[list[Message]] = []
-    talk = Talk(
+    talk = ChatSession(
         ScriptedGenerator(lambda prompt: seen.append(list(prompt)) or Completion("y" * 20)),
         user_model.chat,
         "user",
@@ -105,10 +105,10 @@ def test_old_messages_make_room_for_new_ones(user_model: Checkpoint) -> None:
         120,
         "trains",
     )
-    talk.answer()
+    talk.generate_turn()
     for _ in range(4):
-        talk.hear("x" * 20)
-        talk.answer()
+        talk.add_message("x" * 20)
+        talk.generate_turn()
     assert len(talk.history) == 9
     # 120 - 16 new, less "<start>user\n" 6, leaves 98: system 1 + 7 + 6 + 2, user 1 + 5 + 20 + 2, assistant 5 more
     assert [message["role"] for message in seen[-1]] == ["system", "user", "assistant"]
@@ -120,10 +120,10 @@ def test_a_real_model_is_drawn_differently_again_and_shows_no_bar(
     screen = io.StringIO()
     monkeypatch.setattr(screen, "isatty", lambda: True, raising=False)
     monkeypatch.setattr("sys.stderr", screen)
-    talk = Talk(LocalGenerator(user_model, "user", 1), user_model.chat, "user", SAMPLING, 1024, "trains")
-    first = talk.answer()
-    talk.take_back()
-    assert talk.answer() != first
+    talk = ChatSession(LocalGenerator(user_model, "user", 1), user_model.chat, "user", SAMPLING, 1024, "trains")
+    first = talk.generate_turn()
+    talk.undo_last_turn()
+    assert talk.generate_turn() != first
     assert screen.getvalue() == ""
 
 
@@ -131,8 +131,8 @@ def test_a_user_may_leave_only_after_their_first_turn(user_model: Checkpoint, mo
     asked: list[bool] = []
     generator = ScriptedGenerator(asks_twice_and_leaves)
     monkeypatch.setattr(generator, "generate", lambda _, how: asked.append(how.may_end) or [Completion("hi")])
-    talk = Talk(generator, user_model.chat, "user", SAMPLING, None, "trains")
-    talk.answer()
-    talk.hear("hello")
-    talk.answer()
+    talk = ChatSession(generator, user_model.chat, "user", SAMPLING, None, "trains")
+    talk.generate_turn()
+    talk.add_message("hello")
+    talk.generate_turn()
     assert asked == [False, True]

@@ -4,7 +4,7 @@ import pytest
 
 from turnabout.core.messages import Message
 from turnabout.models.checkpoints import Checkpoint
-from turnabout.serving.truncation import fitting
+from turnabout.serving.truncation import fit_prompt
 
 SAID: list[Message] = [
     {"role": "system", "content": "s"},  # 1 + 7 + 1 + 2 = 11 tokens
@@ -16,7 +16,7 @@ SAID: list[Message] = [
 # With "<start>user\n", 6 tokens, the whole is 40.
 @pytest.mark.parametrize(("most", "kept"), [(40, "sua"), (39, "sa"), (31, "sa"), (1, "sa")])
 def test_the_oldest_go_first_and_the_intent_stays(user_model: Checkpoint, most: int, kept: str) -> None:
-    fitted = fitting(user_model.chat, SAID, "user", most)
+    fitted = fit_prompt(user_model.chat, SAID, "user", most)
     assert "".join(message["content"] for message in fitted) == kept
     if most >= 31:
-        assert len(user_model.chat.prompt_ids(fitted, "user")) <= most
+        assert len(user_model.chat.encode_prompt(fitted, "user")) <= most

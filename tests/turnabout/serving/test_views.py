@@ -3,21 +3,21 @@
 import pytest
 
 from turnabout.intents.wording import FALLBACK
-from turnabout.serving.refusals import Refused
-from turnabout.serving.request import Said
-from turnabout.serving.views import has_left, situation
+from turnabout.serving.refusals import RefusedRequest
+from turnabout.serving.request import RequestMessage
+from turnabout.serving.views import has_left, parse_situation
 
 MARKER = "<left>"
 INTENT = ("system", "trains")
 TALK = [("user", "hi"), ("assistant", "hello")]
 
 
-def messages(*said: tuple[str, str | None]) -> list[Said]:
-    return [Said(role=role, content=content) for role, content in said]
+def messages(*said: tuple[str, str | None]) -> list[RequestMessage]:
+    return [RequestMessage(role=role, content=content) for role, content in said]
 
 
 def read(model: str, *said: tuple[str, str | None]) -> tuple[str, list[tuple[str, str]]]:
-    found = situation(messages(*said), model, MARKER)
+    found = parse_situation(messages(*said), model, MARKER)
     return found.intent, [(message["role"], message["content"]) for message in found.history]
 
 
@@ -59,7 +59,7 @@ def test_the_marker_is_no_word_of_the_conversation() -> None:
 )
 def test_the_wrong_view_is_refused_and_the_right_one_named(model: str, last: str, other: str) -> None:
     with pytest.raises(
-        Refused, match=f"have role '{last}', which for model '{model}' .* ask model '{other}'"
+        RefusedRequest, match=f"have role '{last}', which for model '{model}' .* ask model '{other}'"
     ) as refused:
         read(model, INTENT, (last, "hi"))
     assert refused.value.param == "messages"
@@ -70,16 +70,16 @@ def test_unknown_roles_are_told_with_what_came_and_what_is_allowed() -> None:
         r"role critic came among \['user', 'critic'\]; model 'user' takes one system message first .*"
         "user, assistant, tool"
     )
-    with pytest.raises(Refused, match=told):
+    with pytest.raises(RefusedRequest, match=told):
         read("user", INTENT, ("user", "hi"), ("critic", "bad"))
 
 
 def test_a_second_system_message_is_refused() -> None:
-    with pytest.raises(Refused, match="role system came"):
+    with pytest.raises(RefusedRequest, match="role system came"):
         read("user", INTENT, INTENT)
 
 
 def test_an_unknown_model_is_not_found() -> None:
-    with pytest.raises(Refused, match="'gpt' is not served; there are 'user' and 'user:flipped'") as refused:
+    with pytest.raises(RefusedRequest, match="'gpt' is not served; there are 'user' and 'user:flipped'") as refused:
         read("gpt")
     assert (refused.value.status, refused.value.code) == (404, "model_not_found")

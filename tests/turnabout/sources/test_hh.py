@@ -5,8 +5,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from turnabout.sources.base import Batch
+from turnabout.sources.detection import suggest_format
 from turnabout.sources.hh import HH
+from turnabout.sources.table.batches import Batch
 
 ASKED = "\n\nHuman: Name a fruit.\n\nAssistant:"
 PAIR = {"chosen": f"{ASKED} Pear.", "rejected": f"{ASKED} No."}
@@ -24,16 +25,16 @@ ATTEMPT = {
 }
 
 
-def read(folder: Path, *rows: dict[str, Any]) -> Batch:
+def read_batch(folder: Path, *rows: dict[str, Any]) -> Batch:
     (folder / "log.jsonl").write_text("\n".join(map(json.dumps, rows)))
     source = HH(path=str(folder / "log.jsonl"))
-    (batch,) = source.batches(source.pieces()[0])
+    (batch,) = source.read_batches(source.list_pieces()[0], suggest_format)
     return batch
 
 
-def test_a_pair_becomes_the_chosen_dialogue_with_the_rejected_reply_as_alternative(tmp_path: Path) -> None:
+def test_pair_becomes_chosen_dialogue_with_rejected_alternative(tmp_path: Path) -> None:
     """printf '[["user","Name a fruit."],["assistant","Pear."],["assistant","No."]]' | sha256sum"""
-    messages, rejected = read(tmp_path, PAIR)
+    messages, rejected = read_batch(tmp_path, PAIR)
     key = "hh:f1b1e4bfb2a07966"
     wanted = ["conversation_id", "role", "text", "user_key", "alternatives", "preferences"]
     assert messages.select(wanted).rows() == [
@@ -46,24 +47,24 @@ def test_a_pair_becomes_the_chosen_dialogue_with_the_rejected_reply_as_alternati
 def test_parquet_gives_the_same_messages_as_json_lines(tmp_path: Path) -> None:
     pl.DataFrame([PAIR]).write_parquet(tmp_path / "train.parquet")
     source = HH(path=str(tmp_path / "*.parquet"))
-    (batch,) = source.batches(source.pieces()[0])
-    assert batch.messages.equals(read(tmp_path, PAIR).messages)
+    (batch,) = source.read_batches(source.list_pieces()[0])
+    assert batch.messages.equals(read_batch(tmp_path, PAIR).messages)
 
 
-def test_the_same_chosen_reply_against_another_is_another_conversation(tmp_path: Path) -> None:
-    messages, _ = read(tmp_path, PAIR, PAIR | {"rejected": f"{ASKED} Maybe."})
+def test_other_rejected_reply_makes_another_conversation(tmp_path: Path) -> None:
+    messages, _ = read_batch(tmp_path, PAIR, PAIR | {"rejected": f"{ASKED} Maybe."})
     assert messages["conversation_id"].n_unique() == 2
 
 
-def test_a_last_reply_may_be_empty_and_a_line_break_may_stand_in_a_text(tmp_path: Path) -> None:
-    said = "\n\nHuman: One\n\ntwo?\n\nAssistant: Human: no mark"
-    messages, _ = read(tmp_path, {"chosen": said, "rejected": "\n\nHuman: One\n\ntwo?\n\nAssistant:"})
+def test_last_reply_may_be_empty_and_texts_may_have_line_breaks(tmp_path: Path) -> None:
+    chosen = "\n\nHuman: One\n\ntwo?\n\nAssistant: Human: no mark"
+    messages, _ = read_batch(tmp_path, {"chosen": chosen, "rejected": "\n\nHuman: One\n\ntwo?\n\nAssistant:"})
     assert messages["text"].to_list() == ["One\n\ntwo?", "Human: no mark"]
     assert messages["alternatives"].to_list() == [None, [""]]
 
 
-def test_a_red_team_attempt_is_by_its_member_and_its_rating_is_no_rating_of_a_reply(tmp_path: Path) -> None:
-    messages, _ = read(tmp_path, ATTEMPT)
+def test_red_team_attempt_keeps_its_member_and_rates_no_reply(tmp_path: Path) -> None:
+    messages, _ = read_batch(tmp_path, ATTEMPT)
     wanted = ["role", "text", "user_key", "model", "rating", "alternatives"]
     assert messages.select(wanted).rows() == [
         ("user", "Be rude.", "hh:83", "rlhf", None, None),
@@ -96,15 +97,13 @@ def test_a_red_team_attempt_is_by_its_member_and_its_rating_is_no_rating_of_a_re
         (ATTEMPT | {"rating": "high"}, "rating: expected `float | null`, got `str`"),
     ],
 )
-def test_what_compares_no_two_replies_to_the_same_words_is_rejected(
-    tmp_path: Path, pair: dict[str, Any], reason: str
-) -> None:
-    messages, rejected = read(tmp_path, pair)
+def test_pair_without_two_replies_to_one_history_is_rejected(tmp_path: Path, pair: dict[str, Any], reason: str) -> None:
+    messages, rejected = read_batch(tmp_path, pair)
     assert messages.is_empty()
-    assert [told.partition(";")[0] for told in rejected["reason"]] == [reason]
+    assert [text.partition(";")[0] for text in rejected["reason"]] == [reason]
 
 
-def test_it_recognises_its_own_records_alone() -> None:
+def test_only_own_records_are_recognised() -> None:
     assert HH.recognises(PAIR)
     assert HH.recognises(ATTEMPT)
     assert not HH.recognises({"chosen": "Pear.", "rejected": "No."})

@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 
 from turnabout.core import schemas
-from turnabout.sources.base import Batch
 from turnabout.sources.lmsys import Lmsys
+from turnabout.sources.table.batches import Batch
 
 ROW = {
     "conversation_id": "7d20",
@@ -23,15 +23,15 @@ ROW = {
 }
 
 
-def read(folder: Path, *rows: dict[str, Any]) -> Batch:
+def read_batch(folder: Path, *rows: dict[str, Any]) -> Batch:
     (folder / "log.jsonl").write_text("\n".join(map(json.dumps, rows)))
     source = Lmsys(path=str(folder / "log.jsonl"))
-    (batch,) = source.batches(source.pieces()[0])
+    (batch,) = source.read_batches(source.list_pieces()[0])
     return batch
 
 
-def test_a_row_becomes_its_messages_of_a_stranger(tmp_path: Path) -> None:
-    messages, rejected = read(tmp_path, ROW)
+def test_row_becomes_messages_of_an_unknown_person(tmp_path: Path) -> None:
+    messages, rejected = read_batch(tmp_path, ROW)
     nothing = dict.fromkeys(schemas.MESSAGES)
     shared = {"conversation_id": "lmsys:7d20", "source": "lmsys", "model": "vicuna-13b", "language": "pt"}
     assert [row | {"extras": json.loads(row["extras"])} for row in messages.to_dicts()] == [
@@ -49,14 +49,14 @@ def test_a_row_becomes_its_messages_of_a_stranger(tmp_path: Path) -> None:
 def test_parquet_gives_the_same_messages_as_json_lines(tmp_path: Path) -> None:
     pl.DataFrame([ROW]).write_parquet(tmp_path / "train-00000-of-00001.parquet")
     source = Lmsys(path=str(tmp_path / "*.parquet"))
-    (batch,) = source.batches(source.pieces()[0])
-    assert batch.messages.equals(read(tmp_path, ROW).messages)
+    (batch,) = source.read_batches(source.list_pieces()[0])
+    assert batch.messages.equals(read_batch(tmp_path, ROW).messages)
 
 
-def test_moderation_may_be_absent_shorter_or_longer_than_the_conversation(tmp_path: Path) -> None:
+def test_moderation_may_be_missing_or_of_another_length(tmp_path: Path) -> None:
     verdicts = ROW["openai_moderation"]
     rows = [ROW | {"openai_moderation": value} for value in (None, verdicts[:1], [*verdicts, verdicts[0]])]  # type: ignore[index, misc]
-    messages, _ = read(tmp_path, *rows)
+    messages, _ = read_batch(tmp_path, *rows)
     assert messages["text"].to_list() == ["Oi, sou NAME_1", "Oi, NAME_1!"] * 3
 
 
@@ -69,13 +69,13 @@ def test_moderation_may_be_absent_shorter_or_longer_than_the_conversation(tmp_pa
         ({"conversation": []}, "messages: expected at least one, got none"),
     ],
 )
-def test_a_row_with_a_wrong_field_is_rejected_by_its_name(tmp_path: Path, change: dict[str, Any], reason: str) -> None:
-    messages, rejected = read(tmp_path, ROW | change)
+def test_row_with_a_wrong_field_is_rejected_with_its_name(tmp_path: Path, change: dict[str, Any], reason: str) -> None:
+    messages, rejected = read_batch(tmp_path, ROW | change)
     assert messages.is_empty()
     assert rejected.select("record", "reason").rows() == [("log.jsonl:1", reason)]
 
 
-def test_it_recognises_its_own_rows_alone() -> None:
+def test_only_own_rows_are_recognised() -> None:
     assert Lmsys.recognises(ROW)
     assert not Lmsys.recognises({"conversation_hash": "c", "conversation": []})
     assert not Lmsys.recognises({"conversation_id": "c", "messages": []})

@@ -6,9 +6,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from turnabout.sources.base import Batch
 from turnabout.sources.messages import Messages
 from turnabout.sources.openai import OpenAI
+from turnabout.sources.table.batches import Batch
 
 TABLE = """conversation_id,role,text,at,user_id,rating,team
 7,customer,"Is it open, today?",2024-05-01 08:00:00,ann,,shop
@@ -19,15 +19,15 @@ there",,,,
 """
 
 
-def read(folder: Path, text: str, name: str = "log.csv", **entry: Any) -> Batch:
+def read_batch(folder: Path, text: str, name: str = "log.csv", **entry: Any) -> Batch:
     (folder / name).write_text(text)
     source = Messages(path=str(folder / name), **entry)
-    (batch,) = source.batches(source.pieces()[0])
+    (batch,) = source.read_batches(source.list_pieces()[0])
     return batch
 
 
 def test_rows_of_a_conversation_become_its_messages(tmp_path: Path) -> None:
-    messages, rejected = read(tmp_path, TABLE)
+    messages, rejected = read_batch(tmp_path, TABLE)
     wanted = ["conversation_id", "message_index", "role", "text", "at", "user_key", "rating", "extras"]
     at = datetime(2024, 5, 1, 8, tzinfo=UTC)
     assert messages.select(wanted).rows() == [
@@ -39,19 +39,19 @@ def test_rows_of_a_conversation_become_its_messages(tmp_path: Path) -> None:
     assert rejected.is_empty()
 
 
-def test_without_an_index_rows_stay_as_they_come(tmp_path: Path) -> None:
-    messages, _ = read(tmp_path, "conversation_id,role,text\n1,assistant,a\n1,user,b\n1,assistant,c\n1,user,d\n")
+def test_rows_keep_their_order_without_an_index(tmp_path: Path) -> None:
+    messages, _ = read_batch(tmp_path, "conversation_id,role,text\n1,assistant,a\n1,user,b\n1,assistant,c\n1,user,d\n")
     assert messages["text"].to_list() == ["a", "b", "c", "d"]
 
 
-def test_an_index_orders_by_number(tmp_path: Path) -> None:
+def test_index_orders_rows_as_numbers(tmp_path: Path) -> None:
     rows = "".join(f"1,{('user', 'assistant')[n % 2]},m{n},{n}\n" for n in (10, 2, 9, 1))
-    messages, _ = read(tmp_path, f"conversation_id,role,text,message_index\n{rows}")
+    messages, _ = read_batch(tmp_path, f"conversation_id,role,text,message_index\n{rows}")
     assert messages["text"].to_list() == ["m1", "m2", "m9", "m10"]
 
 
-def test_columns_and_roles_have_the_names_the_entry_gives(tmp_path: Path) -> None:
-    messages, _ = read(
+def test_columns_and_roles_may_have_other_names(tmp_path: Path) -> None:
+    messages, _ = read_batch(
         tmp_path,
         "chat,who,body\nc,guest,Hi\nc,Helper,Yo\n",
         columns={"conversation_id": "chat", "role": "who", "text": "body"},
@@ -64,8 +64,8 @@ def test_parquet_and_json_lines_give_the_same_messages(tmp_path: Path) -> None:
     rows = [{"conversation_id": "1", "role": role, "text": role} for role in ("user", "assistant")]
     pl.DataFrame(rows).write_parquet(tmp_path / "log.parquet")
     source = Messages(path=str(tmp_path / "log.parquet"))
-    (batch,) = source.batches(source.pieces()[0])
-    assert batch.messages.equals(read(tmp_path, "\n".join(map(json.dumps, rows)), "log.jsonl").messages)
+    (batch,) = source.read_batches(source.list_pieces()[0])
+    assert batch.messages.equals(read_batch(tmp_path, "\n".join(map(json.dumps, rows)), "log.jsonl").messages)
     assert batch.messages["role"].to_list() == ["user", "assistant"]
 
 
@@ -81,28 +81,26 @@ def test_parquet_and_json_lines_give_the_same_messages(tmp_path: Path) -> None:
         ("1,user,a,more\n2,user,c\n", ["broken CSV: 4 cells, the header has 3"]),
     ],
 )
-def test_a_row_that_cannot_be_read_takes_its_conversation_along_and_no_other(
-    tmp_path: Path, table: str, reasons: list[str]
-) -> None:
-    messages, rejected = read(tmp_path, f"conversation_id,role,text\n{table}")
+def test_unreadable_row_rejects_only_its_conversation(tmp_path: Path, table: str, reasons: list[str]) -> None:
+    messages, rejected = read_batch(tmp_path, f"conversation_id,role,text\n{table}")
     assert rejected["reason"].to_list() == reasons
     assert messages["text"].to_list() == ["c"]
 
 
-def test_an_index_that_is_no_number_is_an_error(tmp_path: Path) -> None:
-    _, rejected = read(tmp_path, "conversation_id,role,text,message_index\n1,user,a,first\n")
+def test_index_that_is_no_number_is_rejected(tmp_path: Path) -> None:
+    _, rejected = read_batch(tmp_path, "conversation_id,role,text,message_index\n1,user,a,first\n")
     assert rejected["reason"].to_list() == ["message_index: expected a whole number"]
 
 
-def test_a_file_of_another_shape_is_told_what_it_lacks(tmp_path: Path) -> None:
-    _, rejected = read(tmp_path, "id,who,body\n1,user,a\n")
+def test_reason_names_the_missing_column(tmp_path: Path) -> None:
+    _, rejected = read_batch(tmp_path, "id,who,body\n1,user,a\n")
     assert rejected["reason"][0].startswith("conversation_id: missing; name the right column under columns")
 
 
-def test_json_in_a_cell_of_csv_is_read_where_the_format_wants_a_list(tmp_path: Path) -> None:
-    said = [{"role": "user", "content": "[1] or {2}?"}, {"role": "assistant", "content": "Both."}]
-    pl.DataFrame({"conversation_id": ["c"], "messages": [json.dumps(said)]}).write_csv(tmp_path / "log.csv")
+def test_json_in_a_csv_cell_is_decoded_to_a_list(tmp_path: Path) -> None:
+    spoken = [{"role": "user", "content": "[1] or {2}?"}, {"role": "assistant", "content": "Both."}]
+    pl.DataFrame({"conversation_id": ["c"], "messages": [json.dumps(spoken)]}).write_csv(tmp_path / "log.csv")
     source = OpenAI(path=str(tmp_path / "log.csv"))
-    (batch,) = source.batches(source.pieces()[0])
+    (batch,) = source.read_batches(source.list_pieces()[0])
     assert batch.messages.select("conversation_id", "text").rows() == [("c", "[1] or {2}?"), ("c", "Both.")]
     assert batch.quarantine.is_empty()

@@ -10,8 +10,8 @@ from mlflow.entities import AssessmentSource
 from turnabout.core import schemas
 from turnabout.core.io import write_frame
 from turnabout.errors import DataError
-from turnabout.sources.base import Batch
 from turnabout.sources.mlflow_traces import MlflowTraces
+from turnabout.sources.table.batches import Batch
 from turnabout.tracking import traces
 from turnabout.tracking.chats import log_chats
 
@@ -26,13 +26,19 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(uri)
     mlflow.set_experiment("shop")
-    first = log("s1", {"messages": [said("Is the shop open?")]}, {"choices": [{"message": reply("Until six.")}]})
-    log("s2", "Hello?", "Hi.", user=None)
-    second = log(
-        "s1", {"messages": [said("On Sundays too?")], "model": "m-7"}, {"choices": [{"message": reply("Yes.")}]}
+    first = log_trace(
+        "s1",
+        {"messages": [user_message("Is the shop open?")]},
+        {"choices": [{"message": assistant_message("Until six.")}]},
     )
-    log("s3", {"messages": [said("Boom")]}, None)
-    log("s4", {"x": 1}, "?")
+    log_trace("s2", "Hello?", "Hi.", user=None)
+    second = log_trace(
+        "s1",
+        {"messages": [user_message("On Sundays too?")], "model": "m-7"},
+        {"choices": [{"message": assistant_message("Yes.")}]},
+    )
+    log_trace("s3", {"messages": [user_message("Boom")]}, None)
+    log_trace("s4", {"x": 1}, "?")
     mlflow.flush_trace_async_logging()
     mlflow.log_feedback(trace_id=first, name="helpful", value=0.25, source=JUDGE, rationale="short")
     mlflow.log_feedback(trace_id=first, name="mood", value="👍", source=PERSON)
@@ -40,20 +46,20 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     mlflow.log_feedback(trace_id=second, name="thumb", value=False, source=PERSON, rationale="closed!")
     mlflow.log_expectation(trace_id=second, name="expected_response", value="No, closed.", source=PERSON)
     mlflow.log_expectation(trace_id=second, name="tone", value="friendly", source=PERSON)
-    simulate(Path(uri.removeprefix("sqlite:///")).parent / "rollouts.parquet")
+    log_simulated_chat(Path(uri.removeprefix("sqlite:///")).parent / "rollouts.parquet")
     yield uri
     mlflow.set_tracking_uri(before)
 
 
-def said(text: str) -> dict[str, str]:
+def user_message(text: str) -> dict[str, str]:
     return {"role": "user", "content": text}
 
 
-def reply(text: str) -> dict[str, str]:
+def assistant_message(text: str) -> dict[str, str]:
     return {"role": "assistant", "content": text}
 
 
-def log(session: str, inputs: Any, outputs: Any, user: str | None = "ann") -> str:
+def log_trace(session: str, inputs: Any, outputs: Any, user: str | None = "ann") -> str:
     """Log one trace; without outputs it ends in an error."""
     try:
         with mlflow.start_span(name="chat", span_type="CHAT_MODEL") as span:
@@ -67,7 +73,7 @@ def log(session: str, inputs: Any, outputs: Any, user: str | None = "ann") -> st
     return str(span.trace_id)
 
 
-def simulate(path: Path) -> None:
+def log_simulated_chat(path: Path) -> None:
     """What our own stage logs of a simulated conversation, into the same experiment."""
     row: dict[str, Any] = dict.fromkeys(schemas.ROLLOUTS) | {
         "conversation_id": "sim",
@@ -80,16 +86,16 @@ def simulate(path: Path) -> None:
         assert log_chats(path, run.info.run_id, "simulate") == 1
 
 
-def read(uri: str, **entry: Any) -> Batch:
+def read_batch(uri: str, **entry: Any) -> Batch:
     source = MlflowTraces(tracking_uri=uri, experiment="shop", **entry)
-    (piece,) = source.pieces()
+    (piece,) = source.list_pieces()
     assert piece.path is None
-    (batch,) = source.batches(piece)
+    (batch,) = source.read_batches(piece)
     return batch
 
 
 def test_sessions_become_conversations_with_peoples_feedback(store: str) -> None:
-    messages = read(store).messages
+    messages = read_batch(store).messages
     columns = [
         "conversation_id",
         "message_index",
@@ -114,8 +120,8 @@ def test_sessions_become_conversations_with_peoples_feedback(store: str) -> None
     assert '"value": 0.25' in messages["extras"][1]
 
 
-def test_failed_and_unreadable_traces_are_rejected_and_simulated_ones_are_not_read(store: str) -> None:
-    batch = read(store)
+def test_failed_traces_are_rejected_and_simulated_ones_skipped(store: str) -> None:
+    batch = read_batch(store)
     assert batch.quarantine["reason"].to_list() == [
         "trace ended in an error: RuntimeError: model is away",
         "input: no text under the keys ['x']",
@@ -124,34 +130,34 @@ def test_failed_and_unreadable_traces_are_rejected_and_simulated_ones_are_not_re
     assert "sim" not in str(batch.messages["conversation_id"].to_list())
 
 
-def test_only_the_feedback_that_is_named_rates(store: str) -> None:
-    replies = read(store, feedback=["mood"]).messages
+def test_only_named_feedback_rates(store: str) -> None:
+    replies = read_batch(store, feedback=["mood"]).messages
     assert replies["rating"].null_count() == replies.height
     assert replies["reaction"].drop_nulls().to_list() == ["👍"]
 
 
 def test_traces_are_read_page_by_page(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = read(store).messages
-    monkeypatch.setattr(traces, "PAGE", 1)
-    assert read(store).messages.equals(whole)
+    whole = read_batch(store).messages
+    monkeypatch.setattr(traces, "PAGE_SIZE", 1)
+    assert read_batch(store).messages.equals(whole)
 
 
-def test_an_experiment_that_is_not_there_is_told_with_those_there_are(store: str) -> None:
+def test_error_of_a_missing_experiment_lists_the_experiments(store: str) -> None:
     source = MlflowTraces(tracking_uri=store, experiment="shops")
     with pytest.raises(DataError, match=r"experiment 'shops' is not in .*has \['Default', 'shop'\]"):
-        list(source.batches(source.pieces()[0]))
+        list(source.read_batches(source.list_pieces()[0]))
 
 
-def test_a_store_that_is_not_there_is_told_and_not_made(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="there is no MLflow store"):
-        read(f"sqlite:///{tmp_path / 'none.db'}")
+def test_missing_store_raises_and_is_not_created(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no MLflow store at"):
+        read_batch(f"sqlite:///{tmp_path / 'none.db'}")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_server_that_is_down_is_told_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_of_an_unreachable_server_hides_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     monkeypatch.setenv("SHOP_PASSWORD", "tru/lala")
-    with pytest.raises(DataError, match=r"cannot be read.*check that its server runs") as told:
-        read("http://ann:$SHOP_PASSWORD@127.0.0.1:1")
-    assert "lala" not in str(told.value)
-    assert told.value.__cause__ is None
+    with pytest.raises(DataError, match=r"cannot be read.*check the server") as raised:
+        read_batch("http://ann:$SHOP_PASSWORD@127.0.0.1:1")
+    assert "lala" not in str(raised.value)
+    assert raised.value.__cause__ is None

@@ -4,27 +4,28 @@ from typing import Any
 
 import pytest
 
-from turnabout.sources.base import Batch
+from turnabout.sources.detection import suggest_format
 from turnabout.sources.sharegpt import ShareGPT
+from turnabout.sources.table.batches import Batch
 
 
-def read(folder: Path, *logged: Any) -> Batch:
+def read_batch(folder: Path, *logged: Any) -> Batch:
     (folder / "log.json").write_text(json.dumps(logged))
     source = ShareGPT(path=str(folder))
-    (piece,) = source.pieces()
-    (batch,) = source.batches(piece)
+    (piece,) = source.list_pieces()
+    (batch,) = source.read_batches(piece, suggest_format)
     return batch
 
 
-def test_a_record_becomes_a_conversation_with_calls_and_results_of_tools(tmp_path: Path) -> None:
-    told = [
+def test_record_becomes_a_conversation_with_tool_calls_and_results(tmp_path: Path) -> None:
+    spoken = [
         {"from": "human", "value": "Weather?"},
         {"from": "function_call", "value": '{"name": "weather"}'},
         {"from": "observation", "value": "21"},
         {"from": "gpt", "value": "<p>21 degrees</p>", "markdown": None},
     ]
-    messages, rejected = read(
-        tmp_path, {"id": "s_0", "model": "m", "system": "Be brief.", "conversations": told, "x": 1}
+    messages, rejected = read_batch(
+        tmp_path, {"id": "s_0", "model": "m", "system": "Be brief.", "conversations": spoken, "x": 1}
     )
     assert messages.select("role", "text", "user_key", "extras").rows() == [
         ("system", "Be brief.", None, '{"conversation": {"x": 1}}'),
@@ -45,8 +46,8 @@ def test_a_record_becomes_a_conversation_with_calls_and_results_of_tools(tmp_pat
         ({"conversations": [{"from": "User", "value": "q"}, {"from": "bard", "value": "a"}]}, '{"product": "bard"}'),
     ],
 )
-def test_the_variations_of_exports_read_the_same(tmp_path: Path, record: Any, extras: str) -> None:
-    messages, _ = read(tmp_path, record)
+def test_variants_of_exports_are_read_the_same(tmp_path: Path, record: Any, extras: str) -> None:
+    messages, _ = read_batch(tmp_path, record)
     assert messages.select("role", "text", "extras").rows() == [("user", "q", "{}"), ("assistant", "a", extras)]
 
 
@@ -60,8 +61,8 @@ def test_the_variations_of_exports_read_the_same(tmp_path: Path, record: Any, ex
         ("hi", "record: expected `object`, got `str`; of no known format"),
     ],
 )
-def test_a_bad_record_is_rejected_with_the_reason(tmp_path: Path, record: Any, reason: str) -> None:
-    messages, rejected = read(tmp_path, record)
+def test_bad_record_is_rejected_with_the_reason(tmp_path: Path, record: Any, reason: str) -> None:
+    messages, rejected = read_batch(tmp_path, record)
     assert messages.is_empty()
     assert rejected["record"].to_list() == ["log.json:[0]"]
     assert rejected["reason"][0].startswith(reason)

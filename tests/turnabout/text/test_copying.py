@@ -5,7 +5,7 @@ from collections.abc import Callable
 import polars as pl
 import pytest
 
-from turnabout.text.copying import copies, later_turns
+from turnabout.text.copying import copies_later_text, collect_later_turns
 
 LATER = ["No, I meant the one in the old town by the river.", "Really."]
 
@@ -22,13 +22,13 @@ LATER = ["No, I meant the one in the old town by the river.", "Really."]
     ],
 )
 def test_six_words_in_a_row_that_nobody_had_said_before_are_a_copy(text: str, known: list[str], found: bool) -> None:
-    assert copies(text, LATER, known, 6) is found
+    assert copies_later_text(text, LATER, known, 6) is found
 
 
 def test_a_shorter_message_is_copied_as_a_whole() -> None:
-    assert copies("Well: jazz, lyrical and hip hop.", ["jazz lyrical and hip hop"], [], 6)
-    assert not copies("jazz and hip hop", ["jazz lyrical and hip hop"], [], 6)
-    assert not copies("yes please do", ["yes please"], [], 6)
+    assert copies_later_text("Well: jazz, lyrical and hip hop.", ["jazz lyrical and hip hop"], [], 6)
+    assert not copies_later_text("jazz and hip hop", ["jazz lyrical and hip hop"], [], 6)
+    assert not copies_later_text("yes please do", ["yes please"], [], 6)
 
 
 def test_only_the_users_messages_after_each_reply_are_later(messages: Callable[..., pl.DataFrame]) -> None:
@@ -37,4 +37,4 @@ def test_only_the_users_messages_after_each_reply_are_later(messages: Callable[.
         {"conversation_id": ["b", "a", "a", "c"], "reply_index": [1, 3, 1, 1]},
         schema_overrides={"reply_index": pl.Int32},
     )
-    assert later_turns(said, replies) == [["more"], ["q3"], ["q2", "q3"], []]
+    assert collect_later_turns(said, replies) == [["more"], ["q3"], ["q2", "q3"], []]

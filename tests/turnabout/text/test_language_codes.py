@@ -1,6 +1,6 @@
 import pytest
 
-from turnabout.text.language_codes import language_code
+from turnabout.text.language_codes import normalize_language
 
 
 @pytest.mark.parametrize(
@@ -26,4 +26,4 @@ from turnabout.text.language_codes import language_code
     ],
 )
 def test_a_language_is_its_code_in_iso_639(name: str | None, code: str | None) -> None:
-    assert language_code(name) == code
+    assert normalize_language(name) == code

@@ -3,13 +3,13 @@ from collections.abc import Callable
 import polars as pl
 import pytest
 
-from turnabout.text.language_detection import detected, outside, with_language
+from turnabout.text.language_detection import detect_languages, find_unwanted_languages, add_language
 
 Build = Callable[..., pl.DataFrame]
 
 
 def languages(log: pl.DataFrame) -> dict[str, str | None]:
-    return dict(with_language(log).select("conversation_id", "language").unique().rows())
+    return dict(add_language(log).select("conversation_id", "language").unique().rows())
 
 
 def test_the_users_words_decide_together(messages: Build) -> None:
@@ -39,16 +39,16 @@ def test_where_the_log_names_none_the_words_are_read(messages: Build, named: str
 
 @pytest.mark.parametrize("text", ["", "ok", "12 + 30 = 42?", "https://a.example/the/quick/brown/fox", "<email_1> ok"])
 def test_too_short_to_tell_is_null(text: str) -> None:
-    assert detected(pl.Series([text, None], dtype=pl.String)).to_list() == [None, None]
+    assert detect_languages(pl.Series([text, None], dtype=pl.String)).to_list() == [None, None]
 
 
 def test_capitals_code_and_lines_do_not_mislead() -> None:
     texts = ["I NEED THIS DONE NOW", "warum geht\ndas nicht?\n```python\nfor line in the_file: print(line)\n```"]
-    assert detected(pl.Series(texts)).to_list() == ["en", "de"]
+    assert detect_languages(pl.Series(texts)).to_list() == ["en", "de"]
 
 
 def test_four_chinese_letters_are_enough() -> None:
-    assert detected(pl.Series(["今天天气怎么样"])).to_list() == ["zh"]
+    assert detect_languages(pl.Series(["今天天气怎么样"])).to_list() == ["zh"]
 
 
 def test_a_language_not_allowed_is_a_reason_and_an_unknown_one_is_none(messages: Build) -> None:
@@ -59,16 +59,16 @@ def test_a_language_not_allowed_is_a_reason_and_an_unknown_one_is_none(messages:
             messages("c", "can you help me with this", "yes"),
         ]
     )
-    assert outside(with_language(log), ["en"]).rows() == [("a", "language not wanted: es")]
+    assert find_unwanted_languages(add_language(log), ["en"]).rows() == [("a", "language not wanted: es")]
 
 
 def test_rows_columns_and_order_stay(messages: Build) -> None:
     log = pl.concat([messages("b", "hi", "yo"), messages("a", "hi", "yo")])
-    assert with_language(log).drop("language").equals(log.drop("language"))
-    assert with_language(log.clear()).schema == log.schema
+    assert add_language(log).drop("language").equals(log.drop("language"))
+    assert add_language(log.clear()).schema == log.schema
 
 
 @pytest.mark.parametrize("wanted", ["fr", "FR", "fra", "fr-CA", "French"])
 def test_wanted_languages_may_be_spelled_as_logs_spell_them(messages: Build, wanted: str) -> None:
     told = pl.concat([messages("a", "x", language="fr"), messages("b", "x", language="en"), messages("c", "x")])
-    assert outside(told, [wanted]).rows() == [("b", "language not wanted: en")]
+    assert find_unwanted_languages(told, [wanted]).rows() == [("b", "language not wanted: en")]

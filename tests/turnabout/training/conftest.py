@@ -1,4 +1,4 @@
-"""Shared by the training tests: the tiny model in float32, settings, and preference pairs in one line each."""
+"""Fixtures of the training tests: the tiny model in float32, settings, and preference pairs in one line each."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,18 +9,21 @@ import pytest
 from transformers import TrainerCallback
 
 from turnabout.core import schemas
+from turnabout.losses import Loss
 from turnabout.models import checkpoints
 from turnabout.models.checkpoints import Checkpoint
+from turnabout.training.assistant.train import ArmTraining, TrainAssistant, TrainedAssistant, train_assistant
 from turnabout.training.engine import loop
-from turnabout.training.engine.loop import Settings
+from turnabout.training.engine.settings import RunContext, TrainingSettings
+from turnabout.training.user_model.train import TrainUser
 
 
 class Killed(Exception):
-    """A training that ended as if its process had been killed."""
+    """Raised in a training to end it as if its process had been killed."""
 
 
 class Kill(TrainerCallback):
-    """Kills a training after so many steps."""
+    """Kills a training after a number of steps."""
 
     def __init__(self, after: int) -> None:
         self.after = after
@@ -31,8 +34,8 @@ class Kill(TrainerCallback):
 
 
 @pytest.fixture
-def begun_and_killed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """`begun_and_killed(training, 3)` runs `training(callback)` up to step 3, with a checkpoint every other step."""
+def kill_training(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """`kill_training(training, 3)` runs `training(callback)` up to step 3, with a checkpoint every other step."""
 
     def run(training: Callable[[TrainerCallback], object], after: int) -> None:
         monkeypatch.setattr(loop, "CHECKPOINT_STEPS", 2)
@@ -44,12 +47,60 @@ def begun_and_killed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 @pytest.fixture
 def tiny(tiny_checkpoint: Path) -> Checkpoint:
-    return checkpoints.load(tiny_checkpoint, "float32")
+    return checkpoints.load_checkpoint(tiny_checkpoint, "float32")
 
 
 @pytest.fixture
-def settings() -> Settings:
-    return Settings(learning_rate=1e-2, epochs=1, batch_size=2, seed=7, bf16=False, start="tiny")
+def settings() -> TrainingSettings:
+    return TrainingSettings(learning_rate=1e-2, epochs=1, batch_size=2, seed=7, bf16=False, start="tiny")
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunContext:
+    """The surroundings of a training with the seed of `settings`, in float32."""
+    return RunContext(seed=7, dtype="float32", start="tiny", work=tmp_path / "work")
+
+
+@pytest.fixture
+def train_tiny(tiny: Checkpoint, run: RunContext) -> Callable[..., TrainedAssistant]:
+    """`train_tiny(pairs, DPO(), epochs=5)` → an assistant trained on the tiny model."""
+
+    def train(frame: pl.DataFrame, loss: Loss, epochs: int = 1, gate_pairs: int = 2) -> TrainedAssistant:
+        options = TrainAssistant(
+            max_length=100,
+            batch_size=2,
+            lora_rank=4,
+            gate_pairs=gate_pairs,
+            gate_steps=40,
+            gate_learning_rate=1e-2,
+        )
+        training = ArmTraining(loss=loss, learning_rate=1e-2, epochs=epochs)
+        return train_assistant(tiny, frame, options=options, training=training, run=run)
+
+    return train
+
+
+@pytest.fixture
+def user_options() -> Callable[..., TrainUser]:
+    """`user_options(lora_rank=4)` → section `train_user` for the tiny model; other values by keyword."""
+
+    def build(**changes: Any) -> TrainUser:
+        values = {
+            "epochs": 1,
+            "max_length": 200,
+            "max_tokens": None,
+            "packing": True,
+            "lora_rank": None,
+            "sampled_softmax": None,
+            "batch_size": 2,
+            "learning_rate": 1e-2,
+            "warmup": 0.0,
+            "gradient_checkpointing": False,
+            "processes": 1,
+        }
+        return TrainUser.model_validate(values | changes)
+
+    return build
 
 
 @pytest.fixture

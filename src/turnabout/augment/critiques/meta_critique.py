@@ -1,23 +1,23 @@
-"""The meta-critique: each unit labelled for its quality, apart from the others, and the good ones merged into one text.
+"""The meta-critique: label each unit by quality, then merge the sound ones.
 
-MultiCritique (Lan et al., arXiv 2410.15287), §3: a judge sees the other critics' units while it labels one; critics
-do not debate, which made their units alike. The labels are seven, as there; their definitions are ours.
+MultiCritique (Lan et al., arXiv 2410.15287), §3: a judge sees the other critics' units while it labels one. The critics
+do not debate, which made their units alike. The seven labels are the paper's; their definitions are ours.
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from turnabout.augment.critiques.units import Unit, Written
+from turnabout.augment.critiques.units import CriticUnit, Unit
 from turnabout.generation import Completion, Generator
-from turnabout.prompting.fencing import data
-from turnabout.prompting.record import NOTICE, record
-from turnabout.prompting.structured import Asking, Question, Unusable, ask, shaped
+from turnabout.prompting.fencing import fence
+from turnabout.prompting.record import NOTICE, format_record
+from turnabout.prompting.structured import AskOptions, Question, UnusableAnswer, ask_structured, parse_json
 
 Label = Literal["sound", "slight", "vague", "misplaced", "mistaken", "unasked", "harmful"]
 
-#: Quality of a unit by label. Only sound ones are merged.
+#: The labels of a unit and their definitions. Only sound units are merged.
 LABELS: dict[Label, str] = {
     "sound": "the flaw is real and matters, and the suggestion mends it",
     "slight": "the flaw is real, but nobody would mind it",
@@ -33,7 +33,7 @@ Judge one point of criticism of an assistant's reply, going by the conversation 
 {notice}
 {record}
 {point}
-{others}
+{other_points}
 
 Label the point alone; the other points only help to see it. The labels:
 {labels}
@@ -52,89 +52,118 @@ twice, nothing that the points do not say. Do not write the better reply. Answer
 {{"critique": "The critique."}}"""
 
 
-class Labelled(msgspec.Struct):
-    """A label as it must come. The reason comes first, so that the label follows from it."""
+class LabelAnswer(msgspec.Struct):
+    """The shape of a label.
+
+    The reason comes first, so that the label follows from it.
+    """
 
     reason: str
     label: Label
 
 
-class Merged(msgspec.Struct):
-    """A merged critique as it must come."""
+class MergeAnswer(msgspec.Struct):
+    """The shape of a merged critique."""
 
     critique: str
 
 
-def labelled(
-    author: Generator,
-    rows: Sequence[dict[str, Any]],
-    units: Sequence[Sequence[Written]],
-    max_prompt_tokens: int,
-    how: Asking,
-) -> list[list[Written]]:
-    """The units of every reply, those without a reason against them labelled: what is not sound is not kept."""
-    judged = [list(of_reply) for of_reply in units]
-    places = [(i, j) for i, of_reply in enumerate(judged) for j, unit in enumerate(of_reply) if unit.reason is None]
-    questions = [
-        Question(
-            _label_question(rows[i], units[i], j, max_prompt_tokens), lambda answer: shaped(answer, Labelled).label
-        )
-        for i, j in places
-    ]
-    labels = ask(author, questions, how)
-    for (i, j), label in zip(places, labels, strict=True):
-        if isinstance(label, Unusable):
-            judged[i][j] = judged[i][j]._replace(reason=f"label {label.reason}")
-        else:
-            judged[i][j] = judged[i][j]._replace(label=label, reason=None if label == "sound" else label)
-    return judged
+class MetaCritic(NamedTuple):
+    """A model that labels and merges the units of all critics."""
+
+    generator: Generator
+    max_prompt_tokens: int
+    options: AskOptions
+    """Limits of its answers; `prefill` and `shape` are replaced."""
+
+    def label_units(
+        self, rows: Sequence[dict[str, Any]], units: Sequence[Sequence[CriticUnit]]
+    ) -> list[list[CriticUnit]]:
+        """Return the units of every reply with their labels.
+
+        Units with a reason against them are not labelled. A label other than sound becomes the reason of its unit.
+        """
+        labelled = [list(of_reply) for of_reply in units]
+        positions: list[tuple[int, int]] = []
+        questions: list[Question[Label]] = []
+        for i, of_reply in enumerate(units):
+            for j, unit in enumerate(of_reply):
+                if unit.reason is None:
+                    positions.append((i, j))
+                    prompt = _build_label_prompt(rows[i], of_reply, j, self.max_prompt_tokens)
+                    questions.append(Question(prompt, _read_label))
+        options = self.options._replace(prefill='{"reason": "', shape=LabelAnswer)
+        labels = ask_structured(self.generator, questions, options)
+        for (i, j), label in zip(positions, labels, strict=True):
+            labelled[i][j] = _add_label(labelled[i][j], label)
+        return labelled
+
+    def merge_units(
+        self, rows: Sequence[dict[str, Any]], units: Sequence[Sequence[CriticUnit]]
+    ) -> list[str | UnusableAnswer]:
+        """Return one critique per reply, merged from its sound units.
+
+        A single sound unit is its own critique and costs no question.
+        """
+        sound = [_select_sound(of_reply) for of_reply in units]
+        several = [i for i, of_reply in enumerate(sound) if len(of_reply) > 1]
+        questions = [
+            Question(_build_merge_prompt(rows[i], sound[i], self.max_prompt_tokens), _read_critique) for i in several
+        ]
+        options = self.options._replace(prefill='{"critique": "', shape=MergeAnswer)
+        answers = ask_structured(self.generator, questions, options)
+        merged: dict[int, str | UnusableAnswer] = dict(zip(several, answers, strict=True))
+        return [
+            merged[i] if i in merged else _build_unmerged_critique(of_reply, units[i])
+            for i, of_reply in enumerate(sound)
+        ]
 
 
-def merged(
-    author: Generator,
-    rows: Sequence[dict[str, Any]],
-    units: Sequence[Sequence[Written]],
-    max_prompt_tokens: int,
-    how: Asking,
-) -> list[str | Unusable]:
-    """One critique per reply from its sound units; a single unit is its own critique and costs no question."""
-    sound = [[each.unit for each in of_reply if each.unit and each.reason is None] for of_reply in units]
-    several = [i for i, of_reply in enumerate(sound) if len(of_reply) > 1]
-    questions = [Question(_merge_question(rows[i], sound[i], max_prompt_tokens), _read_merged) for i in several]
-    answers = ask(author, questions, how)
-    texts: dict[int, str | Unusable] = dict(zip(several, answers, strict=True))
-    return [texts[i] if i in texts else _alone(of_reply, units[i]) for i, of_reply in enumerate(sound)]
+def _add_label(unit: CriticUnit, label: Label | UnusableAnswer) -> CriticUnit:
+    if isinstance(label, UnusableAnswer):
+        return unit._replace(reason=f"label {label.reason}")
+    return unit._replace(label=label, reason=None if label == "sound" else label)
 
 
-def _alone(sound: Sequence[Unit], units: Sequence[Written]) -> str | Unusable:
-    """The words of the only sound unit, or why there is none."""
+def _select_sound(units: Sequence[CriticUnit]) -> list[Unit]:
+    return [unit.unit for unit in units if unit.unit and unit.reason is None]
+
+
+def _build_unmerged_critique(sound: Sequence[Unit], units: Sequence[CriticUnit]) -> str | UnusableAnswer:
+    """Return the words of the only sound unit, or why there is none."""
     if sound:
         return f"{sound[0].flaw.strip()} {sound[0].suggestion.strip()}"
     if not units:
-        return Unusable("no flaw found", "no critic found a flaw")
-    if all(each.unit is None for each in units):
-        return Unusable("no usable answer", "no critic's answer could be used")
-    return Unusable("no sound unit", "no unit was labelled sound")
+        return UnusableAnswer("no flaw found", "no critic found a flaw")
+    if all(unit.unit is None for unit in units):
+        return UnusableAnswer("no usable answer", "no critic's answer could be used")
+    return UnusableAnswer("no sound unit", "no unit was labelled sound")
 
 
-def _label_question(row: dict[str, Any], units: Sequence[Written], place: int, max_tokens: int) -> str:
-    others = [each.unit for j, each in enumerate(units) if each.unit and j != place]
+def _build_label_prompt(row: dict[str, Any], units: Sequence[CriticUnit], index: int, max_tokens: int) -> str:
+    other_points = [unit.unit for i, unit in enumerate(units) if unit.unit and i != index]
     return LABEL.format(
         notice=NOTICE,
-        record=record(row, max_tokens),
-        point=data("point", msgspec.to_builtins(units[place].unit)),
-        others=data("other_points", msgspec.to_builtins(others)),
-        labels="\n".join(f"- {name}: {told}" for name, told in LABELS.items()),
+        record=format_record(row, max_tokens),
+        point=fence("point", msgspec.to_builtins(units[index].unit)),
+        other_points=fence("other_points", msgspec.to_builtins(other_points)),
+        labels="\n".join(f"- {label}: {definition}" for label, definition in LABELS.items()),
     )
 
 
-def _merge_question(row: dict[str, Any], units: Sequence[Unit], max_tokens: int) -> str:
-    points = data("points", msgspec.to_builtins(sorted(units, key=lambda unit: -unit.severity)))
-    return MERGE.format(notice=NOTICE, record=record(row, max_tokens), points=points)
+def _build_merge_prompt(row: dict[str, Any], units: Sequence[Unit], max_tokens: int) -> str:
+    points = fence("points", msgspec.to_builtins(sorted(units, key=lambda unit: -unit.severity)))
+    return MERGE.format(notice=NOTICE, record=format_record(row, max_tokens), points=points)
 
 
-def _read_merged(answer: Completion) -> str:
-    text = shaped(answer, Merged).critique.strip()
+def _read_label(answer: Completion) -> Label:
+    """Return the label in an answer. Raises `UnusableAnswer`."""
+    return parse_json(answer, LabelAnswer).label
+
+
+def _read_critique(answer: Completion) -> str:
+    """Return the critique in an answer. Raises `UnusableAnswer`."""
+    text = parse_json(answer, MergeAnswer).critique.strip()
     if not text:
-        raise Unusable("empty critique", "the critique is empty; write one to three sentences")
+        raise UnusableAnswer("empty critique", "the critique is empty; write one to three sentences")
     return text

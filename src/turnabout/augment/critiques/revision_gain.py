@@ -1,151 +1,181 @@
-"""Whether acting on a critique makes a reply better: revisions that follow it against revisions that were told nothing.
+"""Whether acting on a critique makes a reply better.
 
-MultiCritique (Lan et al., arXiv 2410.15287), §4: a preference between critiques is kept only where the mean reward of
-the revisions that follow one is above that of the others; without this check training on critiques did harm.
+Revisions that follow the critique are compared with revisions without it. MultiCritique (Lan et al., arXiv 2410.15287),
+§4: a preference between critiques is kept only where the mean reward of the revisions that follow one is above that of
+the others; without this check training on critiques did harm.
 """
 
 from collections.abc import Callable, Sequence
 from statistics import fmean
 from typing import Any, NamedTuple
 
-from turnabout.augment.base import Writing
+from turnabout.augment.base import AugmentContext
 from turnabout.core.messages import Message
 from turnabout.errors import ConfigError
-from turnabout.follow_ups import Phrases, follow_up_likelihood, load_phrases
+from turnabout.follow_ups import Phrases, compute_follow_up_rewards, load_phrases
 from turnabout.generation import Completion, Generator, Sampling
-from turnabout.generation.config import Author
+from turnabout.generation.config import ModelConfig
 from turnabout.intents.wording import FALLBACK
-from turnabout.judging import Verdict, pairwise
-from turnabout.prompting.excerpts import CHARACTERS, newest
-from turnabout.prompting.fencing import data
-from turnabout.prompting.record import NOTICE, record
-from turnabout.prompting.structured import Unusable
+from turnabout.judging.base import Comparison, JudgeOptions, Verdict
+from turnabout.judging.pairwise import compare
+from turnabout.prompting.excerpts import CHARS_PER_TOKEN, keep_newest
+from turnabout.prompting.fencing import fence
+from turnabout.prompting.record import NOTICE, format_record
+from turnabout.prompting.structured import UnusableAnswer
 
 REVISE = """\
 Write an assistant's reply to the last message of a conversation anew, so that it serves the user better.
 {notice}
 {record}
-{told}
+{critique}
 Answer with the new reply alone, addressed to the user."""
 
-#: Drawn, for n greedy revisions would be one and the same.
+#: Revisions are sampled, since n greedy ones would be the same text.
 TEMPERATURE, TOP_P = 0.7, 0.9
 
+#: Takes rows and the revisions of each with and without a critique; returns how much better the former are, per row.
+RevisionComparison = Callable[
+    [Sequence[dict[str, Any]], list[list[str]], list[list[str]]], Sequence[float | UnusableAnswer]
+]
 
-#: For rows, their revisions with and without a critique: how much better the former are, a number per row.
-Comparing = Callable[[Sequence[dict[str, Any]], list[list[str]], list[list[str]]], Sequence[float | Unusable]]
 
+class RevisionTrial(NamedTuple):
+    """Settings of a trial of critiques by revision."""
 
-class Trial(NamedTuple):
-    """How critiques are tried: revisions of either kind per reply, their greatest length, and who compares them."""
-
-    n: int
+    n_revisions: int
+    """Revisions of either kind per reply."""
     max_new_tokens: int
-    compare: Comparing
+    """Longest revision, in tokens."""
+    compare: RevisionComparison
 
 
-def gains(
-    rows: Sequence[dict[str, Any]], critiques: Sequence[str], writing: Writing, trial: Trial
-) -> list[float | Unusable]:
-    """mean(with) − mean(without) per criticised reply and its critique; above 0 the critique helped."""
-    told = [f"{data('critique', critique)}\nFollow the critique." for critique in critiques]
-    with_it = _revisions(rows, told, writing, trial)
-    without = _revisions(rows, [""] * len(rows), writing, trial)
-    refused = [_refused([*ours, *theirs]) for ours, theirs in zip(with_it, without, strict=True)]
-    tried = [i for i, reason in enumerate(refused) if reason is None]
-    texts = [[[answer.text for answer in kind[i]] for i in tried] for kind in (with_it, without)]
-    found = dict(zip(tried, trial.compare([rows[i] for i in tried], *texts), strict=True))
-    return [found[i] if reason is None else reason for i, reason in enumerate(refused)]
+def measure_gains(
+    rows: Sequence[dict[str, Any]], critiques: Sequence[str], context: AugmentContext, trial: RevisionTrial
+) -> list[float | UnusableAnswer]:
+    """Return the gain of each critique: mean(with) - mean(without).
 
-
-def _revisions(
-    rows: Sequence[dict[str, Any]], told: Sequence[str], writing: Writing, trial: Trial
-) -> list[list[Completion]]:
-    """n revisions per row; the i-th draw of every row has a seed of its own."""
-    prompts: list[list[Message]] = [
-        [{"role": "user", "content": revise(row, each, writing.max_prompt_tokens)}]
-        for row, each in zip(rows, told, strict=True)
-    ]
-    draws = [
-        writing.author.generate(prompts, Sampling(trial.max_new_tokens, TEMPERATURE, TOP_P, writing.seed + i))
-        for i in range(trial.n)
-    ]
-    return [list(of_row) for of_row in zip(*draws, strict=True)]
-
-
-def _refused(revisions: Sequence[Completion]) -> Unusable | None:
-    """Why revisions cannot be compared: nobody knows what one of them would have been."""
-    reasons = [revision.refused for revision in revisions if revision.refused]
-    return Unusable(f"revision {reasons[0]}", "a revision was refused") if reasons else None
-
-
-def revise(row: dict[str, Any], told: str, max_tokens: int) -> str:
-    """The question for a new reply; neither kind is told what the user said next, only the critique may say it."""
-    return REVISE.format(notice=NOTICE, record=record(row, max_tokens, follow_up=False), told=told)
-
-
-def comparing(writing: Writing, judge: Author | None, phrases_per_dimension: int, retries: int) -> Comparing:
-    """Who compares: a judge, by its mean strength of preference from -1 to 1, or else the model of `augment.user`.
-
-    A judge is asked again `retries` times after an answer that cannot be used; the user model goes by the likelihood of
-    so many follow-ups of each sign, in nats per token. Raises `ConfigError` where the author would compare its own
-    revisions.
+    Above 0 the critique helped.
     """
-    scorer = writing.open_user() if judge is None else writing.open_author(judge)
-    if scorer.name == writing.author.name:
+    guidance = [f"{fence('critique', critique)}\nFollow the critique." for critique in critiques]
+    with_critique = _write_revisions(rows, guidance, context, trial)
+    without = _write_revisions(rows, [""] * len(rows), context, trial)
+    refusals = [_find_refusal([*guided, *free]) for guided, free in zip(with_critique, without, strict=True)]
+    answered = [i for i, refusal in enumerate(refusals) if refusal is None]
+    compared = trial.compare(
+        [rows[i] for i in answered],
+        [_extract_texts(with_critique[i]) for i in answered],
+        [_extract_texts(without[i]) for i in answered],
+    )
+    gains = dict(zip(answered, compared, strict=True))
+    return [gains[i] if refusal is None else refusal for i, refusal in enumerate(refusals)]
+
+
+def build_comparison(
+    context: AugmentContext, judge: ModelConfig | None, *, phrases_per_dimension: int, retries: int
+) -> RevisionComparison:
+    """Return how revisions are compared: by a judge, or by `augment.user`.
+
+    A judge compares by its mean strength of preference, from -1 to 1; it is asked again `retries` times after an answer
+    that cannot be used. The user model compares by the likelihood of `phrases_per_dimension` follow-ups of each sign,
+    in nats per token. Raises `ConfigError` where a model would compare its own revisions.
+    """
+    scorer = context.open_user() if judge is None else context.open_model(judge)
+    if scorer.name == context.generator.name:
         raise ConfigError(
             f"{'augment.user' if judge is None else 'judge'}: '{scorer.name}' would compare revisions of its own; name "
             "another model, such as `user: models/user` under `augment`"
         )
     if judge is not None:
-        return _by_judge(scorer, pairwise.Judging(by="answers", retries=retries, seed=writing.seed))
-    return _by_follow_ups(scorer, load_phrases(phrases_per_dimension), CHARACTERS * writing.max_prompt_tokens)
+        return _compare_by_judge(scorer, JudgeOptions(by="answers", retries=retries, seed=context.seed))
+    phrases = load_phrases(phrases_per_dimension)
+    return _compare_by_follow_ups(scorer, phrases, CHARS_PER_TOKEN * context.max_prompt_tokens)
 
 
-def _by_follow_ups(user: Generator, phrases: Phrases, room: int) -> Comparing:
-    """Follow-up likelihood of either kind of revision (Zhang et al., AAAI 2025), its mean over the revisions.
+def _write_revisions(
+    rows: Sequence[dict[str, Any]], guidance: Sequence[str], context: AugmentContext, trial: RevisionTrial
+) -> list[list[Completion]]:
+    """Return `n_revisions` revisions per row.
 
-    The user has read the last `room` characters before a revision, and the revision.
+    The i-th draw of every row has its own seed.
+    """
+    prompts: list[list[Message]] = []
+    for row, text in zip(rows, guidance, strict=True):
+        prompts.append([{"role": "user", "content": _build_revision_prompt(row, text, context.max_prompt_tokens)}])
+    draws = []
+    for i in range(trial.n_revisions):
+        sampling = Sampling(trial.max_new_tokens, TEMPERATURE, TOP_P, context.seed + i)
+        draws.append(context.generator.generate(prompts, sampling))
+    return [list(of_row) for of_row in zip(*draws, strict=True)]
+
+
+def _find_refusal(revisions: Sequence[Completion]) -> UnusableAnswer | None:
+    """Return why revisions cannot be compared, or None.
+
+    If one of them was refused, its text is unknown.
+    """
+    reasons = [revision.refused for revision in revisions if revision.refused]
+    return UnusableAnswer(f"revision {reasons[0]}", "a revision was refused") if reasons else None
+
+
+def _extract_texts(revisions: Sequence[Completion]) -> list[str]:
+    return [revision.text for revision in revisions]
+
+
+def _build_revision_prompt(row: dict[str, Any], guidance: str, max_tokens: int) -> str:
+    """Return the question for a new reply.
+
+    The user's next message is in neither kind of question; only the critique may tell of it.
+    """
+    return REVISE.format(notice=NOTICE, record=format_record(row, max_tokens, follow_up=False), critique=guidance)
+
+
+def _compare_by_follow_ups(user: Generator, phrases: Phrases, max_chars: int) -> RevisionComparison:
+    """Return the comparison by mean follow-up likelihood.
+
+    The measure is that of Zhang et al., AAAI 2025.
+
+    The user model reads the last `max_chars` characters before a revision, and the revision.
     """
 
-    def compare(rows: Sequence[dict[str, Any]], better: list[list[str]], worse: list[list[str]]) -> list[float]:
-        texts = [[*ours, *theirs] for ours, theirs in zip(better, worse, strict=True)]
-        prompts = [newest(row["prompt"], room) for row in rows]
-        contexts: list[list[Message]] = [
-            [*prompt, {"role": "assistant", "content": text}]
-            for prompt, of_row in zip(prompts, texts, strict=True)
-            for text in of_row
-        ]
-        # A user model has never seen a conversation without an intent.
-        scores = iter(follow_up_likelihood(user, contexts, phrases, [FALLBACK] * len(contexts)))
-        return [
-            fmean(next(scores) for _ in ours) - fmean(next(scores) for _ in theirs)
-            for ours, theirs in zip(better, worse, strict=True)
-        ]
-
-    return compare
-
-
-def _by_judge(judge: Generator, how: pairwise.Judging) -> Comparing:
-    """A judge's strength of preference for the i-th revision with a critique over the i-th without, the mean over i.
-
-    Verdicts that cannot be read are left out; where none can, so is the row.
-    """
-
-    def compare(
+    def compare_revisions(
         rows: Sequence[dict[str, Any]], better: list[list[str]], worse: list[list[str]]
-    ) -> list[float | Unusable]:
-        duels = [
-            pairwise.Duel(row["prompt"], ours, theirs)
-            for row, *kinds in zip(rows, better, worse, strict=True)
-            for ours, theirs in zip(*kinds, strict=True)
-        ]
-        verdicts = iter(pairwise.compare(judge, duels, how))
-        return [_mean([next(verdicts) for _ in ours]) for ours in better]
+    ) -> list[float]:
+        contexts: list[list[Message]] = []
+        for row, guided, free in zip(rows, better, worse, strict=True):
+            prompt = keep_newest(row["prompt"], max_chars)
+            contexts += [[*prompt, {"role": "assistant", "content": text}] for text in (*guided, *free)]
+        # A user model has never seen a conversation without an intent.
+        scores = iter(compute_follow_up_rewards(user, contexts, phrases, [FALLBACK] * len(contexts)))
+        gains = []
+        for guided, free in zip(better, worse, strict=True):
+            mean_guided = fmean(next(scores) for _ in guided)
+            gains.append(mean_guided - fmean(next(scores) for _ in free))
+        return gains
 
-    return compare
+    return compare_revisions
 
 
-def _mean(verdicts: Sequence[Verdict]) -> float | Unusable:
+def _compare_by_judge(judge: Generator, options: JudgeOptions) -> RevisionComparison:
+    """Return the comparison by a judge's mean strength of preference.
+
+    The i-th revision with a critique is compared with the i-th one without. Verdicts that cannot be read are left out;
+    a row without any readable verdict has no gain.
+    """
+
+    def compare_revisions(
+        rows: Sequence[dict[str, Any]], better: list[list[str]], worse: list[list[str]]
+    ) -> list[float | UnusableAnswer]:
+        comparisons = []
+        for row, guided, free in zip(rows, better, worse, strict=True):
+            comparisons += [Comparison(row["prompt"], *texts) for texts in zip(guided, free, strict=True)]
+        verdicts = iter(compare(judge, comparisons, options))
+        return [_mean_strength([next(verdicts) for _ in guided]) for guided in better]
+
+    return compare_revisions
+
+
+def _mean_strength(verdicts: Sequence[Verdict]) -> float | UnusableAnswer:
     strengths = [verdict.strength for verdict in verdicts if verdict.readable]
-    return fmean(strengths) if strengths else Unusable(f"verdict {verdicts[0].reason}", "no verdict could be read")
+    if not strengths:
+        return UnusableAnswer(f"verdict {verdicts[0].reason}", "no verdict could be read")
+    return fmean(strengths)

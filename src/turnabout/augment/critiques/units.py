@@ -1,21 +1,22 @@
-"""Analytical Critique Units: one flaw of a reply each, with the words that show it and how to mend it.
+"""Analytical Critique Units: one flaw of a reply each.
 
-MultiCritique (Lan et al., arXiv 2410.15287), §3: several critics write them, each on its own.
+A unit has the words that show the flaw and a suggestion how to fix it. Several critics write units independently
+(MultiCritique, Lan et al., arXiv 2410.15287, §3).
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import msgspec
 
-from turnabout.augment.base import Writing
+from turnabout.augment.base import AugmentContext
 from turnabout.core.config import Section
 from turnabout.generation import Completion
-from turnabout.generation.registry import AnyAuthor
-from turnabout.prompting.record import NOTICE, record
-from turnabout.prompting.structured import Asking, Question, Unusable, ask, shaped
+from turnabout.generation.registry import AnyModel
+from turnabout.prompting.record import NOTICE, format_record
+from turnabout.prompting.structured import AskOptions, Question, UnusableAnswer, ask_structured, parse_json
 
-#: What a critic looks at, by the name of its perspective.
+#: What a critic examines, by the name of its perspective.
 PERSPECTIVES = {
     "task": "whether it does what the user asked for: all of it, and nothing else",
     "facts": "whether what it says is true, sound, and in line with what was said before",
@@ -26,7 +27,7 @@ PERSPECTIVES = {
 #: Most units one critic may write about one reply.
 MAX_UNITS = 4
 
-QUESTION = """\
+CRITIC_TASK = """\
 Criticise an assistant's reply to the last message of a conversation. Look at one thing alone: {look}.
 {notice}
 {record}
@@ -41,14 +42,16 @@ use to the user). Answers look like these, which are about other replies:
 
 
 class Critic(Section):
-    """One who writes units: from which perspective, and who it is if not the stage's author."""
+    """One critic: its perspective, and its model if that is not the stage's."""
+
+    renamed_keys: ClassVar = {"author": "generator"}
 
     perspective: Literal["task", "facts", "person", "form"]
-    author: AnyAuthor | None = None
+    generator: AnyModel | None = None
 
 
 class Unit(msgspec.Struct):
-    """One flaw as it must come."""
+    """The shape of one flaw in a critic's answer."""
 
     location: str
     flaw: str
@@ -58,13 +61,16 @@ class Unit(msgspec.Struct):
 
 
 class Units(msgspec.Struct):
-    """A critic's answer as it must come."""
+    """The shape of a critic's answer."""
 
     units: Annotated[list[Unit], msgspec.Meta(max_length=MAX_UNITS)]
 
 
-class Written(NamedTuple):
-    """One unit with its critic; `unit` is None where a critic's answer could not be used. Sound without a `reason`."""
+class CriticUnit(NamedTuple):
+    """One unit with its critic.
+
+    `unit` is None where a critic's answer could not be used. A unit without a `reason` against it is sound.
+    """
 
     critic: str
     unit: Unit | None
@@ -72,45 +78,60 @@ class Written(NamedTuple):
     reason: str | None = None
 
 
-def written(
-    rows: Sequence[dict[str, Any]], critics: Sequence[Critic], writing: Writing, how: Asking
-) -> list[list[Written]]:
-    """For each criticised reply, the units of all critics, in their order."""
-    found: list[list[Written]] = [[] for _ in rows]
+def write_units(
+    rows: Sequence[dict[str, Any]], critics: Sequence[Critic], context: AugmentContext, options: AskOptions
+) -> list[list[CriticUnit]]:
+    """Return the units of all critics for each criticised reply.
+
+    They are in the order of the critics.
+
+    `prefill` and `shape` of `options` are replaced by those of a critic's answer.
+    """
+    units_by_row: list[list[CriticUnit]] = [[] for _ in rows]
+    critic_options = options._replace(prefill='{"units": [', shape=Units)
     for critic in critics:
-        author = writing.author if critic.author is None else writing.open_author(critic.author)
-        name = f"{critic.perspective}: {author.name}"
-        questions = [Question(question(row, critic, writing.max_prompt_tokens), read) for row in rows]
-        answers = ask(author, questions, how)
-        for units, row, came in zip(found, rows, answers, strict=True):
-            units += _checked(name, came, row["reply"])
-    return found
+        generator = context.generator if critic.generator is None else context.open_model(critic.generator)
+        name = f"{critic.perspective}: {generator.name}"
+        questions = [
+            Question(_build_critic_prompt(row, critic, context.max_prompt_tokens), _read_units) for row in rows
+        ]
+        answers = ask_structured(generator, questions, critic_options)
+        for units, row, answer in zip(units_by_row, rows, answers, strict=True):
+            units += _check_quotes(name, answer, row["reply"])
+    return units_by_row
 
 
-def question(row: dict[str, Any], critic: Critic, max_tokens: int) -> str:
-    """What one critic is asked about one reply."""
+def _build_critic_prompt(row: dict[str, Any], critic: Critic, max_tokens: int) -> str:
+    """Return what one critic is asked about one reply."""
     look = PERSPECTIVES[critic.perspective]
-    return QUESTION.format(look=look, notice=NOTICE, record=record(row, max_tokens), most=MAX_UNITS)
+    return CRITIC_TASK.format(look=look, notice=NOTICE, record=format_record(row, max_tokens), most=MAX_UNITS)
 
 
-def read(answer: Completion) -> list[Unit]:
-    """The units of one answer. Raises `Unusable`."""
-    units = shaped(answer, Units).units
+def _read_units(answer: Completion) -> list[Unit]:
+    """Return the units of one answer. Raises `UnusableAnswer`."""
+    units = parse_json(answer, Units).units
     if not all(unit.flaw.strip() and unit.suggestion.strip() for unit in units):
-        raise Unusable("empty flaw", "a flaw or a suggestion is empty; give both, or leave the flaw out")
+        raise UnusableAnswer("empty flaw", "a flaw or a suggestion is empty; give both, or leave the flaw out")
     return units
 
 
-def _checked(critic: str, came: list[Unit] | Unusable, reply: str) -> list[Written]:
-    """The units of one answer, those whose quote is none marked."""
-    if isinstance(came, Unusable):
-        return [Written(critic, None, reason=came.reason)]
-    return [
-        Written(critic, unit, reason=None if _flat(unit.location) in _flat(reply) else "quote not in the reply")
-        for unit in came
-    ]
+def _check_quotes(critic: str, units: list[Unit] | UnusableAnswer, reply: str) -> list[CriticUnit]:
+    """Return the units of one answer.
+
+    A reason marks those that misquote the reply.
+    """
+    if isinstance(units, UnusableAnswer):
+        return [CriticUnit(critic, None, reason=units.reason)]
+    checked = []
+    for unit in units:
+        is_quoted = _normalize_spaces(unit.location) in _normalize_spaces(reply)
+        checked.append(CriticUnit(critic, unit, reason=None if is_quoted else "quote not in the reply"))
+    return checked
 
 
-def _flat(text: str) -> str:
-    """The text with every run of white space as one space: line breaks seldom survive copying."""
+def _normalize_spaces(text: str) -> str:
+    """Return the text with every run of white space as one space.
+
+    Models seldom keep line breaks when they copy.
+    """
     return " ".join(text.split())

@@ -1,36 +1,39 @@
-"""What rules are read out of: training pairs, and what users praised, complained about and rewrote."""
+"""The evidence from which rules are read: training pairs and feedback.
+
+Feedback is what users praised, complained about and rewrote.
+"""
 
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import polars as pl
 
-from turnabout.augment.base import Logs
-from turnabout.augment.presented_pairs import Shown
-from turnabout.core.conversations import hash_rank
-from turnabout.feedback.judged_replies import first_per_split, judged_replies
-from turnabout.feedback.signals import RECORDED
-from turnabout.preferences.from_logs import replies, with_prompts
-from turnabout.prompting.excerpts import CHARACTERS, beginning
-from turnabout.prompting.fencing import data
-from turnabout.prompting.record import record
+from turnabout.augment.base import AugmentInputs
+from turnabout.augment.presented_pairs import PresentedPair
+from turnabout.core.conversations import rank_by_hash
+from turnabout.feedback.judged_replies import limit_per_split, select_judged_replies
+from turnabout.feedback.signals import RECORDED_CONFIDENCE
+from turnabout.preferences.from_logs import add_prompts, select_replies
+from turnabout.prompting.excerpts import CHARS_PER_TOKEN, keep_beginning
+from turnabout.prompting.fencing import fence
+from turnabout.prompting.record import format_record
 
-Feedback = Literal["kudos", "critiques", "edits"]
-Source = Literal["pairs"] | Feedback
+FeedbackSource = Literal["kudos", "critiques", "edits"]
+Source = Literal["pairs"] | FeedbackSource
 
-#: How rules begin: those about two replies, from good and from bad traits, and those about a situation.
+#: Openings of rules: about two replies, from good or from bad traits, and about a situation.
 PREFER, AVOID, WHEN = "Prefer the reply that", "Prefer the reply that does not", "When"
 
 PAIR = "Two replies, A and B, could follow the last message of a conversation. The person prefers reply {letter}."
 
-#: What to look at in a pair, by how the rules begin.
+#: The question about a pair, by the opening of the rules it leads to.
 TRAITS = {
     PREFER: "What does the preferred reply do well?",
     AVOID: "What does the other reply do badly?",
 }
 
-#: What is told of feedback, and what is asked about it.
-FEEDBACK: dict[Feedback, tuple[str, str]] = {
+#: The situation of each kind of feedback, and the question about it.
+FEEDBACK: dict[FeedbackSource, tuple[str, str]] = {
     "kudos": (
         "A user was content with an assistant's reply, as the follow-up shows.",
         "What should the assistant go on doing in such a situation?",
@@ -47,65 +50,97 @@ FEEDBACK: dict[Feedback, tuple[str, str]] = {
 
 
 class Evidence(NamedTuple):
-    """One record, fenced, that says something about good replies; `texts` are its words, which no rule may copy."""
+    """One fenced record that shows something about good replies."""
 
     source: Source
     opening: str
-    told: str
+    """The beginning of every rule that is read from it."""
+    situation: str
     traits: str
+    """The question about the record."""
     record: str
     texts: list[str]
+    """The texts in the record, which no rule may copy."""
 
 
-def of_pairs(pairs: Sequence[Shown], max_tokens: int) -> list[Evidence]:
-    """Two per pair: its good and its bad traits."""
+def collect_pair_evidence(pairs: Sequence[PresentedPair], max_tokens: int) -> list[Evidence]:
+    """Return two records per pair: for its good and for its bad traits."""
+    evidence = []
+    for opening, traits in TRAITS.items():
+        for pair in pairs:
+            history = [message["content"] for message in pair.prompt]
+            evidence.append(
+                Evidence(
+                    source="pairs",
+                    opening=opening,
+                    situation=PAIR.format(letter=pair.better_letter),
+                    traits=traits,
+                    record=pair.build_record(max_tokens),
+                    texts=[*history, pair.better, pair.worse],
+                )
+            )
+    return evidence
+
+
+def collect_feedback_evidence(
+    inputs: AugmentInputs, source: FeedbackSource, max_items: int, *, max_tokens: int, seed: int
+) -> list[Evidence]:
+    """Return at most `max_items` records of feedback in the training split.
+
+    They are the most certain praise or complaints in words, or edits drawn by hash.
+    """
+    situation, traits = FEEDBACK[source]
+    if source == "edits":
+        rows = _draw_edits(inputs, max_items, seed)
+    else:
+        rows = _select_judgements_in_words(inputs, source, max_items)
     return [
         Evidence(
-            "pairs",
-            opening,
-            PAIR.format(letter="A" if pair.order == "cr" else "B"),
-            traits,
-            pair.record(max_tokens),
-            [*(message["content"] for message in pair.prompt), pair.better, pair.worse],
+            source=source,
+            opening=WHEN,
+            situation=situation,
+            traits=traits,
+            record=_build_feedback_record(row, max_tokens),
+            texts=_list_texts(row),
         )
-        for opening, traits in TRAITS.items()
-        for pair in pairs
-    ]
-
-
-def of_feedback(logs: Logs, source: Feedback, most: int, max_tokens: int, seed: int) -> list[Evidence]:
-    """At most `most` of the training split: the surest praise or complaints in words, or edits drawn by hash."""
-    told, traits = FEEDBACK[source]
-    rows = _edits(logs, most, seed) if source == "edits" else _said(logs, source, most)
-    return [
-        Evidence(source, WHEN, told, traits, _record(row, max_tokens), _texts(row))
         for row in rows.iter_rows(named=True)
     ]
 
 
-def _said(logs: Logs, source: Literal["kudos", "critiques"], most: int) -> pl.DataFrame:
-    """Judged replies whose follow-up is the judgement: a rating, say, is none in words."""
-    praise = logs.feedback.filter(label="sat")
-    judged = logs.criticised if source == "critiques" else judged_replies(logs.messages, logs.splits, praise, ())
-    in_words = ~pl.col("category").is_in(list(RECORDED)) & pl.col("follow_up").str.contains(r"\w")
-    return first_per_split(judged.filter(in_words, split="train"), most)
+def _select_judgements_in_words(
+    inputs: AugmentInputs, source: Literal["kudos", "critiques"], max_items: int
+) -> pl.DataFrame:
+    """Return judged replies whose follow-up is the judgement.
+
+    A rating, for example, is not a judgement in words.
+    """
+    praise = inputs.feedback.filter(label="sat")
+    judged = (
+        inputs.criticised
+        if source == "critiques"
+        else select_judged_replies(inputs.messages, inputs.splits, praise, ())
+    )
+    in_words = ~pl.col("category").is_in(list(RECORDED_CONFIDENCE)) & pl.col("follow_up").str.contains(r"\w")
+    return limit_per_split(judged.filter(in_words, split="train"), max_items)
 
 
-def _edits(logs: Logs, most: int, seed: int) -> pl.DataFrame:
-    """Replies that somebody rewrote into other words."""
-    written = replies(logs.messages, logs.splits).filter(
+def _draw_edits(inputs: AugmentInputs, max_items: int, seed: int) -> pl.DataFrame:
+    """Return replies that a person rewrote in other words."""
+    edited = select_replies(inputs.messages, inputs.splits).filter(
         pl.col("edited_text").str.contains(r"\w"), pl.col("edited_text") != pl.col("reply"), split="train"
     )
-    drawn = written.sort(hash_rank(seed, "conversation_id", "reply_index")).head(most)
-    return with_prompts(logs.messages, drawn).sort("conversation_id", "reply_index")
+    drawn = edited.sort(rank_by_hash(seed, "conversation_id", "reply_index")).head(max_items)
+    return add_prompts(inputs.messages, drawn).sort("conversation_id", "reply_index")
 
 
-def _record(row: dict[str, Any], max_tokens: int) -> str:
+def _build_feedback_record(row: dict[str, Any], max_tokens: int) -> str:
     edited = row.get("edited_text")
-    told = record(row, max_tokens, follow_up=edited is None)
-    return told if edited is None else f"{told}\n{data('rewritten', beginning(edited, CHARACTERS * max_tokens // 4))}"
+    if edited is None:
+        return format_record(row, max_tokens)
+    rewritten = fence("rewritten", keep_beginning(edited, CHARS_PER_TOKEN * max_tokens // 4))
+    return f"{format_record(row, max_tokens, follow_up=False)}\n{rewritten}"
 
 
-def _texts(row: dict[str, Any]) -> list[str]:
+def _list_texts(row: dict[str, Any]) -> list[str]:
     history = [message["content"] for message in row["prompt"]]
     return [*history, *(row[name] for name in ("reply", "follow_up", "edited_text") if row.get(name))]

@@ -1,7 +1,8 @@
-"""Short rules that a model reads out of pairs, praise, complaints and edits, each checked by itself.
+"""Short rules that a model reads from evidence, each checked by itself.
 
 Pairs: step 1 of ICAI (Findeis et al., arXiv 2406.06560), once from good and once from bad traits. Feedback: the three
-ways in which ConstitutionMaker (Petridis et al., arXiv 2310.15428) comes to a principle.
+ways in which ConstitutionMaker (Petridis et al., arXiv 2310.15428) finds a principle: from praise, complaints and
+edits.
 """
 
 import re
@@ -14,21 +15,21 @@ import msgspec
 from turnabout.augment.principles.evidence import AVOID, PREFER, WHEN, Evidence, Source
 from turnabout.generation import Completion, Generator
 from turnabout.prompting.record import NOTICE
-from turnabout.prompting.structured import Asking, Question, Unusable, ask, shaped
-from turnabout.text.copying import copies, words
+from turnabout.prompting.structured import AskOptions, Question, UnusableAnswer, ask_structured, parse_json
+from turnabout.text.copying import copies_later_text, split_words
 
-#: Words of a rule beyond its opening, and how many in a row it may share with a text of the log.
+#: Fewest and most words of a rule beyond its opening, and the run of words that makes it a copy of a text in the log.
 MIN_WORDS, MAX_WORDS, COPIED_WORDS = 2, 20, 6
 
 TASK = """\
-{told}
+{situation}
 {notice}
 {record}
-{traits} State it as at most {k} rules of at most {most_words} words. They must hold for other conversations, too: no
+{traits} State it as at most {k} rules of at most {max_words} words. They must hold for other conversations, too: no
 topic, no name, no words of the record. Answer with one JSON object that has one field, "rules": a list of sentences.
 {form}"""
 
-#: How each rule of these openings is to be worded.
+#: The required wording of a rule, by its opening.
 FORMS = {
     PREFER: f"Each begins: {PREFER}",
     AVOID: f"Each begins: {AVOID}",
@@ -37,70 +38,92 @@ FORMS = {
 
 
 class Proposal(NamedTuple):
-    """One rule and where it comes from; `reason` is why it is none, and without words an answer that had no rule."""
+    """One proposed rule and its source.
+
+    `reason` says why it is not a valid rule. A proposal without text stands for an answer without any rule.
+    """
 
     text: str | None
     source: Source
     reason: str | None = None
 
 
-class Rules(msgspec.Struct):
-    """An answer as it must come."""
+class RulesAnswer(msgspec.Struct):
+    """The shape of an answer."""
 
     rules: list[str]
 
 
-def proposed(author: Generator, evidence: Sequence[Evidence], k: int, how: Asking) -> list[Proposal]:
-    """Every rule that came, in the order of the evidence, one that was said before marked as such."""
-    found: list[Proposal] = []
+def propose_rules(
+    generator: Generator, evidence: Sequence[Evidence], max_rules: int, options: AskOptions
+) -> list[Proposal]:
+    """Return every rule that the model proposes, at most `max_rules` per record.
+
+    Proposals are in the order of the openings, then of the evidence. Repeated ones are marked as such. `prefill` and
+    `shape` of `options` are replaced.
+    """
+    proposals: list[Proposal] = []
     for opening in (PREFER, AVOID, WHEN):
-        shown = [each for each in evidence if each.opening == opening]
-        questions = [Question(_task(each, k), partial(_read, source=each, k=k)) for each in shown]
-        answers = ask(author, questions, how._replace(prefill=f'{{"rules": ["{opening}', shape=Rules))
-        for each, answer in zip(shown, answers, strict=True):
-            found += [Proposal(None, each.source, answer.reason)] if isinstance(answer, Unusable) else answer
-    return list(_once(found))
+        items = [item for item in evidence if item.opening == opening]
+        questions = []
+        for item in items:
+            read = partial(_read_rules, evidence=item, max_rules=max_rules)
+            questions.append(Question(_build_prompt(item, max_rules), read))
+        opening_options = options._replace(prefill=f'{{"rules": ["{opening}', shape=RulesAnswer)
+        answers = ask_structured(generator, questions, opening_options)
+        for item, answer in zip(items, answers, strict=True):
+            if isinstance(answer, UnusableAnswer):
+                proposals.append(Proposal(None, item.source, answer.reason))
+            else:
+                proposals += answer
+    return list(_mark_repeated(proposals))
 
 
-def _task(each: Evidence, k: int) -> str:
-    return TASK.format(
-        told=each.told,
-        notice=NOTICE,
-        record=each.record,
-        traits=each.traits,
-        k=k,
-        most_words=MAX_WORDS,
-        form=FORMS[each.opening],
-    )
-
-
-def _read(answer: Completion, source: Evidence, k: int) -> list[Proposal]:
-    """The rules of an answer, each with its fault. Raises `Unusable` where none holds."""
-    rules = [rule.strip() for rule in shaped(answer, Rules).rules]
-    faults = [fault(rule, source.opening, source.texts) if i < k else "too many" for i, rule in enumerate(rules)]
-    if None not in faults:
-        reason = next((each for each in faults if each), "empty")
-        raise Unusable(reason, f"no rule in it can be used: {reason}; {FORMS[source.opening]}")
-    return [Proposal(rule, source.source, reason) for rule, reason in zip(rules, faults, strict=True)]
-
-
-def fault(rule: str, opening: str, texts: Sequence[str]) -> str | None:
-    """Why a sentence is no rule, or None."""
+def find_rule_fault(rule: str, opening: str, texts: Sequence[str]) -> str | None:
+    """Return why a sentence is not a valid rule, or None."""
     rest = rule.removeprefix(opening)
     if not rule.startswith(opening) or (opening == WHEN and "," not in rest.strip(" ,.")):
         return "not as asked"
-    if not MIN_WORDS <= len(words(rest)) <= MAX_WORDS:
+    if not MIN_WORDS <= len(split_words(rest)) <= MAX_WORDS:
         return "not a short sentence"
     if re.search(r"[.!?]\s+\S", rest):
         return "several sentences"
-    return "copies the log" if copies(rest, texts, [], COPIED_WORDS) else None
+    return "copies the log" if copies_later_text(rest, texts, [], COPIED_WORDS) else None
 
 
-def _once(proposals: Sequence[Proposal]) -> Iterator[Proposal]:
+def _build_prompt(evidence: Evidence, max_rules: int) -> str:
+    return TASK.format(
+        situation=evidence.situation,
+        notice=NOTICE,
+        record=evidence.record,
+        traits=evidence.traits,
+        k=max_rules,
+        max_words=MAX_WORDS,
+        form=FORMS[evidence.opening],
+    )
+
+
+def _read_rules(answer: Completion, evidence: Evidence, max_rules: int) -> list[Proposal]:
+    """Return the rules of an answer, each with its fault.
+
+    Raises `UnusableAnswer` where no rule is valid.
+    """
+    rules = [rule.strip() for rule in parse_json(answer, RulesAnswer).rules]
+    faults = [
+        find_rule_fault(rule, evidence.opening, evidence.texts) if i < max_rules else "too many"
+        for i, rule in enumerate(rules)
+    ]
+    if None not in faults:
+        reason = next((fault for fault in faults if fault), "empty")
+        raise UnusableAnswer(reason, f"no rule in it can be used: {reason}; {FORMS[evidence.opening]}")
+    return [Proposal(rule, evidence.source, fault) for rule, fault in zip(rules, faults, strict=True)]
+
+
+def _mark_repeated(proposals: Sequence[Proposal]) -> Iterator[Proposal]:
     seen: set[tuple[str, ...]] = set()
     for proposal in proposals:
-        key = tuple(words(proposal.text or ""))
-        again = proposal.reason is None and key in seen
-        yield proposal._replace(reason="said before") if again else proposal
+        key = tuple(split_words(proposal.text or ""))
+        is_repeated = proposal.reason is None and key in seen
+        yield proposal._replace(reason="said before") if is_repeated else proposal
         if proposal.reason is None:
             seen.add(key)

@@ -1,4 +1,7 @@
-"""Which reply of a pair a rule speaks for, asked in several orders; only one voice counts (step 4 of ICAI)."""
+"""Votes on which reply of a pair a rule favours, asked in several orders.
+
+A rule counts as for or against a reply only where all orders agree (step 4 of ICAI).
+"""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,12 +11,13 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from turnabout.augment.presented_pairs import ORDERS, Order, Shown
+from turnabout.augment.presented_pairs import ORDERS, Order, PresentedPair
 from turnabout.generation import Completion, Generator
-from turnabout.judging import pairwise
-from turnabout.prompting.fencing import data
+from turnabout.judging.base import Comparison, JudgeOptions
+from turnabout.judging.pairwise import compare
+from turnabout.prompting.fencing import fence
 from turnabout.prompting.record import NOTICE
-from turnabout.prompting.structured import Asking, Question, Unusable, ask, shaped
+from turnabout.prompting.structured import AskOptions, Question, UnusableAnswer, ask_structured, parse_json
 
 TASK = """\
 Two replies, A and B, could follow the last message of a conversation. Each numbered rule is for choosing between them.
@@ -24,31 +28,35 @@ Which reply does each rule favour: "A", "B", "both", "neither", or "none" where 
 with one JSON object and nothing else, a vote for each of the {n} rules. It looks like this, for rules of another pair:
 {{"votes": [{{"rule": 1, "reply": "none"}}, {{"rule": 2, "reply": "both"}}]}}"""
 
-#: Room for one vote of an answer, and for what is round them, in tokens.
+#: Tokens for one vote of an answer, and for the text around the votes.
 VOTE_TOKENS, ANSWER_TOKENS = 16, 32
 
-#: What a rule comes to on one pair.
-Fate = Literal["for", "against", "abstain", "invalid"]
-FATES: tuple[Fate, ...] = ("for", "against", "abstain", "invalid")
+#: The vote of a rule on one pair, over all orders.
+VoteOutcome = Literal["for", "against", "abstain", "invalid"]
+VOTE_OUTCOMES: tuple[VoteOutcome, ...] = ("for", "against", "abstain", "invalid")
+
+#: Outcomes by the index of the pair and of the rule.
+OutcomesByPairAndRule = dict[tuple[int, int], VoteOutcome]
 
 
 class Vote(msgspec.Struct):
-    """One rule's vote as it must come."""
+    """The shape of one rule's vote."""
 
     rule: int
     reply: Literal["A", "B", "both", "neither", "none"]
 
 
 class Votes(msgspec.Struct):
-    """An answer as it must come."""
+    """The shape of an answer."""
 
     votes: list[Vote]
 
 
-class Polling(NamedTuple):
-    """How votes are taken. `answers`: a JSON object for up to `rules_at_once` rules, in `orders` random orders.
+class VoteOptions(NamedTuple):
+    """Settings of the votes.
 
-    `scores`: the checklist judge with the rule as the only wish, in both orders of the replies.
+    `answers` asks for a JSON object on up to `rules_at_once` rules, in `orders` random orders. `scores` asks the
+    checklist judge with the rule as the only preference, in both orders of the replies.
     """
 
     by: Literal["scores", "answers"]
@@ -65,79 +73,110 @@ class Polling(NamedTuple):
 
 
 class Ballot(NamedTuple):
-    """One question: a pair in an order, and which rules it is asked about in which order."""
+    """One question: a pair in an order, and the rules in their order."""
 
     pair: int
     order: Order
     rules: list[int]
 
 
-def tallies(author: Generator, rules: Sequence[str], pairs: Sequence[Shown], how: Polling) -> list[Counter[Fate]]:
-    """For each rule, on how many pairs it came to each fate."""
-    fates = (_by_scores if how.by == "scores" else _by_answers)(author, rules, pairs, how)
-    return [Counter(fates[i, j] for i in range(len(pairs))) for j in range(len(rules))]
+def count_votes(
+    generator: Generator, rules: Sequence[str], pairs: Sequence[PresentedPair], options: VoteOptions
+) -> list[Counter[VoteOutcome]]:
+    """Return, for each rule, the number of pairs with each outcome."""
+    vote = _vote_by_scores if options.by == "scores" else _vote_by_answers
+    outcomes = vote(generator, rules, pairs, options)
+    return [Counter(outcomes[i, j] for i in range(len(pairs))) for j in range(len(rules))]
 
 
-def _by_scores(
-    author: Generator, rules: Sequence[str], pairs: Sequence[Shown], how: Polling
-) -> dict[tuple[int, int], Fate]:
-    """Where both orders agree, the rule is for or against."""
-    keys = [(i, j) for i in range(len(pairs)) for j in range(len(rules))]
-    duels = [pairwise.Duel(pairs[i].prompt, pairs[i].better, pairs[i].worse, (rules[j],)) for i, j in keys]
-    judging = pairwise.Judging("checklist", "scores", how.max_prompt_tokens, seed=how.seed)
-    sides: dict[str | None, Fate] = {"a": "for", "b": "against", None: "abstain"}
-    found = pairwise.compare(author, duels, judging)
-    return {key: sides[verdict.prefer] for key, verdict in zip(keys, found, strict=True)}
-
-
-def _by_answers(
-    author: Generator, rules: Sequence[str], pairs: Sequence[Shown], how: Polling
-) -> dict[tuple[int, int], Fate]:
-    """Where every order gives the same side, the rule is for or against; invalid where one answer cannot be used."""
-    ballots = [ballot for i in range(len(pairs)) for ballot in _ballots(i, len(rules), how)]
-    questions = [Question(_task(pairs, rules, b, how), partial(_read, ballot=b)) for b in ballots]
-    answers = ask(author, questions, Asking('{"votes": [{"rule": ', how.max_new_tokens, how.retries, how.seed, Votes))
-    cast: dict[tuple[int, int], list[int | None]] = {}
-    for ballot, answer in zip(ballots, answers, strict=True):
-        for place, rule in enumerate(ballot.rules):
-            side = None if isinstance(answer, Unusable) else answer[place]
-            cast.setdefault((ballot.pair, rule), []).append(side)
-    return {key: unanimous(sides) for key, sides in cast.items()}
-
-
-def _ballots(pair: int, n_rules: int, how: Polling) -> list[Ballot]:
-    """The questions about one pair: the rules shuffled for each order, the replies swapped from one to the next."""
-    random = Random(f"{how.seed}:{pair}")
-    first, found = random.randrange(2), []
-    for i in range(how.orders):
-        shuffled = random.sample(range(n_rules), n_rules)
-        starts = range(0, n_rules, how.rules_at_once)
-        order = ORDERS[(first + i) % 2]
-        found += [Ballot(pair, order, shuffled[start : start + how.rules_at_once]) for start in starts]
-    return found
-
-
-def _task(pairs: Sequence[Shown], rules: Sequence[str], ballot: Ballot, how: Polling) -> str:
-    record = pairs[ballot.pair]._replace(order=ballot.order).record(how.max_prompt_tokens)
-    numbered = data("rules", {str(place): rules[i] for place, i in enumerate(ballot.rules, 1)})
-    return TASK.format(notice=NOTICE, record=record, rules=numbered, n=len(ballot.rules))
-
-
-def _read(answer: Completion, ballot: Ballot) -> list[int]:
-    """The side of each rule on the ballot: 1 for the better reply, -1 for the worse one, 0 for neither alone."""
-    votes = {vote.rule: vote.reply for vote in shaped(answer, Votes).votes}
-    n = len(ballot.rules)
-    if sorted(votes) != list(range(1, n + 1)):
-        raise Unusable("not one vote per rule", f"it must have one vote for each rule from 1 to {n}")
-    a = 1 if ballot.order == "cr" else -1
-    sides = {"A": a, "B": -a}
-    return [sides.get(votes[rule], 0) for rule in range(1, n + 1)]
-
-
-def unanimous(sides: Sequence[int | None]) -> Fate:
-    """What all orders together say of one rule and pair."""
+def combine_votes(sides: Sequence[int | None]) -> VoteOutcome:
+    """Return the outcome of one rule and pair from its votes in all orders."""
     if None in sides:
         return "invalid"
     if set(sides) == {1}:
         return "for"
     return "against" if set(sides) == {-1} else "abstain"
+
+
+def _vote_by_scores(
+    generator: Generator, rules: Sequence[str], pairs: Sequence[PresentedPair], options: VoteOptions
+) -> OutcomesByPairAndRule:
+    """Return for or against where both orders agree, else abstain."""
+    keys = [(i, j) for i in range(len(pairs)) for j in range(len(rules))]
+    comparisons = []
+    for i, j in keys:
+        comparisons.append(
+            Comparison(prompt=pairs[i].prompt, a=pairs[i].better, b=pairs[i].worse, checklist=(rules[j],))
+        )
+    judge_options = JudgeOptions(
+        judge="checklist", by="scores", max_prompt_tokens=options.max_prompt_tokens, seed=options.seed
+    )
+    outcomes: dict[str | None, VoteOutcome] = {"a": "for", "b": "against", None: "abstain"}
+    verdicts = compare(generator, comparisons, judge_options)
+    return {key: outcomes[verdict.prefer] for key, verdict in zip(keys, verdicts, strict=True)}
+
+
+def _vote_by_answers(
+    generator: Generator, rules: Sequence[str], pairs: Sequence[PresentedPair], options: VoteOptions
+) -> OutcomesByPairAndRule:
+    """Return for or against where every order gives the same side, else abstain.
+
+    A vote is invalid where one of its answers cannot be used.
+    """
+    ballots: list[Ballot] = []
+    for i in range(len(pairs)):
+        ballots += _draw_ballots(i, len(rules), options)
+    questions = []
+    for ballot in ballots:
+        prompt = _build_prompt(pairs[ballot.pair], rules, ballot, options.max_prompt_tokens)
+        questions.append(Question(prompt, partial(_read_sides, ballot=ballot)))
+    ask_options = AskOptions(
+        prefill='{"votes": [{"rule": ',
+        max_new_tokens=options.max_new_tokens,
+        retries=options.retries,
+        seed=options.seed,
+        shape=Votes,
+    )
+    answers = ask_structured(generator, questions, ask_options)
+    sides_by_key: dict[tuple[int, int], list[int | None]] = {}
+    for ballot, answer in zip(ballots, answers, strict=True):
+        for position, rule in enumerate(ballot.rules):
+            side = None if isinstance(answer, UnusableAnswer) else answer[position]
+            sides_by_key.setdefault((ballot.pair, rule), []).append(side)
+    return {key: combine_votes(sides) for key, sides in sides_by_key.items()}
+
+
+def _draw_ballots(pair: int, n_rules: int, options: VoteOptions) -> list[Ballot]:
+    """Return the questions about one pair.
+
+    The rules are shuffled for each order, and the replies are swapped from one order to the next.
+    """
+    random = Random(f"{options.seed}:{pair}")
+    first_order = random.randrange(2)
+    ballots = []
+    for i in range(options.orders):
+        shuffled = random.sample(range(n_rules), n_rules)
+        order = ORDERS[(first_order + i) % 2]
+        for start in range(0, n_rules, options.rules_at_once):
+            ballots.append(Ballot(pair, order, shuffled[start : start + options.rules_at_once]))
+    return ballots
+
+
+def _build_prompt(pair: PresentedPair, rules: Sequence[str], ballot: Ballot, max_tokens: int) -> str:
+    record = pair._replace(order=ballot.order).build_record(max_tokens)
+    numbered = fence("rules", {str(number): rules[i] for number, i in enumerate(ballot.rules, 1)})
+    return TASK.format(notice=NOTICE, record=record, rules=numbered, n=len(ballot.rules))
+
+
+def _read_sides(answer: Completion, ballot: Ballot) -> list[int]:
+    """Return the side of each rule on the ballot. Raises `UnusableAnswer`.
+
+    1 stands for the better reply, -1 for the worse one, 0 for neither alone.
+    """
+    votes = {vote.rule: vote.reply for vote in parse_json(answer, Votes).votes}
+    n = len(ballot.rules)
+    if sorted(votes) != list(range(1, n + 1)):
+        raise UnusableAnswer("not one vote per rule", f"it must have one vote for each rule from 1 to {n}")
+    a = 1 if ballot.order == "cr" else -1
+    sides = {"A": a, "B": -a}
+    return [sides.get(votes[rule], 0) for rule in range(1, n + 1)]

@@ -1,10 +1,16 @@
-"""The four aspects replies are rated for, each by a scale of its own (UltraFeedback, Cui et al. 2023; our wording)."""
+"""The four aspects for which replies are rated, each with its own scale.
+
+The aspects are those of UltraFeedback (Cui et al. 2023); the wording is ours.
+"""
 
 from typing import NamedTuple
 
 
 class Aspect(NamedTuple):
-    """One quality of a reply: what it is, and what its lowest, middle and highest rating stand for."""
+    """One quality of a reply.
+
+    `scale` says what its lowest, middle and highest rating mean.
+    """
 
     name: str
     question: str

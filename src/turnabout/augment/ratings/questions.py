@@ -1,4 +1,7 @@
-"""How ratings are asked for and read: all texts of a question at once, written as JSON or taken from the digits."""
+"""How ratings are asked for and read.
+
+All texts of a task are shown at once. The ratings are written as JSON or taken from the probabilities of the digits.
+"""
 
 import math
 from collections.abc import Sequence
@@ -10,10 +13,10 @@ import msgspec
 from turnabout.augment.ratings.aspects import Aspect
 from turnabout.core.messages import Message
 from turnabout.generation import Completion, Generator
-from turnabout.generation.base import Scored
-from turnabout.prompting.excerpts import CHARACTERS, beginning, newest
-from turnabout.prompting.fencing import data
-from turnabout.prompting.structured import Asking, Question, Unusable, ask, shaped
+from turnabout.judging.choice import score_options
+from turnabout.prompting.excerpts import CHARS_PER_TOKEN, keep_beginning, keep_newest
+from turnabout.prompting.fencing import fence
+from turnabout.prompting.structured import AskOptions, Question, UnusableAnswer, ask_structured, parse_json
 
 TASK = """\
 Rate texts for one quality alone. Each could be the assistant's reply to the last message of a conversation.
@@ -27,7 +30,7 @@ OBJECT = """\
 Rate all {n} texts, in their order. Answer with one JSON object and nothing else: for each text the reason in one short
 sentence, then the rating from 1 to 5. It looks like this: {{"ratings": [{form}]}}"""
 
-#: What stands for a rationale in the form; a small model gives it back.
+#: The rationale in the example of the form; a small model repeats it.
 PLACEHOLDER = "Why this rating."
 
 FORM = f'{{"rationale": "{PLACEHOLDER}", "rating": 3}}'
@@ -37,8 +40,8 @@ DIGIT = "Which rating does text {number} deserve? Answer with one digit, 1 to 5.
 DIGITS = ["1", "2", "3", "4", "5"]
 
 
-class Panel(NamedTuple):
-    """The question on one aspect of the texts that could be one reply, in the order they are shown."""
+class RatingTask(NamedTuple):
+    """One aspect to rate, and the texts that could be one reply, as shown."""
 
     prompt: Sequence[Message]
     aspect: Aspect
@@ -46,83 +49,110 @@ class Panel(NamedTuple):
 
 
 class Rating(NamedTuple):
-    """What came of one text: its rating, 1 to 5, or the reason why there is none."""
+    """The rating of one text, 1 to 5, or the reason why there is none."""
 
     rating: float | None
     rationale: str | None
     reason: str | None
 
 
-class Rated(msgspec.Struct):
-    """One text's rating as it must come. The rationale comes first, so that the rating follows from it."""
+class RatedText(msgspec.Struct):
+    """The shape of one text's rating.
+
+    The rationale comes first, so that the rating follows from it.
+    """
 
     rationale: str
     rating: Annotated[int, msgspec.Meta(ge=1, le=5)]
 
 
-class Answer(msgspec.Struct):
-    """A rating of every text, in the order shown."""
+class RatingsAnswer(msgspec.Struct):
+    """The shape of an answer: a rating of every text, in the order shown."""
 
-    ratings: list[Rated]
+    ratings: list[RatedText]
 
 
-def by_answers(
-    author: Generator, panels: Sequence[Panel], max_prompt_tokens: int, max_new_tokens: int, retries: int, seed: int
+def rate_by_answers(
+    generator: Generator, tasks: Sequence[RatingTask], max_prompt_tokens: int, options: AskOptions
 ) -> list[list[Rating]]:
-    """A rating with its rationale for every text of every panel, from one JSON object per panel."""
-    questions = [
-        Question(task(panel, max_prompt_tokens) + _form(len(panel.texts)), partial(read, n=len(panel.texts)))
-        for panel in panels
-    ]
-    how = Asking('{"ratings": [{"rationale": "', max_new_tokens, retries, seed, Answer)
-    answers = ask(author, questions, how)
+    """Return a rating with its rationale for every text of every task.
+
+    The model writes one JSON object per task. `prefill` and `shape` of `options` are replaced.
+    """
+    questions = []
+    for task in tasks:
+        n_texts = len(task.texts)
+        request = OBJECT.format(n=n_texts, form=", ".join([FORM] * n_texts))
+        read = partial(_read_ratings, n_texts=n_texts)
+        questions.append(Question(_build_prompt(task, max_prompt_tokens) + request, read))
+    options = options._replace(prefill='{"ratings": [{"rationale": "', shape=RatingsAnswer)
+    answers = ask_structured(generator, questions, options)
     return [
-        [Rating(None, None, answer.reason)] * len(panel.texts) if isinstance(answer, Unusable) else answer
-        for answer, panel in zip(answers, panels, strict=True)
+        [Rating(None, None, answer.reason)] * len(task.texts) if isinstance(answer, UnusableAnswer) else answer
+        for answer, task in zip(answers, tasks, strict=True)
     ]
 
 
-def by_scores(author: Generator, panels: Sequence[Panel], max_prompt_tokens: int) -> list[list[Rating]]:
-    """The expected rating of every text of every panel, from the probabilities of the digits; no rationales."""
-    asked = [
-        task(panel, max_prompt_tokens) + DIGIT.format(number=i + 1) for panel in panels for i in range(len(panel.texts))
-    ]
-    prompts: list[list[Message]] = [[{"role": "user", "content": text}] for text in asked]
-    scored = iter(author.score(prompts, [DIGITS] * len(prompts)))
-    return [[Rating(expected(next(scored)), None, None) for _ in panel.texts] for panel in panels]
+def rate_by_scores(generator: Generator, tasks: Sequence[RatingTask], max_prompt_tokens: int) -> list[list[Rating]]:
+    """Return the expected rating of every text, without rationales.
+
+    The expectation is over the probabilities of the digits 1 to 5.
+    """
+    questions = []
+    for task in tasks:
+        prompt = _build_prompt(task, max_prompt_tokens)
+        questions += [prompt + DIGIT.format(number=number) for number in range(1, len(task.texts) + 1)]
+    scores = iter(score_options(generator, questions, DIGITS))
+    ratings = []
+    for task in tasks:
+        expected = [compute_expected_rating(list(next(scores).values())) for _ in task.texts]
+        ratings.append([Rating(rating, None, None) for rating in expected])
+    return ratings
 
 
-def expected(scored: Sequence[Scored]) -> float:
-    """The expected digit, where only 1 to 5 are possible: their probabilities are made to sum to 1."""
-    top = max(each.logp for each in scored)
-    weights = [math.exp(each.logp - top) for each in scored]
+def compute_expected_rating(logps: Sequence[float]) -> float:
+    """Return the expected digit, where only 1 to 5 are possible.
+
+    `logps` are the log-probabilities of the digits in order; their probabilities are normalized to sum to 1.
+    """
+    top = max(logps)
+    weights = [math.exp(logp - top) for logp in logps]
     return sum(digit * weight for digit, weight in enumerate(weights, 1)) / sum(weights)
 
 
-def task(panel: Panel, max_tokens: int) -> str:
-    """What to rate for what: half of the room, about, is for the conversation, half for the texts."""
-    room = CHARACTERS * max_tokens
-    each = room // 2 // len(panel.texts)
-    texts = [data(f"text_{i}", beginning(text, each)) for i, text in enumerate(panel.texts, 1)]
+def _build_prompt(task: RatingTask, max_tokens: int) -> str:
+    """Return the texts of a task and the aspect to rate.
+
+    The request for an answer is not included.
+
+    About half of `max_tokens` is for the conversation, half for the texts.
+    """
+    max_chars = CHARS_PER_TOKEN * max_tokens
+    chars_per_text = max_chars // 2 // len(task.texts)
+    texts = [fence(f"text_{i}", keep_beginning(text, chars_per_text)) for i, text in enumerate(task.texts, 1)]
     return TASK.format(
-        question=panel.aspect.question,
-        scale=panel.aspect.scale,
-        conversation=data("conversation", newest(panel.prompt, room // 2)),
+        question=task.aspect.question,
+        scale=task.aspect.scale,
+        conversation=fence("conversation", keep_newest(task.prompt, max_chars // 2)),
         texts="\n".join(texts),
     )
 
 
-def read(answer: Completion, n: int) -> list[Rating]:
-    """The ratings of one answer, in the order shown. Raises `Unusable`."""
-    rated = shaped(answer, Answer).ratings
-    if len(rated) != n:
-        raise Unusable("not one rating per text", f"it holds {len(rated)} ratings for {n} texts; give {n}, in order")
-    if not all(each.rationale.strip() for each in rated):
-        raise Unusable("no rationale", "a rationale is empty; give one for every text")
-    if any(each.rationale.strip() == PLACEHOLDER for each in rated):
-        raise Unusable("copies the form", "it repeats the form; read the texts, and give each a rationale of its own")
-    return [Rating(each.rating, each.rationale.strip(), None) for each in rated]
+def _read_ratings(answer: Completion, n_texts: int) -> list[Rating]:
+    """Return the ratings of one answer, in the order shown.
 
-
-def _form(n: int) -> str:
-    return OBJECT.format(n=n, form=", ".join([FORM] * n))
+    Raises `UnusableAnswer`.
+    """
+    rated = parse_json(answer, RatingsAnswer).ratings
+    if len(rated) != n_texts:
+        raise UnusableAnswer(
+            "not one rating per text", f"it holds {len(rated)} ratings for {n_texts} texts; give {n_texts}, in order"
+        )
+    rationales = [text.rationale.strip() for text in rated]
+    if not all(rationales):
+        raise UnusableAnswer("no rationale", "a rationale is empty; give one for every text")
+    if PLACEHOLDER in rationales:
+        raise UnusableAnswer(
+            "copies the form", "it repeats the form; read the texts, and give each a rationale of its own"
+        )
+    return [Rating(text.rating, rationale, None) for text, rationale in zip(rated, rationales, strict=True)]

@@ -1,17 +1,20 @@
-"""How far an argument moves a judge: what tells a reason from words that would have been found for either side."""
+"""How far an argument convinces a judge.
+
+A reason that would have been found for either reply convinces of both; this is how it is told from a real one.
+"""
 
 from collections.abc import Sequence
+from functools import partial
 from statistics import fmean
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-import msgspec
-
-from turnabout.augment.presented_pairs import ORDERS, Letter, Order, Shown
-from turnabout.core.messages import Message
+from turnabout.augment.presented_pairs import Letter, Order, PresentedPair
 from turnabout.generation import Completion, Generator
-from turnabout.prompting.fencing import data
+from turnabout.judging.choice import ChoiceFormat, ChoiceOptions, choose, in_both_orders, log_odds, probability_lead
+from turnabout.judging.pairwise import BetterReply
+from turnabout.prompting.fencing import fence
 from turnabout.prompting.record import NOTICE
-from turnabout.prompting.structured import Asking, Question, Unusable, ask, shaped
+from turnabout.prompting.structured import UnusableAnswer, parse_json
 
 TASK = """\
 Two replies, A and B, could follow the last message of a conversation. Somebody prefers reply {letter}.
@@ -26,66 +29,73 @@ reply, "A", "B" or "tie". It looks like this: {"reason": "Why.", "better": "tie"
 
 
 class Argument(NamedTuple):
-    """Words that speak for one reply of a pair."""
+    """A text that speaks for one reply of a pair."""
 
-    pair: Shown
+    pair: PresentedPair
     text: str
     for_better: bool
 
-    def letter(self, order: Order) -> Letter:
-        """The name of the reply they speak for, where the pair is shown in that order."""
+    def name_reply(self, order: Order) -> Letter:
+        """Return the letter of the reply it speaks for, in that order of the pair."""
         return "A" if (order == "cr") == self.for_better else "B"
 
 
-class Verdict(msgspec.Struct):
-    """A judge's answer as it must come. The reason comes first, so that the verdict follows from it."""
+def measure_convictions(
+    judge: Generator, arguments: Sequence[Argument], max_tokens: int, options: ChoiceOptions
+) -> list[float | UnusableAnswer]:
+    """Return how far each argument convinces the judge of its reply.
 
-    reason: str
-    better: Literal["A", "B", "tie"]
-
-
-def convictions(
-    judge: Generator, arguments: Sequence[Argument], by: Literal["scores", "answers"], max_tokens: int, how: Asking
-) -> list[float | Unusable]:
-    """How far the judge is on the argument's side after reading it, the mean over both orders of the replies.
-
-    By `scores`, the log-odds of its reply's name in nats; by `answers`, 1 for its reply, -1 for the other one. A comes
-    first in either order, so that neither a place nor a name wins anything.
+    It is the mean over both orders of the replies. By `scores`, it is the log-odds of the reply's letter in nats; by
+    `answers`, 1 for its reply and -1 for the other one. The reply called A comes first in either order, so that neither
+    a position nor a letter gains anything.
     """
-    asked = [(argument, order) for order in ORDERS for argument in arguments]
-    told = [_task(argument, order, max_tokens) for argument, order in asked]
-    for_a = _by_scores(judge, told) if by == "scores" else _by_answers(judge, told, how)
-    sides = [
-        each if isinstance(each, Unusable) else each if argument.letter(order) == "A" else -each
-        for each, (argument, order) in zip(for_a, asked, strict=True)
-    ]
-    return [_mean(*both) for both in zip(sides[: len(arguments)], sides[len(arguments) :], strict=True)]
+    better_first: list[tuple[Argument, Order]] = [(argument, "cr") for argument in arguments]
+    worse_first: list[tuple[Argument, Order]] = [(argument, "rc") for argument in arguments]
+    ask = partial(_ask_for_convictions, judge, max_tokens, options)
+    return [_average(first, second) for first, second in in_both_orders(better_first, worse_first, ask)]
 
 
-def _task(argument: Argument, order: Order, max_tokens: int) -> str:
-    record = argument.pair._replace(order=order).record(max_tokens)
-    told = data("argument", argument.text)
-    return TASK.format(letter=argument.letter(order), notice=NOTICE, record=record, argument=told)
+def _ask_for_convictions(
+    judge: Generator, max_tokens: int, options: ChoiceOptions, presented: Sequence[tuple[Argument, Order]]
+) -> list[float | UnusableAnswer]:
+    """Return how far each argument convinces the judge in its order of the pair."""
+    measure = log_odds if options.by == "scores" else probability_lead
+    prompts = [_build_prompt(argument, order, max_tokens) for argument, order in presented]
+    convictions: list[float | UnusableAnswer] = []
+    for (argument, order), choice in zip(presented, choose(judge, prompts, BETTER_REPLY, options), strict=True):
+        if isinstance(choice, UnusableAnswer):
+            convictions.append(choice)
+        else:
+            for_a = measure(choice, "A", "B")
+            convictions.append(for_a if argument.name_reply(order) == "A" else -for_a)
+    return convictions
 
 
-def _by_scores(judge: Generator, told: Sequence[str]) -> list[float | Unusable]:
-    """log P(A) − log P(B) of each question, in nats."""
-    prompts: list[list[Message]] = [[{"role": "user", "content": text + LETTER}] for text in told]
-    return [a.logp - b.logp for a, b in judge.score(prompts, [["A", "B"]] * len(prompts))]
+def _build_prompt(argument: Argument, order: Order, max_tokens: int) -> str:
+    return TASK.format(
+        letter=argument.name_reply(order),
+        notice=NOTICE,
+        record=argument.pair._replace(order=order).build_record(max_tokens),
+        argument=fence("argument", argument.text),
+    )
 
 
-def _by_answers(judge: Generator, told: Sequence[str], how: Asking) -> list[float | Unusable]:
-    """1 where the judge writes that A is better, -1 for B, 0 for a tie."""
-    questions = [Question(text + OBJECT, _read) for text in told]
-    return ask(judge, questions, how)
+def _read_better_reply(answer: Completion) -> str:
+    """Return the verdict of a written answer. Raises `UnusableAnswer`."""
+    return parse_json(answer, BetterReply).better
 
 
-def _read(answer: Completion) -> float:
-    return {"A": 1.0, "B": -1.0, "tie": 0.0}[shaped(answer, Verdict).better]
+BETTER_REPLY = ChoiceFormat(
+    options=("A", "B"),
+    score_request=LETTER,
+    answer_request=OBJECT,
+    answer_shape=BetterReply,
+    read_answer=_read_better_reply,
+)
 
 
-def _mean(first: float | Unusable, second: float | Unusable) -> float | Unusable:
-    """Both orders as one number; an order without an answer is no answer."""
-    if isinstance(first, Unusable):
+def _average(first: float | UnusableAnswer, second: float | UnusableAnswer) -> float | UnusableAnswer:
+    """Return the mean of both orders, or the first unusable answer."""
+    if isinstance(first, UnusableAnswer):
         return first
-    return second if isinstance(second, Unusable) else fmean((first, second))
+    return second if isinstance(second, UnusableAnswer) else fmean((first, second))

@@ -1,7 +1,8 @@
-"""Rationales about pairs, checked for sycophancy: a model that is told who won will find words for either side.
+"""Rationales about pairs, checked for sycophancy.
 
-RDPO's rationales are written by a model that saw the label. The same model is therefore asked to argue for the other
-reply, too, and where that convinces it as much, neither argument has told anything about the replies.
+A model that knows the preferred reply finds arguments for either side. RDPO's rationales are written by a model that
+saw the label. The same model is therefore asked to argue for the other reply too. Where that argument convinces it as
+much, neither argument has said anything about the replies.
 """
 
 from collections.abc import Sequence
@@ -10,23 +11,24 @@ from typing import Any, Literal, NamedTuple
 import polars as pl
 from rapidfuzz.fuzz import ratio
 
-from turnabout.augment.base import Writing
-from turnabout.augment.candidates import REPLY
-from turnabout.augment.one_sentence import fault, first_sentence
-from turnabout.augment.presented_pairs import Shown, shown
-from turnabout.augment.rationales.conviction import Argument, Verdict, convictions
+from turnabout.augment.base import AugmentContext, build_outcome
+from turnabout.augment.one_sentence import extract_first_sentence, find_sentence_fault
+from turnabout.augment.presented_pairs import PresentedPair, present_pairs
+from turnabout.augment.rationales.conviction import Argument, measure_convictions
 from turnabout.core import schemas
+from turnabout.core.conversations import REPLY_KEY
 from turnabout.core.messages import Message
-from turnabout.generation import Completion, Sampling
+from turnabout.generation import Sampling
+from turnabout.judging.choice import ChoiceOptions
 from turnabout.preferences.base import NEAR_IDENTICAL
 from turnabout.prompting.record import NOTICE
-from turnabout.prompting.structured import Asking, Unusable
+from turnabout.prompting.structured import UnusableAnswer
 
 Kind = Literal["general", "specific"]
 
 VERSION = "pair-rationale-1"
 
-ASKED: dict[Kind, str] = {
+REQUESTS: dict[Kind, str] = {
     "general": "Say in one sentence which quality of the preferred reply makes it the better one for this person.",
     "specific": "Say in one sentence what in the words of both replies makes the preferred one better: name it.",
 }
@@ -36,14 +38,14 @@ Two replies, A and B, could follow the last message of a conversation. The perso
 {notice}
 {record}
 
-{asked} Speak about the replies only, and call them the preferred reply and the other one."""
+{request} Speak about the replies only, and call them the preferred reply and the other one."""
 
-#: Names neither A nor B, so that a rationale can be read without the order in which the replies were shown.
+#: Beginning of every rationale. It names neither A nor B, so that it can be read without the order of the replies.
 PREFILL = "The preferred reply is better because it"
 
 
-class Reasoning(NamedTuple):
-    """Which kinds of rationale are written, and how the author says which side an argument convinced it of."""
+class RationaleOptions(NamedTuple):
+    """The kinds of rationale to write, and how the model says what convinced it."""
 
     kinds: tuple[Kind, ...]
     by: Literal["scores", "answers"]
@@ -51,82 +53,122 @@ class Reasoning(NamedTuple):
     retries: int
 
 
-class Draft(NamedTuple):
-    """One rationale on its way: its pair's place, its kind, its words, and what speaks against it."""
+class RationaleDraft(NamedTuple):
+    """One rationale before its check against the flipped one.
 
-    place: int
+    `pair` is the index of its pair; `fault` says why it is not kept, if it is not.
+    """
+
+    pair: int
     kind: Kind
     text: str
     fault: str | None
 
 
-def pair_rationales(pairs: pl.DataFrame, writing: Writing, how: Reasoning) -> pl.DataFrame:
-    """One rationale per pair (`compared.COMPARED`) and kind (`schemas.RATIONALES`), in the order of `pairs`."""
-    seen = shown(pairs, writing.seed)
-    asked = [(i, kind) for i in range(len(seen)) for kind in how.kinds]
-    drafts = _written(seen, asked, writing, flipped=False)
+def write_pair_rationales(pairs: pl.DataFrame, context: AugmentContext, options: RationaleOptions) -> pl.DataFrame:
+    """Return one rationale per pair and kind, in the order of `pairs`.
+
+    `pairs` has the columns `PAIR_COLUMNS`; the result is of `schemas.RATIONALES`.
+    """
+    presented = present_pairs(pairs, context.seed)
+    requests = [(i, kind) for i in range(len(presented)) for kind in options.kinds]
+    drafts = _write_drafts(presented, requests, context, flipped=False)
     sound = [i for i, draft in enumerate(drafts) if draft.fault is None]
-    flipped = _written(seen, [asked[i] for i in sound], writing, flipped=True)
-    checks = _checked(seen, [drafts[i] for i in sound], flipped, writing, how)
-    found = dict(zip(sound, checks, strict=True))
-    heads = pairs.select(*REPLY, "better").to_dicts()
-    rows = [
-        {
-            **heads[draft.place],
-            "kind": draft.kind,
-            "order": seen[draft.place].order,
-            "rationale": draft.text,
-            "author": writing.author.name,
-            "prompt_version": VERSION,
-            "reason": draft.fault,
-            **found.get(i, {}),
-        }
-        for i, draft in enumerate(drafts)
-    ]
-    table = pl.DataFrame([{**dict.fromkeys(schemas.RATIONALES), **row} for row in rows], schema=schemas.RATIONALES)
-    return table.with_columns(kept=pl.col("reason").is_null())
+    flipped = _write_drafts(presented, [requests[i] for i in sound], context, flipped=True)
+    checks = _check_drafts(presented, [drafts[i] for i in sound], flipped, context=context, options=options)
+    check_columns = dict(zip(sound, checks, strict=True))
+    pair_keys = pairs.select(*REPLY_KEY, "better").to_dicts()
+    rows = []
+    for i, draft in enumerate(drafts):
+        columns = check_columns.get(i, {"reason": draft.fault})
+        rows.append(
+            {
+                **dict.fromkeys(schemas.RATIONALES),
+                **pair_keys[draft.pair],
+                "kind": draft.kind,
+                "order": presented[draft.pair].order,
+                "rationale": draft.text,
+                **columns,
+                **build_outcome(context, VERSION, columns["reason"]),
+            }
+        )
+    return pl.DataFrame(rows, schema=schemas.RATIONALES)
 
 
-def _written(seen: Sequence[Shown], asked: Sequence[tuple[int, Kind]], writing: Writing, flipped: bool) -> list[Draft]:
-    """An argument per pair and kind, for the better reply or, `flipped`, for the worse one."""
-    prompts: list[list[Message]] = [
-        [{"role": "user", "content": question(seen[i], kind, flipped, writing.max_prompt_tokens)}] for i, kind in asked
-    ]
-    answers = writing.author.generate(prompts, Sampling(writing.max_new_tokens, seed=writing.seed, prefill=PREFILL))
-    return [_draft(seen[i], i, kind, answer) for (i, kind), answer in zip(asked, answers, strict=True)]
+def _write_drafts(
+    presented: Sequence[PresentedPair],
+    requests: Sequence[tuple[int, Kind]],
+    context: AugmentContext,
+    flipped: bool,
+) -> list[RationaleDraft]:
+    """Return an argument per request (the index of a pair and a kind).
+
+    It is for the better reply or, if `flipped`, for the worse one.
+    """
+    prompts: list[list[Message]] = []
+    for i, kind in requests:
+        prompt = _build_prompt(presented[i], kind, flipped, context.max_prompt_tokens)
+        prompts.append([{"role": "user", "content": prompt}])
+    sampling = Sampling(context.max_new_tokens, seed=context.seed, prefill=PREFILL)
+    answers = context.generator.generate(prompts, sampling)
+    drafts = []
+    for (i, kind), answer in zip(requests, answers, strict=True):
+        texts = [presented[i].better, presented[i].worse]
+        fault = find_sentence_fault(answer, PREFILL, texts, specific=kind == "specific")
+        drafts.append(RationaleDraft(pair=i, kind=kind, text=extract_first_sentence(answer.text), fault=fault))
+    return drafts
 
 
-def question(pair: Shown, kind: Kind, flipped: bool, max_tokens: int) -> str:
-    """The question for one rationale, told that the person prefers the better reply or, `flipped`, the other one."""
+def _build_prompt(pair: PresentedPair, kind: Kind, flipped: bool, max_tokens: int) -> str:
+    """Return the question for one rationale.
+
+    It says that the person prefers the better reply or, if `flipped`, the other one.
+    """
     letter = "A" if (pair.order == "cr") != flipped else "B"
-    return TASK.format(letter=letter, notice=NOTICE, record=pair.record(max_tokens), asked=ASKED[kind])
+    return TASK.format(letter=letter, notice=NOTICE, record=pair.build_record(max_tokens), request=REQUESTS[kind])
 
 
-def _draft(pair: Shown, place: int, kind: Kind, answer: Completion) -> Draft:
-    against = fault(answer, PREFILL, [pair.better, pair.worse], specific=kind == "specific")
-    return Draft(place, kind, first_sentence(answer.text), against)
-
-
-def _checked(
-    seen: Sequence[Shown], drafts: Sequence[Draft], flipped: Sequence[Draft], writing: Writing, how: Reasoning
+def _check_drafts(
+    presented: Sequence[PresentedPair],
+    drafts: Sequence[RationaleDraft],
+    flipped: Sequence[RationaleDraft],
+    *,
+    context: AugmentContext,
+    options: RationaleOptions,
 ) -> list[dict[str, Any]]:
-    """How far each rationale and its flipped one won the author over, and the reason where the former did no more."""
-    ours = [Argument(seen[d.place], d.text, for_better=True) for d in drafts]
-    theirs = [Argument(seen[d.place], d.text, for_better=False) for d in flipped]
-    asking = Asking('{"reason": "', how.max_verdict_tokens, how.retries, writing.seed, Verdict)
-    found = convictions(writing.author, [*ours, *theirs], how.by, writing.max_prompt_tokens, asking)
-    return [
-        _check(for_it, against, own.text, other.text) if other.text else {"reason": f"flipped {other.fault}"}
-        for for_it, against, own, other in zip(found[: len(ours)], found[len(ours) :], drafts, flipped, strict=True)
-    ]
+    """Return the columns of each rationale that its flipped one decides."""
+    arguments = [Argument(presented[draft.pair], draft.text, for_better=True) for draft in drafts]
+    counterarguments = [Argument(presented[draft.pair], draft.text, for_better=False) for draft in flipped]
+    choice_options = ChoiceOptions(
+        by=options.by, max_new_tokens=options.max_verdict_tokens, retries=options.retries, seed=context.seed
+    )
+    convictions = measure_convictions(
+        context.generator, [*arguments, *counterarguments], context.max_prompt_tokens, choice_options
+    )
+    columns = []
+    for i, (draft, other) in enumerate(zip(drafts, flipped, strict=True)):
+        if other.text:
+            columns.append(_compare_convictions(convictions[i], convictions[len(drafts) + i], draft.text, other.text))
+        else:
+            columns.append({"reason": f"flipped {other.fault}"})
+    return columns
 
 
-def _check(for_it: float | Unusable, against: float | Unusable, own: str, other: str) -> dict[str, Any]:
-    """The columns of one check; the same words for both replies argue for either side, whatever they convince of."""
-    if isinstance(for_it, Unusable):
-        return {"flipped": other, "reason": f"verdict {for_it.reason}"}
-    if isinstance(against, Unusable):
-        return {"flipped": other, "reason": f"verdict {against.reason}"}
-    either = for_it <= against or ratio(own, other) >= NEAR_IDENTICAL
-    reason = "argues for either side" if either else None
-    return {"flipped": other, "conviction": for_it, "conviction_flipped": against, "reason": reason}
+def _compare_convictions(
+    conviction: float | UnusableAnswer, conviction_flipped: float | UnusableAnswer, text: str, flipped: str
+) -> dict[str, Any]:
+    """Return the columns of one check.
+
+    Nearly the same words for both replies argue for either side, however much they convince.
+    """
+    if isinstance(conviction, UnusableAnswer):
+        return {"flipped": flipped, "reason": f"verdict {conviction.reason}"}
+    if isinstance(conviction_flipped, UnusableAnswer):
+        return {"flipped": flipped, "reason": f"verdict {conviction_flipped.reason}"}
+    for_either_side = conviction <= conviction_flipped or ratio(text, flipped) >= NEAR_IDENTICAL
+    return {
+        "flipped": flipped,
+        "conviction": conviction,
+        "conviction_flipped": conviction_flipped,
+        "reason": "argues for either side" if for_either_side else None,
+    }

@@ -1,19 +1,19 @@
-"""Hindsights: the criticised reply as somebody would have written it who knew what the user said afterwards."""
+"""Hindsights: the criticised reply, written with knowledge of the future."""
 
 from typing import Any, ClassVar, Literal
 
 import polars as pl
 
-from turnabout.augment.base import Logs, Writing
-from turnabout.augment.candidates import REPLY
-from turnabout.augment.rewrites.rewriter import Rewriter, improves, unwritten
-from turnabout.augment.rewrites.rewriting import Case, record
+from turnabout.augment.base import AugmentContext, AugmentInputs
+from turnabout.augment.rewrites.rewriter import Rewriter, build_missing_rewrite, is_better
+from turnabout.augment.rewrites.rewriting import Rewrite, RewriteCase, RewriteRequest, build_case_record
 from turnabout.core import schemas
-from turnabout.feedback.signals import decisions
-from turnabout.text.copying import later_turns
+from turnabout.core.conversations import REPLY_KEY
+from turnabout.feedback.signals import select_decisions
+from turnabout.text.copying import collect_later_turns
 
-#: Most later messages shown to the author, the first ones: what is asked for much later is seldom about this reply.
-MOST_LATER = 4
+#: Most later messages that are shown, the first ones: much later requests are seldom about this reply.
+MAX_LATER = 4
 
 TASK = """\
 Knowing what the user said afterwards, write the reply that should have been given in place of that one: it already does
@@ -22,67 +22,88 @@ of it, and does not apologise."""
 
 
 class Hindsights(Rewriter):
-    """One rewrite per criticised reply, kept where it is judged better than the reply.
+    """One rewrite per criticised reply, kept where it is judged better.
 
-    Shown are the user's reaction and those later messages of theirs that were found to be dissatisfied, of whichever
-    kind: these say, or say again, what was wanted. No rewrite may take words over from any later message.
+    The model sees the user's reaction and the user's later messages with any kind of dissatisfaction, which say, or say
+    again, what was wanted. No rewrite may copy any later message.
     """
 
     writes: Literal["hindsights"] = "hindsights"
+    table_schema: ClassVar[pl.Schema] = schemas.HINDSIGHTS
     prompt_version: ClassVar[str] = "hindsight-1"
 
     def calls_per_reply(self) -> int:
-        """The rewrite, and the votes on it and on the reply itself."""
-        return 1 + 2 * self.calls_per_text()
+        """Return the calls for the rewrite and the votes on it and the reply."""
+        return 1 + 2 * self.max_calls_per_text()
 
-    def annotate(self, logs: Logs, writing: Writing) -> pl.DataFrame:
-        """One row per criticised reply, in their order."""
-        rows = _with_requirements(logs).to_dicts()
-        later = later_turns(logs.messages, logs.criticised)
-        cases = [_case(row, turns) for row, turns in zip(rows, later, strict=True)]
-        before = self.before(writing, cases)
-        judged = [case for case, floor in zip(cases, before, strict=True) if floor is not None]
-        asked = [(case, _question(case, writing.max_prompt_tokens)) for case in judged]
-        drawn = iter(self.rewritten(writing, asked, writing.seed))
-        found = [unwritten(case) if floor is None else next(drawn) for case, floor in zip(cases, before, strict=True)]
-        written = [
-            {
-                **{key: row[key] for key in REPLY},
-                "hindsight": rewrite.text,
-                "n_later": len(row["shown"]),
-                **self.outcome(writing, case, rewrite, improves(rewrite, floor), floor),
-            }
-            for row, case, rewrite, floor in zip(rows, cases, found, before, strict=True)
+    def annotate(self, inputs: AugmentInputs, context: AugmentContext) -> pl.DataFrame:
+        """Return one row per criticised reply, in order."""
+        rows = _add_requirements(inputs).to_dicts()
+        later = collect_later_turns(inputs.messages, inputs.criticised)
+        cases = [_build_case(row, turns) for row, turns in zip(rows, later, strict=True)]
+        scores_before = self.score_replies(context, cases)
+        rewrites = self._write_judged(context, cases, scores_before)
+        annotated = []
+        for row, case, rewrite, score_before in zip(rows, cases, rewrites, scores_before, strict=True):
+            accepted = is_better(rewrite, score_before)
+            annotated.append(
+                {
+                    **{key: row[key] for key in REPLY_KEY},
+                    "hindsight": rewrite.text,
+                    "n_later": len(row["shown"]),
+                    **self.build_rewrite_columns(context, case, rewrite, accepted=accepted, score_before=score_before),
+                }
+            )
+        return pl.DataFrame(annotated, schema=schemas.HINDSIGHTS)
+
+    def _write_judged(
+        self, context: AugmentContext, cases: list[RewriteCase], scores_before: list[float | None]
+    ) -> list[Rewrite]:
+        """Return a rewrite per case.
+
+        Cases whose reply has no score get a placeholder.
+        """
+        requests = []
+        for case, score_before in zip(cases, scores_before, strict=True):
+            if score_before is not None:
+                requests.append(RewriteRequest(case, _build_question(case, context.max_prompt_tokens)))
+        rewrites = iter(self.write_rewrites(context, requests, context.seed))
+        return [
+            build_missing_rewrite(case) if score_before is None else next(rewrites)
+            for case, score_before in zip(cases, scores_before, strict=True)
         ]
-        return pl.DataFrame(written, schema=schemas.HINDSIGHTS)
 
 
-def _with_requirements(logs: Logs) -> pl.DataFrame:
-    """The criticised replies with `shown`: the reaction and the user's dissatisfied messages after it, in order."""
-    texts = logs.messages.select("conversation_id", "text", evidence_index="message_index")
-    said = (
-        decisions(logs.feedback)
+def _add_requirements(inputs: AugmentInputs) -> pl.DataFrame:
+    """Return the criticised replies with `shown`, the messages for the model.
+
+    They are the reaction and the user's dissatisfied messages after it, in order.
+    """
+    texts = inputs.messages.select("conversation_id", "text", evidence_index="message_index")
+    dissatisfied = (
+        select_decisions(inputs.feedback)
         .filter(pl.col("label") == "dsat")
         .select("conversation_id", "evidence_index")
         .unique()
         .join(texts, on=["conversation_id", "evidence_index"])
     )
     after = (
-        logs.criticised.select(REPLY)
-        .join(said, on="conversation_id")
+        inputs.criticised.select(REPLY_KEY)
+        .join(dissatisfied, on="conversation_id")
         .filter(pl.col("evidence_index") > pl.col("reply_index"))
-        .sort(*REPLY, "evidence_index")
-        .group_by(REPLY)
+        .sort(*REPLY_KEY, "evidence_index")
+        .group_by(REPLY_KEY)
         .agg(after="text")
     )
-    found = logs.criticised.join(after, on=REPLY, how="left", maintain_order="left")
+    replies = inputs.criticised.join(after, on=REPLY_KEY, how="left", maintain_order="left")
     shown = pl.concat_list("follow_up", pl.col("after").fill_null([])).list.unique(maintain_order=True)
-    return found.with_columns(shown=shown.list.eval(pl.element().filter(pl.element() != "")).list.head(MOST_LATER))
+    return replies.with_columns(shown=shown.list.eval(pl.element().filter(pl.element() != "")).list.head(MAX_LATER))
 
 
-def _case(row: dict[str, Any], later: list[str]) -> Case:
-    return Case(row["prompt"], row["reply"], {"said_afterwards": row["shown"]} if row["shown"] else {}, later)
+def _build_case(row: dict[str, Any], later: list[str]) -> RewriteCase:
+    feedback: dict[str, str | list[str]] = {"said_afterwards": row["shown"]} if row["shown"] else {}
+    return RewriteCase(prompt=row["prompt"], reply=row["reply"], feedback=feedback, later=later)
 
 
-def _question(case: Case, max_tokens: int) -> str:
-    return f"{record(case, {'reply': case.reply}, max_tokens)}\n{TASK}"
+def _build_question(case: RewriteCase, max_tokens: int) -> str:
+    return f"{build_case_record(case, {'reply': case.reply}, max_tokens)}\n{TASK}"

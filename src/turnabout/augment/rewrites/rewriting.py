@@ -1,4 +1,4 @@
-"""A criticised reply written anew by a model: how it is asked for, and what no rewrite may look like."""
+"""A criticised reply written anew: how it is asked for, and its faults."""
 
 import re
 from collections.abc import Sequence
@@ -7,17 +7,16 @@ from typing import NamedTuple
 import msgspec
 from rapidfuzz.fuzz import ratio
 
-from turnabout.augment.base import Writing
-from turnabout.augment.complaint_votes import Value
+from turnabout.augment.complaint_votes import VoteResult
 from turnabout.core.messages import Message
-from turnabout.generation import Completion, Sampling
-from turnabout.prompting.excerpts import CHARACTERS, beginning, newest
-from turnabout.prompting.fencing import data
-from turnabout.prompting.json_schema import form_of
-from turnabout.prompting.json_strings import STRING, unquoted
-from turnabout.text.copying import copies, words
+from turnabout.generation import Completion, Generator, Sampling
+from turnabout.prompting.excerpts import CHARS_PER_TOKEN, keep_beginning, keep_newest
+from turnabout.prompting.fencing import fence
+from turnabout.prompting.json_schema import build_json_schema
+from turnabout.prompting.json_strings import JSON_STRING, parse_json_string
+from turnabout.text.copying import copies_later_text, split_words
 
-#: Longest run of words, less one, that a rewrite may share with what the user said only later.
+#: A rewrite that shares so many words in a row with what the user said only later is a copy.
 COPIED_WORDS = 6
 
 RECORD = """\
@@ -30,10 +29,10 @@ FORM = 'Answer with one JSON object that has one field, "reply": the words of th
 
 PREFILL = '{"reply": "'
 
-#: The value of an answer's first field, if it is closed: what a small model writes after it does no harm.
-VALUE = re.compile(rf'\{{\s*"reply"\s*:\s*{STRING}\s*[,}}\]]', re.DOTALL)
+#: The value of an answer's first field, if its string is closed; whatever follows is ignored, for small models.
+VALUE = re.compile(rf'\{{\s*"reply"\s*:\s*{JSON_STRING}\s*[,}}\]]', re.DOTALL)
 
-#: A writer who talks about the task, or of a reply that nobody got. Not counted where the criticised reply does so too.
+#: Talk about the task, or about a reply that the user never saw; no fault where the criticised reply talks so too.
 ABOUT_THE_TASK = re.compile(
     r"\b(?:revised|rewritten|improved|refined|corrected) (?:reply|response|answer|version)\b"
     r"|\b(?:my|the) (?:previous|earlier|original|last) (?:reply|response|answer)\b|\bthe reply\b|\byour response\b"
@@ -45,92 +44,109 @@ ABOUT_THE_TASK = re.compile(
 )
 
 
-class Answer(msgspec.Struct):
-    """An answer as it is asked for; it is read leniently, see `VALUE`."""
+class RewriteAnswer(msgspec.Struct):
+    """The requested shape of an answer.
+
+    Answers are read leniently, see `VALUE`.
+    """
 
     reply: str
 
 
-class Case(NamedTuple):
-    """One criticised reply and what may be known of it: `told` by name, fenced, for the writer and the judge."""
+class RewriteCase(NamedTuple):
+    """One criticised reply and the feedback on it."""
 
     prompt: list[Message]
     reply: str
-    told: dict[str, str | list[str]]
+    feedback: dict[str, str | list[str]]
+    """Texts by the name of their fence, shown to the writer and to the judge."""
     later: list[str]
-    """All the user said after the reply; no rewrite may copy it."""
+    """All that the user said after the reply; no rewrite may copy it."""
 
 
-class Draft(NamedTuple):
-    """One rewrite, and the `fault` it is dropped for."""
+class RewriteRequest(NamedTuple):
+    """One rewrite to draw: its case and the question about it."""
+
+    case: RewriteCase
+    question: str
+
+
+class RewriteDraft(NamedTuple):
+    """One rewrite before it is judged; with a `fault` it is dropped."""
 
     text: str
     fault: str | None
 
 
 class Rewrite(NamedTuple):
-    """One rewrite of a case's reply: its `value`, or the `fault` for which it was not judged."""
+    """One rewrite of a case's reply.
+
+    It has the `vote` of its judge, or the `fault` for which it was not judged.
+    """
 
     text: str
-    value: Value | None
+    vote: VoteResult | None
     fault: str | None
 
 
-class Drawing(NamedTuple):
-    """How rewrites are drawn."""
+def build_case_record(case: RewriteCase, replies: dict[str, str], max_tokens: int) -> str:
+    """Return the case as a fenced record of about `max_tokens`.
 
-    temperature: float
-    top_p: float
-    seed: int
-
-
-def record(case: Case, replies: dict[str, str], max_tokens: int) -> str:
-    """The case as a fenced record of about `max_tokens`: half for the conversation, the rest shared by all else."""
-    room = CHARACTERS * max_tokens
-    told = {**replies, **{name: shown for name, shown in case.told.items() if shown}}
-    share = room // 2 // len(told)
-    parts = [data("conversation", newest(case.prompt, room // 2))]
-    parts += [data(name, _cut(shown, share)) for name, shown in told.items()]
+    Half of them are for the conversation; the replies and the feedback share the rest equally.
+    """
+    max_chars = CHARS_PER_TOKEN * max_tokens
+    texts: dict[str, str | list[str]] = {**replies}
+    texts |= {name: content for name, content in case.feedback.items() if content}
+    chars_per_text = max_chars // 2 // len(texts)
+    parts = [fence("conversation", keep_newest(case.prompt, max_chars // 2))]
+    parts += [fence(name, _shorten(content, chars_per_text)) for name, content in texts.items()]
     return RECORD.format(record="\n".join(parts))
 
 
-def drafts(writing: Writing, asked: Sequence[tuple[Case, str]], how: Drawing) -> list[Draft]:
-    """One checked rewrite per case and question about it, in order."""
-    prompts: list[list[Message]] = [[{"role": "user", "content": f"{text} {FORM}"}] for _, text in asked]
-    sampling = Sampling(writing.max_new_tokens, *how, prefill=PREFILL, schema=form_of(Answer))
-    answers = writing.author.generate(prompts, sampling)
-    return [checked(answer, case) for answer, (case, _) in zip(answers, asked, strict=True)]
+def write_drafts(generator: Generator, requests: Sequence[RewriteRequest], sampling: Sampling) -> list[RewriteDraft]:
+    """Return one checked rewrite per request, in order.
+
+    `prefill` and `schema` of `sampling` are replaced.
+    """
+    prompts: list[list[Message]] = [[{"role": "user", "content": f"{request.question} {FORM}"}] for request in requests]
+    sampling = sampling._replace(prefill=PREFILL, schema=build_json_schema(RewriteAnswer))
+    answers = generator.generate(prompts, sampling)
+    return [read_draft(answer, request.case) for answer, request in zip(answers, requests, strict=True)]
 
 
-def checked(answer: Completion, case: Case) -> Draft:
-    """The rewrite in an answer, with the first fault that is found."""
-    found = VALUE.match(answer.text.strip())
-    if found is None:
-        return Draft("", answer.refused or ("cut off" if answer.truncated else "not as asked"))
-    text = unquoted(found.group(1))
-    return Draft("", "not as asked") if text is None else Draft(text, fault(text, case))
+def read_draft(answer: Completion, case: RewriteCase) -> RewriteDraft:
+    """Return the rewrite in an answer, with its first fault."""
+    match = VALUE.match(answer.text.strip())
+    if match is None:
+        return RewriteDraft("", answer.refused or ("cut off" if answer.truncated else "not as asked"))
+    text = parse_json_string(match.group(1))
+    return RewriteDraft("", "not as asked") if text is None else RewriteDraft(text, find_rewrite_fault(text, case))
 
 
-def fault(text: str, case: Case) -> str | None:
-    """Why a rewrite teaches nothing or gives away what could not be known, or None."""
-    if not words(text):
+def find_rewrite_fault(text: str, case: RewriteCase) -> str | None:
+    """Return why a rewrite cannot be used, or None.
+
+    It teaches nothing, or gives away what could not have been known at the time of the reply.
+    """
+    if not split_words(text):
         return "empty"
-    if words(text) == words(case.reply):
+    if split_words(text) == split_words(case.reply):
         return "unchanged"
     if ABOUT_THE_TASK.search(text) and not ABOUT_THE_TASK.search(case.reply):
         return "talks about the task"
     known = [*(message["content"] for message in case.prompt), case.reply]
-    if copies(text, case.later, known, COPIED_WORDS):
+    if copies_later_text(text, case.later, known, COPIED_WORDS):
         return "copies the user's later words"
     return None
 
 
-def similarity(text: str, reply: str) -> float:
-    """Normalised edit similarity, 0 to 1."""
+def measure_similarity(text: str, reply: str) -> float:
+    """Return the normalized edit similarity, 0 to 1."""
     return ratio(text, reply) / 100
 
 
-def _cut(shown: str | list[str], room: int) -> str | list[str]:
-    if isinstance(shown, str):
-        return beginning(shown, room)
-    return [beginning(each, room // len(shown)) for each in shown]
+def _shorten(content: str | list[str], max_chars: int) -> str | list[str]:
+    """Return a text, or several that share `max_chars`, cut at the end."""
+    if isinstance(content, str):
+        return keep_beginning(content, max_chars)
+    return [keep_beginning(text, max_chars // len(content)) for text in content]

@@ -1,20 +1,25 @@
-"""Scopes: where a rule applies, where it only seems to, and where it does not (C3PO, Stephan et al. 2024)."""
+"""Scopes: where a rule applies, where it seems to, and where it does not.
+
+The method is that of C3PO (Stephan et al. 2024).
+"""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar, Literal
 
 import polars as pl
 from pydantic import Field
 
-from turnabout.augment.base import Augmenter, Logs, Writing
-from turnabout.augment.complaint_votes import Voting, votes
-from turnabout.augment.scopes.sets import Sets, scoped
+from turnabout.augment.base import AugmentContext, Augmenter, AugmentInputs
+from turnabout.augment.complaint_votes import ask_yes_or_no
+from turnabout.augment.scopes.sets import ScopeLimits, assign_scopes
 from turnabout.core import schemas
-from turnabout.core.conversations import exchanges, hash_rank, histories
-from turnabout.prompting.excerpts import CHARACTERS, newest
-from turnabout.prompting.fencing import data
+from turnabout.core.conversations import add_histories, build_exchanges, rank_by_hash
+from turnabout.judging.choice import ChoiceOptions, in_both_orders
+from turnabout.prompting.excerpts import CHARS_PER_TOKEN, keep_newest
+from turnabout.prompting.fencing import fence
 from turnabout.prompting.record import NOTICE
-from turnabout.text.sentence_vectors import sentence_vectors
+from turnabout.text.sentence_vectors import encode_sentences
 
 TASK = """\
 A rule for an assistant, and a conversation whose last message the assistant is to reply to.
@@ -22,97 +27,128 @@ A rule for an assistant, and a conversation whose last message the assistant is 
 {record}
 {wording}"""
 
-#: The same question both ways round, so that a model which says yes to everything has said nothing.
+#: The same question asked both ways, so that a model that says yes to everything decides nothing.
 APPLIES = "Does the rule ask for something in the reply to that last message?"
-LEAVES = "Has the rule nothing to do with the reply to that last message?"
+IS_UNRELATED = "Has the rule nothing to do with the reply to that last message?"
 
 
 class Scopes(Augmenter):
-    """One row per rule and training prompt. The rules are `principles` that were kept, or what users complained of."""
+    """One row per rule and training prompt.
+
+    The rules are the kept `principles`, or what users complained of.
+    """
 
     writes: Literal["scopes"] = "scopes"
+    table_schema: ClassVar[pl.Schema] = schemas.SCOPES
     needs: ClassVar[tuple[str, ...]] = ("principles",)
     prompt_version: ClassVar[str] = "scopes-1"
     rules: Literal["kept", "complaints"] = "kept"
-    """The principles that were kept, or the rules read out of complaints that were voted on, whatever came of it: what
-    one user wants need not decide other people's pairs."""
+    """The kept principles, or the rules read from complaints that were voted on, whatever the votes.
+
+    What one user wants need not decide other people's pairs.
+    """
     max_rules: int = Field(default=5, ge=1)
     max_prompts: int = Field(default=200, ge=1)
-    """Training prompts that are looked at for each rule, drawn by hash."""
+    """Training prompts that are examined for each rule, drawn by hash."""
     per_scope: int = Field(default=50, ge=1)
     """Most prompts kept in each scope of a rule."""
     near_from: float = Field(default=0.4, ge=-1, le=1)
-    """A prompt out of scope whose last message is at least this near (cosine) to that of one in scope is near."""
+    """Least cosine between the last messages of a prompt out of scope and one in scope at which the former is near."""
     by: Literal["scores", "answers"] = "answers"
     """Yes or no by a JSON answer, or by the probabilities of the two words, for generators that score."""
     max_new_tokens: int = Field(default=96, gt=0)
     """Longest answer, in tokens."""
     retries: int = Field(default=1, ge=0)
-    """How often is asked again after an answer that cannot be used."""
+    """How often a question is asked again after an answer that cannot be used."""
 
     def calls_per_reply(self) -> int:
-        """None: `calls_besides` has them all."""
+        """Return 0, since all calls are in `max_fixed_calls`."""
         return 0
 
-    def calls_besides(self) -> int:
-        """Two questions per rule and prompt."""
+    def max_fixed_calls(self) -> int:
+        """Return the calls of two questions per rule and prompt."""
         return 2 * self.max_rules * self.max_prompts * (1 + self.retries if self.by == "answers" else 1)
 
-    def longest_answer(self, max_new_tokens: int) -> int:
-        """Its own limit."""
+    def max_answer_tokens(self, max_new_tokens: int) -> int:
+        """Return its own limit."""
         return self.max_new_tokens
 
-    def annotate(self, logs: Logs, writing: Writing) -> pl.DataFrame:
-        """The scopes, sorted by rule and reply."""
-        rules = self._rules(logs.tables["principles"])
-        prompts = _prompts(logs, self.max_prompts, writing.seed)
-        vectors = sentence_vectors(prompts["previous_user"].to_list())
-        sets = Sets(self.per_scope, self.near_from)
-        applies = self._applies(rules, prompts, writing)
-        found = [
-            prompts.select(
+    def annotate(self, inputs: AugmentInputs, context: AugmentContext) -> pl.DataFrame:
+        """Return the scopes, sorted by rule and reply."""
+        rules = self._select_rules(inputs.tables["principles"])
+        prompts = _draw_prompts(inputs, self.max_prompts, context.seed)
+        vectors = encode_sentences(prompts["previous_user"].to_list())
+        limits = ScopeLimits(max_per_scope=self.per_scope, near_from=self.near_from)
+        probabilities = self._ask_whether_rules_apply(rules, prompts, context)
+        tables = [schemas.SCOPES.to_frame()]
+        for rule, applies in zip(rules, probabilities, strict=True):
+            keys = prompts.select(
                 "conversation_id",
                 "reply_index",
                 rule=pl.lit(rule),
-                author=pl.lit(writing.author.name),
+                model=pl.lit(context.generator.name),
                 prompt_version=pl.lit(self.prompt_version),
-            ).hstack(scoped(of_rule, vectors, sets))
-            for rule, of_rule in zip(rules, applies, strict=True)
+            )
+            tables.append(keys.hstack(assign_scopes(applies, vectors, limits)))
+        return pl.concat(tables, how="diagonal").sort("rule", "conversation_id", "reply_index")
+
+    def _select_rules(self, principles: pl.DataFrame) -> list[str]:
+        """Return the first `max_rules` of the table."""
+        from_complaints = (pl.col("source") == "critiques") & pl.col("n_for").is_not_null()
+        selected = pl.col("kept") if self.rules == "kept" else from_complaints
+        return principles.filter(selected)["principle"].to_list()[: self.max_rules]
+
+    def _ask_whether_rules_apply(
+        self, rules: Sequence[str], prompts: pl.DataFrame, context: AugmentContext
+    ) -> list[list[float | None]]:
+        """Return P(the rule applies) per rule and prompt.
+
+        It is the mean over both questions.
+
+        None stands for a prompt with an answer that cannot be used.
+        """
+        max_chars = CHARS_PER_TOKEN * context.max_prompt_tokens
+        conversations = [
+            fence("conversation", keep_newest(prompt, max_chars)) for prompt in prompts["prompt"].to_list()
         ]
-        table = pl.concat([schemas.SCOPES.to_frame(), *found], how="diagonal")
-        return table.sort("rule", "conversation_id", "reply_index")
-
-    def _rules(self, principles: pl.DataFrame) -> list[str]:
-        """The first `max_rules` of the table."""
-        of_complaints = (pl.col("source") == "critiques") & pl.col("n_for").is_not_null()
-        wanted = pl.col("kept") if self.rules == "kept" else of_complaints
-        return principles.filter(wanted)["principle"].to_list()[: self.max_rules]
-
-    def _applies(self, rules: Sequence[str], prompts: pl.DataFrame, writing: Writing) -> list[list[float | None]]:
-        """P(the rule applies) per rule and prompt, the mean over both questions; None where one cannot be used."""
-        room = CHARACTERS * writing.max_prompt_tokens
-        shown = [data("conversation", newest(prompt, room)) for prompt in prompts["prompt"].to_list()]
-        records = [f"{conversation}\n{data('rule', rule)}" for rule in rules for conversation in shown]
-        how = Voting(self.by, 1, self.max_new_tokens, self.retries, writing.seed)
-        asked = [_task(record, wording) for wording in (APPLIES, LEAVES) for record in records]
-        cast = votes(writing.author, asked, how) if asked else []
-        means = [_mean(yes, no) for yes, no in zip(cast[: len(records)], cast[len(records) :], strict=True)]
-        return [means[i * len(shown) : (i + 1) * len(shown)] for i in range(len(rules))]
+        records = []
+        for rule in rules:
+            records += [f"{conversation}\n{fence('rule', rule)}" for conversation in conversations]
+        options = ChoiceOptions(by=self.by, max_new_tokens=self.max_new_tokens, retries=self.retries, seed=context.seed)
+        answers = in_both_orders(
+            [_build_question(record, APPLIES) for record in records],
+            [_build_question(record, IS_UNRELATED) for record in records],
+            partial(ask_yes_or_no, context.generator, options=options),
+        )
+        means = [_average(applies, is_unrelated) for applies, is_unrelated in answers]
+        n_prompts = len(conversations)
+        return [means[i * n_prompts : (i + 1) * n_prompts] for i in range(len(rules))]
 
 
-def _prompts(logs: Logs, most: int, seed: int) -> pl.DataFrame:
-    """At most `most` training prompts that a user message ends, with the reply each drew, shuffled by hash."""
+def _draw_prompts(inputs: AugmentInputs, max_prompts: int, seed: int) -> pl.DataFrame:
+    """Return at most `max_prompts` training prompts with their replies.
+
+    Each prompt ends with a user message. They are drawn and ordered by hash.
+    """
     last = pl.col("prompt").list.last()
-    train = logs.splits.filter(split="train")
-    asked = exchanges(logs.messages).join(train, on="conversation_id", how="semi")
-    drawn = asked.drop_nulls("previous_user").sort(hash_rank(seed, "conversation_id", "reply_index")).head(most)
-    found = histories(logs.messages, drawn.with_columns(before="reply_index"))
-    return found.filter(last.struct.field("role") == "user")
+    train = inputs.splits.filter(split="train")
+    exchanges = build_exchanges(inputs.messages).join(train, on="conversation_id", how="semi")
+    drawn = (
+        exchanges.drop_nulls("previous_user")
+        .sort(rank_by_hash(seed, "conversation_id", "reply_index"))
+        .head(max_prompts)
+    )
+    prompts = add_histories(inputs.messages, drawn.with_columns(before="reply_index"))
+    return prompts.filter(last.struct.field("role") == "user")
 
 
-def _task(record: str, wording: str) -> str:
+def _build_question(record: str, wording: str) -> str:
     return TASK.format(notice=NOTICE, record=record, wording=wording)
 
 
-def _mean(applies: float | None, leaves: float | None) -> float | None:
-    return None if applies is None or leaves is None else (applies + 1 - leaves) / 2
+def _average(applies: float | None, is_unrelated: float | None) -> float | None:
+    """Return the mean P(applies) of both questions.
+
+    It is None where either answer is missing.
+    """
+    return None if applies is None or is_unrelated is None else (applies + 1 - is_unrelated) / 2

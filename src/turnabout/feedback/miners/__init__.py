@@ -1,4 +1,7 @@
-"""Miners by name. A new one is one file here, one line in `MINERS` and one entry of `mine.miners`."""
+"""Miners by name.
+
+A new miner is one file here, one line in `MINERS` and one entry of `mine.miners`.
+"""
 
 from turnabout.feedback.base import Miner
 from turnabout.feedback.miners.experience import Experience

@@ -1,4 +1,7 @@
-"""How likely praise is after a reply, and how likely complaint: a judgement without labels and without a follow-up."""
+"""Miner `follow_up`: likelihood of praise and complaint after a reply.
+
+It needs neither labels nor a follow-up.
+"""
 
 import math
 from typing import Annotated, ClassVar, Literal
@@ -8,16 +11,21 @@ from pydantic import Field
 
 from turnabout.core.messages import Message
 from turnabout.feedback.base import ModelMiner
-from turnabout.feedback.signals import signals
+from turnabout.feedback.signals import build_signals
+
+#: Highest confidence of a likelihood alone. A judge with an AUC of 0.62 (normal scores of equal variance) reaches it
+#: two standard deviations out: σ(2 · √2 · Φ⁻¹(0.62)).
+MAX_CONFIDENCE = 0.7
 
 
 class FollowUp(ModelMiner):
-    """Follow-up likelihood as reward (Zhang et al., AAAI 2025) of each reply, less that of saying nothing.
+    """Follow-up likelihood as reward (Zhang et al., AAAI 2025).
 
-    The reward of an empty reply to the same user turn is subtracted, because some questions draw thanks whatever comes.
-    What is left, in nats per token, is a signal where it is `least` or more either way. The evidence is the reply
-    itself. A weak judge (models of some hundred million parameters sort good from bad replies little better than
-    chance), so the confidence never passes `CEILING`; it is meant to break ties and to find replies worth labelling.
+    The reward of an empty reply to the same user turn is subtracted, because some questions draw thanks whatever the
+    reply. The difference, in nats per token, is a signal where it is at least `least` in either direction. The evidence
+    is the reply itself. This is a weak judge (models of some hundred million parameters sort good from bad replies
+    little better than chance), so the confidence is at most `MAX_CONFIDENCE`; use it to break ties and to find replies
+    worth labelling.
     """
 
     miner: Literal["follow_up"] = "follow_up"
@@ -30,48 +38,43 @@ class FollowUp(ModelMiner):
     """Characters read of the user turn (its end) and of the reply (its end)."""
 
     def mine(self, exchanges: pl.DataFrame) -> pl.DataFrame:
-        """Category `likelihood`; the score is tanh of the reward."""
-        judged = self.sampled(exchanges).drop_nulls("previous_user")
-        rewards = pl.Series("reward", self._rewards(judged), dtype=pl.Float64)
-        found = judged.with_columns(rewards).filter(pl.col("reward").abs() >= self.least)
-        return signals(
-            found.with_columns(
+        """Return signals of category `likelihood`; the score is tanh of the reward."""
+        replies = self.select_share(exchanges).drop_nulls("previous_user")
+        rewards = pl.Series("reward", self._compute_rewards(replies), dtype=pl.Float64)
+        findings = (
+            replies.with_columns(rewards)
+            .filter(pl.col("reward").abs() >= self.least)
+            .with_columns(
                 evidence_index="reply_index",
                 category=pl.lit("likelihood"),
                 span=pl.lit(None, pl.String),
                 score=pl.col("reward").tanh(),
-                confidence=pl.col("reward").map_elements(confidence, pl.Float64),
-            ),
-            self.miner,
-            self.version,
+                confidence=pl.col("reward").map_elements(compute_confidence, pl.Float64),
+            )
         )
+        return build_signals(findings, self.miner, self.version)
 
-    def _rewards(self, judged: pl.DataFrame) -> list[float]:
-        """Reward of each reply less that of an empty one, in nats per token."""
-        from turnabout.follow_ups.likelihood import follow_up_likelihood
+    def _compute_rewards(self, replies: pl.DataFrame) -> list[float]:
+        """Return the rewards relative to an empty reply, in nats per token."""
+        from turnabout.follow_ups.likelihood import compute_follow_up_rewards
         from turnabout.follow_ups.phrases import load_phrases
         from turnabout.generation.local.generator import LocalGenerator
 
-        asked = judged["previous_user"].str.tail(self.max_chars).to_list()
-        said = judged["reply"].str.tail(self.max_chars).to_list()
-        contexts = [_context(user, reply) for user, reply in zip(asked, said, strict=True)]
-        silent = {user: _context(user, "") for user in asked}
+        user_turns = replies["previous_user"].str.tail(self.max_chars).to_list()
+        texts = replies["reply"].str.tail(self.max_chars).to_list()
+        contexts = [_build_context(user_turn, reply) for user_turn, reply in zip(user_turns, texts, strict=True)]
+        empty_contexts = {user_turn: _build_context(user_turn, "") for user_turn in user_turns}
         user = LocalGenerator(self.model.checkpoint, "user", self.model.batch_size)
         phrases = load_phrases(self.phrases_per_dimension)
-        rewards = follow_up_likelihood(user, [*contexts, *silent.values()], phrases)
-        of_silence = dict(zip(silent, rewards[len(contexts) :], strict=True))
-        return [reward - of_silence[user] for user, reward in zip(asked, rewards[: len(asked)], strict=True)]
+        rewards = compute_follow_up_rewards(user, [*contexts, *empty_contexts.values()], phrases)
+        baselines = dict(zip(empty_contexts, rewards[len(contexts) :], strict=True))
+        return [reward - baselines[turn] for turn, reward in zip(user_turns, rewards[: len(contexts)], strict=True)]
 
 
-#: Highest confidence of a likelihood alone: what a judge with an AUC of 0.62 (normal scores of equal variance) comes to
-#: two standard deviations out, σ(2 · √2 · Φ⁻¹(0.62)).
-CEILING = 0.7
+def compute_confidence(reward: float) -> float:
+    """Return a confidence between 0.5 for no reward and `MAX_CONFIDENCE`."""
+    return 0.5 + (MAX_CONFIDENCE - 0.5) * math.tanh(abs(reward))
 
 
-def confidence(reward: float) -> float:
-    """Between 0.5 for no reward and `CEILING`."""
-    return 0.5 + (CEILING - 0.5) * math.tanh(abs(reward))
-
-
-def _context(user: str, reply: str) -> list[Message]:
-    return [{"role": "user", "content": user}, {"role": "assistant", "content": reply}]
+def _build_context(user_turn: str, reply: str) -> list[Message]:
+    return [{"role": "user", "content": user_turn}, {"role": "assistant", "content": reply}]

@@ -1,4 +1,7 @@
-"""What training taught about follow-ups: sentence vectors, hashed words and a calibrated linear model."""
+"""Miner `learned`: a calibrated linear model of reactions.
+
+It looks at the words and the meaning of a follow-up.
+"""
 
 import re
 from functools import cache
@@ -11,34 +14,43 @@ import polars as pl
 from pydantic import Field
 
 from turnabout.feedback.base import Miner
-from turnabout.feedback.miners.linear import Linear, load
-from turnabout.feedback.miners.reaction_features import REACH, WORDS, all_features, surface_features, words_of
-from turnabout.feedback.signals import WEAK, signals
+from turnabout.feedback.miners.linear import LinearModel, load_models
+from turnabout.feedback.miners.reaction_features import (
+    MAX_CHARS,
+    N_HASHED_FEATURES,
+    compute_all_features,
+    compute_surface_features,
+    vectorize_words,
+)
+from turnabout.feedback.signals import WEAK, build_signals
 
 SENTENCE = re.compile(r"[^.!?\n]*(?:[.!?\n]+|$)")
 
-OF_CATEGORY = "category."
+#: Begins the names of the models that score one category.
+CATEGORY_PREFIX = "category."
 
-#: What a weak category counts for, as in the rules.
+#: Factor of the score of a weak category, as in the rules.
 WEAK_SCORE = 0.3
 
 
-class Weights(NamedTuple):
-    """A file of `fitting.fit_reactions`, opened."""
+class ReactionWeights(NamedTuple):
+    """The models in a file of weights (`fitting.fit_reaction_models`)."""
 
-    reaction: Linear
-    gate: Linear
-    gate_from: float
-    """Least log-odds of the gate at which sentence vectors are computed."""
-    categories: dict[str, Linear]
+    reaction: LinearModel
+    gate: LinearModel
+    gate_threshold: float
+    """Lowest log-odds of the gate at which sentence vectors are computed."""
+    categories: dict[str, LinearModel]
 
 
 class Learned(Miner):
-    """UR1 to UR4 of Don-Yehiya et al. (2024) by logistic regression on what `reaction_features` sees.
+    """UR1 to UR4 of Don-Yehiya et al. (2024), by logistic regression.
 
-    Confidence is the calibrated probability that the follow-up criticises the reply, the score minus that, a weak
-    category `WEAK_SCORE` of it. The span is the sentence whose words speak most for it. A gate without sentence vectors
-    looks first; what it finds hopeless costs no more. It finds no satisfaction: no licensed corpus labels it per reply.
+    The features are those of `reaction_features`. Confidence is the calibrated probability that the follow-up
+    criticises the reply. The score is minus the confidence, times `WEAK_SCORE` for a weak category. The span is the
+    sentence whose words speak most for a reaction. A gate without sentence vectors sees every follow-up first; only
+    those that pass are encoded. The miner finds no satisfaction, because no licensed corpus labels satisfaction per
+    reply.
     """
 
     miner: Literal["learned"] = "learned"
@@ -46,53 +58,64 @@ class Learned(Miner):
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """Least probability of a signal."""
     weights: str | None = None
-    """A file of weights that `stages.fit_miner` wrote; null takes those that come with the package."""
+    """A file of weights that `turnabout fit-miner` wrote; null takes those that ship with the package."""
 
     def mine(self, exchanges: pl.DataFrame) -> pl.DataFrame:
-        """At most one dsat signal per follow-up."""
-        weights = open_weights(self.weights)
-        heard = self._through_gate(exchanges.drop_nulls("follow_up"), weights)
-        probability, categories = judge(heard, weights)
-        found = heard.with_columns(confidence=probability, category=categories).filter(
+        """Return at most one dsat signal per follow-up."""
+        weights = load_weights(self.weights)
+        candidates = self._apply_gate(exchanges.drop_nulls("follow_up"), weights)
+        probability, categories = classify_follow_ups(candidates, weights)
+        reactions = candidates.with_columns(confidence=probability, category=categories).filter(
             pl.col("confidence") >= self.threshold
         )
-        share = pl.when(pl.col("category").is_in(WEAK)).then(WEAK_SCORE).otherwise(1.0)
-        spans = [telling_sentence(text, weights.reaction) for text in found["follow_up"]]
-        judged = found.with_columns(span=pl.Series(spans, dtype=pl.String), score=-share * pl.col("confidence"))
-        return signals(judged, self.miner, self.version)
+        factor = pl.when(pl.col("category").is_in(WEAK)).then(WEAK_SCORE).otherwise(1.0)
+        spans = [select_sentence(text, weights.reaction) for text in reactions["follow_up"]]
+        findings = reactions.with_columns(span=pl.Series(spans, dtype=pl.String), score=-factor * pl.col("confidence"))
+        return build_signals(findings, self.miner, self.version)
 
-    def _through_gate(self, heard: pl.DataFrame, weights: Weights) -> pl.DataFrame:
-        if heard.is_empty():
-            return heard
-        log_odds = weights.gate.logits(surface_features(heard))
-        return heard.filter(pl.Series(log_odds >= weights.gate_from))
+    def _apply_gate(self, exchanges: pl.DataFrame, weights: ReactionWeights) -> pl.DataFrame:
+        if exchanges.is_empty():
+            return exchanges
+        log_odds = weights.gate.compute_logits(compute_surface_features(exchanges))
+        return exchanges.filter(pl.Series(log_odds >= weights.gate_threshold))
 
 
-def judge(heard: pl.DataFrame, weights: Weights) -> tuple[pl.Series, pl.Series]:
-    """For each exchange with a follow-up: the probability that it criticises the reply, and as which category."""
-    if heard.is_empty():
+def classify_follow_ups(exchanges: pl.DataFrame, weights: ReactionWeights) -> tuple[pl.Series, pl.Series]:
+    """Return the probability and the category of criticism per exchange.
+
+    The probability is that of a follow-up that criticises the reply.
+    """
+    if exchanges.is_empty():
         return pl.Series(dtype=pl.Float64), pl.Series(dtype=pl.String)
-    features = all_features(heard)
+    features = compute_all_features(exchanges)
     names = list(weights.categories)
-    best = np.argmax([weights.categories[name].logits(features) for name in names], axis=0)
-    return pl.Series(weights.reaction.probability(features)), pl.Series([names[i] for i in best])
+    best = np.argmax([weights.categories[name].compute_logits(features) for name in names], axis=0)
+    return pl.Series(weights.reaction.predict_probability(features)), pl.Series([names[i] for i in best])
 
 
-def telling_sentence(text: str, reaction: Linear) -> str:
-    """The sentence of a text whose words, by the model's weights, speak most for a reaction; verbatim."""
-    sentences = [found.strip() for found in SENTENCE.findall(text[:REACH]) if any(map(str.isalnum, found))]
+def select_sentence(text: str, reaction: LinearModel) -> str:
+    """Return, verbatim, the sentence with the greatest weight for a reaction."""
+    sentences = [part.strip() for part in SENTENCE.findall(text[:MAX_CHARS]) if any(map(str.isalnum, part))]
     if len(sentences) < 2:
         return sentences[0] if sentences else text
-    speaks = words_of(sentences) @ reaction.weights[:WORDS]
-    return sentences[int(np.argmax(speaks))]
+    weights = vectorize_words(sentences) @ reaction.weights[:N_HASHED_FEATURES]
+    return sentences[int(np.argmax(weights))]
 
 
 @cache
-def open_weights(path: str | None) -> Weights:
-    """The weights at `path`, or those of the package."""
+def load_weights(path: str | None) -> ReactionWeights:
+    """Load the weights at `path`, or the shipped ones for None.
+
+    Raises `ModelError` where the file is not one of weights.
+    """
     with as_file(files(__package__) / "weights" / "reaction.safetensors") as shipped:
-        models, about = load(shipped if path is None else Path(path))
+        models, metadata = load_models(shipped if path is None else Path(path))
     categories = {
-        name.removeprefix(OF_CATEGORY): model for name, model in models.items() if name.startswith(OF_CATEGORY)
+        name.removeprefix(CATEGORY_PREFIX): model for name, model in models.items() if name.startswith(CATEGORY_PREFIX)
     }
-    return Weights(models["reaction"], models["gate"], float(about["gate"]), categories)
+    return ReactionWeights(
+        reaction=models["reaction"],
+        gate=models["gate"],
+        gate_threshold=float(metadata["gate"]),
+        categories=categories,
+    )

@@ -1,4 +1,7 @@
-"""The user asks again: a follow-up that says what one of the user's turns before said, in other words or the same."""
+"""Miner `rephrase`: follow-ups that repeat an earlier user turn.
+
+The repetition may be in the same or in other words.
+"""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -6,20 +9,21 @@ import polars as pl
 from pydantic import Field
 
 from turnabout.feedback.base import Miner
-from turnabout.feedback.signals import WHERE, signals
-from turnabout.text.content_words import content_words
+from turnabout.feedback.signals import EVIDENCE_KEY, build_signals
+from turnabout.text.content_words import extract_content_words
 
-#: Least share of common content words, 0 to 100, at which two turns are worth comparing by meaning.
-WORTH_COMPARING = 60.0
+#: Smallest share of common content words, 0 to 100, at which two turns are compared by meaning.
+MIN_COMMON_WORDS = 60.0
 
 
 class Rephrase(Miner):
-    """UR1 of Don-Yehiya et al. (2024) where no word gives it away: nobody repeats what was answered well.
+    """UR1 of Don-Yehiya et al. (2024) where no phrase gives it away.
 
-    Turns are compared by their content words alone, in any order (`token_sort_ratio`, 0 to 100): "what do you think of
-    cats" and "what do you think of dogs" share a frame, not a question. Those that share many but say them differently
-    are compared by the cosine of their sentence vectors. The span is the whole follow-up, the score minus the greater
-    similarity, and the confidence grows from 0.5 at the threshold to 0.9 for the same words again.
+    People repeat what was not answered well. Turns are compared by their content words alone, in any order
+    (`token_sort_ratio`, 0 to 100): "what do you think of cats" and "what do you think of dogs" share a frame, not a
+    question. With `meaning`, turns that share many content words are also compared by the cosine of their sentence
+    vectors. The span is the whole follow-up, and the score is minus the greater similarity. The confidence grows from
+    0.5 at the threshold to 0.9 for the same words again.
     """
 
     miner: Literal["rephrase"] = "rephrase"
@@ -31,46 +35,53 @@ class Rephrase(Miner):
     turns: Annotated[int, Field(gt=0)] = 3
     """How many of the user's turns before the reply the follow-up is compared with."""
     min_words: Annotated[int, Field(gt=0)] = 3
-    """Fewest content words each of the two turns must have: greetings and fillers repeat innocently."""
+    """Fewest content words of either turn: greetings and fillers are repeated without dissatisfaction."""
 
     def mine(self, exchanges: pl.DataFrame) -> pl.DataFrame:
-        """One dsat signal, category `rephrase`, per follow-up that repeats a user turn before the reply."""
-        pairs = self._pairs(exchanges)
-        repeated = self._by_words(pairs)
+        """Return one dsat signal per follow-up that repeats a user turn."""
+        pairs = self._pair_turns(exchanges)
+        repetitions = self._match_words(pairs)
         if self.meaning is not None:
-            repeated = pl.concat([repeated, _by_meaning(pairs, self.meaning)])
-        found = (
-            repeated.sort(*WHERE, "confidence", descending=[False] * len(WHERE) + [True])
-            .unique(WHERE, keep="first", maintain_order=True)
+            repetitions = pl.concat([repetitions, _match_meaning(pairs, self.meaning)])
+        findings = (
+            repetitions.sort(*EVIDENCE_KEY, "confidence", descending=[False] * len(EVIDENCE_KEY) + [True])
+            .unique(EVIDENCE_KEY, keep="first", maintain_order=True)
             .with_columns(category=pl.lit("rephrase"), span="follow_up", score=-pl.col("similarity"))
         )
-        return signals(found, self.miner, self.version)
+        return build_signals(findings, self.miner, self.version)
 
-    def _pairs(self, exchanges: pl.DataFrame) -> pl.DataFrame:
-        """Each follow-up beside each of the user turns before its reply, with enough content words in both."""
+    def _pair_turns(self, exchanges: pl.DataFrame) -> pl.DataFrame:
+        """Return each follow-up with each earlier user turn (`before`).
+
+        Both must have enough content words.
+        """
         earlier = [
             pl.col("previous_user").shift(n).over("conversation_id", order_by="reply_index") for n in range(self.turns)
         ]
-        said = exchanges.select(*WHERE, "follow_up", before=pl.concat_list(earlier)).drop_nulls("follow_up")
-        pairs = said.explode("before").with_columns(old=content_words("before"), new=content_words("follow_up"))
+        follow_ups = exchanges.select(*EVIDENCE_KEY, "follow_up", before=pl.concat_list(earlier)).drop_nulls(
+            "follow_up"
+        )
+        pairs = follow_ups.explode("before").with_columns(
+            old=extract_content_words("before"), new=extract_content_words("follow_up")
+        )
         pairs = pairs.filter(pl.min_horizontal(pl.col("old", "new").list.len()) >= self.min_words)
         return pairs.with_columns(pl.col("old", "new").list.join(" "))
 
-    def _by_words(self, pairs: pl.DataFrame) -> pl.DataFrame:
-        similarity = _ratio(pairs, "token_sort_ratio") / 100
-        return _repetitions(pairs, similarity, self.threshold / 100)
+    def _match_words(self, pairs: pl.DataFrame) -> pl.DataFrame:
+        similarity = _compare_words(pairs, "token_sort_ratio") / 100
+        return _select_repetitions(pairs, similarity, self.threshold / 100)
 
 
-def _by_meaning(pairs: pl.DataFrame, least: float) -> pl.DataFrame:
-    from turnabout.text.sentence_vectors import sentence_vectors
+def _match_meaning(pairs: pl.DataFrame, min_cosine: float) -> pl.DataFrame:
+    from turnabout.text.sentence_vectors import encode_sentences
 
-    near = pairs.filter(_ratio(pairs, "token_set_ratio") >= WORTH_COMPARING)
-    old, new = (sentence_vectors(near[column].to_list()) for column in ("before", "follow_up"))
-    return _repetitions(near, pl.Series((old * new).sum(axis=1), dtype=pl.Float64), least)
+    similar = pairs.filter(_compare_words(pairs, "token_set_ratio") >= MIN_COMMON_WORDS)
+    old, new = (encode_sentences(similar[column].to_list()) for column in ("before", "follow_up"))
+    return _select_repetitions(similar, pl.Series((old * new).sum(axis=1), dtype=pl.Float64), min_cosine)
 
 
-def _ratio(pairs: pl.DataFrame, scorer: str) -> pl.Series:
-    """Similarity of content words, 0 to 100."""
+def _compare_words(pairs: pl.DataFrame, scorer: str) -> pl.Series:
+    """Return rapidfuzz's similarity of content words, 0 to 100."""
     from rapidfuzz import fuzz
     from rapidfuzz.process import cpdist
 
@@ -78,10 +89,14 @@ def _ratio(pairs: pl.DataFrame, scorer: str) -> pl.Series:
     return pl.Series(ratios, dtype=pl.Float64)
 
 
-def _repetitions(pairs: pl.DataFrame, similarity: pl.Series, least: float) -> pl.DataFrame:
-    """The pairs at least that similar (0 to 1), with the confidence that one repeats the other."""
+def _select_repetitions(pairs: pl.DataFrame, similarity: pl.Series, threshold: float) -> pl.DataFrame:
+    """Return the pairs of at least that similarity, with a confidence.
+
+    `similarity` and `threshold` are 0 to 1; the confidence is that one turn repeats the other.
+    """
+    excess = pl.col("similarity").clip(upper_bound=1.0) - threshold
     return (
         pairs.with_columns(similarity=similarity)
-        .filter(pl.col("similarity") >= least)
-        .with_columns(confidence=0.5 + 0.4 * (pl.col("similarity").clip(upper_bound=1.0) - least) / (1 - least))
+        .filter(pl.col("similarity") >= threshold)
+        .with_columns(confidence=0.5 + 0.4 * excess / (1 - threshold))
     )

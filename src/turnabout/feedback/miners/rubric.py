@@ -1,4 +1,7 @@
-"""A model reads each follow-up by a rubric: which named sign of satisfaction or dissatisfaction, in which words."""
+"""Miner `rubric`: a language model looks for the signs of a rubric.
+
+For each follow-up it names the sign that it sees, with a quote.
+"""
 
 import re
 from functools import partial
@@ -9,13 +12,13 @@ import polars as pl
 from pydantic import Field
 
 from turnabout.feedback.base import ModelMiner
-from turnabout.feedback.miners.criteria import Criteria, listed, open_criteria
-from turnabout.feedback.signals import WEAK, WHERE, signals
+from turnabout.feedback.miners.criteria import Criteria, format_criteria, load_criteria
+from turnabout.feedback.signals import EVIDENCE_KEY, WEAK, build_signals
 from turnabout.generation.base import Completion
-from turnabout.prompting.fencing import data
-from turnabout.prompting.structured import Asking, Question, Unusable, ask, shaped
+from turnabout.prompting.fencing import fence
+from turnabout.prompting.structured import AskOptions, Question, UnusableAnswer, ask_structured, parse_json
 
-#: What a weak category counts for, as in the rules.
+#: Factor of the score of a weak category, as in the rules.
 WEAK_SCORE = 0.3
 
 QUESTION = """\
@@ -39,8 +42,11 @@ are about other exchanges:
 {forms}"""
 
 
-class Verdict(msgspec.Struct):
-    """A model's answer as it must come. The reason comes first, so that the label follows from it."""
+class RubricAnswer(msgspec.Struct):
+    """Form of a model's answer.
+
+    The reason comes first, so that the label follows from it.
+    """
 
     reason: str
     label: Literal["sat", "dsat", "none"]
@@ -50,7 +56,7 @@ class Verdict(msgspec.Struct):
 
 
 class Finding(NamedTuple):
-    """A verdict that holds: columns of the feedback table."""
+    """A usable answer as columns of the feedback table."""
 
     category: str
     rule: str
@@ -60,91 +66,117 @@ class Finding(NamedTuple):
 
 
 class Rubric(ModelMiner):
-    """SPUR (Lin et al. 2024) as WildFeedback (Shi et al. 2024) uses it, one exchange at a time.
+    """SPUR (Lin et al. 2024) as WildFeedback (Shi et al. 2024) uses it.
 
-    The criterion's name is the `rule`; the span stands verbatim in the follow-up. The model says how sure it is, 1 to 5
-    as in Don-Yehiya et al. (2024), which becomes a confidence of 0.5 to 0.9; the score is that with its sign, a weak
-    category's `WEAK_SCORE` of it. An answer that is not as asked is asked for again, and counted in `failures` where
-    that does not help. For a capable model: one of some hundred million parameters rarely keeps to the form.
+    The model reads one exchange at a time. The criterion's name is the `rule`; the span is in the follow-up verbatim.
+    The model says how sure it is, 1 to 5 as in Don-Yehiya et al. (2024), which becomes a confidence of 0.5 to 0.9. The
+    score is the confidence with the label's sign, times `WEAK_SCORE` for a weak category. After an unusable answer the
+    model is asked again; if that does not help, the exchange is counted in `failures`. Use a capable model: one of some
+    hundred million parameters rarely keeps to the form.
     """
 
     miner: Literal["rubric"] = "rubric"
     version: ClassVar[str] = "1"
     rubric: str | None = None
-    """A YAML file as `stages.induce_rubric` writes it; null takes the one that comes with the package."""
+    """A YAML file as `turnabout induce-rubric` writes it; null takes the one that ships with the package."""
     max_chars: Annotated[int, Field(gt=0)] = 1500
     """Characters shown of the user turn (its end), of the reply (its end) and of the follow-up (its beginning)."""
     max_new_tokens: Annotated[int, Field(gt=0)] = 160
     """Longest answer, in tokens."""
     retries: Annotated[int, Field(ge=0)] = 1
-    """How often a follow-up is asked about again after an answer that cannot be used."""
+    """How often the model is asked again after an unusable answer."""
 
     def mine(self, exchanges: pl.DataFrame) -> pl.DataFrame:
-        """At most one signal per follow-up."""
-        criteria = open_criteria(self.rubric)
+        """Return at most one signal per follow-up."""
+        criteria = load_criteria(self.rubric)
         shown = (
-            self.sampled(exchanges)
+            self.select_share(exchanges)
             .filter(pl.col("follow_up").str.contains(r"\w"))
             .with_columns(
                 pl.col("previous_user", "reply").str.tail(self.max_chars), pl.col("follow_up").str.head(self.max_chars)
             )
         )
         questions = [
-            Question(question(row, criteria), partial(read, follow_up=row["follow_up"], criteria=criteria))
+            Question(build_prompt(row, criteria), partial(parse_finding, follow_up=row["follow_up"], criteria=criteria))
             for row in shown.iter_rows(named=True)
         ]
-        how = Asking('{"reason": "', self.max_new_tokens, self.retries, self.model.seed, Verdict)
-        verdicts = ask(self.model.writer, questions, how)
-        self.failures.update(verdict.reason for verdict in verdicts if isinstance(verdict, Unusable))
-        held = {i: verdict for i, verdict in enumerate(verdicts) if isinstance(verdict, Finding)}
-        findings = pl.DataFrame(list(held.values()), schema=Finding.__annotations__, orient="row")
-        found = pl.concat([shown[list(held)].select(WHERE), findings], how="horizontal")
-        return signals(found, self.miner, f"{self.version}, rubric {criteria.version}")
+        options = AskOptions(
+            prefill='{"reason": "',
+            max_new_tokens=self.max_new_tokens,
+            retries=self.retries,
+            seed=self.model.seed,
+            shape=RubricAnswer,
+        )
+        results = ask_structured(self.model.generator, questions, options)
+        self.failures.update(result.reason for result in results if isinstance(result, UnusableAnswer))
+        findings_by_row = {row: result for row, result in enumerate(results) if isinstance(result, Finding)}
+        columns = pl.DataFrame(list(findings_by_row.values()), schema=Finding.__annotations__, orient="row")
+        findings = pl.concat([shown[list(findings_by_row)].select(EVIDENCE_KEY), columns], how="horizontal")
+        return build_signals(findings, self.miner, f"{self.version}, rubric {criteria.version}")
 
 
-def question(row: dict[str, Any], criteria: Criteria) -> str:
-    """The question about one exchange."""
-    told = {"user": row["previous_user"], "reply": row["reply"], "follow_up": row["follow_up"]}
-    sat, dsat = listed(criteria.sat), listed(criteria.dsat)
-    return QUESTION.format(sat=sat, dsat=dsat, exchange=data("exchange", told), forms=forms(criteria))
+def build_prompt(row: dict[str, Any], criteria: Criteria) -> str:
+    """Build the question about one exchange."""
+    exchange = {"user": row["previous_user"], "reply": row["reply"], "follow_up": row["follow_up"]}
+    return QUESTION.format(
+        sat=format_criteria(criteria.sat),
+        dsat=format_criteria(criteria.dsat),
+        exchange=fence("exchange", exchange),
+        forms=build_example_answers(criteria),
+    )
 
 
-def forms(criteria: Criteria) -> str:
-    """An answer of each label, with the first signs of the rubric."""
+def build_example_answers(criteria: Criteria) -> str:
+    """Build one example answer of each label, a line each.
+
+    The examples name the first sign of either polarity.
+    """
     sat, dsat, quote = criteria.sat[0].name, criteria.dsat[0].name, "words of the follow-up"
     answers = [
-        Verdict(f"They show {sat}.", "sat", sat, quote, 4),
-        Verdict(f"They show {dsat}.", "dsat", dsat, quote, 4),
-        Verdict("They only go on with the talk.", "none", None, "", 3),
+        RubricAnswer(reason=f"They show {sat}.", label="sat", criterion=sat, quote=quote, confidence=4),
+        RubricAnswer(reason=f"They show {dsat}.", label="dsat", criterion=dsat, quote=quote, confidence=4),
+        RubricAnswer(reason="They only go on with the talk.", label="none", criterion=None, quote="", confidence=3),
     ]
     return "\n".join(msgspec.json.encode(answer).decode() for answer in answers)
 
 
-def read(answer: Completion, follow_up: str, criteria: Criteria) -> Finding | None:
-    """The finding in an answer, None for neither label. Raises `Unusable`."""
-    verdict = shaped(answer, Verdict)
-    named = {} if verdict.label == "none" else criteria.named(verdict.label)
-    if verdict.criterion is None and not named:
+def parse_finding(answer: Completion, follow_up: str, criteria: Criteria) -> Finding | None:
+    """Return the finding in an answer, None for the label none.
+
+    Raises `UnusableAnswer`.
+    """
+    parsed = parse_json(answer, RubricAnswer)
+    allowed = {} if parsed.label == "none" else criteria.select_by_label(parsed.label)
+    if parsed.criterion is None and not allowed:
         return None
-    if verdict.criterion not in named:
-        known = verdict.criterion in {**criteria.named("sat"), **criteria.named("dsat")}
+    if parsed.criterion not in allowed:
+        known = parsed.criterion in {**criteria.select_by_label("sat"), **criteria.select_by_label("dsat")}
         reason = "criterion of another label" if known else "unknown criterion"
-        raise Unusable(reason, f"criterion must be one of {list(named) or [None]} for label {verdict.label!r}")
-    span = verbatim(verdict.quote, follow_up)
+        raise UnusableAnswer(reason, f"criterion must be one of {list(allowed) or [None]} for label {parsed.label!r}")
+    span = locate_quote(parsed.quote, follow_up)
     if span is None:
-        raise Unusable("quote not in the follow-up", "its quote is not in the follow-up; copy words from there exactly")
-    category, confidence = named[verdict.criterion].category, 0.5 + 0.1 * (verdict.confidence - 1)
+        raise UnusableAnswer(
+            "quote not in the follow-up", "its quote is not in the follow-up; copy words from there exactly"
+        )
+    category, confidence = allowed[parsed.criterion].category, 0.5 + 0.1 * (parsed.confidence - 1)
     size = confidence * (WEAK_SCORE if category in WEAK else 1.0)
-    return Finding(category, verdict.criterion, span, size if verdict.label == "sat" else -size, confidence)
+    return Finding(
+        category=category,
+        rule=parsed.criterion,
+        span=span,
+        score=size if parsed.label == "sat" else -size,
+        confidence=confidence,
+    )
 
 
-def verbatim(quote: str, text: str) -> str | None:
-    """The quote as it stands in the text, where blanks may be other ones and no word is cut; None where it does not.
+def locate_quote(quote: str, text: str) -> str | None:
+    """Return the quote as the text has it, None where it is not there.
 
-    Only Latin letters and digits cut a word: Chinese or Thai have no blanks between theirs.
+    White space may differ, and the quote must not begin or end inside a word. Only Latin letters and digits count for
+    that: Chinese or Thai have no blanks between words.
     """
     if re.search(r"\w", quote) is None:
         return None
     words = r"\s+".join(map(re.escape, quote.split()))
-    found = re.search(rf"(?<![A-Za-z0-9]){words}(?![A-Za-z0-9])", text)
-    return found and found.group()
+    match = re.search(rf"(?<![A-Za-z0-9]){words}(?![A-Za-z0-9])", text)
+    return match and match.group()

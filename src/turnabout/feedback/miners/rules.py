@@ -1,4 +1,7 @@
-"""Words by which people judge the reply before: UR1 to UR5 of Don-Yehiya et al. (2024), as named patterns."""
+"""Miner `rules`: named English patterns.
+
+They find UR1 to UR5 of Don-Yehiya et al. (2024).
+"""
 
 from collections.abc import Iterable
 from functools import cache
@@ -10,20 +13,24 @@ import yaml
 from pydantic import Field
 
 from turnabout.core.config import Section
+from turnabout.core.conversations import REPLY_KEY
 from turnabout.feedback.base import Miner
-from turnabout.feedback.miners.keywords import keywords
-from turnabout.feedback.signals import WEAK, WHERE, signals
+from turnabout.feedback.miners.keywords import extract_keywords
+from turnabout.feedback.signals import EVIDENCE_KEY, WEAK, build_signals
 
-#: Stands where a phrase that never counts was taken out; no pattern matches it.
+#: Replaces a phrase that never counts; no pattern matches it.
 REMOVED = "\x00"
 
-#: A phrase that begins a sentence follows the start, an end mark or a line break; one that ends a clause is followed by
-#: anything but a word.
+#: A phrase that begins a sentence follows the start, a punctuation mark or a line break. A phrase that ends a clause is
+#: followed by anything but a word.
 SENTENCE_START, CLAUSE_END = r"(?:^|[.!?\n])\W*", r"[^\S\n]*(?:$|[^\w\s'’`´]|\n)"
 
 
 class NamedRule(Section):
-    """One rule of `patterns.yaml`: phrases of one category at one strength."""
+    """One rule of `patterns.yaml`.
+
+    Its phrases have one category, one score and one confidence.
+    """
 
     name: str
     category: Literal["rephrase", "correction", "complaint", "clarification", "revision", "positive"]
@@ -37,7 +44,7 @@ class NamedRule(Section):
 
 
 class RuleBook(Section):
-    """`patterns.yaml` as it stands on disk."""
+    """The content of `patterns.yaml`."""
 
     version: str
     words: dict[str, str]
@@ -46,52 +53,61 @@ class RuleBook(Section):
     rules: list[NamedRule]
 
 
-BOOK = RuleBook.model_validate(yaml.safe_load((files(__package__) / "patterns.yaml").read_text(encoding="utf-8")))
+RULE_BOOK = RuleBook.model_validate(yaml.safe_load((files(__package__) / "patterns.yaml").read_text(encoding="utf-8")))
 
 
 class Rules(Miner):
-    """Signals by the rules of `patterns.yaml`: the first that matches, per follow-up and category.
+    """Signals by the rules of `patterns.yaml`.
 
-    `positive` (UR5) is sat; `rephrase`, `correction` and `complaint` (UR1 to UR3) are dsat. `clarification` (UR4) and
-    `revision` are weak dsat, score -0.3 and confidence 0.5: a question may be mere interest, a wish for another form
-    the next step of the work, so what trains should leave them out. A change of topic says nothing. A follow-up with
-    an outright dsat signal gets no sat signal: "thanks, but that's wrong" is a polite complaint.
+    Of each category, the first rule that matches a follow-up gives the signal. `positive` (UR5) is sat; `rephrase`,
+    `correction` and `complaint` (UR1 to UR3) are dsat. `clarification` (UR4) and `revision` are weak dsat with score
+    -0.3 and confidence 0.5: a question may be mere interest, and a request for another form may be the next step of the
+    work, so training should leave them out. A change of topic is no signal. A follow-up with a dsat signal that is not
+    weak gets no sat signal: "thanks, but that's wrong" is a polite complaint.
     """
 
     miner: Literal["rules"] = "rules"
-    version: ClassVar[str] = BOOK.version
+    version: ClassVar[str] = RULE_BOOK.version
     reach: Annotated[int, Field(gt=0)] = 200
     """Characters of the follow-up that are searched; what comes later is a new request or pasted text."""
 
     def mine(self, exchanges: pl.DataFrame) -> pl.DataFrame:
-        """Signals whose span stands verbatim in the follow-up."""
-        said = exchanges.drop_nulls("follow_up").select(*WHERE, "reply", "follow_up")
-        heard = said.with_columns(heard=pl.col("follow_up").str.slice(0, self.reach)).with_columns(cleared())
-        found = pl.concat(matches(among(heard, rule), rule) for rule in BOOK.rules)
-        first = found.unique(["conversation_id", "reply_index", "category"], keep="first", maintain_order=True)
-        outright = (pl.col("score") < 0) & ~pl.col("category").is_in(WEAK)
-        judged = first.filter((pl.col("score") < 0) | ~outright.any().over("conversation_id", "reply_index"))
-        return signals(judged, self.miner, self.version)
+        """Return signals whose span is in the follow-up verbatim."""
+        follow_ups = exchanges.drop_nulls("follow_up").select(*EVIDENCE_KEY, "reply", "follow_up")
+        searched = follow_ups.with_columns(searched=pl.col("follow_up").str.slice(0, self.reach)).with_columns(
+            remove_ignored_phrases()
+        )
+        matches = pl.concat(match_rule(select_candidates(searched, rule), rule) for rule in RULE_BOOK.rules)
+        first = matches.unique([*REPLY_KEY, "category"], keep="first", maintain_order=True)
+        is_dsat = pl.col("score") < 0
+        is_strong_dsat = is_dsat & ~pl.col("category").is_in(WEAK)
+        findings = first.filter(is_dsat | ~is_strong_dsat.any().over(REPLY_KEY))
+        return build_signals(findings, self.miner, self.version)
 
 
-def cleared() -> pl.Expr:
-    """`heard` without the phrases that never count."""
-    return pl.col("heard").str.replace_all(anywhere(BOOK.never), REMOVED)
+def remove_ignored_phrases() -> pl.Expr:
+    """Return the column `searched` without the phrases that never count."""
+    return pl.col("searched").str.replace_all(build_anywhere_regex(RULE_BOOK.never), REMOVED)
 
 
-def among(heard: pl.DataFrame, rule: NamedRule) -> pl.DataFrame:
-    """The few follow-ups that the rule could match, by the words it needs: far cheaper than its expressions."""
-    return heard.filter(pl.col("heard").str.contains_any(keywords_of(rule), ascii_case_insensitive=True))
+def select_candidates(searched: pl.DataFrame, rule: NamedRule) -> pl.DataFrame:
+    """Return the few follow-ups that contain a keyword of the rule.
+
+    This is far cheaper than the rule's expressions.
+    """
+    return searched.filter(
+        pl.col("searched").str.contains_any(extract_rule_keywords(rule), ascii_case_insensitive=True)
+    )
 
 
-def matches(heard: pl.DataFrame, rule: NamedRule) -> pl.DataFrame:
-    """The follow-ups that one rule matches, each with the matched words as `span`."""
+def match_rule(searched: pl.DataFrame, rule: NamedRule) -> pl.DataFrame:
+    """Return the follow-ups that a rule matches; `span` is the matched words."""
     if rule.unless_reply:
-        heard = heard.filter(~pl.col("reply").str.contains(anywhere(rule.unless_reply)))
-    spans = pl.coalesce(pl.col("heard").str.extract(regex, 1) for regex in regexes(rule))
-    matched = heard.with_columns(span=spans).filter(pl.col("follow_up").str.contains(pl.col("span"), literal=True))
+        searched = searched.filter(~pl.col("reply").str.contains(build_anywhere_regex(rule.unless_reply)))
+    spans = pl.coalesce(pl.col("searched").str.extract(regex, 1) for regex in build_regexes(rule))
+    matched = searched.with_columns(span=spans).filter(pl.col("follow_up").str.contains(pl.col("span"), literal=True))
     return matched.select(
-        *WHERE,
+        *EVIDENCE_KEY,
         "span",
         rule=pl.lit(rule.name),
         category=pl.lit(rule.category),
@@ -100,36 +116,45 @@ def matches(heard: pl.DataFrame, rule: NamedRule) -> pl.DataFrame:
     )
 
 
-def regexes(rule: NamedRule) -> list[str]:
-    """One expression per place a rule's phrases may stand in; group 1 is the phrase."""
-    fillers = rf"(?:(?:{joined(BOOK.fillers)})\W+){{0,3}}"
-    places = [
-        (rule.message, rf"(?i)^\W*{fillers}({joined(rule.message)})\W*$"),
-        (rule.clause, rf"(?i){SENTENCE_START}{fillers}({joined(rule.clause)}){CLAUSE_END}"),
-        (rule.opening, rf"(?i){SENTENCE_START}{fillers}({joined(rule.opening)})(?:\W|$)"),
-        (rule.anywhere, anywhere(rule.anywhere)),
+def build_regexes(rule: NamedRule) -> list[str]:
+    """Build one expression per position that a rule's phrases may have.
+
+    Group 1 is the phrase.
+    """
+    fillers = rf"(?:(?:{join_phrases(RULE_BOOK.fillers)})\W+){{0,3}}"
+    positions = [
+        (rule.message, rf"(?i)^\W*{fillers}({join_phrases(rule.message)})\W*$"),
+        (rule.clause, rf"(?i){SENTENCE_START}{fillers}({join_phrases(rule.clause)}){CLAUSE_END}"),
+        (rule.opening, rf"(?i){SENTENCE_START}{fillers}({join_phrases(rule.opening)})(?:\W|$)"),
+        (rule.anywhere, build_anywhere_regex(rule.anywhere)),
     ]
-    return [regex for phrases, regex in places if phrases]
+    return [regex for phrases, regex in positions if phrases]
 
 
 @cache
-def keywords_of(rule: NamedRule) -> list[str]:
-    """Words one of which stands in every follow-up that the rule matches."""
-    return keywords(map(spelled, (*rule.message, *rule.clause, *rule.opening, *rule.anywhere)))
+def extract_rule_keywords(rule: NamedRule) -> list[str]:
+    """Return words of which every match of the rule contains at least one."""
+    return extract_keywords(map(expand_words, (*rule.message, *rule.clause, *rule.opening, *rule.anywhere)))
 
 
-def anywhere(phrases: Iterable[str]) -> str:
-    """An expression that finds any of the phrases at word borders, in either case; group 1 is the phrase."""
-    return rf"(?i)\b({joined(phrases)})(?:\b|$)"
+def build_anywhere_regex(phrases: Iterable[str]) -> str:
+    """Build an expression for any of the phrases at word borders.
+
+    It ignores case; group 1 is the phrase.
+    """
+    return rf"(?i)\b({join_phrases(phrases)})(?:\b|$)"
 
 
-def joined(phrases: Iterable[str]) -> str:
-    """The phrases as alternatives, with the file's shorthand for groups, blanks and apostrophes spelled out."""
-    return "|".join(map(spelled, phrases)).replace("(", "(?:").replace(" ", r"\s+").replace("'", "['’`´]?")
+def join_phrases(phrases: Iterable[str]) -> str:
+    """Join phrases as alternatives of a regular expression.
+
+    The file's shorthand for groups, blanks and apostrophes is expanded.
+    """
+    return "|".join(map(expand_words, phrases)).replace("(", "(?:").replace(" ", r"\s+").replace("'", "['’`´]?")
 
 
-def spelled(phrase: str) -> str:
-    """The phrase with the entries of `words` in their places."""
-    for name, words in BOOK.words.items():
+def expand_words(phrase: str) -> str:
+    """Replace every `<name>` in a phrase by the entry of that name in `words`."""
+    for name, words in RULE_BOOK.words.items():
         phrase = phrase.replace(f"<{name}>", words)
     return phrase

@@ -1,15 +1,15 @@
-"""What one stage's author spent within its budget, and what calls under way may still cost."""
+"""Spent usage of one model within its budget, and reservations for calls under way."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from turnabout.errors import BudgetSpent
+from turnabout.errors import BudgetExceeded
 from turnabout.generation.budget import Budget, Price, Usage
 
 
 class Account:
-    """What was spent, what is allowed, and what it costs."""
+    """What one model has used, its budget, and its price."""
 
     def __init__(self, budget: Budget, price: Price | None) -> None:
         self.budget = budget
@@ -17,34 +17,35 @@ class Account:
         self.used = Usage()
 
     def charge(self, usage: Usage) -> None:
-        """Count what was paid for."""
-        self.used = self.used.plus(usage)
+        """Add a paid call to what was used."""
+        self.used = self.used.add(usage)
 
     def allows(self, further: Usage) -> bool:
-        """Whether so much more stays within the budget."""
-        whole = self.used.plus(further)
+        """Return whether `further` usage would stay within the budget."""
+        total = self.used.add(further)
+        cost = self.price.cost_of(total) if self.price else 0.0
         limits = (
-            (whole.calls, self.budget.calls),
-            (whole.tokens, self.budget.tokens),
-            (self.price.of(whole) if self.price else 0.0, self.budget.money),
+            (total.calls, self.budget.calls),
+            (total.total_tokens, self.budget.tokens),
+            (cost, self.budget.money),
         )
         return all(limit is None or amount <= limit for amount, limit in limits)
 
-    def told(self) -> str:
-        """What was spent of what is allowed, as words."""
-        spent = [
-            _share("calls", self.used.calls, self.budget.calls),
-            _share("tokens", self.used.tokens, self.budget.tokens),
+    def describe(self) -> str:
+        """Return a text that says how much of the budget was used."""
+        shares = [
+            _describe_share("calls", self.used.calls, self.budget.calls),
+            _describe_share("tokens", self.used.total_tokens, self.budget.tokens),
         ]
         if self.price is not None:
-            spent.append(_share("money", round(self.price.of(self.used), 4), self.budget.money))
-        return ", ".join(spent)
+            shares.append(_describe_share("money", round(self.price.cost_of(self.used), 4), self.budget.money))
+        return ", ".join(shares)
 
 
 class Reservations:
-    """Calls under way, each held at the most it can cost, so that together they never go beyond the budget.
+    """Calls under way, each reserved at its maximum cost, so that together they never exceed the budget.
 
-    Lives as long as one event loop.
+    Belongs to one event loop.
     """
 
     def __init__(self, account: Account) -> None:
@@ -53,24 +54,25 @@ class Reservations:
         self._released = asyncio.Condition()
 
     @asynccontextmanager
-    async def hold(self, most: Usage) -> AsyncIterator[None]:
-        """Hold the cost of a call until it is over and charged; waits while calls under way may still leave room.
+    async def hold(self, max_usage: Usage) -> AsyncIterator[None]:
+        """Reserve the maximum cost of a call until the call is finished and charged.
 
-        Raises `BudgetSpent` where they cannot.
+        Waits while calls under way may still cost less than reserved. Raises `BudgetExceeded` where none is under way and
+        the budget is too small.
         """
         async with self._released:
-            while not self.account.allows(self._held.plus(most)):
+            while not self.account.allows(self._held.add(max_usage)):
                 if not self._held.calls:
-                    raise BudgetSpent(self.account.told())
+                    raise BudgetExceeded(self.account.describe())
                 await self._released.wait()
-            self._held = self._held.plus(most)
+            self._held = self._held.add(max_usage)
         try:
             yield
         finally:
             async with self._released:
-                self._held = self._held.minus(most)
+                self._held = self._held.subtract(max_usage)
                 self._released.notify_all()
 
 
-def _share(name: str, spent: float, allowed: float | None) -> str:
-    return f"{name} {spent:,}" + ("" if allowed is None else f" of {allowed:,}")
+def _describe_share(name: str, used: float, limit: float | None) -> str:
+    return f"{name} {used:,}" + ("" if limit is None else f" of {limit:,}")

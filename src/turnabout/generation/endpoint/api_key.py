@@ -1,15 +1,19 @@
-"""The API key of an endpoint: read from the environment, told to the client alone, cut out of everything else."""
+"""The API key of an endpoint: read from the environment, given to the client only, redacted elsewhere."""
 
 import os
 
 from turnabout.errors import ConfigError
 
-#: From this length on a key is cut out of answers too; a shorter one stands for none and may be a common word.
-LEAST_SECRET = 16
+#: Length, in characters, from which a key is redacted in responses too. A shorter one is a placeholder and may be a
+#: common word.
+MIN_SECRET_CHARS = 16
 
 
-class Key:
-    """An API key from the environment; it is in no representation, and can be cut out of what a server says."""
+class ApiKey:
+    """An API key from the environment; it never appears in `repr` and is redacted from responses.
+
+    Raises `ConfigError` where the variable is not set or holds more than a key.
+    """
 
     def __init__(self, variable: str | None) -> None:
         self._secret = "" if variable is None else os.environ.get(variable, "").strip()
@@ -19,13 +23,16 @@ class Key:
             raise ConfigError(f"the environment variable {variable} holds more than an API key; it must be one line")
 
     def reveal(self) -> str:
-        """The key, for the client alone; the client wants words even where a server asks for no key."""
+        """Return the key, for the client only.
+
+        The client needs a text even where the server needs no key: that text is "none".
+        """
         return self._secret or "none"
 
-    def cut_from(self, text: str) -> str:
-        """The text without the key."""
+    def redact(self, text: str) -> str:
+        """Return the text without the key."""
         return text.replace(self._secret, "[key]") if self._secret else text
 
-    def cut_from_answer(self, body: bytes) -> bytes:
-        """An answer without the key: a server may repeat what it was sent."""
-        return body if len(self._secret) < LEAST_SECRET else body.replace(self._secret.encode(), b"[key]")
+    def redact_body(self, body: bytes) -> bytes:
+        """Return a response body without the key: a server may repeat what it was sent."""
+        return body if len(self._secret) < MIN_SECRET_CHARS else body.replace(self._secret.encode(), b"[key]")

@@ -1,31 +1,34 @@
-"""Any endpoint that speaks OpenAI's chat completions, a provider's or one's own server, as an author."""
+"""Settings of a model behind an endpoint that speaks OpenAI's chat completions API."""
 
 from typing import Literal
 
 from turnabout.generation.base import Generator
 from turnabout.generation.budget import Budget, Price
-from turnabout.generation.config import Author, Desk
+from turnabout.generation.config import ModelConfig, OpenContext
 from turnabout.generation.endpoint.options import EndpointSettings
 
 
-class OpenAI(EndpointSettings, Author):
-    """A model behind an OpenAI-compatible endpoint."""
+class OpenAI(EndpointSettings, ModelConfig):
+    """A model behind an OpenAI-compatible endpoint: a provider's or one's own server."""
 
-    generator: Literal["openai"] = "openai"
+    backend: Literal["openai"] = "openai"
 
-    def rates(self) -> Price | None:
-        """The price of the settings."""
+    def get_price(self) -> Price | None:
+        """Return the price of the settings."""
         return self.price
 
-    def allowance(self) -> Budget | None:
-        """The budget of the settings."""
+    def get_budget(self) -> Budget | None:
+        """Return the budget of the settings."""
         return self.budget
 
-    def open(self, desk: Desk) -> Generator:
-        """The endpoint's model; every answer is kept on arrival. Raises `ConfigError` where its key is not set."""
-        from turnabout.generation.endpoint.api_key import Key
-        from turnabout.generation.endpoint.calls import Calls
+    def open(self, context: OpenContext) -> Generator:
+        """Return the endpoint's model; every answer is stored on arrival.
+
+        Raises `ConfigError` where its key is not set.
+        """
+        from turnabout.generation.endpoint.api_key import ApiKey
+        from turnabout.generation.endpoint.calls import CachedCalls
         from turnabout.generation.endpoint.generator import RemoteGenerator
         from turnabout.generation.store import CallStore
 
-        return RemoteGenerator(self, Calls(self, Key(self.key), CallStore(desk.answers)))
+        return RemoteGenerator(self, CachedCalls(self, ApiKey(self.key), CallStore(context.answers)))

@@ -1,4 +1,4 @@
-"""A model behind an endpoint as a generator: what is sent for a prompt, and what is read from its answer."""
+"""A model behind an endpoint as a generator: the calls made of prompts, and their answers."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,76 +6,94 @@ from typing import Any
 
 from turnabout.core.messages import Message
 from turnabout.errors import EndpointError
-from turnabout.generation.base import Completion, Sampling, Scored
-from turnabout.generation.endpoint.calls import Body, Calls
-from turnabout.generation.endpoint.forced_prefix import begun, told
+from turnabout.generation.base import Completion, Sampling, TurnScore
+from turnabout.generation.endpoint.calls import Body, CachedCalls
+from turnabout.generation.endpoint.forced_prefix import ask_for_prefix, force_prefix
 from turnabout.generation.endpoint.options import EndpointSettings
-from turnabout.generation.endpoint.prompt_logps import CANNOT, asked, scored, shared_tokens, tokens_of
-from turnabout.generation.endpoint.responses import UNWANTED, Refusal, Reply
+from turnabout.generation.endpoint.prompt_logps import (
+    CANNOT_SCORE,
+    build_scoring_call,
+    count_shared_tokens,
+    extract_tokens,
+    score_tokens,
+)
+from turnabout.generation.endpoint.responses import CONTENT_REFUSED, Refusal, Reply
 
 
 class RemoteGenerator:
-    """`settings.model` writing as the assistant."""
+    """`settings.model`, writing as the assistant."""
 
-    def __init__(self, settings: EndpointSettings, calls: Calls) -> None:
+    def __init__(self, settings: EndpointSettings, calls: CachedCalls) -> None:
         self.name = settings.model
         self.settings = settings
         self.calls = calls
 
     def generate(self, prompts: Sequence[Sequence[Message]], sampling: Sampling) -> list[Completion]:
-        """One completion per prompt, in order. The same prompt twice is another draw, if it is drawn at all.
+        """Return one completion per prompt, in order.
 
-        Raises `BudgetSpent` or `EndpointError` with everything kept that came before.
+        Repeated prompts get different seeds when the temperature is above 0. Raises `BudgetExceeded` or `EndpointError`
+        after every answer under way is stored.
         """
-        bodies, times = [], Counter[tuple[str, ...]]()
+        bodies, repetitions = [], Counter[tuple[str, ...]]()
         for prompt in prompts:
-            said = tuple(message["content"] for message in prompt)
-            bodies.append(self._body(prompt, sampling, sampling.seed + (times[said] if sampling.temperature else 0)))
-            times[said] += 1
-        return [_completion(answer, sampling.prefill) for answer in self.calls.answers(bodies, _kept)]
+            texts = tuple(message["content"] for message in prompt)
+            offset = repetitions[texts] if sampling.temperature else 0
+            bodies.append(self._build_body(prompt, sampling, sampling.seed + offset))
+            repetitions[texts] += 1
+        answers = self.calls.fetch_answers(bodies, _extract_answer)
+        return [_build_completion(answer, sampling.prefill) for answer in answers]
 
-    def score(self, prompts: Sequence[Sequence[Message]], turns: Sequence[Sequence[str]]) -> list[list[Scored]]:
-        """For each prompt, how likely each of its `turns` is as the next one, shaped like `turns`.
+    def score(self, prompts: Sequence[Sequence[Message]], turns: Sequence[Sequence[str]]) -> list[list[TurnScore]]:
+        """Return the log-probability of each of `turns` as the next turn of its prompt, shaped like `turns`.
 
-        For servers that give the log-probabilities of a prompt as vLLM's does; an `EndpointError` says so elsewhere.
+        Works with servers that return the log-probabilities of a prompt in vLLM's format; raises `EndpointError` with
+        others.
         """
-        readings = [(prompt, ("", *some)) for prompt, some in zip(prompts, turns, strict=True)]
-        bodies = [asked(self.name, prompt, turn) for prompt, some in readings for turn in some]
+        # The empty turn in front of each prompt's turns shows which tokens belong to the prompt.
+        scored_turns = [("", *prompt_turns) for prompt_turns in turns]
+        bodies = [
+            build_scoring_call(self.name, prompt, turn)
+            for prompt, prompt_turns in zip(prompts, scored_turns, strict=True)
+            for turn in prompt_turns
+        ]
         try:
-            answers = self.calls.answers(bodies, tokens_of)
+            answers = self.calls.fetch_answers(bodies, extract_tokens)
         except EndpointError as error:
-            raise EndpointError(f"{error}\n{CANNOT}" if "prompt_logprobs" in str(error) else str(error)) from None
-        read = [answer for answer in answers if not isinstance(answer, Refusal)]
-        if refused := [answer for answer in answers if isinstance(answer, Refusal)]:
-            raise EndpointError(f"'{self.name}' does not score {len(refused)} of {len(bodies)} texts: {refused[0]}")
-        each, found = iter(read), []
-        for _, some in readings:
-            empty, *whole = (next(each) for _ in some)
-            found.append([scored(tokens, shared_tokens(empty, tokens)) for tokens in whole])
-        return found
+            explanation = f"\n{CANNOT_SCORE}" if "prompt_logprobs" in str(error) else ""
+            raise EndpointError(f"{error}{explanation}") from None
+        if refusals := [answer for answer in answers if isinstance(answer, Refusal)]:
+            raise EndpointError(f"'{self.name}' does not score {len(refusals)} of {len(bodies)} texts: {refusals[0]}")
+        remaining = iter(answers)
+        scores = []
+        for prompt_turns in scored_turns:
+            empty, *readings = (next(remaining) for _ in prompt_turns)
+            scores.append([score_tokens(tokens, count_shared_tokens(empty, tokens)) for tokens in readings])
+        return scores
 
-    def _body(self, prompt: Sequence[Message], sampling: Sampling, seed: int) -> Body:
-        body: Body = {"model": self.name, "messages": told(prompt, sampling.prefill), "seed": seed}
+    def _build_body(self, prompt: Sequence[Message], sampling: Sampling, seed: int) -> Body:
+        body: Body = {"model": self.name, "messages": ask_for_prefix(prompt, sampling.prefill), "seed": seed}
         if self.settings.reasoning_tokens is not None:
             body["max_completion_tokens"] = sampling.max_new_tokens + self.settings.reasoning_tokens
         else:
             body |= {"max_tokens": sampling.max_new_tokens, "temperature": sampling.temperature}
             body |= {"top_p": sampling.top_p} if sampling.top_p < 1 else {}
         if sampling.schema is not None and self.settings.schemas:
-            form = {"name": "answer", "schema": sampling.schema, "strict": True}
-            body["response_format"] = {"type": "json_schema", "json_schema": form}
+            schema = {"name": "answer", "schema": sampling.schema, "strict": True}
+            body["response_format"] = {"type": "json_schema", "json_schema": schema}
         return body
 
 
-def _kept(reply: Reply) -> list[Any]:
-    """Text, whether it was cut off, and whether the server would not say it."""
+def _extract_answer(reply: Reply) -> list[Any]:
+    """Return the text, whether it was truncated, and whether the server refused its content."""
     choice = reply.choices[0]
-    unwanted = choice.finish_reason == "content_filter" or choice.message.refusal is not None
-    return [choice.message.content or "", choice.finish_reason == "length", unwanted]
+    is_refused = choice.finish_reason == "content_filter" or choice.message.refusal is not None
+    return [choice.message.content or "", choice.finish_reason == "length", is_refused]
 
 
-def _completion(answer: list[Any] | Refusal, prefill: str) -> Completion:
+def _build_completion(answer: list[Any] | Refusal, prefill: str) -> Completion:
     if isinstance(answer, Refusal):
         return Completion("", refused=str(answer))
-    text, truncated, unwanted = answer
-    return Completion("", refused=UNWANTED) if unwanted else Completion(begun(text, prefill), truncated=truncated)
+    text, truncated, is_refused = answer
+    if is_refused:
+        return Completion("", refused=CONTENT_REFUSED)
+    return Completion(force_prefix(text, prefill), truncated=truncated)

@@ -1,4 +1,4 @@
-"""Where a model is asked, how much at once and how patiently: the settings of an OpenAI-compatible endpoint."""
+"""Settings of an OpenAI-compatible endpoint: address, limits, retries, price and budget."""
 
 import re
 from typing import Annotated
@@ -9,49 +9,49 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from turnabout.core.config import Section
 from turnabout.generation.budget import Budget, Price
 
-#: Where the model is asked unless `base_url` says otherwise.
-OPENAI = "https://api.openai.com/v1"
+#: The default `base_url`.
+OPENAI_URL = "https://api.openai.com/v1"
 
 
 class EndpointSettings(Section):
-    """Whom to ask, and what that may take."""
+    """Address, limits, price and budget of a model behind an endpoint."""
 
-    model_config = ConfigDict(hide_input_in_errors=True)  # somebody may put a key where it does not belong
+    model_config = ConfigDict(hide_input_in_errors=True)  # somebody may put a key in the wrong field
 
     model: str
     """The model's name as the endpoint knows it; pin a dated version where there is one."""
-    base_url: str = OPENAI
+    base_url: str = OPENAI_URL
     key: str | None = "OPENAI_API_KEY"
-    """NAME of the environment variable that holds the API key, never the key; null for a server that asks for none."""
+    """NAME of the environment variable that holds the API key, never the key; null for a server that needs none."""
     concurrency: Annotated[int, Field(gt=0)] = 16
-    """Most calls under way at once."""
+    """Maximum number of calls under way at the same time."""
     timeout_s: Annotated[float, Field(gt=0)] = 120.0
-    """Longest wait for one whole answer, in seconds."""
+    """Maximum wait for one whole answer, in seconds."""
     retries: Annotated[int, Field(ge=0)] = 8
-    """How often a prompt is sent again after a fault of the server."""
+    """How often a prompt is sent again after an error of the server."""
     reasoning_tokens: Annotated[int, Field(gt=0)] | None = None
-    """For a reasoning model: tokens to think with before each answer. It is sent `max_completion_tokens`, these
-    included, and neither temperature nor top_p, which such models refuse. Null for every other model."""
+    """For a reasoning model: number of reasoning tokens before each answer. Its calls have `max_completion_tokens`, which
+    includes them, and neither temperature nor top_p, which such models refuse. Null for every other model."""
     schemas: bool = True
-    """Whether the endpoint is told the form of an answer (`response_format: json_schema`). False for one that refuses
-    to be: answers are checked in any case, and asked for again."""
+    """Whether calls have the JSON schema of the answer (`response_format: json_schema`). False for an endpoint that
+    refuses it: answers are checked in any case, and asked for again."""
     price: Price | None = None
-    """Without one, money is not counted."""
+    """Without a price, money is not counted."""
     budget: Budget = Budget()
 
     @field_validator("key")
     @classmethod
-    def _is_a_name(cls, entry: str | None) -> str | None:
+    def _check_key_is_a_name(cls, entry: str | None) -> str | None:
         if entry is not None and not re.fullmatch("[A-Z][A-Z0-9_]*", entry):
             raise ValueError(
                 "must be the NAME of an environment variable in capitals, such as OPENAI_API_KEY, never a key itself "
-                "(if one stood here: it may be in git's history, take it out of use)"
+                "(if a key was in this file, it may be in git's history: revoke it)"
             )
         return entry
 
     @field_validator("base_url")
     @classmethod
-    def _is_an_address_without_secrets(cls, entry: str) -> str:
+    def _check_address_has_no_secret(cls, entry: str) -> str:
         parts = urlsplit(entry)
         if parts.scheme not in ("http", "https") or not parts.hostname or re.search("[@?#]", entry):
             raise ValueError(
@@ -64,7 +64,7 @@ class EndpointSettings(Section):
         return entry.rstrip("/")
 
     @model_validator(mode="after")
-    def _money_needs_a_price(self) -> "EndpointSettings":
+    def _check_money_has_a_price(self) -> "EndpointSettings":
         if self.budget.money is not None and self.price is None:
             raise ValueError("budget.money needs a price: {input: …, output: …} for a million tokens")
         return self

@@ -1,4 +1,4 @@
-"""What an endpoint sent back, read: an answer, a fault that may pass, a refusal of one prompt, or of all."""
+"""Responses of an endpoint: answers, transient errors, refusals of one prompt, and permanent errors."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -14,38 +14,39 @@ from turnabout.generation.budget import Usage
 if TYPE_CHECKING:
     from openai import APIStatusError
 
-#: A prompt that is refused for its length or for what it says; other prompts may be answered.
-TOO_LONG, UNWANTED = "context too long", "content refused"
+#: Reasons of a prompt that is refused for its length or for its content; other prompts may be answered.
+TOO_LONG, CONTENT_REFUSED = "context too long", "content refused"
 
-#: How servers say that a prompt is too long, where no code does.
-LONG = re.compile(
+#: Matches the message of a server that refuses a prompt for its length without a code.
+TOO_LONG_MESSAGE = re.compile(
     r"context.?(length|window|size)|max(imum)?.?(model.?len|context|.?sequence)|too (long|many tokens)", re.I
 )
 
-#: Characters of a server's message that are repeated.
-MESSAGE = 300
+#: Maximum number of characters of a server's message that are repeated.
+MAX_MESSAGE_CHARS = 300
 
-#: Codes of 429 that no waiting mends.
-NO_MONEY = {"insufficient_quota", "billing_hard_limit_reached"}
+#: Codes of status 429 that do not pass with time.
+NO_MONEY_CODES = {"insufficient_quota", "billing_hard_limit_reached"}
 
 
-class Fault(Exception):
-    """A call that failed for now. `wait_s`: how long the server asks to be left alone; `crowded`: it is too busy.
+class TransientError(Exception):
+    """A call that failed for now.
 
-    The message never repeats what the server said, which might be anything.
+    `retry_after_s`: how long the server asks to wait; `overloaded`: it is too busy. The message never repeats what the
+    server wrote, which might be anything.
     """
 
-    def __init__(self, told: str, wait_s: float | None = None, crowded: bool = False) -> None:
-        super().__init__(told)
-        self.wait_s = wait_s
-        self.crowded = crowded
+    def __init__(self, message: str, retry_after_s: float | None = None, overloaded: bool = False) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+        self.overloaded = overloaded
 
 
 class Refusal(Exception):
     """A prompt that the server will not answer; the message is the reason that is counted."""
 
 
-class Told(msgspec.Struct):
+class ChoiceMessage(msgspec.Struct):
     """The assistant's message of a choice."""
 
     content: str | None = None
@@ -53,13 +54,13 @@ class Told(msgspec.Struct):
 
 
 class Choice(msgspec.Struct):
-    """One of the answers; only the first is asked for."""
+    """One of the answers; calls ask for one only."""
 
-    message: Told
+    message: ChoiceMessage
     finish_reason: str | None = None
 
 
-class Charged(msgspec.Struct):
+class TokenUsage(msgspec.Struct):
     """The tokens of a call, as the server counted them."""
 
     prompt_tokens: int | None = None
@@ -67,77 +68,87 @@ class Charged(msgspec.Struct):
 
 
 class Reply(msgspec.Struct):
-    """The parts of a chat completion that are used. `prompt_logprobs` comes from servers that run vLLM."""
+    """The fields of a chat completion that are used; `prompt_logprobs` comes from servers that run vLLM."""
 
     choices: list[Choice] = msgspec.field(default_factory=list)
-    usage: Charged | None = None
+    usage: TokenUsage | None = None
     prompt_logprobs: list[dict[str, dict[str, Any]] | None] | None = None
 
-    def cost(self) -> Usage | None:
-        """What the call was charged for, or None where the server does not count."""
-        came = self.usage
-        if came is None or came.prompt_tokens is None or came.completion_tokens is None:
+    def get_usage(self) -> Usage | None:
+        """Return what the call was charged for, or None where the server does not count tokens."""
+        usage = self.usage
+        if usage is None or usage.prompt_tokens is None or usage.completion_tokens is None:
             return None
-        return Usage(1, came.prompt_tokens, came.completion_tokens)
+        return Usage(calls=1, input_tokens=usage.prompt_tokens, output_tokens=usage.completion_tokens)
 
 
-class Complaint(NamedTuple):
-    """What a server says about a call it did not answer."""
+class ErrorBody(NamedTuple):
+    """Status, code and message of an error response."""
 
     status: int
     code: str
     message: str
 
 
-def read(body: bytes) -> Reply:
-    """A whole answer with at least one choice. Raises `Fault` for anything less: it may have been cut on its way."""
+def parse_reply(body: bytes) -> Reply:
+    """Return a whole reply with at least one choice.
+
+    Raises `TransientError` for anything less: the body may have been cut on its way.
+    """
     try:
         reply = msgspec.json.decode(body, type=Reply)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise Fault("an answer that cannot be read") from None
+        raise TransientError("an answer that cannot be read") from None
     if not reply.choices:
-        raise Fault("an answer without a choice")
+        raise TransientError("an answer without a choice")
     return reply
 
 
-def complaint_of(error: "APIStatusError", cleaned: Callable[[str], str]) -> Complaint:
-    """Status, code and message of an error answer, whatever its body is; `cleaned` takes a key out of its words."""
-    said: Any = error.body
-    found = said if isinstance(said, Mapping) else {"message": said}
-    message = found.get("message") or found.get("detail") or ""
-    code = cleaned(str(found.get("code") or found.get("type") or ""))
-    return Complaint(error.status_code, code[:MESSAGE], " ".join(cleaned(str(message)).split())[:MESSAGE])
+def extract_error(error: "APIStatusError", redact: Callable[[str], str]) -> ErrorBody:
+    """Return status, code and message of an error response, whatever its body is.
+
+    `redact` removes a key from the server's texts.
+    """
+    body: Any = error.body
+    fields = body if isinstance(body, Mapping) else {"message": body}
+    message = fields.get("message") or fields.get("detail") or ""
+    code = redact(str(fields.get("code") or fields.get("type") or ""))
+    one_line = " ".join(redact(str(message)).split())
+    return ErrorBody(error.status_code, code[:MAX_MESSAGE_CHARS], one_line[:MAX_MESSAGE_CHARS])
 
 
-def judged(complaint: Complaint, headers: Mapping[str, str], where: str) -> Exception:
-    """The `Fault`, `Refusal` or `EndpointError` that a complaint comes to; `where` names model and address."""
-    status, code, message = complaint
+def classify_error(error: ErrorBody, retry_after_s: float | None, label: str) -> Exception:
+    """Return the `TransientError`, `Refusal` or `EndpointError` that an error response stands for.
+
+    `label` names model and address.
+    """
+    status, code, message = error
     if status in (401, 403):
-        return EndpointError(f"{where} refuses the key (status {status}); check the variable named by `key`: {message}")
+        return EndpointError(f"{label} refuses the key (status {status}); check the variable named by `key`: {message}")
     if status == 404:
-        return EndpointError(f"{where} is not there (status 404); check `model` and `base_url`: {message}")
-    if status == 429 and code in NO_MONEY:
-        return EndpointError(f"{where} says that the account has no money left ({code}): {message}")
+        return EndpointError(f"{label} does not exist (status 404); check `model` and `base_url`: {message}")
+    if status == 429 and code in NO_MONEY_CODES:
+        return EndpointError(f"{label} says that the account has no money left ({code}): {message}")
     if status in (408, 409, 425, 429) or status >= 500:
-        return Fault(f"status {status}", asked_wait(headers), crowded=status == 429)
-    if status == 413 or code == "context_length_exceeded" or LONG.search(message):
+        return TransientError(f"status {status}", retry_after_s, overloaded=status == 429)
+    if status == 413 or code == "context_length_exceeded" or TOO_LONG_MESSAGE.search(message):
         return Refusal(TOO_LONG)
     if code.startswith(("content_filter", "content_policy")):
-        return Refusal(UNWANTED)
-    return EndpointError(f"{where} refuses the call (status {status}{f', {code}' if code else ''}): {message}")
+        return Refusal(CONTENT_REFUSED)
+    return EndpointError(f"{label} refuses the call (status {status}{f', {code}' if code else ''}): {message}")
 
 
-def asked_wait(headers: Mapping[str, str]) -> float | None:
-    """Seconds that `Retry-After` (a number or a date) asks to wait, or None."""
-    came = headers.get("retry-after", "")
+def parse_retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Return the seconds to wait that `Retry-After` (a number or a date) asks for, or None."""
+    header = headers.get("retry-after", "")
     try:
-        return max(0.0, float(came))
+        return max(0.0, float(header))
     except ValueError:
         pass
     try:
-        until = parsedate_to_datetime(came)
+        until = parsedate_to_datetime(header)
     except ValueError:
         return None
-    if until.tzinfo is None:  # "-0000", or no zone at all
+    if until.tzinfo is None:  # "-0000", or no time zone at all
         until = until.replace(tzinfo=UTC)
-    return max(0.0, (until - datetime.now(UTC)).total_seconds())
+    return max(0.0, (until - now).total_seconds())

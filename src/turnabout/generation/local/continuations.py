@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from turnabout.models.token_tree import TokenTree, node_logps
+from turnabout.models.token_tree import TokenTree, compute_node_logps
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,7 +22,7 @@ class Branch(NamedTuple):
     nodes: list[list[int]]
 
 
-def continuation_logps(
+def compute_continuation_logps(
     model: "PreTrainedModel",
     prompts: Sequence[Sequence[int]],
     continuations: Sequence[Sequence[Sequence[int]]],
@@ -38,7 +38,7 @@ def continuation_logps(
     for branch in branches:
         wanted[branch.tree].update(node for nodes in branch.nodes for node in nodes)
     ordered = [sorted(nodes) for nodes in wanted]
-    found = node_logps(model, trees, ordered, batch_size, desc)
+    found = compute_node_logps(model, trees, ordered, batch_size, desc)
     places = [dict(zip(nodes, range(len(nodes)), strict=True)) for nodes in ordered]
     return [[found[b.tree][[places[b.tree][node] for node in nodes]] for nodes in b.nodes] for b in branches]
 
@@ -54,9 +54,9 @@ def _plant(
     branches: dict[int, Branch] = {}
     for i in sorted(range(len(prompts)), key=lambda i: (prompts[i], i)):
         prompt, n_after = prompts[i], sum(map(len, continuations[i]))
-        shared = trees[-1].shared(prompt) if trees else 0
+        shared = trees[-1].count_shared(prompt) if trees else 0
         if not trees or 2 * shared < len(prompt) or len(trees[-1]) + len(prompt) - shared + n_after > MAX_NODES:
             trees.append(TokenTree())
-        end = trees[-1].grow(prompt)[-1]
-        branches[i] = Branch(len(trees) - 1, [trees[-1].grow(tokens, end) for tokens in continuations[i]])
+        end = trees[-1].add(prompt)[-1]
+        branches[i] = Branch(len(trees) - 1, [trees[-1].add(tokens, end) for tokens in continuations[i]])
     return trees, [branches[i] for i in range(len(prompts))]

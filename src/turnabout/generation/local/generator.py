@@ -8,11 +8,11 @@ from typing import Literal
 from tqdm import tqdm
 
 from turnabout.core.messages import Message
-from turnabout.generation.base import Completion, Sampling, Scored
-from turnabout.generation.local.continuations import continuation_logps
-from turnabout.generation.local.prefill import prefill
+from turnabout.generation.base import Completion, Sampling, TurnScore
+from turnabout.generation.local.continuations import compute_continuation_logps
+from turnabout.generation.local.prefill import prefill_cache
 from turnabout.generation.store import AnswerStore
-from turnabout.generation.turns import end_ids, prefill_ids, turn
+from turnabout.generation.turns import list_end_ids, encode_prefill, decode_turn
 from turnabout.models.checkpoints import Checkpoint
 
 #: A stored answer is what these files made of a model's tokens: with other code it has to be made again.
@@ -47,8 +47,8 @@ class LocalGenerator:
     def generate(self, prompts: Sequence[Sequence[Message]], sampling: Sampling) -> list[Completion]:
         """One completion per prompt, in order."""
         chat = self.checkpoint.chat
-        first = prefill_ids(chat, sampling.prefill)
-        ids = [[*chat.prompt_ids(prompt, self.speaks), *first] for prompt in prompts]
+        first = encode_prefill(chat, sampling.prefill)
+        ids = [[*chat.encode_prompt(prompt, self.speaks), *first] for prompt in prompts]
         order = sorted(range(len(ids)), key=lambda i: (len(ids[i]), ids[i], i))
         answers: dict[int, Completion] = {}
         with tqdm(total=len(ids), desc=f"{self.name} writes", unit="turn", disable=None) as bar:
@@ -58,16 +58,16 @@ class LocalGenerator:
                 bar.update(len(batch))
         return [answers[i] for i in range(len(ids))]
 
-    def score(self, prompts: Sequence[Sequence[Message]], turns: Sequence[Sequence[str]]) -> list[list[Scored]]:
+    def score(self, prompts: Sequence[Sequence[Message]], turns: Sequence[Sequence[str]]) -> list[list[TurnScore]]:
         """For each prompt, how likely each of its `turns` is as the next one of the role that speaks.
 
         Not stored: nothing is drawn, and reading the texts again costs a fraction of having written them.
         """
         chat = self.checkpoint.chat
-        rows = [chat.prompt_ids(prompt, self.speaks) for prompt in prompts]
-        ids = [[chat.completion_ids(turn) for turn in of_prompt] for of_prompt in turns]
-        found = continuation_logps(self.checkpoint.model, rows, ids, self.batch_size, f"{self.name} reads")
-        return [[Scored(float(logps.sum(dtype=float)), len(logps)) for logps in of_prompt] for of_prompt in found]
+        rows = [chat.encode_prompt(prompt, self.speaks) for prompt in prompts]
+        ids = [[chat.encode_completion(turn) for turn in of_prompt] for of_prompt in turns]
+        found = compute_continuation_logps(self.checkpoint.model, rows, ids, self.batch_size, f"{self.name} reads")
+        return [[TurnScore(float(logps.sum(dtype=float)), len(logps)) for logps in of_prompt] for of_prompt in found]
 
     def _answer(self, rows: list[list[int]], sampling: Sampling, start: int) -> list[Completion]:
         chat = self.checkpoint.chat
@@ -86,7 +86,7 @@ class LocalGenerator:
         width = max(map(len, rows))
         padded = torch.tensor([[chat.end_of_turn_id] * (width - len(row)) + row for row in rows])
         attention = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])
-        ends = end_ids(chat)
+        ends = list_end_ids(chat)
         drawn = {"temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}
         config = GenerationConfig(
             max_new_tokens=sampling.max_new_tokens,
@@ -101,7 +101,7 @@ class LocalGenerator:
             out = model.generate(  # type: ignore[operator]
                 input_ids=padded.to(model.device),
                 attention_mask=attention.to(model.device),
-                past_key_values=prefill(model, rows, padded, attention),
+                past_key_values=prefill_cache(model, rows, padded, attention),
                 generation_config=config,
             )
-        return [turn(chat, row, sampling.prefill) for row in out[:, width:].tolist()]
+        return [decode_turn(chat, row, sampling.prefill) for row in out[:, width:].tolist()]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 MIN_SHARED = 32
 
 
-def prefill(
+def prefill_cache(
     model: "PreTrainedModel", rows: Sequence[Sequence[int]], ids: "Tensor", attention: "Tensor"
 ) -> "DynamicCache | None":
     """Key-values of all but the last token of each row, or None where nothing is shared or a model cannot share it.

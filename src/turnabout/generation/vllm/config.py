@@ -7,15 +7,15 @@ from pydantic import Field
 
 from turnabout.errors import ModelError
 from turnabout.generation.base import Generator
-from turnabout.generation.config import Author, Desk
+from turnabout.generation.config import ModelConfig, OpenContext
 from turnabout.generation.store import AnswerStore
 from turnabout.models.chat_format import ChatFormat
 
 
-class VLLM(Author):
+class VLLM(ModelConfig):
     """A model on this machine's GPUs. vLLM is no package of the project: docs/vllm.md says how to have it."""
 
-    generator: Literal["vllm"] = "vllm"
+    backend: Literal["vllm"] = "vllm"
     model: str
     """A Hugging Face Hub id or a checkpoint folder; no adapter."""
     revision: str | None = None
@@ -27,13 +27,13 @@ class VLLM(Author):
     max_model_len: Annotated[int, Field(gt=0)] | None = None
     """Longest prompt and answer together, in tokens; null takes the model's own limit."""
 
-    def open(self, desk: Desk) -> Generator:
+    def open(self, context: OpenContext) -> Generator:
         """The model, loaded; its answers are kept. Raises `ModelError` where vLLM or the model cannot be had."""
         from transformers import AutoTokenizer
 
-        from turnabout.generation.vllm.engine import VLLMGenerator, imported
+        from turnabout.generation.vllm.engine import VLLMGenerator, import_vllm
 
-        vllm = imported()
+        vllm = import_vllm()
         if (Path(self.model) / "base.json").exists():
             raise ModelError(f"{self.model} is an adapter; generator 'vllm' takes a whole checkpoint or a Hub id")
         try:
@@ -41,7 +41,7 @@ class VLLM(Author):
             engine = vllm.LLM(
                 model=self.model,
                 revision=self.revision,
-                dtype=desk.dtype,
+                dtype=context.dtype,
                 tensor_parallel_size=self.gpus,
                 gpu_memory_utilization=self.gpu_memory,
                 max_model_len=self.max_model_len,
@@ -49,12 +49,12 @@ class VLLM(Author):
             )
         except (OSError, ValueError, RuntimeError) as error:
             raise ModelError(f"{self.model}: vLLM cannot load it: {error}") from error
-        store = AnswerStore(desk.answers, f"{_identity(self.model, self.revision)} {desk.dtype}")
+        store = AnswerStore(context.answers, f"{_identity(self.model, self.revision)} {context.dtype}")
         return VLLMGenerator(self.model, engine, ChatFormat.from_tokenizer(tokenizer), "assistant", store)
 
 
 def _identity(model: str, revision: str | None) -> str:
     """What decides a model's answers: the weights of a folder, or a Hub id with its commit."""
-    from turnabout.models.checkpoints import fingerprint
+    from turnabout.models.checkpoints import hash_folder
 
-    return fingerprint(Path(model)) if Path(model).is_dir() else f"{model}@{revision}"
+    return hash_folder(Path(model)) if Path(model).is_dir() else f"{model}@{revision}"

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from turnabout.core.messages import Message
 from turnabout.errors import ModelError
-from turnabout.generation.base import Completion, Sampling, Scored
+from turnabout.generation.base import Completion, Sampling, TurnScore
 from turnabout.generation.store import AnswerStore
-from turnabout.generation.turns import end_ids, prefill_ids, turn
+from turnabout.generation.turns import list_end_ids, encode_prefill, decode_turn
 from turnabout.models.chat_format import ChatFormat
 
 if TYPE_CHECKING:
     import vllm
 
 #: Prompts whose answers are kept together: enough to fill a GPU, few enough that a crash costs little.
-KEPT_TOGETHER = 1024
+BATCH_SIZE = 1024
 
 #: As low as vLLM lets a token's logit be pushed.
 NEVER = -100.0
@@ -61,21 +61,21 @@ class VLLMGenerator:
         """
         if sampling.schema is not None:
             sampling = sampling._replace(prefill="")
-        first = prefill_ids(self.chat, sampling.prefill)
-        rows = [[*self.chat.prompt_ids(prompt, self.speaks), *first] for prompt in prompts]
+        first = encode_prefill(self.chat, sampling.prefill)
+        rows = [[*self.chat.encode_prompt(prompt, self.speaks), *first] for prompt in prompts]
         asked = list(zip(rows, _seeds(rows, sampling.seed), strict=True))
-        starts = range(0, len(asked), KEPT_TOGETHER)
-        return [answer for at in starts for answer in self._answer(asked[at : at + KEPT_TOGETHER], sampling)]
+        starts = range(0, len(asked), BATCH_SIZE)
+        return [answer for at in starts for answer in self._answer(asked[at : at + BATCH_SIZE], sampling)]
 
-    def score(self, prompts: Sequence[Sequence[Message]], turns: Sequence[Sequence[str]]) -> list[list[Scored]]:
+    def score(self, prompts: Sequence[Sequence[Message]], turns: Sequence[Sequence[str]]) -> list[list[TurnScore]]:
         """For each prompt, how likely each of its `turns` is as the next one of the role that speaks.
 
         vLLM reads no prefix from its cache where it has to tell the log-probabilities of a prompt, so a prompt costs as
         much for every turn; `LocalGenerator` reads it once.
         """
-        vllm = imported()
-        heads = [self.chat.prompt_ids(prompt, self.speaks) for prompt in prompts]
-        tails = [[self.chat.completion_ids(text) for text in of_prompt] for of_prompt in turns]
+        vllm = import_vllm()
+        heads = [self.chat.encode_prompt(prompt, self.speaks) for prompt in prompts]
+        tails = [[self.chat.encode_completion(text) for text in of_prompt] for of_prompt in turns]
         rows = [[*head, *tail] for head, of_prompt in zip(heads, tails, strict=True) for tail in of_prompt]
         params = vllm.SamplingParams(max_tokens=1, temperature=0.0, prompt_logprobs=0, detokenize=False)
         outputs = iter(self._run(rows, [params] * len(rows)))
@@ -85,21 +85,21 @@ class VLLMGenerator:
         ]
 
     def _answer(self, asked: list[tuple[list[int], int]], sampling: Sampling) -> list[Completion]:
-        request = [CODE, imported().__version__, self.speaks, self.chat.end_of_conversation_id, asked, sampling]
+        request = [CODE, import_vllm().__version__, self.speaks, self.chat.end_of_conversation_id, asked, sampling]
         kept = None if self.store is None else self.store.get(request)
         if kept is not None:
             return kept
         params = [self._params(sampling, seed) for _, seed in asked]
         outputs = self._run([row for row, _ in asked], params)
-        answers = [turn(self.chat, output.outputs[0].token_ids, sampling.prefill) for output in outputs]
+        answers = [decode_turn(self.chat, output.outputs[0].token_ids, sampling.prefill) for output in outputs]
         return answers if self.store is None else self.store.put(request, answers)
 
     def _params(self, sampling: Sampling, seed: int) -> "vllm.SamplingParams":
         from vllm.sampling_params import StructuredOutputsParams
 
         shape = None if sampling.schema is None else StructuredOutputsParams(json=sampling.schema)
-        ends = end_ids(self.chat)
-        return imported().SamplingParams(
+        ends = list_end_ids(self.chat)
+        return import_vllm().SamplingParams(
             max_tokens=sampling.max_new_tokens,
             temperature=sampling.temperature,
             top_p=sampling.top_p,
@@ -120,7 +120,7 @@ class VLLMGenerator:
             raise ModelError(f"{self.name}: vLLM does not take a call: {error}; {mend}") from error
 
 
-def imported() -> Any:
+def import_vllm() -> Any:
     """The module. Raises `ModelError` saying how to have it."""
     try:
         import vllm
@@ -128,7 +128,7 @@ def imported() -> Any:
         raise ModelError(
             "generator 'vllm' needs the package vllm, which is not installed and pins other versions of torch and "
             "transformers than this project: docs/vllm.md says how to have both in one environment; or serve the "
-            "model from an environment of its own by `vllm serve MODEL` and name that as {generator: openai, "
+            "model from an environment of its own by `vllm serve MODEL` and name that as {backend: openai, "
             "base_url: http://localhost:8000/v1, key: null, model: MODEL}"
         ) from error
     return vllm
@@ -142,7 +142,7 @@ def _seeds(rows: Sequence[Sequence[int]], seed: int) -> Iterator[int]:
         seen[row] += 1
 
 
-def _scored(logps: "Sequence[Any]", head: Sequence[int], tail: Sequence[int]) -> Scored:
+def _scored(logps: "Sequence[Any]", head: Sequence[int], tail: Sequence[int]) -> TurnScore:
     """The sum over the tokens of the turn; `logps` tells for each place of the row what its token was given."""
     own = zip(logps[len(head) :], tail, strict=True)
-    return Scored(sum(told[token].logprob for told, token in own), len(tail))
+    return TurnScore(sum(told[token].logprob for told, token in own), len(tail))

@@ -5,10 +5,8 @@ from typing import Any
 
 import polars as pl
 
-from turnabout.core.conversations import exchanges
+from turnabout.core.conversations import REPLY_KEY, build_exchanges
 from turnabout.report.inputs import Inputs
-
-REPLY = ["conversation_id", "reply_index"]
 
 #: Table → what stands in it.
 KINDS = {
@@ -54,14 +52,14 @@ def examples(inputs: Inputs) -> list[dict[str, Any]]:
 
     Of one conversation, as far as there are enough others, one reply only; of its rationales a kept one, if any is.
     """
-    rationales = inputs.rationales.sort("kept", *REPLY, "better", "kind", descending=[True, *[False] * 4])
-    first = rationales.unique(REPLY, keep="first", maintain_order=True)
-    written = inputs.critiques.join(first, on=REPLY, suffix="_rationale", how="left", maintain_order="left")
+    rationales = inputs.rationales.sort("kept", *REPLY_KEY, "better", "kind", descending=[True, *[False] * 4])
+    first = rationales.unique(REPLY_KEY, keep="first", maintain_order=True)
+    written = inputs.critiques.join(first, on=REPLY_KEY, suffix="_rationale", how="left", maintain_order="left")
     chosen = pl.concat(
         written.filter(kept=kept)
-        .sort(pl.int_range(pl.len()).over("conversation_id"), *REPLY)
+        .sort(pl.int_range(pl.len()).over("conversation_id"), *REPLY_KEY)
         .head(max(1, inputs.examples // 2))
         for kept in (True, False)
     )
     talk = inputs.messages.join(chosen, on="conversation_id", how="semi")
-    return chosen.join(exchanges(talk), on=REPLY, maintain_order="left").to_dicts()
+    return chosen.join(build_exchanges(talk), on=REPLY_KEY, maintain_order="left").to_dicts()

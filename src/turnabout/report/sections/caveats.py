@@ -21,7 +21,7 @@ def context(inputs: Inputs) -> dict[str, Any]:
         "self_scored": [arm for arm, reads in inputs.arms.items() if reads == USER_MODEL],
         "n_test_people": inputs.splits.filter(pl.col("split") == "test")["user_key"].n_unique(),
         "user": inputs.metrics.get("user", {}),
-        "fallback": inputs.intents.filter(pl.col("author") == "fallback").height,
+        "fallback": inputs.intents.filter(pl.col("model") == "fallback").height,
         "n_intents": inputs.intents.height,
         "withheld": inputs.metrics.get("intend", {}).get("detail") == "none",
     }

@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from turnabout.core.conversations import exchanges
+from turnabout.core.conversations import build_exchanges
 from turnabout.report.charts import bars
 from turnabout.report.evidence import Evidence, located
 from turnabout.report.figures import figure
@@ -91,7 +91,7 @@ def examples(messages: pl.DataFrame, feedback: pl.DataFrame, label: str, most: i
     )
     talk = messages.join(ranked, on="conversation_id", how="semi")
     found = ranked.join(
-        exchanges(talk).drop("evidence_index"), on=["conversation_id", "reply_index"], maintain_order="left"
+        build_exchanges(talk).drop("evidence_index"), on=["conversation_id", "reply_index"], maintain_order="left"
     )
     return [{**row, "evidence": evidence(row)} for row in found.to_dicts()]
 

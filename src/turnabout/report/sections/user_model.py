@@ -38,7 +38,7 @@ def context(inputs: Inputs) -> dict[str, Any]:
 
 def intents(inputs: Inputs) -> list[dict[str, Any]]:
     """The first intents a model wrote, as examples."""
-    return inputs.intents.filter(pl.col("author") != "fallback").head(inputs.examples).to_dicts()
+    return inputs.intents.filter(pl.col("model") != "fallback").head(inputs.examples).to_dicts()
 
 
 def bits_chart(user: Metrics) -> Any:

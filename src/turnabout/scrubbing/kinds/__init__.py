@@ -1,4 +1,7 @@
-"""Kinds of personal data. A new one is one file here, one line in `KINDS` and its name in `clean.scrub`."""
+"""Kinds of personal data.
+
+A new kind takes one file here, one line in `KINDS` and its name in `clean.scrub`.
+"""
 
 from turnabout.scrubbing.base import Kind
 from turnabout.scrubbing.kinds import (
@@ -16,7 +19,7 @@ from turnabout.scrubbing.kinds import (
     url,
 )
 
-#: Every kind by its name in `params.yaml` and in its placeholders. Of equal spans the earlier kind's stays.
+#: Every kind by its name in `params.yaml` and in its placeholders. If two kinds find the same span, the earlier wins.
 KINDS: dict[str, Kind] = {
     "url": url.KIND,
     "email": email.KIND,

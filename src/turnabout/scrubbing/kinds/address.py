@@ -1,9 +1,12 @@
-"""Street addresses, by the ways of writing them in several countries; with town and postcode where they follow."""
+"""Street addresses in the forms of several countries.
+
+The span includes the postcode and the town if they follow the street.
+"""
 
 import re
 from collections.abc import Iterator
 
-from turnabout.scrubbing.base import Kind, Span, labelled, spans
+from turnabout.scrubbing.base import Kind, Span, find_spans, label_pattern
 
 UPPER = "A-ZÀ-ÖØ-ÞĄĆĘŁŃŚŹŻ"
 WORD = rf"[{UPPER}][\w'’.-]{{1,30}}"
@@ -41,19 +44,19 @@ LABELS = (
     r"(?:(?:street|home|postal|mailing|shipping|billing)[ _-]?)?address|street"
     r"|adresse|anschrift|dirección|indirizzo|adres"
 )
-LABELLED = labelled(LABELS, rf"\d{{1,5}}[A-Za-z]? [{UPPER}](?:[^\n\";|<>.]|\.(?! [A-Z])){{3,90}}")
+LABELLED = label_pattern(LABELS, rf"\d{{1,5}}[A-Za-z]? [{UPPER}](?:[^\n\";|<>.]|\.(?! [A-Z])){{3,90}}")
 
 
-def find(text: str) -> Iterator[Span]:
-    """Spans from the house number or street to the last part of the address."""
+def find_addresses(text: str) -> Iterator[Span]:
+    """Yield the spans from the house number or street to the end of the address."""
     for shape in SHAPES:
-        yield from spans(shape, text)
-    yield from spans(LABELLED, text)
+        yield from find_spans(shape, text)
+    yield from find_spans(LABELLED, text)
 
 
 KIND = Kind(
     rf"\d.* (?:{ROADS})\b|Box \d|\d,? (?:{FRENCH}) |(?:{ROMANCE}) .*\d|{GERMAN} \d"
     rf"|\w \d{{1,4}}[^,]{{0,8}}, \d{{4}}|(?i:(?:{LABELS})[\"']?\s{{0,3}}[:=])",
-    find,
+    find_addresses,
     needs_digit=True,
 )

@@ -1,8 +1,8 @@
-"""Dates of birth: any date after a word that says born."""
+"""Dates of birth: any date after a cue such as "born" or "dob"."""
 
 import re
 
-from turnabout.scrubbing.base import Kind, alphanumerics, spans
+from turnabout.scrubbing.base import Kind, find_spans, keep_alphanumerics
 
 CUE = (
     r"dob|d\.o\.b\.?|date[ _]?of[ _]?birth|birth[ _]?da(?:te|y)|born(?: on)?|geboren(?: am)?|geburts(?:datum|tag)"
@@ -19,8 +19,8 @@ BIRTH = re.compile(rf"(?i)(?<![^\W_])(?:{CUE})[\"']?[ ]?[:=]?[ ]?(?:is |es |ist 
 KIND = Kind(
     r"(?i)d\.?o\.?b|birth|born|gebor|geburt|née? le|naissance|nacimiento|nacid"
     r"|nascita|nat[oa] il|nascimento|nascid|urodz|geboorte",
-    lambda text: spans(BIRTH, text),
-    CUE,
-    alphanumerics,
+    lambda text: find_spans(BIRTH, text),
+    labels=CUE,
+    normalize=keep_alphanumerics,
     needs_digit=True,
 )

@@ -1,11 +1,11 @@
-"""Payment card numbers: a network's prefix and length, and the Luhn checksum."""
+"""Payment card numbers: prefix and length of a network, Luhn checksum."""
 
 import re
 from collections.abc import Iterator
 
 from stdnum import luhn
 
-from turnabout.scrubbing.base import Kind, Span, alphanumerics
+from turnabout.scrubbing.base import Kind, Span, keep_alphanumerics
 
 CANDIDATE = re.compile(
     r"""
@@ -20,11 +20,11 @@ CANDIDATE = re.compile(
 LABELS = r"card(?:[ _-]?(?:no|nr|number|num))?|pan|cardNumber"
 
 
-def find(text: str) -> Iterator[Span]:
-    """Spans of numbers whose check digit holds."""
+def find_cards(text: str) -> Iterator[Span]:
+    """Yield the spans of numbers with a valid check digit."""
     for match in CANDIDATE.finditer(text):
         if luhn.is_valid(re.sub(r"\D", "", match.group())):
             yield match.span()
 
 
-KIND = Kind(r"\d{4}[ -]?\d{4}", find, LABELS, alphanumerics, needs_digit=True)
+KIND = Kind(r"\d{4}[ -]?\d{4}", find_cards, labels=LABELS, normalize=keep_alphanumerics, needs_digit=True)

@@ -1,4 +1,7 @@
-"""International bank account numbers (ISO 13616): the country's length and form, and the checksum modulo 97."""
+"""International bank account numbers (ISO 13616).
+
+A number has the length and form of its country and a valid checksum modulo 97.
+"""
 
 import re
 from collections.abc import Iterator
@@ -6,23 +9,23 @@ from functools import cache
 
 from stdnum import iban, numdb
 
-from turnabout.scrubbing.base import Kind, Span, alphanumerics
+from turnabout.scrubbing.base import Kind, Span, keep_alphanumerics
 
 START = re.compile(r"(?<![A-Za-z0-9])(?=([A-Za-z]{2})\d\d[ -]?[A-Za-z0-9])")
 
 
-def find(text: str) -> Iterator[Span]:
-    """Spans of valid numbers, in one run or in groups."""
+def find_ibans(text: str) -> Iterator[Span]:
+    """Yield the spans of valid numbers, written in one run or in groups."""
     for start in START.finditer(text):
-        shape = _shape(start[1].upper())
-        match = shape and shape.match(text, start.start())
+        pattern = _compile_country_pattern(start[1].upper())
+        match = pattern and pattern.match(text, start.start())
         if match and iban.is_valid(match.group().replace("-", ""), check_country=False):
             yield match.span()
 
 
 @cache
-def _shape(country: str) -> re.Pattern[str] | None:
-    """As many letters and digits as the country's numbers have; None where the country has none."""
+def _compile_country_pattern(country: str) -> re.Pattern[str] | None:
+    """Compile a pattern for the country, or return None if it has no IBAN."""
     entry = numdb.get("iban").info(country)[0][1]
     if not entry:
         return None
@@ -30,4 +33,4 @@ def _shape(country: str) -> re.Pattern[str] | None:
     return re.compile(rf"[A-Za-z]{{2}}\d\d(?:[ -]?[A-Za-z0-9]){{{length}}}(?![A-Za-z0-9])")
 
 
-KIND = Kind(r"[A-Za-z]{2}\d\d[ -]?[A-Za-z0-9]{4}", find, same=alphanumerics, needs_digit=True)
+KIND = Kind(r"[A-Za-z]{2}\d\d[ -]?[A-Za-z0-9]{4}", find_ibans, normalize=keep_alphanumerics, needs_digit=True)

@@ -1,4 +1,7 @@
-"""Numbers a state gives to a person: those with a checksum or a strict form, and any after the word for it."""
+"""Numbers that a state gives to a person.
+
+Found are numbers with a checksum or a strict form, and any number after a cue such as "passport".
+"""
 
 import re
 from collections.abc import Iterator
@@ -14,10 +17,10 @@ from stdnum.mx import curp
 from stdnum.pl import pesel
 from stdnum.se import personnummer
 
-from turnabout.scrubbing.base import Kind, Span, alphanumerics, has_any, spans
+from turnabout.scrubbing.base import Kind, Span, find_spans, has_any, keep_alphanumerics
 
-#: Form and checksum.
-CHECKED: dict[str, ModuleType] = {
+#: The forms of numbers with a checksum, and the module that verifies it.
+CHECKSUM_FORMS: dict[str, ModuleType] = {
     r"\d{3}\.\d{3}\.\d{3}-\d\d": cpf,
     r"756\.\d{4}\.\d{4}\.\d\d": ahv,
     r"\d{8}-?[A-Z]": dni,
@@ -31,14 +34,14 @@ CHECKED: dict[str, ModuleType] = {
 }
 
 
-def _alone(form: str) -> re.Pattern[str]:
-    """The form where no letters or digits go on round it."""
+def _compile_standalone(form: str) -> re.Pattern[str]:
+    """Compile a pattern of the form without adjoining letters or digits."""
     return re.compile(rf"(?<![\w.,/+-])(?:{form})(?![\w]|[.,/-]\d|[ ]\d)")
 
 
-CHECKS = [(_alone(form), number.is_valid) for form, number in CHECKED.items()]
-#: One search for all of them first: most texts hold none.
-ANY_FORM = _alone("|".join(CHECKED))
+CHECKS = [(_compile_standalone(form), number.is_valid) for form, number in CHECKSUM_FORMS.items()]
+#: All forms in one pattern, searched first: most texts hold none.
+ANY_FORM = _compile_standalone("|".join(CHECKSUM_FORMS))
 STRICT = re.compile(
     r"""
     (?<![\w.+-])(?:
@@ -54,13 +57,13 @@ CUE = (
     r"|führerschein|national[ _]insurance|nhs|pesel|cpf|bsn|burgerservicenummer|dni|nie|numéro[ ]de[ ]sécu|curp|aadhaar"
     r"|personnummer|steuer-?id|tax[ _]id|codice[ ]fiscale|ahv-nr|national[ _]id|id[ _]card"
 )
-#: One of these stands in every cue.
+#: Every cue contains one of these.
 CUE_WORDS = (
     *("ssn", "social", "pass", "pasaporte", "paszport", "licen", "führerschein", "insurance", "nhs", "pesel", "cpf"),
     *("bsn", "burgerservice", "dni", "nie", "sécu", "curp", "aadhaar", "personnummer", "steuer", "tax", "codice"),
     *("ahv", "national", "id card", "id_card"),
 )
-SAID = re.compile(
+AFTER_CUE = re.compile(
     rf"""
     (?<![^\W_])(?i:(?:{CUE})(?:[ _-]?(?:number|num|no|nr|id|do[ ]cliente))?)
     ["']?[.:=#]?[ ]{{0,2}}(?i:[:=][ ]?|(?:is|es|ist|é|är)[ ])?["']?
@@ -70,19 +73,19 @@ SAID = re.compile(
 )
 
 
-def find(text: str) -> Iterator[Span]:
-    """Spans of numbers that hold their check, have a form of their own, or are named."""
+def find_national_ids(text: str) -> Iterator[Span]:
+    """Yield the spans of numbers with a valid checksum, a strict form, or a cue."""
     for pattern, is_valid in CHECKS if ANY_FORM.search(text) else ():
-        yield from (span for span in spans(pattern, text) if is_valid(text[slice(*span)]))
-    yield from spans(STRICT, text)
+        yield from (span for span in find_spans(pattern, text) if is_valid(text[slice(*span)]))
+    yield from find_spans(STRICT, text)
     if has_any(text, CUE_WORDS):
-        yield from spans(SAID, text)
+        yield from find_spans(AFTER_CUE, text)
 
 
 KIND = Kind(
     rf"\d(?:[ .+-]?\d){{6}}|\d\d ?\d\d ?[A-D]\b|[A-Z]{{4}}\d\d|\b(?i:{CUE})\b",
-    find,
-    CUE,
-    alphanumerics,
+    find_national_ids,
+    labels=CUE,
+    normalize=keep_alphanumerics,
     needs_digit=True,
 )

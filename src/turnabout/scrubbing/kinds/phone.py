@@ -1,4 +1,8 @@
-"""Phone numbers: international ones, national shapes that hardly anything else has, and any after a word for phone."""
+"""Phone numbers.
+
+Found are international numbers, national numbers in a form that hardly anything else has, and any number after a cue
+such as "phone" or "call me".
+"""
 
 import re
 from collections.abc import Iterator
@@ -6,7 +10,7 @@ from functools import lru_cache
 
 import phonenumbers
 
-from turnabout.scrubbing.base import Kind, Span, has_any, labelled, spans
+from turnabout.scrubbing.base import Kind, Span, find_spans, has_any, label_pattern
 
 INTERNATIONAL = re.compile(r"(?<![A-Za-z0-9_.,/+-])(?:\+|00)[1-9](?:[ ./()-]{0,2}\d){6,14}(?!\w|[.,/:-]\d)")
 NATIONAL = re.compile(
@@ -26,15 +30,15 @@ LABELS = (
     r"|téléphone|portable|telefono|cellulare|celular|telefone|whatsapp|numer"
 )
 DIGITS = r"\+?\(?\d(?:[ ./()-]{0,2}\d){6,14}(?!\w|[.,/:-]\d)"
-LABELLED = labelled(LABELS, DIGITS)
-SAID = re.compile(
+LABELLED = label_pattern(LABELS, DIGITS)
+AFTER_CUE = re.compile(
     rf"(?i)\b(?:{LABELS}|call(?: me)?|text(?: me)?|dial|ring|reach me|my (?:number|no|cell)|mi número|ll[aá]mame"
     rf"|chiamami|zadzwoń|ligue|appelez|bel me|mój numer)(?: ?(?:me|at|on|is|es|to|al|op|por|o|le|das?|:|-|=)){{0,2}}"
     rf"[ :.]{{0,3}}(?P<value>{DIGITS})"
 )
 
-#: One of these stands in every text that `LABELLED` or `SAID` finds something in.
-WORDS = (
+#: Every text in which `LABELLED` or `AFTER_CUE` finds a number contains one of these.
+CUE_WORDS = (
     *(
         "phone",
         "tel",
@@ -55,16 +59,19 @@ WORDS = (
 )
 
 
-def find(text: str) -> Iterator[Span]:
-    """A national number needs its shape or a word for phone; an international one a possible length in its country."""
-    yield from (span for span in spans(NATIONAL, text) if len(set(_digits(text[slice(*span)]))) > 2)
-    if has_any(text, WORDS):
-        yield from spans(LABELLED, text) if has_any(text, ":=") else ()
-        yield from spans(SAID, text)
-    yield from (span for span in spans(INTERNATIONAL, text) if _is_possible(text[slice(*span)]))
+def find_phones(text: str) -> Iterator[Span]:
+    """Yield the spans of phone numbers.
+
+    A national number needs its form or a cue. An international number needs a length that is possible in its country.
+    """
+    yield from (span for span in find_spans(NATIONAL, text) if len(set(_keep_digits(text[slice(*span)]))) > 2)
+    if has_any(text, CUE_WORDS):
+        yield from find_spans(LABELLED, text) if has_any(text, ":=") else ()
+        yield from find_spans(AFTER_CUE, text)
+    yield from (span for span in find_spans(INTERNATIONAL, text) if _is_possible(text[slice(*span)]))
 
 
-def _digits(value: str) -> str:
+def _keep_digits(value: str) -> str:
     return re.sub(r"\D", "", value)
 
 
@@ -77,4 +84,4 @@ def _is_possible(number: str) -> bool:
     return phonenumbers.is_possible_number(parsed)
 
 
-KIND = Kind(r"\d(?:\D{0,2}\d){6}", find, LABELS, _digits, needs_digit=True)
+KIND = Kind(r"\d(?:\D{0,2}\d){6}", find_phones, labels=LABELS, normalize=_keep_digits, needs_digit=True)

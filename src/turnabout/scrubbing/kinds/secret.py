@@ -1,9 +1,12 @@
-"""Keys, tokens, passwords: what is known by its prefix or form, and what is assigned to a name that says secret."""
+"""Keys, tokens and passwords.
+
+A secret is known by its prefix or form, or it is assigned to a name such as "password" or "api_key".
+"""
 
 import re
 from collections.abc import Iterator
 
-from turnabout.scrubbing.base import Kind, Span, spans
+from turnabout.scrubbing.base import Kind, Span, find_spans
 
 KNOWN = re.compile(
     r"""
@@ -42,7 +45,7 @@ ASSIGNED = re.compile(
     re.I | re.X,
 )
 FLAG = re.compile(r"(?<!\S)--(?:password|pass|token|api-key|secret)[ =](?P<value>[^\s\"'<>-][^\s\"'<>]{3,300})")
-#: What stands for a value: a variable, a call, a mask, an example.
+#: Text in place of a value: a variable, a call, a mask, an example.
 NO_VALUE = re.compile(
     r"""
     [$%]?[{(\[] | [*x•.·_-]+$ | \$\w+$
@@ -54,10 +57,10 @@ NO_VALUE = re.compile(
 )
 
 
-def find(text: str) -> Iterator[Span]:
-    """Spans of known forms, private keys and assigned values."""
-    yield from spans(KNOWN, text)
-    yield from _private_keys(text)
+def find_secrets(text: str) -> Iterator[Span]:
+    """Yield the spans of known forms, private keys and assigned values."""
+    yield from find_spans(KNOWN, text)
+    yield from _find_private_keys(text)
     for match in ASSIGNED.finditer(text):
         value = match["value"].rstrip(".,)]}" if match["password"] else ".,!?)]}")
         if _is_secret(value, bool(match["password"])):
@@ -67,8 +70,8 @@ def find(text: str) -> Iterator[Span]:
             yield match.span("value")
 
 
-def _private_keys(text: str) -> Iterator[Span]:
-    """From each BEGIN to its END; one that is cut off reaches to the end of the text."""
+def _find_private_keys(text: str) -> Iterator[Span]:
+    """Yield the spans from each BEGIN to its END, or to the end of the text."""
     position = 0
     while begin := PEM_BEGIN.search(text, position):
         end = PEM_END.search(text, begin.end())
@@ -77,7 +80,10 @@ def _private_keys(text: str) -> Iterator[Span]:
 
 
 def _is_secret(value: str, is_password: bool) -> bool:
-    """A password has a digit or a sign; what is named a key or token is long and mixes letters and digits besides."""
+    """Return whether an assigned value is a secret and not a placeholder.
+
+    A password needs a digit or a sign. A key or token needs 12 characters, with both letters and digits.
+    """
     if len(value) < 4 or NO_VALUE.match(value):
         return False
     if is_password:
@@ -90,7 +96,7 @@ KIND = Kind(
     r"|--(?:pass|token|api|secret)"
     r"|AKIA|ASIA|gh[oprsu]_|github_pat_|glpat-|xox[abeoprs]-|xapp-|sk-|[srp]k_(?:live|test)_|whsec_|AIza|ya29\.|hf_|npm_"
     r"|pypi-|SG\.|(?:SK|AC)[0-9a-f]{32}|dop_v1_|shp(?:at|ca|pa|ss)_|key-|eyJ|PRIVATE KEY",
-    find,
-    PASSWORD,
-    str,
+    find_secrets,
+    labels=PASSWORD,
+    normalize=str,
 )

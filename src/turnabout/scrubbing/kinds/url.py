@@ -1,4 +1,7 @@
-"""Addresses of any scheme with all they carry (passwords, tokens), and bare domains that point at a page."""
+"""Web addresses of any scheme, and bare domains that are followed by a path.
+
+An address is replaced as a whole, with the passwords and tokens in it.
+"""
 
 import re
 from collections.abc import Iterator
@@ -16,8 +19,11 @@ URL = re.compile(
 TRAILING = ".,;:!?'*`]})"
 
 
-def find(text: str) -> Iterator[Span]:
-    """Spans without the punctuation of the sentence; a closing bracket stays where the address opens it."""
+def find_urls(text: str) -> Iterator[Span]:
+    """Yield the spans of addresses, without the punctuation of the sentence.
+
+    A closing bracket belongs to the address if the address opens it.
+    """
     for match in URL.finditer(text):
         url = match.group()
         unopened = url.count(")") - url.count("(")
@@ -29,4 +35,4 @@ def find(text: str) -> Iterator[Span]:
             yield match.start(), match.start() + end
 
 
-KIND = Kind(rf"(?i)://|www\.|\.(?:{DOMAINS})/", find)
+KIND = Kind(rf"(?i)://|www\.|\.(?:{DOMAINS})/", find_urls)

@@ -1,1 +1,1 @@
-"""Databases: addresses without secrets, and rows read without writing."""
+"""Addresses of databases without secrets, and read-only access to rows."""

@@ -1,7 +1,8 @@
-"""Addresses of stores and servers whose credentials stand in the environment alone: read at use, hidden in messages.
+"""Addresses of servers whose credentials stand in environment variables.
 
-`postgresql://$PGUSER:${PGPASSWORD}@db.example.org/chats` names two variables of the environment. The address itself
-may be logged: a password written out in it is refused.
+`postgresql://$PGUSER:${PGPASSWORD}@db.example.org/chats` names two variables of the environment. They are read when
+the address is used, and error messages show their names, not their values. The address itself may be logged: a
+password written out in it is refused.
 """
 
 import os
@@ -16,16 +17,19 @@ from pydantic import AfterValidator
 
 from turnabout.errors import ConfigError, DataError
 
-#: Parameters of an address that hold a secret, and what may stand in its place.
+#: Parameters of an address that hold a secret, and what may stand in the place of a secret.
 _SECRET = re.compile(r"passw|pwd|token|secret", re.I)
 _VARIABLE = re.compile(r"\$(\w+|\{\w+\})")
 
 
-def without_password(address: str) -> str:
-    """The address as it came. Raises `ValueError`, which does not repeat it, where a password is written out in it."""
+def refuse_password(address: str) -> str:
+    """Return the address unchanged.
+
+    Raises `ValueError` where a password is written out in it; the message does not repeat the address.
+    """
     parts = urlsplit(address)
-    told = [parts.password or "", *(value for key, value in parse_qsl(parts.query) if _SECRET.search(key))]
-    if any(password and not _VARIABLE.fullmatch(password) for password in told):
+    secrets = [parts.password or "", *(value for key, value in parse_qsl(parts.query) if _SECRET.search(key))]
+    if any(password and not _VARIABLE.fullmatch(password) for password in secrets):
         raise ValueError(
             "a password is written out in the address, which is logged; put it into an environment variable and name "
             "that, as in postgresql://$PGUSER:$PGPASSWORD@host/database"
@@ -33,41 +37,50 @@ def without_password(address: str) -> str:
     return address
 
 
-#: An address that holds no password, only names of variables.
-Address = Annotated[str, AfterValidator(without_password)]
+#: An address without a password, only with names of variables.
+Address = Annotated[str, AfterValidator(refuse_password)]
 
 
-def names(address: str) -> list[str]:
-    """The variables that an address names."""
+def list_variables(address: str) -> list[str]:
+    """Return the environment variables that an address names."""
     return Template(address).get_identifiers()
 
 
-def expanded(address: str) -> str:
-    """The address with its variables read; user and password are escaped. Raises `ConfigError` naming what is unset."""
-    if absent := sorted(name for name in names(address) if name not in os.environ):
+def expand_variables(address: str) -> str:
+    """Return the address with its variables replaced by their values.
+
+    User and password are escaped for URLs. Raises `ConfigError` naming the variables that are not set.
+    """
+    if absent := sorted(name for name in list_variables(address) if name not in os.environ):
         raise ConfigError(
             f"ingest.sources: the address {address} names {absent}, not set in the environment; export them"
         )
-    credentials, at, place = address.rpartition("@")
-    escaped = {name: quote(os.environ[name], safe="") for name in names(credentials)}
-    return Template(credentials).safe_substitute(escaped) + at + Template(place).safe_substitute(os.environ)
+    credentials, at_sign, host = address.rpartition("@")
+    escaped = {name: quote(os.environ[name], safe="") for name in list_variables(credentials)}
+    return Template(credentials).safe_substitute(escaped) + at_sign + Template(host).safe_substitute(os.environ)
 
 
-def hidden(message: str, address: str) -> str:
-    """The message with the names of the variables in place of what they hold, and without any password."""
-    for name in sorted(names(address), key=lambda name: len(os.environ[name]), reverse=True):
+def redact_secrets(message: str, address: str) -> str:
+    """Return a message with the values of variables replaced by their names.
+
+    The variables are those of the address. A password in the expanded address is replaced by `***`.
+    """
+    for name in sorted(list_variables(address), key=lambda name: len(os.environ[name]), reverse=True):
         if os.environ[name]:
             message = re.sub(rf"(?<!\w){re.escape(os.environ[name])}(?!\w)", f"${{{name}}}", message)
-    password = urlsplit(expanded(address)).password
+    password = urlsplit(expand_variables(address)).password
     for secret in filter(None, (password, password and unquote(password))):
         message = message.replace(secret, "***")
     return message
 
 
 @contextmanager
-def hiding(address: str) -> Iterator[None]:
-    """A block whose `DataError` tells nothing of what the address's variables hold, nor does what caused it."""
+def redact_errors(address: str) -> Iterator[None]:
+    """Redact any `DataError` of the block.
+
+    It is raised again with the message of `redact_secrets` and without its cause.
+    """
     try:
         yield
     except DataError as error:
-        raise DataError(hidden(str(error), address)) from None
+        raise DataError(redact_secrets(str(error), address)) from None

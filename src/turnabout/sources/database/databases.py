@@ -1,4 +1,7 @@
-"""Rows of a database, read and never written, streamed and sorted by its server; through SQLAlchemy."""
+"""Rows of a database, streamed and sorted by its server, through SQLAlchemy.
+
+Connections are read-only: nothing is ever written.
+"""
 
 import re
 from collections.abc import Iterator
@@ -11,34 +14,38 @@ from turnabout.errors import DataError
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, FromClause, RowMapping, TextClause
 
-    Place = FromClause | TextClause
+    Relation = FromClause | TextClause
 
 #: Rows fetched from the server at once.
 PAGE = 2_000
 
 #: Seconds after which a PostgreSQL server that does not answer counts as down.
-PATIENCE = 10
+CONNECT_TIMEOUT = 10
 
 
 @contextmanager
-def reading(address: str) -> Iterator["Connection"]:
-    """A connection that can only read. Raises `DataError` where the database cannot be reached or a statement fails."""
+def open_read_only(address: str) -> Iterator["Connection"]:
+    """Open a connection that can only read.
+
+    Raises `DataError` where the database cannot be reached or a statement of the block fails.
+    """
     import sqlalchemy as sa
 
-    url = _url(address)
-    options = {"connect_timeout": PATIENCE} if url.get_backend_name() == "postgresql" else {}
+    url = _parse_url(address)
+    options = {"connect_timeout": CONNECT_TIMEOUT} if url.get_backend_name() == "postgresql" else {}
     try:
         engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args=options)
         connection = engine.connect()
     except (ImportError, sa.exc.NoSuchModuleError) as error:
         raise DataError(
-            f"ingest.sources: no driver for {url.drivername}: {_told(error)}; install it, or write the driver you have "
-            "into the url, as in postgresql+psycopg2://"
+            f"ingest.sources: no driver for {url.drivername}: {_first_line(error)}; install it, or name the driver you "
+            "have in the url, as in postgresql+psycopg2://"
         ) from error
     except sa.exc.SQLAlchemyError as error:
         raise DataError(
             f"ingest.sources: the database {url.database} at {url.host or 'this machine'} cannot be reached: "
-            f"{_told(error)}; check that the server runs, the address, and the user and password in the environment"
+            f"{_first_line(error)}; check that the server runs, the address, and the user and password in the "
+            "environment"
         ) from error
     with connection:
         _forbid_writing(connection)
@@ -46,13 +53,16 @@ def reading(address: str) -> Iterator["Connection"]:
             yield connection
         except sa.exc.SQLAlchemyError as error:
             raise DataError(
-                f"ingest.sources: the query of the database failed: {_told(error)}; mend query, table or columns; "
-                f"its tables are {_tables(connection)}"
+                f"ingest.sources: the query of the database failed: {_first_line(error)}; correct query, table or "
+                f"columns; its tables are {_list_tables(connection)}"
             ) from error
 
 
-def place(query: str | None, table: str | None) -> "Place":
-    """What stands after FROM for a query or a table, perhaps with its schema."""
+def build_relation(query: str | None, table: str | None) -> "Relation":
+    """Return what stands after FROM for a query or a table.
+
+    A table may be qualified by its schema.
+    """
     import sqlalchemy as sa
 
     if query is None:
@@ -62,37 +72,38 @@ def place(query: str | None, table: str | None) -> "Place":
     return sa.text(f"(\n{literal}\n) AS log")
 
 
-def column_names(connection: "Connection", place: "Place") -> list[str]:
-    """The columns there are."""
+def list_columns(connection: "Connection", relation: "Relation") -> list[str]:
+    """Return the names of the columns."""
     import sqlalchemy as sa
 
-    return list(connection.execute(sa.select(sa.text("*")).select_from(place).limit(0)).keys())
+    return list(connection.execute(sa.select(sa.text("*")).select_from(relation).limit(0)).keys())
 
 
-def values(connection: "Connection", place: "Place", column: str) -> list[Any]:
-    """The different values of a column that are not null."""
+def list_distinct_values(connection: "Connection", relation: "Relation", column: str) -> list[Any]:
+    """Return the distinct values of a column, without null."""
     import sqlalchemy as sa
 
-    which: sa.ColumnClause[Any] = sa.column(column)
-    return list(connection.scalars(sa.select(which).select_from(place).where(which.is_not(None)).distinct()))
+    clause: sa.ColumnClause[Any] = sa.column(column)
+    return list(connection.scalars(sa.select(clause).select_from(relation).where(clause.is_not(None)).distinct()))
 
 
-def grouped_rows(
-    connection: "Connection", place: "Place", key: str, order: list[str], began: str | None
+def stream_groups(
+    connection: "Connection", relation: "Relation", key: str, *, order: list[str], start_time: str | None
 ) -> Iterator["RowMapping"]:
-    """All rows, those of one key together, in the order of the columns given.
+    """Yield all rows, grouped by the column `key`.
 
-    Keys come in the order of the earliest `began` of their rows, where that column is given.
+    Within a group rows follow the columns `order`. Where the column `start_time` is given, keys come in the order of
+    the least `start_time` of their rows.
     """
     import sqlalchemy as sa
 
-    first: list[Any] = [sa.func.min(sa.column(began)).over(partition_by=sa.column(key))] if began else []
-    within: list[Any] = [sa.column(name) for name in (key, *order)]
-    statement = sa.select(sa.text("*")).select_from(place).order_by(*first, *within)
+    start: list[Any] = [sa.func.min(sa.column(start_time)).over(partition_by=sa.column(key))] if start_time else []
+    within_key: list[Any] = [sa.column(name) for name in (key, *order)]
+    statement = sa.select(sa.text("*")).select_from(relation).order_by(*start, *within_key)
     yield from connection.execute(statement, execution_options={"yield_per": PAGE}).mappings()
 
 
-def _url(address: str) -> "URL":
+def _parse_url(address: str) -> "URL":
     import sqlalchemy as sa
 
     try:
@@ -118,8 +129,11 @@ def _forbid_writing(connection: "Connection") -> None:
         connection.exec_driver_sql("PRAGMA query_only = ON")
 
 
-def _tables(connection: "Connection") -> list[str]:
-    """The tables there are, as far as the connection outlived the failure that they are told for."""
+def _list_tables(connection: "Connection") -> list[str]:
+    """Return the tables of the database.
+
+    The list is empty where the connection broke with the statement before.
+    """
     import sqlalchemy as sa
 
     try:
@@ -129,6 +143,6 @@ def _tables(connection: "Connection") -> list[str]:
         return []
 
 
-def _told(error: Exception) -> str:
-    """The driver's own first line, without the statement."""
+def _first_line(error: Exception) -> str:
+    """Return the first line of the driver's own message, without the statement."""
     return str(getattr(error, "orig", None) or error).partition("\n")[0].rstrip(". ")

@@ -1,1 +1,1 @@
-"""Files as records: lists, lines, tables, plain or packed, one record at a time."""
+"""Files as records, one at a time: lists, lines and tables, plain or packed."""

@@ -1,4 +1,7 @@
-"""Files of logs as streams of bytes: plain, gzip or zstd. All that can be unpacked is given before an error is."""
+"""Files of logs as streams of bytes: plain, gzip or zstd.
+
+From a damaged file all bytes before the damage are read before the error is raised.
+"""
 
 import gzip
 import io
@@ -9,19 +12,22 @@ from typing import BinaryIO
 
 import zstandard
 
-#: What reading a damaged file can raise.
+#: Errors that reading a damaged file can raise.
 UNREADABLE = (OSError, EOFError, zlib.error, zstandard.ZstdError)
 
-#: Bytes of a zstd file unpacked at once.
+#: Bytes of a zstd file that are unpacked at once.
 PACKED_CHUNK = 16 * 2**10
 
 
-#: Bytes that can be read by lines and looked at ahead.
+#: A stream of bytes with `readline` and `peek`.
 Stream = io.BufferedReader | gzip.GzipFile
 
 
-def opened(path: Path) -> Stream:
-    """The unpacked bytes of a file. Reading may raise one of `UNREADABLE`, once all before the damage was read."""
+def open_unpacked(path: Path) -> Stream:
+    """Open the unpacked bytes of a file.
+
+    Reading may raise one of `UNREADABLE`, after all bytes before the damage.
+    """
     if path.suffix.lower() == ".gz":
         return gzip.GzipFile(path)
     raw = _Zstd(path) if path.suffix.lower() == ".zst" else io.FileIO(path)
@@ -29,33 +35,39 @@ def opened(path: Path) -> Stream:
 
 
 class _Zstd(io.RawIOBase):
-    """A zstd file unpacked. Unlike the library's own stream it raises `EOFError` where the file ends too early."""
+    """The unpacked bytes of a zstd file.
+
+    Unlike the library's own stream it raises `EOFError` where the file ends too early.
+    """
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("rb")
-        self._unpacked = _unpacked(self._file)
-        self._left = memoryview(b"")
+        self._chunks = _unpack_frames(self._file)
+        self._buffer = memoryview(b"")
 
     def readable(self) -> bool:
+        """Return True."""
         return True
 
     def readinto(self, target: memoryview) -> int:  # type: ignore[override]
-        while not self._left:
-            chunk = next(self._unpacked, None)
+        """Copy the next bytes into `target` and return their number; 0 at the end."""
+        while not self._buffer:
+            chunk = next(self._chunks, None)
             if chunk is None:
                 return 0
-            self._left = memoryview(chunk)
-        n = min(len(target), len(self._left))
-        target[:n], self._left = self._left[:n], self._left[n:]
+            self._buffer = memoryview(chunk)
+        n = min(len(target), len(self._buffer))
+        target[:n], self._buffer = self._buffer[:n], self._buffer[n:]
         return n
 
     def close(self) -> None:
+        """Close the file."""
         self._file.close()
         super().close()
 
 
-def _unpacked(file: BinaryIO) -> Iterator[bytes]:
-    """Chunks of all frames of a zstd file, one after the other."""
+def _unpack_frames(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the unpacked chunks of all frames of a zstd file, in order."""
     frame = None
     while packed := file.read(PACKED_CHUNK):
         while packed:

@@ -1,1 +1,1 @@
-"""What every source ends with: conversations as logged, and their rows in the table of messages."""
+"""Logged conversations and their rows in the table of messages."""

@@ -1,4 +1,4 @@
-"""What every source makes of a record: a conversation as it was logged."""
+"""Conversations as they were logged: what every source makes of a record."""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,12 +7,15 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-#: A number above this is no Unix time in seconds (it would be the year 2603) but one in milliseconds.
-MOST_SECONDS = 2e10
+#: A greater number is Unix time in milliseconds: in seconds it would lie in the year 2603.
+MAX_UNIX_SECONDS = 2e10
 
 
 class LoggedMessage(NamedTuple):
-    """One message. Fields as the columns of `schemas.MESSAGES`; `extras` is what no column holds."""
+    """One message.
+
+    The fields are the columns of `schemas.MESSAGES`; `extras` holds what no column holds.
+    """
 
     role: str
     text: str
@@ -25,12 +28,16 @@ class LoggedMessage(NamedTuple):
     flags: Sequence[str] | None = None
     model: str | None = None
     user_key: str | None = None
-    """Who wrote it, where that is not the conversation's `user_id` in the role of the user."""
+    """Who wrote the message; null where that is the conversation's `user_id` (role user) or no person."""
     extras: Mapping[str, Any] = {}
 
 
 class LoggedConversation(NamedTuple):
-    """One conversation. Without `conversation_id` its content is its name; without `user_id` it is a stranger's."""
+    """One conversation.
+
+    Without `conversation_id` its id is a hash of its content; without `user_id` it counts as the only conversation of
+    an unknown person.
+    """
 
     messages: Sequence[LoggedMessage]
     conversation_id: str | None = None
@@ -39,33 +46,42 @@ class LoggedConversation(NamedTuple):
     language: str | None = None
     extras: Mapping[str, Any] = {}
     """Kept under `conversation` in the extras of message 0."""
-    where: str | None = None
-    """The record it was read from, for the quarantine."""
+    location: str | None = None
+    """The record that it was read from, for the quarantine."""
 
 
-def content_id(messages: Iterable[LoggedMessage]) -> str:
-    """The id of a conversation that was logged without one: 16 hex digits, the same for the same roles and texts."""
+def hash_content(messages: Iterable[LoggedMessage]) -> str:
+    """Return the id of a conversation that was logged without one.
+
+    The id has 16 hexadecimal digits and depends on the roles and texts alone.
+    """
     canonical = msgspec.json.encode([[message.role, message.text] for message in messages])
     return hashlib.sha256(canonical).hexdigest()[:16]
 
 
-def in_utc(at: datetime) -> datetime:
-    """The same instant in UTC; a time without a zone is taken as UTC. `ValueError` out of the years 1 to 9999."""
-    if at.tzinfo is UTC:
-        return at
+def to_utc(time: datetime) -> datetime:
+    """Return the same instant in UTC.
+
+    A time without a zone is taken as UTC. Raises `ValueError` outside the years 1 to 9999.
+    """
+    if time.tzinfo is UTC:
+        return time
     try:
-        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except OverflowError as error:
         raise ValueError("time: lies outside the years 1 to 9999 in UTC") from error
 
 
-def instant(value: Any, field: str) -> datetime:
-    """A time in UTC from Unix time, in seconds or milliseconds, or ISO 8601. Raises `ValueError` naming the field."""
+def parse_time(value: Any, field: str) -> datetime:
+    """Return a time in UTC from Unix time or ISO 8601.
+
+    Unix time is in seconds or milliseconds. Raises `ValueError` naming `field`.
+    """
     try:
         if isinstance(value, datetime):
-            return in_utc(value)
+            return to_utc(value)
         if isinstance(value, str):
-            return in_utc(datetime.fromisoformat(value))
-        return datetime.fromtimestamp(value / 1000 if abs(value) > MOST_SECONDS else value, UTC)
+            return to_utc(datetime.fromisoformat(value))
+        return datetime.fromtimestamp(value / 1000 if abs(value) > MAX_UNIX_SECONDS else value, UTC)
     except (ValueError, OverflowError, OSError, TypeError) as error:
         raise ValueError(f"{field}: expected Unix time or ISO 8601, between the years 1 and 9999 in UTC") from error

@@ -1,27 +1,33 @@
-"""What an automatic moderation found in a message, in short: the dozens of scores it gives are not copied."""
+"""What automatic moderation flagged in a message.
+
+Moderation gives dozens of scores a message; only those of the flagged categories are kept.
+"""
 
 from collections.abc import Mapping
 
 from msgspec import Struct
 
-#: From this score on a classifier that gives scores of 0 to 1 alone is taken to have found its category.
-FOUND = 0.5
+#: Least score (0 to 1) at which a classifier that gives scores alone counts as flagging a category.
+MIN_SCORE = 0.5
 
 
 class Moderation(Struct):
-    """One verdict of the OpenAI moderation endpoint."""
+    """One result of the OpenAI moderation endpoint."""
 
     flagged: bool | None = None
     categories: dict[str, bool | None] | None = None
     category_scores: dict[str, float | None] | None = None
 
-    def found(self) -> dict[str, float | None]:
-        """Scores of the categories it found; `hate/threatening` and `hate_threatening` are one."""
+    def select_flagged_scores(self) -> dict[str, float | None]:
+        """Return the scores of the flagged categories by name.
+
+        `hate/threatening` and `hate_threatening` are the same category.
+        """
         scores = self.category_scores or {}
-        found = sorted(name for name, is_found in (self.categories or {}).items() if is_found)
-        return {name.replace("/", "_").replace("-", "_"): scores.get(name) for name in found}
+        flagged = sorted(name for name, is_flagged in (self.categories or {}).items() if is_flagged)
+        return {name.replace("/", "_").replace("-", "_"): scores.get(name) for name in flagged}
 
 
-def found_by_score(scores: Mapping[str, float | None] | None) -> dict[str, float]:
-    """The scores of at least `FOUND`, as of Detoxify."""
-    return {name: score for name, score in (scores or {}).items() if score is not None and score >= FOUND}
+def select_high_scores(scores: Mapping[str, float | None] | None) -> dict[str, float]:
+    """Return the scores of at least `MIN_SCORE`, such as Detoxify's."""
+    return {name: score for name, score in (scores or {}).items() if score is not None and score >= MIN_SCORE}

@@ -1,1 +1,1 @@
-"""Calls of chat APIs and traces of them, put together as turns of conversations."""
+"""Calls and traces of chat APIs, combined into turns of conversations."""

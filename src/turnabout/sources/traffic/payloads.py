@@ -1,9 +1,9 @@
-"""What one traced call of an assistant was asked and replied, from the shapes in which chat APIs and tracers write it.
+"""Inputs and outputs of traced calls, in the shapes of APIs and tracers.
 
 `{"messages": [{"role": "user", "content": "hi"}]}`, that list alone, `{"args": ["hi"], "kwargs": {}}`,
-`{"question": "hi"}` and `"hi"` all ask the same; `{"choices": [{"message": {"content": "hello"}}]}`,
-`{"role": "assistant", "content": [{"type": "text", "text": "hello"}]}`, `{"answer": "hello"}` and `"hello"` all reply
-the same. JSON that stands in a text is read.
+`{"question": "hi"}` and `"hi"` are the same input; `{"choices": [{"message": {"content": "hello"}}]}`,
+`{"role": "assistant", "content": [{"type": "text", "text": "hello"}]}`, `{"answer": "hello"}` and `"hello"` are the
+same output. JSON that stands in a text is decoded.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-#: Names of roles in other tools, beside the four of the table of messages.
+#: Names of roles in other tools, besides the four of the table of messages.
 ROLES = {
     **{role: role for role in ("system", "user", "assistant", "tool")},
     "developer": "system",
@@ -21,77 +21,86 @@ ROLES = {
     "function": "tool",
 }
 
-#: Keys of an object that hold what the user said, and what the assistant replied.
+#: Keys of an object that hold the user's text, and the assistant's reply.
 QUESTIONS = ("input", "question", "query", "prompt", "message", "text", "user_question", "user_input", "content")
 ANSWERS = ("output", "answer", "response", "reply", "text", "result", "completion", "output_text", "content")
 
-#: Parts of a message that hold text.
+#: Types of the parts of a message that hold text.
 TEXT_PARTS = ("text", "input_text", "output_text")
 
 
-class Said(msgspec.Struct):
-    """One message."""
+class InputMessage(msgspec.Struct):
+    """One message of an input."""
 
     role: str
     text: str
 
 
-def asked(payload: Any) -> list[Said]:
-    """The messages of an input. Raises `ValueError` where it holds none."""
-    told = _decoded(payload)
-    if isinstance(told, str):
-        return [Said("user", told)]
-    if isinstance(told, list):
-        return said(told[0] if told and isinstance(told[0], list) else told)
-    if isinstance(told, dict) and "kwargs" in told and "args" in told:
-        return asked(told["kwargs"] or (told["args"] or [None])[-1])
-    if isinstance(told, dict):
-        system = told.get("system") or told.get("instructions")
-        first = [Said("system", text_of(system))] if system else []
-        return first + asked(told["messages"] if "messages" in told else _question(told))
-    raise ValueError(f"input: holds no message, came {type(told).__name__}")
+def parse_input(payload: Any) -> list[InputMessage]:
+    """Return the messages of an input.
+
+    Raises `ValueError` where it holds none.
+    """
+    content = _decode_json(payload)
+    if isinstance(content, str):
+        return [InputMessage("user", content)]
+    if isinstance(content, list):
+        return parse_messages(content[0] if content and isinstance(content[0], list) else content)
+    if isinstance(content, dict) and "kwargs" in content and "args" in content:
+        return parse_input(content["kwargs"] or (content["args"] or [None])[-1])
+    if isinstance(content, dict):
+        system = content.get("system") or content.get("instructions")
+        first = [InputMessage("system", join_text_parts(system))] if system else []
+        return first + parse_input(content["messages"] if "messages" in content else _find_question(content))
+    raise ValueError(f"input: holds no message, came {type(content).__name__}")
 
 
-def replied(payload: Any) -> str:
-    """The text of an output. Raises `ValueError` where it holds none."""
-    told = _decoded(payload)
-    if told is payload:
-        return _reply(told)
+def parse_output(payload: Any) -> str:
+    """Return the text of an output.
+
+    Raises `ValueError` where it holds none.
+    """
+    content = _decode_json(payload)
+    if content is payload:
+        return _parse_reply(content)
     try:
-        return _reply(told)
+        return _parse_reply(content)
     except ValueError:
         return str(payload)  # an assistant that answers in JSON
 
 
-def _reply(told: Any) -> str:
-    if isinstance(told, str):
-        return told
-    if isinstance(told, list):
-        replies = [message for message in said(told) if message.role == "assistant"]
+def _parse_reply(content: Any) -> str:
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        replies = [message for message in parse_messages(content) if message.role == "assistant"]
         if not replies:
             raise ValueError("output: holds no message of the assistant")
         return replies[-1].text
-    if not isinstance(told, dict):
-        raise ValueError(f"output: holds no reply, came {type(told).__name__}")
-    if "content" in told and "role" in told:
-        return text_of(told["content"])
-    inner = next((told[key] for key in ("choices", "message", "messages", *ANSWERS) if told.get(key)), None)
+    if not isinstance(content, dict):
+        raise ValueError(f"output: holds no reply, came {type(content).__name__}")
+    if "content" in content and "role" in content:
+        return join_text_parts(content["content"])
+    inner = next((content[key] for key in ("choices", "message", "messages", *ANSWERS) if content.get(key)), None)
     if inner is None:
-        raise ValueError(f"output: no reply under the keys {sorted(told)}")
+        raise ValueError(f"output: no reply under the keys {sorted(content)}")
     if isinstance(inner, list) and isinstance(inner[0], dict) and "message" in inner[0]:
-        return _reply(inner[0]["message"])  # a choice
-    return _reply(inner)
+        return _parse_reply(inner[0]["message"])  # a choice
+    return _parse_reply(inner)
 
 
-def model_of(*payloads: Any) -> str | None:
-    """The model that the first of these names."""
-    told = (payload.get("model") for payload in map(_decoded, payloads) if isinstance(payload, dict))
-    return next((model for model in told if isinstance(model, str) and model), None)
+def find_model(*payloads: Any) -> str | None:
+    """Return the first model that the payloads name; null if none."""
+    models = (payload.get("model") for payload in map(_decode_json, payloads) if isinstance(payload, dict))
+    return next((model for model in models if isinstance(model, str) and model), None)
 
 
-def said(messages: Iterable[Any]) -> list[Said]:
-    """Messages with the roles of the table; items that are no messages (reasoning, calls of tools) are left out."""
-    found = []
+def parse_messages(messages: Iterable[Any]) -> list[InputMessage]:
+    """Return messages with the roles of the table of messages.
+
+    Items that are no messages (reasoning, calls of tools) are left out. Raises `ValueError` where no message is left.
+    """
+    parsed = []
     for message in messages:
         if not isinstance(message, dict):
             raise ValueError(f"messages: expected objects, came {type(message).__name__}")
@@ -100,14 +109,18 @@ def said(messages: Iterable[Any]) -> list[Said]:
             raise ValueError(f"messages.role: expected one of {sorted(ROLES)}, got {role!r:.40}")
         if role not in ROLES:
             continue
-        found.append(Said(ROLES[role], text_of(message.get("content"))))
-    if not found:
+        parsed.append(InputMessage(ROLES[role], join_text_parts(message.get("content"))))
+    if not parsed:
         raise ValueError("messages: none there")
-    return found
+    return parsed
 
 
-def text_of(content: Any) -> str:
-    """The text of a content: itself, its text parts joined by line breaks, or none beside calls of tools."""
+def join_text_parts(content: Any) -> str:
+    """Return the text of a message's content.
+
+    A string stays as it is, text parts are joined by line breaks, null (beside calls of tools) is an empty text. Raises
+    `ValueError` for parts that are no text.
+    """
     if content is None:
         return ""
     if isinstance(content, str):
@@ -121,8 +134,8 @@ def text_of(content: Any) -> str:
     return "\n".join(part["text"] for part in content)
 
 
-def _decoded(payload: Any) -> Any:
-    """The payload, or what a text of JSON holds."""
+def _decode_json(payload: Any) -> Any:
+    """Return the payload, or the object or list that a text holds as JSON."""
     if not isinstance(payload, str) or not payload.lstrip().startswith(("{", "[")):
         return payload
     try:
@@ -131,12 +144,15 @@ def _decoded(payload: Any) -> Any:
         return payload
 
 
-def _question(told: dict[str, Any]) -> Any:
-    """What stands under the first of `QUESTIONS` that is there, else the one text of the object."""
-    texts = [value for value in told.values() if isinstance(value, str)]
+def _find_question(content: dict[str, Any]) -> Any:
+    """Return what stands under the first present key of `QUESTIONS`.
+
+    Without such a key, return the only text of the object.
+    """
+    texts = [value for value in content.values() if isinstance(value, str)]
     for key in QUESTIONS:
-        if told.get(key):
-            return told[key]
+        if content.get(key):
+            return content[key]
     if len(texts) == 1:
         return texts[0]
-    raise ValueError(f"input: no text under the keys {sorted(told)}")
+    raise ValueError(f"input: no text under the keys {sorted(content)}")

@@ -1,52 +1,43 @@
-"""Pairs of completions as training rows: what a loss on pairs learns from."""
+"""Pairs of completions as training rows, and the objective of a loss on pairs."""
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from turnabout.losses import PairLogps, PairLoss
-from turnabout.models.chat_format import ChatFormat, Encoded
-from turnabout.models.logps import answers, pad, token_logps
-from turnabout.training.engine.loop import Objective
+from turnabout.models.chat_format import ChatFormat, EncodedChat
+from turnabout.models.logps import compute_token_logps, encode_answers, pad_rows
+from turnabout.training.assistant.rows import PreferenceRow, compute_expected_loss
+from turnabout.training.engine.settings import Objective
 
 if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedModel
 
 
-class PairRow(NamedTuple):
-    """One pair as tokens, with the weight of its loss and the frozen policy's log-probabilities of both completions.
+@dataclass(frozen=True, kw_only=True)
+class PairRow(PreferenceRow):
+    """One pair as tokens; the label says that the chosen completion is the better one."""
 
-    `p_win` is how likely the chosen completion really is the better one.
-    """
-
-    chosen: Encoded
-    rejected: Encoded
-    weight: float
-    p_win: float = 1.0
-    reference_chosen: float = 0.0
-    reference_rejected: float = 0.0
-
-    def knowing(self, first: float, second: float) -> "PairRow":
-        """The row with its reference's log-probabilities."""
-        return self._replace(reference_chosen=first, reference_rejected=second)
-
-    def certain(self) -> "PairRow":
-        """The row as if its label were beyond doubt."""
-        return self._replace(p_win=1.0)
+    chosen: EncodedChat
+    rejected: EncodedChat
 
 
 def encode_pairs(chat: ChatFormat, pairs: pl.DataFrame, max_length: int) -> tuple[list[PairRow], Counter[str]]:
-    """The kept training pairs as rows, by `pair_id`, and how many were left out for each reason."""
+    """Return the kept training pairs as rows, and how many were dropped for each reason.
+
+    The rows are in the order of `pair_id`.
+    """
     rows: list[PairRow] = []
     dropped: Counter[str] = Counter()
     for pair in pairs.filter(pl.col("keep"), split="train").sort("pair_id").iter_rows(named=True):
         if pair["chosen"] is None or pair["rejected"] is None:
             dropped["one reply alone"] += 1
             continue
-        chosen, rejected = both_sides(chat, pair, max_length)
+        chosen, rejected = encode_both_sides(chat, pair, max_length)
         if not pair["chosen"].strip() or not pair["rejected"].strip():
             dropped["empty completion"] += 1
         elif chosen == rejected:
@@ -54,44 +45,46 @@ def encode_pairs(chat: ChatFormat, pairs: pl.DataFrame, max_length: int) -> tupl
         elif max(len(chosen.input_ids), len(rejected.input_ids)) > max_length:
             dropped["longer than max_length"] += 1
         else:
-            rows.append(PairRow(chosen, rejected, pair["weight"], 1.0 if pair["p_win"] is None else pair["p_win"]))
+            p_label = 1.0 if pair["p_win"] is None else pair["p_win"]
+            rows.append(PairRow(chosen=chosen, rejected=rejected, weight=pair["weight"], p_label=p_label))
     return rows, dropped
 
 
-def both_sides(chat: ChatFormat, pair: dict[str, Any], max_length: int) -> list[Encoded]:
-    """Chosen and rejected after the same prompt, cut from the left at a message boundary; or each after its own."""
+def encode_both_sides(chat: ChatFormat, pair: dict[str, Any], max_length: int) -> list[EncodedChat]:
+    """Return chosen and rejected, each after its prompt, cut from the left at a message boundary.
+
+    Both follow the same prompt unless the pair has a `rejected_prompt`.
+    """
     if pair["rejected_prompt"] is None:
-        return answers(chat, pair["prompt"], [pair["chosen"], pair["rejected"]], max_length)
-    alone = (pair["prompt"], pair["chosen"]), (pair["rejected_prompt"], pair["rejected"])
-    return [answers(chat, prompt, [completion], max_length)[0] for prompt, completion in alone]
+        return encode_answers(chat, pair["prompt"], [pair["chosen"], pair["rejected"]], max_length)
+    (chosen,) = encode_answers(chat, pair["prompt"], [pair["chosen"]], max_length)
+    (rejected,) = encode_answers(chat, pair["rejected_prompt"], [pair["rejected"]], max_length)
+    return [chosen, rejected]
 
 
-def pair_logps(model: "PreTrainedModel", rows: Sequence[PairRow]) -> PairLogps:
-    """Log-probabilities of both completions of B pairs, in one forward pass over 2B sequences."""
-    batch = pad([row.chosen for row in rows] + [row.rejected for row in rows], model.device)
-    chosen, rejected = token_logps(model, batch).sum(dim=1).chunk(2)
+def compute_pair_logps(model: "PreTrainedModel", rows: Sequence[PairRow]) -> PairLogps:
+    """Return the log-probabilities of B pairs, from one forward pass over 2B sequences."""
+    batch = pad_rows([row.chosen for row in rows] + [row.rejected for row in rows], model.device)
+    chosen, rejected = compute_token_logps(model, batch).sum(dim=1).chunk(2)
     chosen_tokens, rejected_tokens = batch.is_target.sum(dim=1).chunk(2)
-    return PairLogps(chosen, rejected, chosen_tokens, rejected_tokens)
+    return PairLogps(chosen=chosen, rejected=rejected, chosen_tokens=chosen_tokens, rejected_tokens=rejected_tokens)
 
 
-def pair_objective(loss: PairLoss) -> Objective:
-    """The weighted mean loss of a batch of pairs, and what its implicit rewards say (accuracy, margin, each reward).
+def build_pair_objective(loss: PairLoss) -> Objective:
+    """Return the weighted mean loss of a batch of pairs, as a function of model and rows.
 
-    A pair whose label is uncertain has the loss to be expected: that of either order by how likely it is. Of DPO this
-    makes conservative DPO (Mitchell 2023), with a share of flipped labels for each pair.
+    Its metrics describe the implicit rewards: accuracy, margin, and the mean reward of each side. A pair with an
+    uncertain label gets the expected loss over both orders. For DPO this is conservative DPO (Mitchell 2023), with a
+    rate of flipped labels for each pair.
     """
 
     def objective(model: "PreTrainedModel", rows: Sequence[PairRow]) -> "tuple[Tensor, dict[str, float]]":
-        policy = pair_logps(model, rows)
-        like = policy.chosen.new_tensor
-        reference = policy._replace(
-            chosen=like([row.reference_chosen for row in rows]), rejected=like([row.reference_rejected for row in rows])
-        )
-        p_win = like([row.p_win for row in rows])
-        losses = p_win * loss(policy, reference) + (1 - p_win) * loss(turned(policy), turned(reference))
-        value = (like([row.weight for row in rows]) * losses).mean()
-        chosen, rejected = (reward.detach() for reward in loss.rewards(policy, reference))
-        return value, {
+        policy = compute_pair_logps(model, rows)
+        first, second = policy.chosen.new_tensor([row.reference_logps for row in rows]).unbind(dim=1)
+        reference = policy._replace(chosen=first, rejected=second)
+        as_labelled, flipped = loss(policy, reference), loss(swap_sides(policy), swap_sides(reference))
+        chosen, rejected = (reward.detach() for reward in loss.compute_rewards(policy, reference))
+        return compute_expected_loss(rows, as_labelled, flipped), {
             "tokens": float(sum(len(row.chosen.input_ids) + len(row.rejected.input_ids) for row in rows)),
             "accuracy": (chosen > rejected).float().mean().item(),
             "margin": (chosen - rejected).mean().item(),
@@ -102,6 +95,11 @@ def pair_objective(loss: PairLoss) -> Objective:
     return objective
 
 
-def turned(logps: PairLogps) -> PairLogps:
-    """The same pairs with the other completion as the chosen one."""
-    return PairLogps(logps.rejected, logps.chosen, logps.rejected_tokens, logps.chosen_tokens)
+def swap_sides(logps: PairLogps) -> PairLogps:
+    """Return the same pairs with chosen and rejected exchanged."""
+    return PairLogps(
+        chosen=logps.rejected,
+        rejected=logps.chosen,
+        chosen_tokens=logps.rejected_tokens,
+        rejected_tokens=logps.chosen_tokens,
+    )

@@ -1,46 +1,34 @@
-"""Single replies that people liked or disliked as training rows: what a unary loss, such as KTO, learns from."""
+"""Single liked or disliked replies as training rows, and the objective of a unary loss such as KTO."""
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
 from turnabout.core.messages import Message
-from turnabout.losses import JudgedLogps, UnaryLoss
-from turnabout.models.chat_format import ChatFormat, Encoded
-from turnabout.models.logps import answers, pad, token_logps
-from turnabout.training.engine.loop import Objective
+from turnabout.losses import UnaryLogps, UnaryLoss
+from turnabout.models.chat_format import ChatFormat, EncodedChat
+from turnabout.models.logps import compute_token_logps, encode_answers, pad_rows
+from turnabout.training.assistant.rows import PreferenceRow, compute_expected_loss
+from turnabout.training.engine.settings import Objective
 
 if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedModel
 
 
-class JudgedRow(NamedTuple):
-    """One judged reply as tokens, and another prompt's reply after its prompt; with the frozen policy's log-probs.
+@dataclass(frozen=True, kw_only=True)
+class UnaryRow(PreferenceRow):
+    """One labelled reply as tokens, and another prompt's reply after the same prompt."""
 
-    `p_label` is how likely people really judged it so.
-    """
-
-    completion: Encoded
-    mismatched: Encoded
+    completion: EncodedChat
+    mismatched: EncodedChat
     is_liked: bool
-    weight: float
-    p_label: float = 1.0
-    reference_completion: float = 0.0
-    reference_mismatched: float = 0.0
-
-    def knowing(self, first: float, second: float) -> "JudgedRow":
-        """The row with its reference's log-probabilities."""
-        return self._replace(reference_completion=first, reference_mismatched=second)
-
-    def certain(self) -> "JudgedRow":
-        """The row as if its label were beyond doubt."""
-        return self._replace(p_label=1.0)
 
 
-class Reply(NamedTuple):
+class LabelledReply(NamedTuple):
     """One side of a pair, by itself."""
 
     prompt: list[Message]
@@ -50,77 +38,100 @@ class Reply(NamedTuple):
     p_label: float
 
 
-def encode_judged(chat: ChatFormat, pairs: pl.DataFrame, max_length: int) -> tuple[list[JudgedRow], Counter[str]]:
-    """The sides of the kept training pairs as rows, by `pair_id`, and how many were left out for each reason.
+def encode_unary(chat: ChatFormat, pairs: pl.DataFrame, max_length: int) -> tuple[list[UnaryRow], Counter[str]]:
+    """Return the sides of the kept training pairs as rows, and how many were dropped for each reason.
 
-    A pair gives a liked and a disliked reply; a row of which one side is missing, one reply.
+    A pair gives a liked and a disliked reply; a pair with one side missing gives one reply. The rows are in the order
+    of `pair_id`.
     """
-    kept = pairs.filter("keep", split="train").sort("pair_id")
-    replies = [reply for pair in kept.iter_rows(named=True) for reply in sides(pair)]
-    rows: list[JudgedRow] = []
+    replies: list[LabelledReply] = []
+    for pair in pairs.filter("keep", split="train").sort("pair_id").iter_rows(named=True):
+        replies += split_pair(pair)
+    rows: list[UnaryRow] = []
     dropped: Counter[str] = Counter()
     for index, reply in enumerate(replies):
-        (own,) = answers(chat, reply.prompt, [reply.text], max_length)
+        (completion,) = encode_answers(chat, reply.prompt, [reply.text], max_length)
         if not reply.text.strip():
             dropped["empty completion"] += 1
-        elif len(own.input_ids) > max_length:
+        elif len(completion.input_ids) > max_length:
             dropped["longer than max_length"] += 1
         else:
-            (other,) = answers(chat, reply.prompt, [elsewhere(replies, index)], max_length)
-            # The beginning of it estimates the divergence as well.
-            other = Encoded(other.input_ids[:max_length], other.is_target[:max_length])
-            rows.append(JudgedRow(own, other, reply.is_liked, reply.weight, reply.p_label))
+            (mismatched,) = encode_answers(chat, reply.prompt, [find_mismatched_text(replies, index)], max_length)
+            row = UnaryRow(
+                completion=completion,
+                # Its first tokens estimate the divergence as well.
+                mismatched=EncodedChat(mismatched.input_ids[:max_length], mismatched.is_target[:max_length]),
+                is_liked=reply.is_liked,
+                weight=reply.weight,
+                p_label=reply.p_label,
+            )
+            rows.append(row)
     return rows, dropped
 
 
-def sides(pair: dict[str, Any]) -> list[Reply]:
-    """The chosen reply as liked, the rejected one as disliked; what is missing is left out."""
-    certainty = pair["weight"], 1.0 if pair["p_win"] is None else pair["p_win"]
-    liked = Reply(pair["prompt"], pair["chosen"], True, *certainty)
-    disliked = Reply(pair["rejected_prompt"] or pair["prompt"], pair["rejected"], False, *certainty)
-    return [reply for reply in (liked, disliked) if reply.text is not None]
+def split_pair(pair: dict[str, Any]) -> list[LabelledReply]:
+    """Return the chosen reply as liked and the rejected one as disliked, without a side that is missing."""
+    replies: list[LabelledReply] = []
+    sides = (
+        (pair["prompt"], pair["chosen"], True),
+        (pair["rejected_prompt"] or pair["prompt"], pair["rejected"], False),
+    )
+    for prompt, text, is_liked in sides:
+        if text is None:
+            continue
+        reply = LabelledReply(
+            prompt=prompt,
+            text=text,
+            is_liked=is_liked,
+            weight=pair["weight"],
+            p_label=1.0 if pair["p_win"] is None else pair["p_win"],
+        )
+        replies.append(reply)
+    return replies
 
 
-def elsewhere(replies: Sequence[Reply], index: int) -> str:
-    """The next reply to another prompt, round the end; its own where there is but one prompt."""
-    others = (replies[(index + step) % len(replies)] for step in range(1, len(replies)))
-    return next((reply for reply in others if reply.prompt != replies[index].prompt), replies[index]).text
+def find_mismatched_text(replies: Sequence[LabelledReply], index: int) -> str:
+    """Return the next reply to another prompt, wrapping round at the end.
+
+    It is the reply itself if all replies follow one prompt.
+    """
+    for step in range(1, len(replies)):
+        candidate = replies[(index + step) % len(replies)]
+        if candidate.prompt != replies[index].prompt:
+            return candidate.text
+    return replies[index].text
 
 
-def judged_logps(model: "PreTrainedModel", rows: Sequence[JudgedRow]) -> JudgedLogps:
-    """Log-probabilities of B judged replies, and of their mismatched ones, through which no gradient flows."""
+def compute_unary_logps(model: "PreTrainedModel", rows: Sequence[UnaryRow]) -> UnaryLogps:
+    """Return the log-probabilities of B replies and of their mismatched ones.
+
+    No gradient flows through the latter.
+    """
     import torch
 
-    completion = token_logps(model, pad([row.completion for row in rows], model.device)).sum(dim=1)
+    completion = compute_token_logps(model, pad_rows([row.completion for row in rows], model.device)).sum(dim=1)
     with torch.no_grad():
-        mismatched = token_logps(model, pad([row.mismatched for row in rows], model.device)).sum(dim=1)
-    return JudgedLogps(completion, mismatched)
+        mismatched = compute_token_logps(model, pad_rows([row.mismatched for row in rows], model.device)).sum(dim=1)
+    return UnaryLogps(completion, mismatched)
 
 
-def judged_objective(loss: UnaryLoss) -> Objective:
-    """The weighted mean loss of a batch of judged replies, and what its implicit rewards say.
+def build_unary_objective(loss: UnaryLoss) -> Objective:
+    """Return the weighted mean loss of a batch of labelled replies, as a function of model and rows.
 
-    `accuracy` is the share of liked replies that have become likelier and of disliked ones that have become less
-    likely. `margin` and the reward of a side that the batch lacks are null.
+    Its metric `accuracy` is the share of liked replies with a reward above 0 and of disliked ones with a reward below
+    0. `margin` and the reward of a side are null in a batch that lacks the side.
     """
 
-    def objective(model: "PreTrainedModel", rows: Sequence[JudgedRow]) -> "tuple[Tensor, dict[str, float | None]]":
+    def objective(model: "PreTrainedModel", rows: Sequence[UnaryRow]) -> "tuple[Tensor, dict[str, float | None]]":
         import torch
 
-        policy = judged_logps(model, rows)
-        like = policy.completion.new_tensor
-        reference = JudgedLogps(
-            like([row.reference_completion for row in rows]), like([row.reference_mismatched for row in rows])
-        )
-        is_liked = like([row.is_liked for row in rows]).bool()
-        p_label = like([row.p_label for row in rows])
-        losses = p_label * loss(policy, reference, is_liked) + (1 - p_label) * loss(policy, reference, ~is_liked)
-        value = (like([row.weight for row in rows]) * losses).mean()
-        rewards = loss.rewards(policy, reference).detach()
-        chosen, rejected = (
-            side.mean().item() if len(side) else None for side in (rewards[is_liked], rewards[~is_liked])
-        )
-        return value, {
+        policy = compute_unary_logps(model, rows)
+        reference = UnaryLogps(*policy.completion.new_tensor([row.reference_logps for row in rows]).unbind(dim=1))
+        is_liked = torch.tensor([row.is_liked for row in rows], device=policy.completion.device)
+        as_labelled, flipped = loss(policy, reference, is_liked), loss(policy, reference, ~is_liked)
+        rewards = loss.compute_rewards(policy, reference).detach()
+        chosen, rejected = _mean_or_none(rewards[is_liked]), _mean_or_none(rewards[~is_liked])
+        return compute_expected_loss(rows, as_labelled, flipped), {
             "tokens": float(sum(len(row.completion.input_ids) + len(row.mismatched.input_ids) for row in rows)),
             "accuracy": torch.where(is_liked, rewards > 0, rewards < 0).float().mean().item(),
             "margin": None if chosen is None or rejected is None else chosen - rejected,
@@ -129,3 +140,8 @@ def judged_objective(loss: UnaryLoss) -> Objective:
         }
 
     return objective
+
+
+def _mean_or_none(rewards: "Tensor") -> float | None:
+    """Return the mean, or None for an empty tensor."""
+    return rewards.mean().item() if len(rewards) else None

@@ -1,1 +1,1 @@
-"""The training loop every objective shares: settings, adapters, several processes and cost figures."""
+"""Training loop, LoRA adapters and distributed training, shared by all trainings."""

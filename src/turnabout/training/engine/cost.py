@@ -1,25 +1,27 @@
-"""What a training took: figures that differ from run to run."""
+"""Cost of a training: figures that differ from run to run."""
 
 import sys
 
 import polars as pl
 
 
-def cost(history: pl.DataFrame) -> dict[str, float]:
-    """Seconds of the steps, over all runs of a training that was resumed; tokens per second; memory.
+def measure_cost(history: pl.DataFrame) -> dict[str, float]:
+    """Return seconds of the steps, tokens per second, and peak memory.
 
-    Memory is the most that this process has had, in 10⁶ bytes; on a GPU, the most that torch has used of it, as well.
+    Seconds cover all runs of a training that was resumed. Memory is the peak of this process, in 10⁶ bytes; on a GPU,
+    also the peak that torch has allocated on it.
     """
     import resource
 
     import torch
 
     seconds = history["seconds"].sum()
-    unit = 1 if sys.platform == "darwin" else 1024
-    found = {
+    bytes_per_unit = 1 if sys.platform == "darwin" else 1024
+    figures = {
         "seconds": seconds,
         "tokens_per_second": history["tokens"][-1] / seconds,
-        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6,
+        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * bytes_per_unit / 1e6,
     }
-    gpu = {"peak_gpu_memory_mb": torch.cuda.max_memory_allocated() / 1e6} if torch.cuda.is_available() else {}
-    return found | gpu
+    if torch.cuda.is_available():
+        figures["peak_gpu_memory_mb"] = torch.cuda.max_memory_allocated() / 1e6
+    return figures

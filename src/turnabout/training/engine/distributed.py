@@ -1,6 +1,6 @@
-"""One training in several processes of this machine, which share each of its batches (`torch.distributed`).
+"""One training in several processes of this machine, which share each batch (`torch.distributed`).
 
-Processes that `accelerate launch` or `torchrun` started know each other already, by the same variables.
+Processes started by `accelerate launch` or `torchrun` are already connected, through the same environment variables.
 """
 
 import os
@@ -8,67 +8,84 @@ import socket
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from turnabout.errors import ConfigError, StageFailed, TurnaboutError
 
 
-def n_started() -> int:
-    """How many processes the launcher of this one started; 1 where there was none."""
+def count_started_processes() -> int:
+    """Return how many processes the launcher started; 1 without a launcher."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
-def is_first() -> bool:
-    """Whether this process is the one that writes and logs."""
+def is_first_process() -> bool:
+    """Return whether this is the process that writes files and logs."""
     return os.environ.get("RANK", "0") == "0"
 
 
-def share(work: Callable[..., None], arguments: Sequence[Any], n: int) -> None:
-    """Run `work(*arguments)` in `n` new processes that know each other: one per GPU, or on the CPU.
+class _Group(NamedTuple):
+    """What every process of a group is started with; errors are put into `failures`."""
 
-    The first that fails ends all; its error is raised here where it is a `TurnaboutError`, else `StageFailed`.
+    size: int
+    port: int
+    threads: int
+    failures: Any
+
+
+def run_in_processes(work: Callable[..., None], arguments: Sequence[Any], n: int) -> None:
+    """Run `work(*arguments)` in `n` new connected processes, one per GPU or all on the CPU.
+
+    The first process that fails ends all. Its error is raised here: the same `TurnaboutError`, or `StageFailed` for any
+    other one. Raises `ConfigError` if there are fewer GPUs than processes.
     """
     import torch
     from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException
 
     if torch.cuda.is_available() and torch.cuda.device_count() < n:
-        raise ConfigError(f"train_user.processes: {n} came, but there are {torch.cuda.device_count()} GPUs; one each")
+        n_gpus = torch.cuda.device_count()
+        raise ConfigError(f"train_user.processes: {n}, but there are {n_gpus} GPUs; use at most one process per GPU")
     failures = torch.multiprocessing.get_context("spawn").SimpleQueue()
     threads = max(1, torch.get_num_threads() // n)
+    group = _Group(size=n, port=_find_free_port(), threads=threads, failures=failures)
     try:
-        torch.multiprocessing.spawn(_one, (n, _free_port(), threads, work, arguments, failures), nprocs=n)
+        torch.multiprocessing.spawn(_run_process, (group, work, arguments), nprocs=n)
     except (ProcessExitedException, ProcessRaisedException) as error:
         if not failures.empty():
             raise failures.get() from None
         raise StageFailed(
-            f"one of {n} training processes failed, the others were ended: {error}; "
-            "run again: training goes on from its last checkpoint"
+            f"one of {n} training processes failed and the others were ended: {error}; "
+            "run again: training resumes from its last checkpoint"
         ) from None
 
 
-def _one(
-    rank: int, n: int, port: int, threads: int, work: Callable[..., None], arguments: Sequence[Any], failures: Any
-) -> None:
-    """One of the processes; what it was to do goes wrong in `failures`."""
+def _run_process(rank: int, group: _Group, work: Callable[..., None], arguments: Sequence[Any]) -> None:
+    """Run one process of the group: set its environment, then do the work."""
     import torch
 
     warnings.filterwarnings("ignore", category=FutureWarning)  # as in the process that started this one
-    known = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": n, "LOCAL_WORLD_SIZE": n, "MASTER_PORT": port}
-    os.environ.update({name: str(value) for name, value in known.items()}, MASTER_ADDR="127.0.0.1")
-    os.environ["OMP_NUM_THREADS"] = str(threads)
-    torch.set_num_threads(threads)
+    variables = {
+        "RANK": rank,
+        "LOCAL_RANK": rank,
+        "WORLD_SIZE": group.size,
+        "LOCAL_WORLD_SIZE": group.size,
+        "MASTER_PORT": group.port,
+        "OMP_NUM_THREADS": group.threads,
+    }
+    os.environ.update({name: str(value) for name, value in variables.items()}, MASTER_ADDR="127.0.0.1")
+    torch.set_num_threads(group.threads)
     if torch.cuda.is_available():
         torch.cuda.set_device(rank)
     try:
         work(*arguments)
     except TurnaboutError as error:
-        failures.put(error)
+        group.failures.put(error)
         sys.exit(1)
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
 
 
-def _free_port() -> int:
+def _find_free_port() -> int:
+    """Return a TCP port that is free on this machine."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

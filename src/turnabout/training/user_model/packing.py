@@ -1,6 +1,6 @@
-"""Several windows in one row, each of which sees itself alone: no padding is computed and nothing else changes.
+"""Packing: several windows in one row, each of which attends to itself alone, so that no padding is computed.
 
-Attention stays inside a window because positions begin again at 0 in each: from that transformers builds the mask.
+Attention stays inside a window because positions restart at 0 in each; transformers builds the mask from that.
 """
 
 import random
@@ -10,83 +10,88 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from turnabout.errors import ModelError
-from turnabout.models.chat_format import Encoded
-from turnabout.models.logps import TokenBatch, pad, token_logps
+from turnabout.models.chat_format import EncodedChat
+from turnabout.models.logps import TokenBatch, compute_token_logps, pad_rows
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
 #: One row: windows one after another.
-Packed = tuple[Encoded, ...]
+PackedRow = tuple[EncodedChat, ...]
 
-#: Tokens of each window that the check reads, and how far apart (nats) rounding may put the same log-probability.
+#: Tokens of each window that the check reads, and the largest difference of log-probabilities (nats) due to rounding.
 _PROBE_TOKENS, _TOLERANCE = 16, 1e-3
 
 
-def pack(windows: Sequence[Encoded], max_length: int, seed: int) -> list[Packed]:
-    """All windows in rows of at most `max_length` tokens; a longer window has a row for itself.
+def pack_windows(windows: Sequence[EncodedChat], max_length: int, seed: int) -> list[PackedRow]:
+    """Return all windows in rows of at most `max_length` tokens; a longer window has its own row.
 
-    Best fit decreasing: the longest first, each into the fullest row that has room. Among windows of one length the
-    seed draws the order.
+    Best fit decreasing: the longest window first, each into the fullest row it fits into. Among windows of one length
+    the seed draws the order.
     """
-    drawn = random.Random(seed).sample(windows, len(windows))
-    rows: list[list[Encoded]] = []
-    rows_by_room: defaultdict[int, list[list[Encoded]]] = defaultdict(list)
-    rooms: list[int] = []  # the keys of `rows_by_room` that hold a row, ascending
-    for window in sorted(drawn, key=_length, reverse=True):
-        at = bisect_left(rooms, _length(window))
-        if at == len(rooms):
-            room = max_length
+    shuffled = random.Random(seed).sample(windows, len(windows))
+    rows: list[list[EncodedChat]] = []
+    rows_by_free: defaultdict[int, list[list[EncodedChat]]] = defaultdict(list)
+    free_sizes: list[int] = []  # the keys of `rows_by_free` that hold a row, ascending
+    for window in sorted(shuffled, key=_count_tokens, reverse=True):
+        index = bisect_left(free_sizes, _count_tokens(window))
+        if index == len(free_sizes):
+            free = max_length
             rows.append([])
             row = rows[-1]
         else:
-            room = rooms[at]
-            row = rows_by_room[room].pop()
-            if not rows_by_room[room]:
-                del rooms[at]
+            free = free_sizes[index]
+            row = rows_by_free[free].pop()
+            if not rows_by_free[free]:
+                del free_sizes[index]
         row.append(window)
-        left = room - _length(window)
-        if not rows_by_room[left]:
-            insort(rooms, left)
-        rows_by_room[left].append(row)
+        remaining = free - _count_tokens(window)
+        if not rows_by_free[remaining]:
+            insort(free_sizes, remaining)
+        rows_by_free[remaining].append(row)
     return [tuple(row) for row in rows]
 
 
-def packed_batch(rows: Sequence[Packed], device: "torch.device | str" = "cpu") -> TokenBatch:
-    """Rows as one batch of shape (B, T), with the position of every token in its window.
+def build_packed_batch(rows: Sequence[PackedRow], device: "torch.device | str" = "cpu") -> TokenBatch:
+    """Return the rows as one batch of shape (B, T), with the position of every token in its window.
 
-    The first token of a window is never a target: what stands before it is another conversation.
+    The first token of a window is never a target, because the token before it is of another conversation.
     """
     import torch
 
-    joined = [
-        Encoded(
-            [token for window in row for token in window.input_ids],
-            [is_target for window in row for is_target in (False, *window.is_target[1:])],
-        )
-        for row in rows
-    ]
-    batch = pad(joined, device)
-    padding = [batch.input_ids.shape[1] - _length(row) for row in joined]
-    positions = [
-        torch.cat([*(torch.arange(_length(window)) for window in row), torch.arange(rest)])
-        for row, rest in zip(rows, padding, strict=True)
-    ]
+    joined = [_join_windows(row) for row in rows]
+    batch = pad_rows(joined, device)
+    width = batch.input_ids.shape[1]
+    positions: list[torch.Tensor] = []
+    for row, whole in zip(rows, joined, strict=True):
+        sizes = [*map(_count_tokens, row), width - _count_tokens(whole)]
+        positions.append(torch.cat([torch.arange(size) for size in sizes]))
     return batch._replace(position_ids=torch.stack(positions).to(device))
 
 
-def check_packing(model: "PreTrainedModel", windows: Sequence[Encoded]) -> None:
-    """Raise `ModelError` where windows of one row see each other, as they do in state-space models.
+def _join_windows(row: PackedRow) -> EncodedChat:
+    """Return the windows of a row as one sequence."""
+    input_ids: list[int] = []
+    is_target: list[bool] = []
+    for window in row:
+        input_ids += window.input_ids
+        is_target += (False, *window.is_target[1:])
+    return EncodedChat(input_ids, is_target)
 
-    The beginnings of two windows are read together and apart: their tokens must be as likely either way.
+
+def check_packing(model: "PreTrainedModel", windows: Sequence[EncodedChat]) -> None:
+    """Raise `ModelError` if windows of one row see each other, as in state-space models.
+
+    The first tokens of two windows are scored together and apart: their log-probabilities must be the same.
     """
     import torch
 
-    two = [Encoded(ids, [True] * len(ids)) for ids in (w.input_ids[:_PROBE_TOKENS] for w in (windows[0], windows[-1]))]
+    starts = [window.input_ids[:_PROBE_TOKENS] for window in (windows[0], windows[-1])]
+    probes = tuple(EncodedChat(ids, [True] * len(ids)) for ids in starts)
     with torch.no_grad():
-        together = token_logps(model, packed_batch([tuple(two)], model.device))[0]
-        apart = torch.cat([token_logps(model, pad([window], model.device))[0] for window in two])
+        together = compute_token_logps(model, build_packed_batch([probes], model.device))[0]
+        apart = torch.cat([compute_token_logps(model, pad_rows([window], model.device))[0] for window in probes])
     if (difference := (together - apart).abs().max().item()) > _TOLERANCE:
         raise ModelError(
             f"train_user.packing: in {type(model).__name__} windows of one row see each other: the log-probability "
@@ -94,11 +99,15 @@ def check_packing(model: "PreTrainedModel", windows: Sequence[Encoded]) -> None:
         )
 
 
-def n_targets(rows: Sequence[Encoded | Packed]) -> int:
-    """Target tokens in rows of either kind, which is what they count in the loss of a batch."""
-    windows = [window for row in rows for window in ([row] if isinstance(row, Encoded) else row)]
-    return sum(sum(window.is_target[1:]) for window in windows)
+def count_targets(rows: Sequence[EncodedChat | PackedRow]) -> int:
+    """Return the number of target tokens, the weight of these rows in the mean loss of a batch."""
+    total = 0
+    for row in rows:
+        windows = [row] if isinstance(row, EncodedChat) else row
+        total += sum(sum(window.is_target[1:]) for window in windows)
+    return total
 
 
-def _length(window: Encoded) -> int:
+def _count_tokens(window: EncodedChat) -> int:
+    """Return the length of a window in tokens."""
     return len(window.input_ids)

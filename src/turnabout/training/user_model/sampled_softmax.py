@@ -1,9 +1,10 @@
-"""Sampled softmax: a model that keeps, while it is trained, the words of its training text and a sample of all others.
+"""Sampled softmax: training with the tokens of the training text and a sample of all other vocabulary tokens.
 
-The projection to a large vocabulary can be most of a small model's work (63 % of the weights of Gemma 3 270M), for
-words that nobody in the log says. Their rows do not move. Yet others say them, so they must keep the probability they
-deserve: the normaliser Z is summed exactly over the known words, and for the others over `k` that are drawn anew at
-each step, times `n / k` (complementary sum sampling, Botev, Zheng & Barber 2017, AISTATS): right on average.
+The projection to a large vocabulary can be most of a small model's work (63 % of the weights of Gemma 3 270M), much of
+it for tokens that are absent from the log. The embeddings of absent tokens stay frozen. Their probability must still
+stay realistic, because other texts contain them: the softmax normaliser Z is summed exactly over the kept tokens, and
+over `k` of the `n` absent ones, drawn anew at each step and scaled by `n / k`. This estimate of Z is unbiased
+(complementary sum sampling, Botev, Zheng & Barber 2017, AISTATS).
 """
 
 import math
@@ -12,83 +13,94 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from turnabout.errors import ModelError
-from turnabout.models.chat_format import Encoded
+from turnabout.models.chat_format import EncodedChat
 from turnabout.models.logps import projects_last
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Narrowed(NamedTuple):
-    """What a narrowed model knows, and what was put aside."""
+class ShrunkVocabulary(NamedTuple):
+    """The tokens that a shrunk model has kept, and the weights of the whole vocabulary."""
 
-    ids: list[int]
-    """The whole vocabulary's ids of the words that are known, ascending; a word's new id is its place."""
-    aside: "list[Tensor]"
-    """Each tensor of `_by_word`, as it was."""
+    kept_ids: list[int]
+    """Ids of the kept tokens in the whole vocabulary, ascending; a token's new id is its index here."""
+    full_weights: "list[Tensor]"
+    """Copies of the tensors of `_list_vocabulary_weights` before shrinking."""
 
 
-def narrow(model: Any, windows: Iterable[Encoded], always: Iterable[int]) -> Narrowed:
-    """Leave the model, in place, the words of the windows and those in `always`; their new ids are their ranks.
+def shrink_vocabulary(model: Any, windows: Iterable[EncodedChat], always: Iterable[int]) -> ShrunkVocabulary:
+    """Shrink the vocabulary in place to the tokens in `windows` and `always`; new ids are ranks.
 
     Raises `ModelError` for a model that changes its logits after their projection.
     """
     if not projects_last(model):
         raise ModelError(
             f"{model.config.model_type} changes its logits after projecting them (soft-capping, scaling), so a sample "
-            "of words cannot stand for all; set train_user.sampled_softmax: null"
+            "of tokens cannot stand for all others; set train_user.sampled_softmax: null"
         )
-    ids = sorted({token for window in windows for token in window.input_ids} | set(always))
-    whole = [weight.detach().clone() for weight in _by_word(model)]
-    for weight in _by_word(model):
-        weight.data[: len(ids)] = weight.data[ids]
-    model.resize_token_embeddings(len(ids), mean_resizing=False)
-    return Narrowed(ids, whole)
+    tokens = set(always)
+    for window in windows:
+        tokens.update(window.input_ids)
+    kept_ids = sorted(tokens)
+    full_weights = [weight.detach().clone() for weight in _list_vocabulary_weights(model)]
+    for weight in _list_vocabulary_weights(model):
+        weight.data[: len(kept_ids)] = weight.data[kept_ids]
+    model.resize_token_embeddings(len(kept_ids), mean_resizing=False)
+    return ShrunkVocabulary(kept_ids, full_weights)
 
 
 @contextmanager
-def others_sampled(model: Any, narrowed: Narrowed, k: int) -> Iterator[None]:
-    """While this lasts, the model's logits have columns for `k` of the `n` words it does not know.
+def sample_absent_tokens(model: Any, vocabulary: ShrunkVocabulary, k: int) -> Iterator[None]:
+    """Add logits of `k` of the `n` absent tokens to the model's output, as a context manager.
 
-    They come after the known words', raised by log(n / k); with k >= n they are all there. Others are drawn at each
-    pass by torch's generator, so that a training that is resumed draws the same.
+    Their columns follow those of the kept tokens and are raised by log(n / k); with k >= n all absent tokens are
+    there. Each forward pass draws anew, by torch's generator, so that a resumed training draws the same tokens.
     """
     import torch
 
     output = model.get_output_embeddings()
-    projection = narrowed.aside[-1:] if getattr(output, "bias", None) is None else narrowed.aside[-2:]
-    unknown = torch.ones(len(projection[0]), dtype=torch.bool)
-    unknown[narrowed.ids] = False
-    others = unknown.nonzero().flatten()
+    n_tensors = 1 if getattr(output, "bias", None) is None else 2
+    projection = vocabulary.full_weights[-n_tensors:]
+    is_absent = torch.ones(len(projection[0]), dtype=torch.bool)
+    is_absent[vocabulary.kept_ids] = False
+    absent_ids = is_absent.nonzero().flatten()
 
-    def with_others(_: Any, given: "tuple[Tensor]", logits: "Tensor") -> "Tensor":
-        drawn = others[torch.randperm(len(others))[:k]]
-        found = torch.nn.functional.linear(given[0], *(rows[drawn].to(logits.device) for rows in projection))
-        return torch.cat([logits, found + math.log(len(others) / len(drawn))], dim=-1)
+    def append_sampled_logits(_: Any, inputs: "tuple[Tensor]", logits: "Tensor") -> "Tensor":
+        sample = absent_ids[torch.randperm(len(absent_ids))[:k]]
+        weights = [tensor[sample].to(logits.device) for tensor in projection]
+        sampled_logits = torch.nn.functional.linear(inputs[0], *weights)
+        return torch.cat([logits, sampled_logits + math.log(len(absent_ids) / len(sample))], dim=-1)
 
-    hook = output.register_forward_hook(with_others) if len(others) else nullcontext()
+    hook = output.register_forward_hook(append_sampled_logits) if len(absent_ids) else nullcontext()
     with hook:
         yield
 
 
-def widen(model: Any, narrowed: Narrowed) -> None:
-    """Give the model its whole vocabulary back, in place; words it knew keep what they have learnt."""
-    ids, aside = narrowed
-    model.resize_token_embeddings(len(aside[0]), mean_resizing=False)
-    for weight, whole in zip(_by_word(model), aside, strict=True):
-        learnt = weight.data[: len(ids)].clone()
-        weight.data.copy_(whole)
-        weight.data[ids] = learnt
+def restore_vocabulary(model: Any, vocabulary: ShrunkVocabulary) -> None:
+    """Give the model its whole vocabulary back, in place; kept tokens keep their trained weights."""
+    kept_ids, full_weights = vocabulary
+    model.resize_token_embeddings(len(full_weights[0]), mean_resizing=False)
+    for weight, full in zip(_list_vocabulary_weights(model), full_weights, strict=True):
+        trained = weight.data[: len(kept_ids)].clone()
+        weight.data.copy_(full)
+        weight.data[kept_ids] = trained
 
 
-def renumbered(windows: Sequence[Encoded], narrowed: Narrowed) -> list[Encoded]:
-    """Windows as the narrowed model reads them. Raises `KeyError` for a word it does not know."""
-    new = {old: place for place, old in enumerate(narrowed.ids)}
-    return [window._replace(input_ids=[new[token] for token in window.input_ids]) for window in windows]
+def renumber_tokens(windows: Sequence[EncodedChat], vocabulary: ShrunkVocabulary) -> list[EncodedChat]:
+    """Return the windows with the shrunk model's token ids.
+
+    Raises `KeyError` for a token that was not kept.
+    """
+    new_ids = {old: new for new, old in enumerate(vocabulary.kept_ids)}
+    return [window._replace(input_ids=[new_ids[token] for token in window.input_ids]) for window in windows]
 
 
-def _by_word(model: Any) -> "list[Tensor]":
-    """The tensors with a row for each word: embedding, projection, and its bias; one of two that are tied."""
+def _list_vocabulary_weights(model: Any) -> "list[Tensor]":
+    """Return the tensors with a row per token: input embedding, output projection and its bias.
+
+    Of two tied tensors it returns one.
+    """
     output = model.get_output_embeddings()
-    found = [model.get_input_embeddings().weight, output.weight, getattr(output, "bias", None)]
-    return list({id(weight): weight for weight in found if weight is not None}.values())
+    weights = [model.get_input_embeddings().weight, output.weight, getattr(output, "bias", None)]
+    return list({id(weight): weight for weight in weights if weight is not None}.values())

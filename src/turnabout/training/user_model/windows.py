@@ -1,92 +1,104 @@
-"""Conversations cut into training rows of bounded length, in which no user turn loses the reply it answers."""
+"""Conversations cut into training rows of bounded length, with every user turn after the reply it answers."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import polars as pl
 
-from turnabout.models.chat_format import ChatFormat, Encoded, Turn
+from turnabout.models.chat_format import ChatFormat, EncodedChat, EncodedTurn
 
-#: Conversations tokenised at a time: enough to keep every core busy, few enough to be no burden on memory.
-AT_ONCE = 256
+#: Conversations tokenised at a time: enough to keep every core busy, few enough to need little memory.
+CONVERSATIONS_AT_ONCE = 256
 
 
-def windows(chat: ChatFormat, samples: pl.DataFrame, max_length: int) -> tuple[list[Encoded], Counter[str]]:
-    """Conversations (`schemas.USER_SAMPLES`) as rows of at most `max_length` tokens; parts left out, by reason.
+def cut_windows(chat: ChatFormat, samples: pl.DataFrame, max_length: int) -> tuple[list[EncodedChat], Counter[str]]:
+    """Return conversations as rows of at most `max_length` tokens, and counts of dropped parts by reason.
 
-    A row begins with the intent as system message. A long conversation is cut in front of what was said since a user
-    turn, so that none is learnt without the reply it answers. Room that a row has left is filled with the messages
-    before it, as context that is not learnt again: so leaving, which is learnt in the last row, is seen from as far
-    back as may be. Every user turn is a target once.
+    `samples` are `schemas.USER_SAMPLES`. A row begins with the intent as system message. A long conversation is cut
+    after a user turn, so that each user turn stays with the reply it answers. If a row has tokens to spare, the
+    messages before it are added as context without targets; so the end of the conversation, which is learnt in the last
+    row, has as much context as fits. Every user turn is a target once.
     """
-    rows: list[Encoded] = []
+    rows: list[EncodedChat] = []
     dropped: Counter[str] = Counter()
-    for head, turns in _tokenised(chat, samples):
+    for head, turns in _tokenize(chat, samples):
         if not any(turn.is_target for turn in turns):
             dropped["conversation without a user turn"] += 1
-        sizes = [chat.size(turn) for turn in turns]
-        room = max_length - len(chat.join([head]).input_ids)
-        spans, too_long = _spans(sizes, [turn.is_target for turn in turns], room)
-        if too_long:
-            dropped["turn longer than max_length"] += too_long
+        sizes = [chat.count_turn_tokens(turn) for turn in turns]
+        max_tokens = max_length - len(chat.join_turns([head]).input_ids)
+        spans, n_too_long = _split_into_spans(sizes, [turn.is_target for turn in turns], max_tokens)
+        if n_too_long:
+            dropped["turn longer than max_length"] += n_too_long
         for start, stop in spans:
-            context = turns[_first(sizes, start, stop, room) : start]
-            unlearnt = [turn._replace(is_target=False) for turn in context]
-            rows.append(chat.join([head, *unlearnt, *turns[start:stop]]))
+            context = turns[_extend_left(sizes, start, stop, max_tokens) : start]
+            without_targets = [turn._replace(is_target=False) for turn in context]
+            rows.append(chat.join_turns([head, *without_targets, *turns[start:stop]]))
     return rows, dropped
 
 
-def _tokenised(chat: ChatFormat, samples: pl.DataFrame) -> Iterator[tuple[Turn, list[Turn]]]:
-    """The intent of each conversation and its turns; where the person left, that is the last of them."""
-    for part in samples.iter_slices(AT_ONCE):
-        talks = part.to_dicts()
-        texts = [text for talk in talks for text in (talk["intent"], *(m["content"] for m in talk["messages"]))]
-        ids = iter(chat.completions(texts))
-        for talk in talks:
-            head = Turn("system", next(ids), False)
-            learnt = set(talk["target_indexes"])
-            turns = [Turn(m["role"], next(ids), i in learnt) for i, m in enumerate(talk["messages"])]
-            yield head, [*turns, chat.leaving()] if talk["ends"] and learnt else turns
+def _tokenize(chat: ChatFormat, samples: pl.DataFrame) -> Iterator[tuple[EncodedTurn, list[EncodedTurn]]]:
+    """Yield the intent of each conversation and its turns.
+
+    If the person ended the conversation, the last turn is the end-of-conversation token.
+    """
+    for part in samples.iter_slices(CONVERSATIONS_AT_ONCE):
+        conversations = part.to_dicts()
+        texts: list[str] = []
+        for conversation in conversations:
+            texts.append(conversation["intent"])
+            texts += [message["content"] for message in conversation["messages"]]
+        ids = iter(chat.encode_completions(texts))
+        for conversation in conversations:
+            head = EncodedTurn("system", next(ids), False)
+            targets = set(conversation["target_indexes"])
+            messages = enumerate(conversation["messages"])
+            turns = [EncodedTurn(message["role"], next(ids), index in targets) for index, message in messages]
+            if conversation["ends"] and targets:
+                turns.append(chat.end_turn())
+            yield head, turns
 
 
-def _spans(sizes: Sequence[int], is_target: Sequence[bool], room: int) -> tuple[list[tuple[int, int]], int]:
-    """First and one past the last turn of each row's own part, and how many units fit in no row.
+def _split_into_spans(
+    sizes: Sequence[int], is_target: Sequence[bool], max_tokens: int
+) -> tuple[list[tuple[int, int]], int]:
+    """Return the first and one past the last turn of each row, and how many units fit into no row.
 
-    A unit is a target with what was said since the one before it; rows take whole units, as many as there is room for.
+    A unit is a target with the messages since the target before it. Each row takes as many whole units as fit.
     """
     spans: list[tuple[int, int]] = []
-    since, left, too_long = 0, -1, 0
-    for stop in (index + 1 for index, learnt in enumerate(is_target) if learnt):
-        size = sum(sizes[since:stop])
-        if size > room:
-            too_long += 1
-            left = -1
-        elif size > left:
-            spans.append((since, stop))
-            left = room - size
+    unit_start, n_too_long = 0, 0
+    free = -1  # tokens that the last row can still take; -1 if the next unit has to open a row
+    for stop in (index + 1 for index, is_end_of_unit in enumerate(is_target) if is_end_of_unit):
+        size = sum(sizes[unit_start:stop])
+        if size > max_tokens:
+            n_too_long += 1
+            free = -1
+        elif size > free:
+            spans.append((unit_start, stop))
+            free = max_tokens - size
         else:
             spans[-1] = (spans[-1][0], stop)
-            left -= size
-        since = stop
-    return spans, too_long
+            free -= size
+        unit_start = stop
+    return spans, n_too_long
 
 
-def _first(sizes: Sequence[int], start: int, stop: int, room: int) -> int:
-    """The earliest turn from which on everything up to `stop` still fits."""
-    left = room - sum(sizes[start:stop])
-    while start > 0 and sizes[start - 1] <= left:
+def _extend_left(sizes: Sequence[int], start: int, stop: int, max_tokens: int) -> int:
+    """Return the earliest turn from which everything up to `stop` still fits."""
+    free = max_tokens - sum(sizes[start:stop])
+    while start > 0 and sizes[start - 1] <= free:
         start -= 1
-        left -= sizes[start]
+        free -= sizes[start]
     return start
 
 
-def within(found: Sequence[Encoded], max_tokens: int | None) -> list[Encoded]:
-    """The first windows that together stay within `max_tokens`; at least one, where there is one."""
-    used: list[Encoded] = []
-    spent = 0
-    for window in found:
-        spent += len(window.input_ids)
-        if used and max_tokens is not None and spent > max_tokens:
+def take_windows(windows: Sequence[EncodedChat], max_tokens: int | None) -> list[EncodedChat]:
+    """Return the first windows with at most `max_tokens` tokens together; at least one, if there is one."""
+    taken: list[EncodedChat] = []
+    n_tokens = 0
+    for window in windows:
+        n_tokens += len(window.input_ids)
+        if taken and max_tokens is not None and n_tokens > max_tokens:
             break
-        used.append(window)
-    return used
+        taken.append(window)
+    return taken

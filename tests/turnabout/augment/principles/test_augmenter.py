@@ -10,20 +10,20 @@ import numpy as np
 import polars as pl
 import pytest
 
-from turnabout.augment.base import Logs, Writing
-from turnabout.augment.presented_pairs import Shown
+from turnabout.augment.base import AugmentInputs, AugmentContext
+from turnabout.augment.presented_pairs import PresentedPair
 from turnabout.augment.principles import clusters, selection
 from turnabout.augment.principles.augmenter import Principles
-from turnabout.augment.principles.evidence import PREFER, WHEN, of_feedback
-from turnabout.augment.principles.proposals import Proposal, fault
-from turnabout.augment.principles.selection import Bar
-from turnabout.augment.principles.votes import FATES, Polling, unanimous
+from turnabout.augment.principles.evidence import PREFER, WHEN, collect_feedback_evidence
+from turnabout.augment.principles.proposals import Proposal, find_rule_fault
+from turnabout.augment.principles.selection import AcceptanceCriteria
+from turnabout.augment.principles.votes import VOTE_OUTCOMES, VoteOptions, combine_votes
 from turnabout.core import schemas
 from turnabout.core.messages import Message
-from turnabout.feedback.judged_replies import criticised_replies
+from turnabout.feedback.judged_replies import select_criticised_replies
 from turnabout.generation.scripted import ScriptedGenerator
-from turnabout.generation.unopened import NOBODY
-from turnabout.stats.proportion import proportion
+from turnabout.generation.unopened import UNOPENED
+from turnabout.stats.proportion import estimate_proportion
 
 BREAD, NINE = "We sell fresh bread.", "The doors open at nine."
 ANSWERS, SELLS = "Prefer the reply that answers what was asked.", "Prefer the reply that does not tell of goods."
@@ -33,7 +33,7 @@ PRAISED, BLAMED, EDITED = (
 
 
 @pytest.fixture
-def logs(messages: Callable[..., pl.DataFrame], signal: Callable[..., dict[str, Any]]) -> Logs:
+def inputs(messages: Callable[..., pl.DataFrame], signal: Callable[..., dict[str, Any]]) -> AugmentInputs:
     """Four people whose reply was edited into a better one, two of them held out; a fifth praised a list."""
 
     def talk(name: str) -> pl.DataFrame:
@@ -42,20 +42,20 @@ def logs(messages: Callable[..., pl.DataFrame], signal: Callable[..., dict[str, 
 
     names = ["a", "b", "c", "d"]
     praised = messages("e", "A list of prices, please.", "Here is the list.", "Thanks, great!", user="e")
-    said = pl.concat([*map(talk, names), praised])
-    everybody, held = [*names, "e"], ["train", "train", "validation", "validation", "train"]
-    splits = pl.DataFrame({"conversation_id": everybody, "user_key": everybody, "split": held}, schema=schemas.SPLITS)
+    all_messages = pl.concat([*map(talk, names), praised])
+    names_of_all, split = [*names, "e"], ["train", "train", "validation", "validation", "train"]
+    splits = pl.DataFrame({"conversation_id": names_of_all, "user_key": names_of_all, "split": split}, schema=schemas.SPLITS)
     signals = [signal(name, 1) for name in names] + [signal("e", 1, label="sat", category="positive")]
     feedback = pl.DataFrame(signals, schema=schemas.FEEDBACK)
-    return Logs(said, splits, feedback, criticised_replies(said, splits, feedback, []), {})
+    return AugmentInputs(all_messages, splits, feedback, select_criticised_replies(all_messages, splits, feedback, []), {})
 
 
-def better(prompt: Sequence[Message]) -> str:
+def find_better_letter(prompt: Sequence[Message]) -> str:
     """The letter of the reply with the hour."""
     return "A" if NINE in prompt[0]["content"].partition("<reply_A>")[2].partition("</reply_A>")[0] else "B"
 
 
-def proposal(text: str) -> str | None:
+def propose_rule(text: str) -> str | None:
     """The rule that the author reads out of a record, None for another question; written after the prefill."""
     if "do well?" in text:
         return ANSWERS.removeprefix("Prefer the reply that")
@@ -68,8 +68,8 @@ def proposal(text: str) -> str | None:
 
 def script(prompt: Sequence[Message]) -> str:
     """Votes: SELLS for the worse reply, PRAISED for none, all else for the better one. Annotates by rules alone."""
-    text, letter = prompt[0]["content"], better(prompt)
-    if rule := proposal(text):
+    text, letter = prompt[0]["content"], find_better_letter(prompt)
+    if rule := propose_rule(text):
         return f'{rule}"]}}'
     other = "B" if letter == "A" else "A"
     if numbered := re.search(r"<rules>\n(.*)\n</rules>", text):
@@ -79,14 +79,14 @@ def script(prompt: Sequence[Message]) -> str:
     return f'So.", "better": "{letter if "<wishes>" in text else "tie"}"}}'
 
 
-def annotated(logs: Logs, author: ScriptedGenerator, **settings: Any) -> pl.DataFrame:
-    table = Principles(**settings).annotate(logs, Writing(author, 400, 32, batch_size=4, seed=0))
+def annotate(inputs: AugmentInputs, generator: ScriptedGenerator, **settings: Any) -> pl.DataFrame:
+    table = Principles(**settings).annotate(inputs, AugmentContext(generator, 400, 32, seed=0))
     return schemas.check(table, schemas.PRINCIPLES, "principles")
 
 
-def test_rules_that_speak_for_the_preferred_replies_are_kept(logs: Logs) -> None:
+def test_rules_that_favour_the_preferred_replies_are_kept(inputs: AugmentInputs) -> None:
     # two training pairs, three orders each of one voice; the second pair and complaint propose the same rules again
-    table = annotated(logs, ScriptedGenerator(script))
+    table = annotate(inputs, ScriptedGenerator(script))
     votes = table.drop_nulls("n_for").select("principle", "source", "n_for", "n_against", "n_abstain", "n_invalid")
     assert set(votes.rows()) == {
         (ANSWERS, "pairs", 2, 0, 0, 0),
@@ -100,53 +100,53 @@ def test_rules_that_speak_for_the_preferred_replies_are_kept(logs: Logs) -> None
     assert reasons == {"not for more than against": 2, "said before": 4}
 
 
-def test_an_annotator_with_the_principles_alone_agrees_with_held_out_people(logs: Logs) -> None:
+def test_agreement_is_measured_on_held_out_people(inputs: AugmentInputs) -> None:
     # both validation pairs with the principles, none without; Wilson for 2 of 2: n / (n + z²) = 2 / 5.8415 = 0.3424
-    table = annotated(logs, ScriptedGenerator(script))
+    table = annotate(inputs, ScriptedGenerator(script))
     kept = table.filter("kept").row(0, named=True)
     assert (kept["n_held_out"], kept["agreement"], kept["agreement_without"]) == (2, 1.0, 0.0)
     assert (kept["agreement_low"], kept["agreement_high"]) == (pytest.approx(0.3424, abs=1e-4), pytest.approx(1.0))
     assert kept["agreement_without_high"] == pytest.approx(1 - 0.3424, abs=1e-4)
-    figures = Principles().figures(table)
+    figures = Principles().compute_metrics(table)
     assert (figures["n_held_out"], figures["agreement"][0], figures["agreement_without"][0]) == (2, 1.0, 0.0)
     assert table.filter(~pl.col("kept"))["agreement"].null_count() == 6
 
 
-def test_what_proposes_and_votes_is_of_training_and_what_is_agreed_with_is_not(logs: Logs) -> None:
+def test_validation_pairs_are_used_for_the_agreement_alone(inputs: AugmentInputs) -> None:
     mark = pl.when(pl.col("role") == "assistant").then(pl.lit(" (")).otherwise(pl.lit(" of "))
-    marked = logs.messages.with_columns(text=pl.col("text") + mark + pl.col("conversation_id"))
-    author = ScriptedGenerator(script)
-    annotated(logs._replace(messages=marked, criticised=logs.criticised.clear()), author)
-    for (prompt,) in author.asked:
+    marked = inputs.messages.with_columns(text=pl.col("text") + mark + pl.col("conversation_id"))
+    generator = ScriptedGenerator(script)
+    annotate(inputs._replace(messages=marked, criticised=inputs.criticised.clear()), generator)
+    for (prompt,) in generator.prompts:
         held_out = "open? of c" in prompt["content"] or "open? of d" in prompt["content"]
-        assert held_out == ("<rules>" not in prompt["content"] and proposal(prompt["content"]) is None)
+        assert held_out == ("<rules>" not in prompt["content"] and propose_rule(prompt["content"]) is None)
 
 
-def test_the_replies_are_shown_in_both_orders_and_the_rules_shuffled(logs: Logs) -> None:
-    author = ScriptedGenerator(script)
-    annotated(logs, author)
-    ballots = [prompt for prompt in author.asked if "<rules>" in prompt[0]["content"]]
+def test_votes_swap_the_replies_and_shuffle_the_rules(inputs: AugmentInputs) -> None:
+    generator = ScriptedGenerator(script)
+    annotate(inputs, generator)
+    ballots = [prompt for prompt in generator.prompts if "<rules>" in prompt[0]["content"]]
     assert len(ballots) == 2 * 3
-    assert {better(prompt) for prompt in ballots} == {"A", "B"}
+    assert {find_better_letter(prompt) for prompt in ballots} == {"A", "B"}
     assert len({prompt[0]["content"].partition("<rules>")[2] for prompt in ballots}) > 1
 
 
-def test_a_voice_that_goes_by_the_letter_abstains(logs: Logs) -> None:
+def test_vote_that_follows_the_letter_abstains(inputs: AugmentInputs) -> None:
     def always_a(prompt: Sequence[Message]) -> str:
         return re.sub(r'"reply": "[AB]"', '"reply": "A"', script(prompt))
 
-    table = annotated(logs, ScriptedGenerator(always_a))
+    table = annotate(inputs, ScriptedGenerator(always_a))
     assert table.drop_nulls("n_for").select("n_for", "n_against", "n_abstain").unique().rows() == [(0, 0, 2)]
     assert not table["kept"].any()
-    assert Principles().figures(table)["agreement"] == [None, None, None]
+    assert Principles().compute_metrics(table)["agreement"] == [None, None, None]
 
 
-def test_votes_may_be_read_from_probabilities(logs: Logs) -> None:
+def test_votes_are_read_from_probabilities(inputs: AugmentInputs) -> None:
     def likelihood(prompt: Sequence[Message], turn: str) -> float:
         wrong = SELLS in prompt[0]["content"]
-        return -0.5 if (turn == better(prompt)) != wrong else -1.5
+        return -0.5 if (turn == find_better_letter(prompt)) != wrong else -1.5
 
-    table = annotated(logs, ScriptedGenerator(script, likelihood), by="scores", sources=("pairs",))
+    table = annotate(inputs, ScriptedGenerator(script, likelihood), by="scores", sources=("pairs",))
     assert table.drop_nulls("n_for").select("principle", "n_for", "n_against").rows() == [
         (ANSWERS, 2, 0),
         (SELLS, 0, 2),
@@ -154,40 +154,40 @@ def test_votes_may_be_read_from_probabilities(logs: Logs) -> None:
     assert table.filter("kept")["agreement"].to_list() == [1.0]
 
 
-def test_without_pairs_nothing_can_be_kept(logs: Logs) -> None:
-    unedited = logs._replace(messages=logs.messages.with_columns(edited_text=pl.lit(None, pl.String)))
-    table = annotated(unedited._replace(feedback=logs.feedback.filter(label="dsat")), ScriptedGenerator(script))
+def test_no_rule_is_kept_without_pairs(inputs: AugmentInputs) -> None:
+    unedited = inputs._replace(messages=inputs.messages.with_columns(edited_text=pl.lit(None, pl.String)))
+    table = annotate(unedited._replace(feedback=inputs.feedback.filter(label="dsat")), ScriptedGenerator(script))
     assert set(table.select("source", "kept", "reason").rows()) == {
         ("critiques", False, "no pair to vote on"),
         ("critiques", False, "said before"),
     }
 
 
-def test_answers_without_a_rule_and_votes_without_a_form_are_counted(logs: Logs) -> None:
-    table = annotated(logs, ScriptedGenerator(lambda _: "I think"), retries=0)
+def test_unusable_answers_and_votes_are_counted(inputs: AugmentInputs) -> None:
+    table = annotate(inputs, ScriptedGenerator(lambda _: "I think"), retries=0)
     assert set(table.select("principle", "kept", "reason").rows()) == {(None, False, "not JSON")}
 
     def no_votes(prompt: Sequence[Message]) -> str:
         return "1" if "<rules>" in prompt[0]["content"] else script(prompt)
 
-    broken = annotated(logs, ScriptedGenerator(no_votes))
+    broken = annotate(inputs, ScriptedGenerator(no_votes))
     assert broken.drop_nulls("n_for").select("n_invalid", "reason").unique().rows() == [
         (2, "too few votes that can be used")
     ]
 
 
-def test_every_order_must_say_the_same() -> None:
-    assert unanimous([1, 1, 1]) == "for"
-    assert unanimous([-1, -1]) == "against"
-    assert unanimous([1, 1, 0]) == unanimous([1, -1]) == unanimous([0, 0]) == "abstain"
-    assert unanimous([1, None, 1]) == "invalid"
+def test_combine_votes_requires_agreement_of_all_orders() -> None:
+    assert combine_votes([1, 1, 1]) == "for"
+    assert combine_votes([-1, -1]) == "against"
+    assert combine_votes([1, 1, 0]) == combine_votes([1, -1]) == combine_votes([0, 0]) == "abstain"
+    assert combine_votes([1, None, 1]) == "invalid"
 
 
-def test_the_bar_of_votes() -> None:
-    bar = Bar(20, 5, min_valid=0.5, min_for=0.25)
+def test_acceptance_criteria_name_the_shortfall() -> None:
+    criteria = AcceptanceCriteria(20, 5, min_valid=0.5, min_for=0.25)
 
     def reason(*counts: int) -> str | None:
-        return bar.fault(Counter(dict(zip(FATES, counts, strict=True))), sum(counts))
+        return criteria.find_shortfall(Counter(dict(zip(VOTE_OUTCOMES, counts, strict=True))), sum(counts))
 
     assert reason(2, 1, 5, 0) is None  # 2 of 8 is just a quarter
     assert reason(2, 1, 6, 0) == "seldom for"
@@ -208,28 +208,28 @@ def test_the_bar_of_votes() -> None:
         ("Prefer the reply that says our doors open at nine each day.", PREFER, "copies the log"),
     ],
 )
-def test_what_no_rule_may_look_like(rule: str, opening: str, reason: str | None) -> None:
-    assert fault(rule, opening, ["Our doors open at nine each day, but not on Sunday."]) == reason
+def test_find_rule_fault_names_the_failed_check(rule: str, opening: str, reason: str | None) -> None:
+    assert find_rule_fault(rule, opening, ["Our doors open at nine each day, but not on Sunday."]) == reason
 
 
-def test_one_rule_of_each_cluster_is_voted_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_text_of_each_cluster_is_selected(monkeypatch: pytest.MonkeyPatch) -> None:
     # two clusters on a line, centres 0.1 and 5.0: nearest are the second text and the fourth
-    places = {"a": 0.0, "b": 0.1, "c": 0.2, "d": 5.0}
-    monkeypatch.setattr(clusters, "sentence_vectors", lambda texts: np.array([[places[t]] for t in texts]))
-    assert clusters.nearest_to_centres(["a", "b", "c", "d"], 2, seed=0) == [1, 3]
-    assert clusters.first_of_clusters(["a", "b", "d", "c"], 2, seed=0) == [0, 2]
-    assert clusters.nearest_to_centres(["a", "b"], 2, seed=0) == [0, 1]
+    positions = {"a": 0.0, "b": 0.1, "c": 0.2, "d": 5.0}
+    monkeypatch.setattr(clusters, "encode_sentences", lambda texts: np.array([[positions[t]] for t in texts]))
+    assert clusters.select_nearest_to_centres(["a", "b", "c", "d"], 2, seed=0) == [1, 3]
+    assert clusters.select_first_of_clusters(["a", "b", "d", "c"], 2, seed=0) == [0, 2]
+    assert clusters.select_nearest_to_centres(["a", "b"], 2, seed=0) == [0, 1]
 
 
-def test_of_the_best_no_two_that_mean_the_same_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_select_rules_keeps_no_two_of_the_same_meaning(monkeypatch: pytest.MonkeyPatch) -> None:
     # leads 1 to 4; two are wanted, so the three best are compared, of which the first two stand at the same place
-    leads, places = {"d": 1, "c": 2, "b": 3, "a": 4}, {"a": 0.0, "b": 0.1, "c": 9.0}
-    monkeypatch.setattr(clusters, "sentence_vectors", lambda texts: np.array([[places[t]] for t in texts]))
+    leads, positions = {"d": 1, "c": 2, "b": 3, "a": 4}, {"a": 0.0, "b": 0.1, "c": 9.0}
+    monkeypatch.setattr(clusters, "encode_sentences", lambda texts: np.array([[positions[t]] for t in texts]))
     monkeypatch.setattr(selection, "tallies", lambda _, rules, *__: [Counter({"for": leads[rule]}) for rule in rules])
-    pairs = [Shown([], NINE, BREAD, "cr")] * 4
-    how = Polling("scores", 3, 20, 400, 0, 0)
-    found = selection.sifted(NOBODY, [Proposal(r, "pairs") for r in leads], pairs, Bar(20, 2, 0.5, 0.1), how)
-    assert {each.proposal.text: each.reason for each in found} == {
+    pairs = [PresentedPair([], NINE, BREAD, "cr")] * 4
+    how = VoteOptions("scores", 3, 20, 400, 0, 0)
+    ranked = selection.select_rules(UNOPENED, [Proposal(r, "pairs") for r in leads], pairs, AcceptanceCriteria(20, 2, 0.5, 0.1), how)
+    assert {rule.propose_rule.text: rule.reason for rule in ranked} == {
         "a": None,
         "b": "resembles a better one",
         "c": None,
@@ -237,30 +237,30 @@ def test_of_the_best_no_two_that_mean_the_same_are_kept(monkeypatch: pytest.Monk
     }
 
 
-def test_a_judgement_that_is_not_in_words_teaches_no_rule(logs: Logs, signal: Callable[..., dict[str, Any]]) -> None:
+def test_rating_without_words_is_no_evidence(inputs: AugmentInputs, signal: Callable[..., dict[str, Any]]) -> None:
     rated = pl.DataFrame([signal("e", 1, label="sat", category="rating")], schema=schemas.FEEDBACK)
-    assert len(of_feedback(logs, "kudos", 10, 400, 0)) == 1
-    assert of_feedback(logs._replace(feedback=rated), "kudos", 10, 400, 0) == []
-    assert [each.texts[-1] for each in of_feedback(logs, "edits", 1, 400, 0)] == [NINE]
+    assert len(collect_feedback_evidence(inputs, "kudos", 10, 400, 0)) == 1
+    assert collect_feedback_evidence(inputs._replace(feedback=rated), "kudos", 10, 400, 0) == []
+    assert [rule.texts[-1] for rule in collect_feedback_evidence(inputs, "edits", 1, 400, 0)] == [NINE]
 
 
-def test_the_plan_counts_every_call_that_may_be_made(logs: Logs) -> None:
+def test_max_fixed_calls_counts_every_call(inputs: AugmentInputs) -> None:
     # 2 × 7 traits and 3 × 4 records, 7 pairs × 3 orders × 2 questions of 5 rules, 2 annotators × 2 orders × 7; twice
     many = Principles(max_pairs=7, max_feedback=4, clusters=10, rules_at_once=5)
-    assert many.calls_besides() == 2 * (14 + 12 + 7 * 3 * 2 + 4 * 7)
+    assert many.max_fixed_calls() == 2 * (14 + 12 + 7 * 3 * 2 + 4 * 7)
     # 2 × 7 traits, twice; 7 pairs × 10 rules × 2 orders; 4 × 7
-    assert Principles(max_pairs=7, clusters=10, by="scores", sources=("pairs",)).calls_besides() == 28 + 140 + 28
-    author = ScriptedGenerator(script)
-    annotated(logs, author, max_pairs=2, max_feedback=2)
-    assert len(author.asked) <= Principles(max_pairs=2, max_feedback=2, retries=0).calls_besides()
+    assert Principles(max_pairs=7, clusters=10, by="scores", sources=("pairs",)).max_fixed_calls() == 28 + 140 + 28
+    generator = ScriptedGenerator(script)
+    annotate(inputs, generator, max_pairs=2, max_feedback=2)
+    assert len(generator.prompts) <= Principles(max_pairs=2, max_feedback=2, retries=0).max_fixed_calls()
 
 
-def test_a_share_has_wilson_s_interval() -> None:
+def test_proportion_has_the_wilson_interval() -> None:
     # Wilson (1927) for 5 of 10, z = 1.96: 0.5 ± 1.96 / (2 √(10 + 3.8415)) = 0.5 ± 0.2634
-    found = proportion(5, 10)
-    assert (found.value, found.low, found.high) == (
+    ranked = estimate_proportion(5, 10)
+    assert (ranked.value, ranked.low, ranked.high) == (
         0.5,
         pytest.approx(0.2366, abs=1e-4),
         pytest.approx(0.7634, abs=1e-4),
     )
-    assert proportion(0, 0).value is None
+    assert estimate_proportion(0, 0).value is None

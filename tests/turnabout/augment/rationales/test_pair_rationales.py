@@ -6,12 +6,12 @@ from typing import Any
 import polars as pl
 import pytest
 
-from turnabout.augment.base import Logs, Writing
-from turnabout.augment.presented_pairs import COMPARED, compared, shown
+from turnabout.augment.base import AugmentInputs, AugmentContext
+from turnabout.augment.presented_pairs import PAIR_COLUMNS, draw_pairs, present_pairs
 from turnabout.augment.rationales.augmenter import Rationales
 from turnabout.core import schemas
 from turnabout.core.messages import Message
-from turnabout.feedback.judged_replies import CRITICISED
+from turnabout.feedback.judged_replies import CRITICISED_REPLIES
 from turnabout.generation import Completion
 from turnabout.generation.scripted import ScriptedGenerator
 
@@ -20,7 +20,7 @@ BREAD, NINE = "We sell fresh bread.", "The doors open at nine."
 
 
 @pytest.fixture
-def edited(messages: Callable[..., pl.DataFrame], signal: Callable[..., dict[str, Any]]) -> Logs:
+def edited(messages: Callable[..., pl.DataFrame], signal: Callable[..., dict[str, Any]]) -> AugmentInputs:
     """A criticised reply that was edited into a better one, and one that was not."""
     edit = pl.when(pl.col("message_index") == 1).then(pl.lit(NINE))
     a = messages("a", "When do you open?", BREAD, "Not what I asked.").with_columns(edited_text=edit)
@@ -29,15 +29,15 @@ def edited(messages: Callable[..., pl.DataFrame], signal: Callable[..., dict[str
     row = {"user_key": "x", "split": "train", "prompt": PROMPT, "reply": BREAD, "follow_up": "Not what I asked."}
     criticised = [{**row, "conversation_id": each, "reply_index": 1} for each in ("a", "b")]
     feedback = pl.DataFrame([signal("a", 1), signal("b", 1)], schema=schemas.FEEDBACK)
-    return Logs(pl.concat([a, b]), splits, feedback, pl.DataFrame(criticised, schema=CRITICISED), {})
+    return AugmentInputs(pl.concat([a, b]), splits, feedback, pl.DataFrame(criticised, schema=CRITICISED_REPLIES), {})
 
 
-def letter_of(prompt: Sequence[Message], text: str) -> str:
+def find_letter(prompt: Sequence[Message], text: str) -> str:
     """The name under which a prompt about a pair shows a reply."""
     return "A" if text in prompt[0]["content"].partition("<reply_A>")[2].partition("</reply_A>")[0] else "B"
 
 
-def author(fair: bool) -> ScriptedGenerator:
+def generator(fair: bool) -> ScriptedGenerator:
     """Finds reasons for any reply; a fair one is moved only by those for the reply with the hour."""
 
     def script(prompt: Sequence[Message]) -> str:
@@ -46,19 +46,19 @@ def author(fair: bool) -> ScriptedGenerator:
 
     def likelihood(prompt: Sequence[Message], turn: str) -> float:
         argued = "A" if "Somebody prefers reply A" in prompt[0]["content"] else "B"
-        side = letter_of(prompt, NINE) if fair else argued
+        side = find_letter(prompt, NINE) if fair else argued
         return -0.5 if turn == side else -1.5
 
     return ScriptedGenerator(script, likelihood)
 
 
-def annotated(logs: Logs, writer: ScriptedGenerator, **settings: Any) -> pl.DataFrame:
-    table = Rationales(about="pairs", **settings).annotate(logs, Writing(writer, 400, 32, batch_size=4, seed=0))
+def annotate(inputs: AugmentInputs, writer: ScriptedGenerator, **settings: Any) -> pl.DataFrame:
+    table = Rationales(about="pairs", **settings).annotate(inputs, AugmentContext(writer, 400, 32, seed=0))
     return schemas.check(table, schemas.RATIONALES, "rationales")
 
 
-def test_a_pair_gets_each_kind_and_a_reply_without_one_a_rationale_of_its_own(edited: Logs) -> None:
-    table = annotated(edited, author(fair=True))
+def test_pairs_get_each_kind_and_other_replies_one_rationale(edited: AugmentInputs) -> None:
+    table = annotate(edited, generator(fair=True))
     assert table.select("conversation_id", "better", "kind", "prompt_version").rows() == [
         ("a", NINE, "general", "pair-rationale-1"),
         ("a", NINE, "specific", "pair-rationale-1"),
@@ -66,69 +66,69 @@ def test_a_pair_gets_each_kind_and_a_reply_without_one_a_rationale_of_its_own(ed
     ]
 
 
-def test_a_rationale_that_convinces_more_than_its_flipped_one_is_kept(edited: Logs) -> None:
+def test_rationale_is_kept_when_it_convinces_more_than_the_flipped_one(edited: AugmentInputs) -> None:
     # by log-odds: the argument for the better reply is believed (1 nat), the one for the worse is not (-1 nat)
-    row = annotated(edited, author(fair=True), kinds=("specific",)).row(0, named=True)
+    row = annotate(edited, generator(fair=True), kinds=("specific",)).row(0, named=True)
     assert (row["conviction"], row["conviction_flipped"]) == (1.0, -1.0)
     assert (row["kept"], row["reason"]) == (True, None)
     assert row["rationale"] == "The preferred reply is better because it says when the doors open."
     assert row["flipped"] == "The preferred reply is better because it tells of fresh bread instead."
 
 
-def test_a_rationale_is_dropped_where_the_flipped_one_convinces_as_much(edited: Logs) -> None:
-    table = annotated(edited, author(fair=False), kinds=("general",))
+def test_rationale_is_dropped_when_the_flipped_one_convinces_as_much(edited: AugmentInputs) -> None:
+    table = annotate(edited, generator(fair=False), kinds=("general",))
     row = table.row(0, named=True)
     assert (row["conviction"], row["conviction_flipped"]) == (1.0, 1.0)
     assert (row["kept"], row["reason"]) == (False, "argues for either side")
 
 
-def test_the_same_words_for_both_replies_are_no_reason_whatever_they_convince_of(edited: Logs) -> None:
-    fair = author(fair=True)
-    row = annotated(edited, ScriptedGenerator(lambda _: " says when the doors open.", fair.likelihood)).row(
+def test_rationale_is_dropped_when_the_flipped_one_says_the_same(edited: AugmentInputs) -> None:
+    fair = generator(fair=True)
+    row = annotate(edited, ScriptedGenerator(lambda _: " says when the doors open.", fair.likelihood)).row(
         0, named=True
     )
     assert (row["conviction"], row["conviction_flipped"], row["kept"]) == (1.0, -1.0, False)
     assert row["reason"] == "argues for either side"
 
 
-def test_a_judge_that_goes_by_the_name_or_the_place_is_convinced_of_nothing(edited: Logs) -> None:
-    always_a = ScriptedGenerator(author(fair=True).script, lambda _, turn: -0.5 if turn == "A" else -1.5)
-    row = annotated(edited, always_a).row(0, named=True)
+def test_conviction_is_zero_when_the_judge_always_chooses_a(edited: AugmentInputs) -> None:
+    always_a = ScriptedGenerator(generator(fair=True).script, lambda _, turn: -0.5 if turn == "A" else -1.5)
+    row = annotate(edited, always_a).row(0, named=True)
     assert (row["conviction"], row["conviction_flipped"], row["kept"]) == (0.0, 0.0, False)
 
 
-def test_verdicts_may_be_asked_for_as_answers(edited: Logs) -> None:
-    reasons = author(fair=True).script
+def test_conviction_is_read_from_written_verdicts(edited: AugmentInputs) -> None:
+    reasons = generator(fair=True).script
 
     def script(prompt: Sequence[Message]) -> Any:
         if "Somebody prefers" not in prompt[0]["content"]:
             return reasons(prompt)
         return f'hours", "better": "{letter_of(prompt, NINE)}"}}'
 
-    row = annotated(edited, ScriptedGenerator(script), by="answers").row(0, named=True)
+    row = annotate(edited, ScriptedGenerator(script), by="answers").row(0, named=True)
     assert (row["conviction"], row["conviction_flipped"], row["kept"]) == (1.0, -1.0, True)
-    broken = annotated(edited, ScriptedGenerator(reasons), by="answers", retries=0).row(0, named=True)
+    broken = annotate(edited, ScriptedGenerator(reasons), by="answers", retries=0).row(0, named=True)
     assert (broken["conviction"], broken["kept"], broken["reason"]) == (None, False, "verdict not JSON")
 
 
-def test_a_rationale_with_a_fault_is_not_argued_about(edited: Logs) -> None:
+def test_rationale_with_a_fault_gets_no_flipped_one(edited: AugmentInputs) -> None:
     writer = ScriptedGenerator(lambda _: " wins.")
-    table = annotated(edited, writer)
+    table = annotate(edited, writer)
     assert table["reason"].to_list() == ["too short"] * 3
-    assert len(writer.asked) == 3  # two kinds of the pair, one for the other reply
+    assert len(writer.prompts) == 3  # two kinds of the pair, one for the other reply
 
 
-def test_an_argument_for_the_other_reply_that_was_refused_leaves_no_rationale(edited: Logs) -> None:
+def test_rationale_is_dropped_when_the_flipped_one_is_refused(edited: AugmentInputs) -> None:
     def script(prompt: Sequence[Message]) -> Any:
         if f"prefers reply {letter_of(prompt, NINE)}" in prompt[0]["content"]:
             return " says when the doors open."
         return Completion("", refused="content filter")
 
-    row = annotated(edited, ScriptedGenerator(script)).row(0, named=True)
+    row = annotate(edited, ScriptedGenerator(script)).row(0, named=True)
     assert (row["kept"], row["reason"]) == (False, "flipped content filter")
 
 
-def test_refinements_kept_before_make_pairs_too(edited: Logs) -> None:
+def test_draw_pairs_includes_kept_refinements(edited: AugmentInputs) -> None:
     refined = {
         "conversation_id": ["b", "b"],
         "reply_index": [1, 1],
@@ -136,19 +136,19 @@ def test_refinements_kept_before_make_pairs_too(edited: Logs) -> None:
         "kept": [True, False],
     }
     table = pl.DataFrame(refined, schema_overrides={"reply_index": pl.Int32})
-    found = compared(edited._replace(tables={"refinements": table}), None, seed=0)
-    assert found.select("conversation_id", "better", "worse").rows() == [("a", NINE, BREAD), ("b", "At nine.", BREAD)]
-    assert compared(edited._replace(tables={"refinements": table}), 1, seed=0).height == 1
+    pairs = draw_pairs(edited._replace(tables={"refinements": table}), None, seed=0)
+    assert pairs.select("conversation_id", "better", "worse").rows() == [("a", NINE, BREAD), ("b", "At nine.", BREAD)]
+    assert draw_pairs(edited._replace(tables={"refinements": table}), 1, seed=0).height == 1
 
 
-def test_either_order_comes_up_and_the_seed_decides(edited: Logs) -> None:
+def test_present_pairs_draws_both_orders_by_the_seed(edited: AugmentInputs) -> None:
     rows = [
         {"conversation_id": str(i), "reply_index": 1, "prompt": PROMPT, "better": NINE, "worse": BREAD}
         for i in range(60)
     ]
-    pairs = pl.DataFrame(rows).select(COMPARED)
-    orders = [each.order for each in shown(pairs, seed=0)]
+    pairs = pl.DataFrame(rows).select(PAIR_COLUMNS)
+    orders = [each.order for each in present_pairs(pairs, seed=0)]
     assert 15 < orders.count("cr") < 45  # binomial: 30, four deviations are 15.5
-    assert orders == [each.order for each in shown(pairs, seed=0)] != [each.order for each in shown(pairs, seed=1)]
-    first = shown(pairs, seed=0)[0]
-    assert letter_of([{"role": "user", "content": first.record(400)}], NINE) == {"cr": "A", "rc": "B"}[first.order]
+    assert orders == [each.order for each in present_pairs(pairs, seed=0)] != [each.order for each in present_pairs(pairs, seed=1)]
+    first = present_pairs(pairs, seed=0)[0]
+    assert find_letter([{"role": "user", "content": first.build_record(400)}], NINE) == {"cr": "A", "rc": "B"}[first.order]

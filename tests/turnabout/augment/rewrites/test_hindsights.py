@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from turnabout.augment.base import Logs, Writing
+from turnabout.augment.base import AugmentInputs, AugmentContext
 from turnabout.augment.rewrites.hindsights import Hindsights
 from turnabout.core import schemas
 from turnabout.generation.scripted import ScriptedGenerator
@@ -14,28 +14,28 @@ from turnabout.generation.scripted import ScriptedGenerator
 Script = Callable[..., str]
 
 
-def likes(words: str) -> Callable[..., float]:
+def score_texts_with(words: str) -> Callable[..., float]:
     """A judge that says Yes to a new reply with these words and No to others."""
     return lambda prompt, turn: float((words in prompt[0]["content"].split("<new_reply>")[1]) == (turn == "Yes"))
 
 
-def annotated(logs: Logs, writer: ScriptedGenerator) -> list[dict[str, Any]]:
-    table = Hindsights().annotate(logs, Writing(writer, 400, 20, batch_size=4, seed=0))
+def annotate(inputs: AugmentInputs, writer: ScriptedGenerator) -> list[dict[str, Any]]:
+    table = Hindsights().annotate(inputs, AugmentContext(writer, 400, 20, seed=0))
     assert table.schema == schemas.HINDSIGHTS
     return table.to_dicts()
 
 
-def test_the_author_sees_the_reaction_and_later_dissatisfied_messages(heard: Logs) -> None:
-    writer = ScriptedGenerator(lambda _: 'At nine."}', likes("At nine"))
-    rows = annotated(heard, writer)
+def test_prompt_holds_the_reaction_and_later_dissatisfied_messages(two_criticised: AugmentInputs) -> None:
+    writer = ScriptedGenerator(lambda _: 'At nine."}', score_texts_with("At nine"))
+    rows = annotate(two_criticised, writer)
     assert [(row["reply_index"], row["n_later"], row["kept"]) for row in rows] == [(1, 2, True), (5, 1, True)]
-    asked = [talk[0]["content"] for talk in writer.asked]
+    asked = [talk[0]["content"] for talk in writer.prompts]
     assert '["that is not what I asked, when does it open?", "No, I want the whole list, of all of them."]' in asked[0]
     assert "in French" not in asked[0]  # said in content, so no requirement of the first reply
 
 
 @pytest.mark.parametrize(
-    ("said", "reason"),
+    ("rewrite", "reason"),
     [
         ("It opens at nine.", None),
         ("Please send a list of all the prices, and it opens at nine.", "copies the user's later words"),
@@ -44,22 +44,22 @@ def test_the_author_sees_the_reaction_and_later_dissatisfied_messages(heard: Log
         ("It opens at ten.", "not judged better"),
     ],
 )
-def test_a_rewrite_that_fails_a_check_is_dropped_with_the_reason(heard: Logs, said: str, reason: str | None) -> None:
-    row = annotated(heard, ScriptedGenerator(lambda _: said + '"}', likes("opens at nine")))[0]
+def test_hindsight_that_fails_a_check_is_dropped_with_the_reason(two_criticised: AugmentInputs, rewrite: str, reason: str | None) -> None:
+    row = annotate(two_criticised, ScriptedGenerator(lambda _: rewrite + '"}', score_texts_with("opens at nine")))[0]
     assert (row["kept"], row["reason"]) == (reason is None, reason)
 
 
-def test_a_reply_criticised_without_words_is_not_asked_about(heard: Logs) -> None:
-    silent = heard.criticised.tail(1).with_columns(follow_up=pl.lit(""))
-    none_later = heard._replace(criticised=silent, feedback=heard.feedback.clear())
+def test_hindsights_ask_nothing_about_a_reply_without_feedback(two_criticised: AugmentInputs) -> None:
+    silent = two_criticised.criticised.tail(1).with_columns(follow_up=pl.lit(""))
+    none_later = two_criticised._replace(criticised=silent, feedback=two_criticised.feedback.clear())
     scored: list[str] = []
     writer = ScriptedGenerator(lambda _: "", lambda _, turn: scored.append(turn) or 0.0)  # type: ignore[func-returns-value]
-    (row,) = annotated(none_later, writer)
+    (row,) = annotate(none_later, writer)
     assert (row["reason"], row["n_later"], row["score_before"]) == ("no feedback in words", 0, None)
-    assert writer.asked == scored == []
+    assert writer.prompts == scored == []
 
 
-def by_answers(vote_on: Callable[[str], str]) -> Script:
+def script_with_votes(vote_on: Callable[[str], str]) -> Script:
     """An author that writes a reply, and votes on one with these words."""
     return lambda prompt: (
         vote_on(prompt[0]["content"].split("<new_reply>")[1].split("</new_reply>")[0])
@@ -72,24 +72,24 @@ def by_answers(vote_on: Callable[[str], str]) -> Script:
     ("unsure_of", "reason", "before"),
     [("nice place", "no usable vote on the reply", None), ("at nine", "no usable vote", 0.0), ("?", None, 0.0)],
 )
-def test_what_no_vote_can_be_used_on_is_not_kept_and_counts_as_no_low_score(
-    heard: Logs, unsure_of: str, reason: str | None, before: float | None
+def test_hindsight_without_usable_vote_is_not_kept(
+    two_criticised: AugmentInputs, unsure_of: str, reason: str | None, before: float | None
 ) -> None:
     def vote(text: str) -> str:
         return "Hm" if unsure_of in text else f'So.", "answer": "{"Yes" if "at nine" in text else "No"}"}}'
 
-    first = heard._replace(criticised=heard.criticised.head(1))
-    writing = Writing(ScriptedGenerator(by_answers(vote)), 400, 20, batch_size=4, seed=0)
+    first = two_criticised._replace(criticised=two_criticised.criticised.head(1))
+    writing = AugmentContext(ScriptedGenerator(script_with_votes(vote)), 400, 20, seed=0)
     (row,) = Hindsights(by="answers", votes=2).annotate(first, writing).to_dicts()
     assert (row["reason"], row["kept"], row["score_before"]) == (reason, reason is None, before)
 
 
-def test_a_plan_counts_the_rewrite_and_the_votes_before_and_after(heard: Logs) -> None:
+def test_calls_per_reply_counts_the_rewrite_and_both_votes(two_criticised: AugmentInputs) -> None:
     scored: list[str] = []
     writer = ScriptedGenerator(lambda _: 'At nine."}', lambda _, turn: scored.append(turn) or 0.0)  # type: ignore[func-returns-value]
-    annotated(heard._replace(criticised=heard.criticised.head(1)), writer)
-    assert len(writer.asked) + len(scored) // 2 == Hindsights().calls_per_reply()
+    annotate(two_criticised._replace(criticised=two_criticised.criticised.head(1)), writer)
+    assert len(writer.prompts) + len(scored) // 2 == Hindsights().calls_per_reply()
 
 
-def test_a_log_without_dissatisfaction_gets_an_empty_table(heard: Logs) -> None:
-    assert annotated(heard._replace(criticised=heard.criticised.clear()), ScriptedGenerator(lambda _: "")) == []
+def test_hindsights_are_empty_without_criticised_replies(two_criticised: AugmentInputs) -> None:
+    assert annotate(two_criticised._replace(criticised=two_criticised.criticised.clear()), ScriptedGenerator(lambda _: "")) == []

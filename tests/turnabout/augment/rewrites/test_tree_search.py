@@ -4,66 +4,66 @@ from collections.abc import Sequence
 
 import pytest
 
-from turnabout.augment.complaint_votes import Value
+from turnabout.augment.complaint_votes import VoteResult
 from turnabout.augment.rewrites.rewriting import Rewrite
-from turnabout.augment.rewrites.tree_search import Node, Order, TreeSearch, most_nodes
+from turnabout.augment.rewrites.tree_search import SearchNode, Order, TreeSearch, max_nodes
 
 
-def node(text: str, depth: int, score: float | None, correct: bool = False) -> Node:
+def build_node(text: str, depth: int, score: float | None, correct: bool = False) -> SearchNode:
     """A judged node; one without a score has a fault."""
-    judged = Rewrite(text, None, "empty") if score is None else Rewrite(text, Value(score, correct), None)
-    return Node(judged, depth, correct)
+    judged = Rewrite(text, None, "empty") if score is None else Rewrite(text, VoteResult(score, correct), None)
+    return SearchNode(judged, depth, correct)
 
 
-def texts(nodes: Sequence[Node]) -> list[str]:
+def list_texts(nodes: Sequence[SearchNode]) -> list[str]:
     return [each.rewrite.text for each in nodes]
 
 
-def test_the_criticised_reply_is_refined_first() -> None:
-    assert [(each.rewrite.text, each.depth) for each in TreeSearch("bad", "bfs", 2, 2).next()] == [("bad", 0)]
+def test_tree_search_refines_the_criticised_reply_first() -> None:
+    assert [(each.rewrite.text, each.depth) for each in TreeSearch("bad", "bfs", 2, 2).take_next()] == [("bad", 0)]
 
 
-def test_breadth_first_goes_on_from_the_best_of_a_level_together() -> None:
+def test_breadth_first_refines_the_best_nodes_of_a_level_together() -> None:
     search = TreeSearch("bad", "bfs", 2, 3)
-    search.next()
-    search.grow([node("a", 1, 0.1), node("b", 1, 0.4), node("c", 1, 0.3), node("d", 1, None)])
-    assert texts(search.next()) == ["b", "c"]
+    search.take_next()
+    search.add_children([build_node("a", 1, 0.1), build_node("b", 1, 0.4), build_node("c", 1, 0.3), build_node("d", 1, None)])
+    assert list_texts(search.take_next()) == ["b", "c"]
 
 
-def test_depth_first_goes_back_to_siblings_when_a_branch_leads_nowhere() -> None:
+def test_depth_first_returns_to_siblings_when_a_branch_ends() -> None:
     search = TreeSearch("bad", "dfs", 2, 2)
-    search.next()
-    search.grow([node("a", 1, 0.1), node("b", 1, 0.4)])
-    assert texts(search.next()) == ["b"]
-    search.grow([node("b1", 2, 0.2), node("b2", 2, 0.2)])
-    assert texts(search.next()) == ["a"]
-    search.grow([node("a1", 2, None), node("a2", 2, 0.3)])
-    assert search.next() == []
-    assert search.best().rewrite.text == "b"
+    search.take_next()
+    search.add_children([build_node("a", 1, 0.1), build_node("b", 1, 0.4)])
+    assert list_texts(search.take_next()) == ["b"]
+    search.add_children([build_node("b1", 2, 0.2), build_node("b2", 2, 0.2)])
+    assert list_texts(search.take_next()) == ["a"]
+    search.add_children([build_node("a1", 2, None), build_node("a2", 2, 0.3)])
+    assert search.take_next() == []
+    assert search.select_best().rewrite.text == "b"
 
 
-def test_the_search_ends_with_a_correct_node_though_another_scores_higher() -> None:
+def test_tree_search_ends_with_a_correct_node_before_a_higher_score() -> None:
     search = TreeSearch("bad", "bfs", 2, 3)
-    search.next()
-    search.grow([node("a", 1, 0.9), node("b", 1, 0.6, correct=True)])
-    assert search.next() == []
-    assert search.best().rewrite.text == "b"
+    search.take_next()
+    search.add_children([build_node("a", 1, 0.9), build_node("b", 1, 0.6, correct=True)])
+    assert search.take_next() == []
+    assert search.select_best().rewrite.text == "b"
 
 
-def test_a_node_with_a_fault_leads_nowhere_and_answers_only_where_all_have_one() -> None:
+def test_faulty_node_is_selected_only_when_all_have_a_fault() -> None:
     search = TreeSearch("bad", "bfs", 2, 3)
-    search.next()
-    search.grow([node("a", 1, None), node("b", 1, None)])
-    assert search.next() == []
-    assert search.best().rewrite.text == "a"
-    search.grow([node("c", 1, 0.0)])
-    assert search.best().rewrite.text == "c"
+    search.take_next()
+    search.add_children([build_node("a", 1, None), build_node("b", 1, None)])
+    assert search.take_next() == []
+    assert search.select_best().rewrite.text == "a"
+    search.add_children([build_node("c", 1, 0.0)])
+    assert search.select_best().rewrite.text == "c"
 
 
 @pytest.mark.parametrize("order", ["bfs", "dfs"])
 @pytest.mark.parametrize(("width", "depth"), [(1, 4), (2, 3), (3, 2), (5, 1)])
-def test_a_search_that_finds_nothing_draws_as_many_as_were_told(order: Order, width: int, depth: int) -> None:
+def test_unsuccessful_search_draws_max_nodes(order: Order, width: int, depth: int) -> None:
     search = TreeSearch("bad", order, width, depth)
-    while taken := search.next():
-        search.grow([node("x", parent.depth + 1, 0.1) for parent in taken for _ in range(width)])
-    assert len(search.seen) == most_nodes(order, width, depth)
+    while taken := search.take_next():
+        search.add_children([build_node("x", parent.depth + 1, 0.1) for parent in taken for _ in range(width)])
+    assert len(search.seen) == max_nodes(order, width, depth)

@@ -8,9 +8,9 @@ from turnabout.core import schemas
 from turnabout.core.conversations import EXCHANGES
 from turnabout.feedback.miners import experience, experience_features
 from turnabout.feedback.miners.experience import Experience
-from turnabout.feedback.miners.experience_features import conversations_of, manner_of, relations
-from turnabout.feedback.miners.linear import Linear
-from turnabout.feedback.miners.reaction_features import WORDS
+from turnabout.feedback.miners.experience_features import collect_conversations, measure_manner, measure_relations
+from turnabout.feedback.miners.linear import LinearModel
+from turnabout.feedback.miners.reaction_features import N_HASHED_FEATURES
 
 
 @pytest.fixture
@@ -39,16 +39,16 @@ def odds(monkeypatch):
 
     def of(log_odds: float) -> None:
         monkeypatch.setattr(
-            experience_features, "sentence_vectors", lambda texts: np.zeros((len(texts), 384), dtype=np.float32)
+            experience_features, "encode_sentences", lambda texts: np.zeros((len(texts), 384), dtype=np.float32)
         )
-        size = WORDS + 7 + 16
-        monkeypatch.setattr(experience, "_weights", lambda: Linear(np.zeros(size, dtype=np.float32), log_odds))
+        size = N_HASHED_FEATURES + 7 + 16
+        monkeypatch.setattr(experience, "_weights", lambda: LinearModel(np.zeros(size, dtype=np.float32), log_odds))
 
     return of
 
 
 def test_a_conversation_is_the_turns_in_order_and_the_last_answer(chat):
-    ids, said = conversations_of(pl.concat([chat("b", 2), chat("a", 1)]))
+    ids, said = collect_conversations(pl.concat([chat("b", 2), chat("a", 1)]))
     assert ids == ["a", "b"]
     assert said[1] == (["turn 0", "turn 1", "turn 2"], ["reply 0", "reply 1"])
 
@@ -56,15 +56,15 @@ def test_a_conversation_is_the_turns_in_order_and_the_last_answer(chat):
 def test_nearness_by_hand():
     # users x, y, y; replies x, y. answer: x·x = y·y = 1. uptake: y·x = 0, y·y = 1. replies: 0. users: 0, 0, 1
     x, y = [1.0, 0.0], [0.0, 1.0]
-    near = relations(np.array([x, y, y]), np.array([x, y]))
+    near = measure_relations(np.array([x, y, y]), np.array([x, y]))
     assert near == pytest.approx([1, 1, 0.5, 0, 0, 0, 1 / 3, 1])
 
 
 def test_manner_by_hand():
     # 1 and 3 words: mean 2, spread 1/2, trend log(4/2); one question, one end mark beside it, one capital
     expected = [np.log(3), 0.5, np.log(2), 0.5, 0.0, 0.5, 0.5]
-    assert manner_of(["hi", "How are you?"]) == pytest.approx(expected)
-    assert manner_of([]) == pytest.approx(np.zeros(7))
+    assert measure_manner(["hi", "How are you?"]) == pytest.approx(expected)
+    assert measure_manner([]) == pytest.approx(np.zeros(7))
 
 
 def test_a_bad_experience_is_one_dsat_signal_on_the_last_answered_reply(chat, odds):

@@ -3,7 +3,7 @@
 import pytest
 
 from turnabout.core import schemas
-from turnabout.core.config import config_error
+from turnabout.core.config import convert_validation_error
 from turnabout.core.conversations import EXCHANGES
 from turnabout.errors import DataError
 from turnabout.feedback.miners.explicit import Explicit
@@ -52,7 +52,7 @@ def test_a_rating_that_is_no_number_says_nothing(exchange):
 def test_a_scale_upside_down_is_refused():
     with pytest.raises(ValueError, match=r"\[5\.0, 1\.0\] must be \[lowest, highest\]") as caught:
         Explicit(scale=(5, 1))
-    assert "scale" in str(config_error("params.yaml", caught.value))
+    assert "scale" in str(convert_validation_error("params.yaml", caught.value))
 
 
 @pytest.mark.parametrize("reaction", ["👍", "👍🏽", "❤️", ":thumbs_up:", "Thumbs Up", "thumbs-up", "LIKE", "+1", "love"])

@@ -10,12 +10,12 @@ from turnabout.core import schemas
 from turnabout.core.conversations import EXCHANGES
 from turnabout.core.messages import Message
 from turnabout.feedback.base import LanguageModel
-from turnabout.feedback.miners.follow_up import CEILING, FollowUp, confidence
-from turnabout.follow_ups.likelihood import follow_up_likelihood
+from turnabout.feedback.miners.follow_up import MAX_CONFIDENCE, FollowUp, compute_confidence
+from turnabout.follow_ups.likelihood import compute_follow_up_rewards
 from turnabout.follow_ups.phrases import load_phrases
 from turnabout.generation.local.generator import LocalGenerator
 from turnabout.generation.scripted import ScriptedGenerator
-from turnabout.models.checkpoints import Checkpoint, load
+from turnabout.models.checkpoints import Checkpoint, load_checkpoint
 
 TALK = [("Is it late?", "Yes."), ("Is it late?", "No idea, ask somebody else."), (None, "Welcome!"), ("Tea?", "Green.")]
 
@@ -30,7 +30,7 @@ def exchanges() -> pl.DataFrame:
 
 @pytest.fixture(scope="module")
 def checkpoint(tiny_checkpoint: Path) -> Checkpoint:
-    return load(tiny_checkpoint, "float32")
+    return load_checkpoint(tiny_checkpoint, "float32")
 
 
 def miner(checkpoint: Checkpoint, **settings: float) -> FollowUp:
@@ -40,7 +40,7 @@ def miner(checkpoint: Checkpoint, **settings: float) -> FollowUp:
 
 def reward(checkpoint: Checkpoint, asked: str, reply: str) -> float:
     context: list[Message] = [{"role": "user", "content": asked}, {"role": "assistant", "content": reply}]
-    return follow_up_likelihood(LocalGenerator(checkpoint, "user", 1), [context], load_phrases(1))[0]
+    return compute_follow_up_rewards(LocalGenerator(checkpoint, "user", 1), [context], load_phrases(1))[0]
 
 
 def test_a_reply_is_scored_against_saying_nothing(checkpoint: Checkpoint) -> None:
@@ -82,6 +82,6 @@ def test_of_long_texts_the_end_is_read(checkpoint: Checkpoint) -> None:
 
 
 def test_confidence_rises_from_half_to_its_ceiling() -> None:
-    assert confidence(0.0) == 0.5
-    assert confidence(-0.5) == pytest.approx(0.5 + 0.2 * math.tanh(0.5))
-    assert confidence(9.0) <= CEILING == 0.7
+    assert compute_confidence(0.0) == 0.5
+    assert compute_confidence(-0.5) == pytest.approx(0.5 + 0.2 * math.tanh(0.5))
+    assert compute_confidence(9.0) <= MAX_CONFIDENCE == 0.7

@@ -8,10 +8,10 @@ from turnabout.core.conversations import EXCHANGES
 from turnabout.errors import ModelError
 from turnabout.feedback.miners import reaction_features
 from turnabout.feedback.miners.learned import Learned
-from turnabout.feedback.miners.linear import Linear, save
-from turnabout.feedback.miners.reaction_features import WORDS, words_of
+from turnabout.feedback.miners.linear import LinearModel, save_models
+from turnabout.feedback.miners.reaction_features import N_HASHED_FEATURES, vectorize_words
 
-N_SURFACE = WORDS + 3
+N_SURFACE = N_HASHED_FEATURES + 3
 N_ALL = N_SURFACE + 384 + 3
 
 
@@ -24,7 +24,7 @@ def encoded(monkeypatch):
         seen.extend(texts)
         return np.full((len(texts), 384), 384**-0.5)
 
-    monkeypatch.setattr(reaction_features, "sentence_vectors", fake)
+    monkeypatch.setattr(reaction_features, "encode_sentences", fake)
     return seen
 
 
@@ -35,16 +35,16 @@ def weights(tmp_path):
     def build(gate_from=-100.0, clarification=-1.0, **per_word):
         speaks = np.zeros(N_ALL, dtype=np.float32)
         for word, weight in per_word.items():
-            speaks[words_of([word]).indices] = weight
+            speaks[vectorize_words([word]).indices] = weight
         nothing = np.zeros(N_ALL, dtype=np.float32)
         models = {
-            "reaction": Linear(speaks, -2.0),
-            "gate": Linear(speaks[:N_SURFACE], 0.0),
-            "category.complaint": Linear(nothing, 0.0),
-            "category.clarification": Linear(nothing, clarification),
+            "reaction": LinearModel(speaks, -2.0),
+            "gate": LinearModel(speaks[:N_SURFACE], 0.0),
+            "category.complaint": LinearModel(nothing, 0.0),
+            "category.clarification": LinearModel(nothing, clarification),
         }
         path = tmp_path / f"{gate_from}{clarification}{per_word}.safetensors"
-        save(models, {"gate": repr(gate_from)}, path)
+        save_models(models, {"gate": repr(gate_from)}, path)
         return str(path)
 
     return build

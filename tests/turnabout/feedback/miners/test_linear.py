@@ -5,7 +5,7 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from turnabout.errors import ModelError
-from turnabout.feedback.miners.linear import Linear, balanced, fit, load, save, sigmoid
+from turnabout.feedback.miners.linear import LinearModel, balance_classes, fit_linear_model, load_models, save_models, sigmoid
 
 
 def test_log_odds_become_probabilities():
@@ -14,13 +14,13 @@ def test_log_odds_become_probabilities():
 
 
 def test_a_model_adds_weighted_features_and_bias():
-    model = Linear(np.array([1.0, -2.0], dtype=np.float32), 0.5)
-    assert model.logits(csr_matrix([[3.0, 1.0], [0.0, 0.0]])) == pytest.approx([1.5, 0.5])
+    model = LinearModel(np.array([1.0, -2.0], dtype=np.float32), 0.5)
+    assert model.compute_logits(csr_matrix([[3.0, 1.0], [0.0, 0.0]])) == pytest.approx([1.5, 0.5])
 
 
 def test_balanced_classes_weigh_the_same():
     # one positive against three negatives: it counts three times
-    assert balanced(np.array([1.0, 0, 0, 0])).tolist() == [3, 1, 1, 1]
+    assert balance_classes(np.array([1.0, 0, 0, 0])).tolist() == [3, 1, 1, 1]
 
 
 def test_what_separates_is_learnt_and_rows_without_a_group_are_never_held_out():
@@ -28,7 +28,7 @@ def test_what_separates_is_learnt_and_rows_without_a_group_are_never_held_out():
     labels = np.repeat([0.0, 1.0], 60)
     features = csr_matrix(np.stack([labels + rng.normal(0, 0.3, 120), rng.normal(size=120)], axis=1))
     groups = [*(f"g{i % 20}" for i in range(118)), None, None]
-    fitted = fit(features, labels, groups, np.ones(120))
+    fitted = fit_linear_model(features, labels, groups, np.ones(120))
     assert np.isnan(fitted.held_out[118:]).all()
     assert ((fitted.held_out[:118] > 0.5) == (labels[:118] == 1)).mean() > 0.9
     assert abs(fitted.model.weights[0]) > 5 * abs(fitted.model.weights[1])
@@ -41,7 +41,7 @@ def test_a_group_is_never_on_both_sides():
     giveaway = np.repeat(np.arange(2 * n_groups), 3)
     features = csr_matrix(np.eye(2 * n_groups)[giveaway])
     groups = [f"g{column // 2}" for column in giveaway]
-    held_out = fit(features, labels, groups, np.ones(len(labels))).held_out
+    held_out = fit_linear_model(features, labels, groups, np.ones(len(labels))).held_out
     assert held_out == pytest.approx(0.5, abs=0.05)
 
 
@@ -49,17 +49,17 @@ def test_probabilities_have_the_share_of_positives_not_that_of_balanced_training
     rng = np.random.default_rng(1)
     labels = (np.arange(400) % 10 == 0).astype(float)
     features = csr_matrix(labels[:, None] + rng.normal(0, 1, (400, 1)))
-    held_out = fit(features, labels, [str(i) for i in range(400)], balanced(labels)).held_out
+    held_out = fit_linear_model(features, labels, [str(i) for i in range(400)], balance_classes(labels)).held_out
     assert held_out.mean() == pytest.approx(0.1, abs=0.01)
 
 
 def test_models_survive_a_file(tmp_path):
-    save(
-        {"one": Linear(np.array([0.5, -0.25], dtype=np.float32), 1.25)},
+    save_models(
+        {"one": LinearModel(np.array([0.5, -0.25], dtype=np.float32), 1.25)},
         {"by": "hand"},
         tmp_path / "w" / "a.safetensors",
     )
-    models, about = load(tmp_path / "w" / "a.safetensors")
+    models, about = load_models(tmp_path / "w" / "a.safetensors")
     assert models["one"].weights.tolist() == [0.5, -0.25]
     assert (models["one"].bias, about) == (1.25, {"by": "hand"})
 
@@ -70,4 +70,4 @@ def test_what_is_no_file_of_weights_is_refused(tmp_path, content):
     if content:
         path.write_bytes(content)
     with pytest.raises(ModelError, match=r"fit_miner"):
-        load(path)
+        load_models(path)

@@ -77,7 +77,7 @@ def test_a_repeated_turn_may_lie_further_back(exchange):
 def test_other_words_count_where_the_meaning_is_near_enough(exchange, monkeypatch):
     # cosine 0.9 at least 0.8: confidence 0.5 + 0.4 · 0.1/0.2 = 0.7
     vectors = {"cheap hotel room please": [1.0, 0.0], "a low-priced hotel room with a cheap bed": [0.9, 0.19**0.5]}
-    monkeypatch.setattr(sentence_vectors, "sentence_vectors", lambda texts: np.array([vectors[text] for text in texts]))
+    monkeypatch.setattr(sentence_vectors, "encode_sentences", lambda texts: np.array([vectors[text] for text in texts]))
     asked, again = vectors
     pair = exchange(previous_user=asked, follow_up=again)
     assert Rephrase().mine(pair).is_empty()

@@ -3,9 +3,9 @@
 import polars as pl
 import pytest
 
-from turnabout.feedback.miners.keywords import keywords
+from turnabout.feedback.miners.keywords import extract_keywords
 from turnabout.feedback.miners.rephrase import Rephrase
-from turnabout.feedback.miners.rules import BOOK, Rules, among, cleared, matches
+from turnabout.feedback.miners.rules import RULE_BOOK, Rules, select_candidates, remove_ignored_phrases, match_rule
 
 #: By rule: follow-ups it names, and near misses that it must pass by (another rule may hear them).
 EXAMPLES = {
@@ -128,15 +128,15 @@ NEW_TOPICS = [
 
 
 def heard_by(exchange, follow_up: str) -> set[str]:
-    return {rule.name for rule in BOOK.rules if matches(heard(exchange, follow_up), rule).height}
+    return {rule.name for rule in RULE_BOOK.rules if match_rule(heard(exchange, follow_up), rule).height}
 
 
 def heard(exchange, follow_up: str) -> pl.DataFrame:
-    return exchange(follow_up=follow_up).with_columns(heard="follow_up").with_columns(cleared())
+    return exchange(follow_up=follow_up).with_columns(heard="follow_up").with_columns(remove_ignored_phrases())
 
 
 def test_every_rule_has_examples_and_its_own_name():
-    names = [rule.name for rule in BOOK.rules]
+    names = [rule.name for rule in RULE_BOOK.rules]
     assert sorted(EXAMPLES) == sorted(names)
     assert all(hits and misses for hits, misses in EXAMPLES.values())
 
@@ -145,7 +145,7 @@ def test_every_rule_has_examples_and_its_own_name():
 def test_a_rule_names_what_it_is_for(exchange, name, text):
     assert name in heard_by(exchange, text)
     found = Rules().mine(exchange(follow_up=text))
-    rule = next(rule for rule in BOOK.rules if rule.name == name)
+    rule = next(rule for rule in RULE_BOOK.rules if rule.name == name)
     assert (name, rule.category) in found.select("rule", "category").rows()
 
 
@@ -172,8 +172,8 @@ def test_the_words_a_rule_needs_lose_none_of_its_matches(exchange):
     texts = [text for hits, misses in EXAMPLES.values() for text in (*hits, *misses)]
     texts += [f"{one} {other}".upper() for one, other in zip(texts, reversed(texts), strict=True)]
     table = pl.concat(heard(exchange, text).with_columns(conversation_id=pl.lit(text)) for text in texts)
-    for rule in BOOK.rules:
-        assert matches(among(table, rule), rule).equals(matches(table, rule)), rule.name
+    for rule in RULE_BOOK.rules:
+        assert match_rule(select_candidates(table, rule), rule).equals(match_rule(table, rule)), rule.name
 
 
 @pytest.mark.parametrize(
@@ -188,10 +188,10 @@ def test_the_words_a_rule_needs_lose_none_of_its_matches(exchange):
     ],
 )
 def test_the_most_telling_words_are_asked_for(phrase, words):
-    assert keywords([phrase]) == words
+    assert extract_keywords([phrase]) == words
 
 
 @pytest.mark.parametrize("phrase", ["\\w+", "(lake)?", "(lake|\\d+)", "lake)"])
 def test_a_phrase_without_a_certain_word_is_refused(phrase):
     with pytest.raises(ValueError, match="has no word that every text"):
-        keywords([phrase])
+        extract_keywords([phrase])

@@ -1,6 +1,6 @@
 import pytest
 
-from turnabout.generation.endpoint.forced_prefix import begun, told
+from turnabout.generation.endpoint.forced_prefix import force_prefix, ask_for_prefix
 
 OPENED = '{"reason": "'
 
@@ -27,13 +27,13 @@ OPENED = '{"reason": "'
     ],
 )
 def test_an_answer_begins_as_it_must(prefill: str, answer: str, expected: str) -> None:
-    assert begun(answer, prefill) == expected
+    assert force_prefix(answer, prefill) == expected
 
 
 def test_the_last_message_says_how_to_begin_and_the_prompt_stays_as_it_is() -> None:
     prompt = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "What is it about?"}]
-    asked = told(prompt, "It is")
+    asked = ask_for_prefix(prompt, "It is")
     assert asked[0] == prompt[0]
     assert asked[1]["content"] == "What is it about?\n\nYour answer must begin with exactly this: It is"
     assert prompt[1]["content"] == "What is it about?"
-    assert told(prompt, "") == prompt
+    assert ask_for_prefix(prompt, "") == prompt

@@ -9,7 +9,7 @@ from turnabout.core.messages import Message
 from turnabout.generation import Completion, Sampling
 from turnabout.generation.local.generator import LocalGenerator
 from turnabout.generation.store import AnswerStore
-from turnabout.models.checkpoints import Checkpoint, load
+from turnabout.models.checkpoints import Checkpoint, load_checkpoint
 
 PROMPTS: list[list[Message]] = [
     [{"role": "user", "content": text}] for text in ("a much longer question than the other ones", "hi", "what now?")
@@ -18,12 +18,12 @@ PROMPTS: list[list[Message]] = [
 
 @pytest.fixture
 def checkpoint(tiny_checkpoint: Path) -> Checkpoint:
-    return load(tiny_checkpoint, "float32")
+    return load_checkpoint(tiny_checkpoint, "float32")
 
 
 def greedy_by_hand(checkpoint: Checkpoint, prompt: list[Message], n: int) -> str:
     """The argmax continuation of one prompt, a token at a time, without cache or padding."""
-    ids = checkpoint.chat.prompt_ids(prompt, "assistant")
+    ids = checkpoint.chat.encode_prompt(prompt, "assistant")
     new: list[int] = []
     for _ in range(n):
         token = int(checkpoint.model(torch.tensor([ids + new])).logits[0, -1].argmax())

@@ -11,8 +11,8 @@ from turnabout.core.messages import Message
 from turnabout.generation import Sampling
 from turnabout.generation.local import generator
 from turnabout.generation.local.generator import LocalGenerator
-from turnabout.generation.local.prefill import prefill
-from turnabout.models.checkpoints import Checkpoint, load
+from turnabout.generation.local.prefill import prefill_cache
+from turnabout.models.checkpoints import Checkpoint, load_checkpoint
 
 INSTRUCTION = "Answer in one short line, and be kind to everybody who asks."
 QUESTIONS = ("who?", "what is a fjord and where can I see one", "hi")
@@ -20,7 +20,7 @@ QUESTIONS = ("who?", "what is a fjord and where can I see one", "hi")
 
 @pytest.fixture
 def checkpoint(tiny_checkpoint: Path) -> Checkpoint:
-    return load(tiny_checkpoint, "float32")
+    return load_checkpoint(tiny_checkpoint, "float32")
 
 
 def prompt(question: str, instruction: str = "Hm.") -> list[Message]:
@@ -44,7 +44,7 @@ def cached(checkpoint: Checkpoint, prompts: list[list[Message]], monkeypatch: py
     given: list[Any] = []
 
     def spy(*arguments: Any) -> Any:
-        given.append(prefill(*arguments))
+        given.append(prefill_cache(*arguments))
         return given[-1]
 
     monkeypatch.setattr(generator, "prefill", spy)
@@ -59,7 +59,7 @@ def test_answers_are_those_of_every_row_read_alone(
 ) -> None:
     writer, sampling = LocalGenerator(checkpoint, "assistant", 8), Sampling(8, temperature)
     assert cached(checkpoint, CASES[case], monkeypatch)[0] is not None  # something was shared
-    monkeypatch.setattr(generator, "prefill", prefill)
+    monkeypatch.setattr(generator, "prefill", prefill_cache)
     shared = writer.generate(CASES[case], sampling)
     monkeypatch.setattr(generator, "prefill", lambda *_: None)
     assert writer.generate(CASES[case], sampling) == shared
@@ -75,9 +75,9 @@ def test_each_distinct_token_is_read_once(checkpoint: Checkpoint, monkeypatch: p
 
     monkeypatch.setattr(checkpoint.model, "forward", counting)
     LocalGenerator(checkpoint, "assistant", 8).generate(CASES["both"], Sampling(1))
-    rows = [checkpoint.chat.prompt_ids(p, "assistant") for p in CASES["both"]]
-    first = len(checkpoint.chat.prompt_ids(prompt("", INSTRUCTION), "assistant"))
-    opening = first - len(checkpoint.chat.prompt_ids([], "assistant")) - 2  # the turn's end and its line feed
+    rows = [checkpoint.chat.encode_prompt(p, "assistant") for p in CASES["both"]]
+    first = len(checkpoint.chat.encode_prompt(prompt("", INSTRUCTION), "assistant"))
+    opening = first - len(checkpoint.chat.encode_prompt([], "assistant")) - 2  # the turn's end and its line feed
     width = max(map(len, rows))
     # The instruction once, the rest of three prompts but for the last token, and that of all six.
     assert read == [(1, opening), (3, width - 1 - opening), (6, 1)]
@@ -107,7 +107,7 @@ def test_layers_that_see_a_window_share_draws(checkpoint: Checkpoint, monkeypatc
     windowed = checkpoint._replace(model=model)
     for case in ("draws of one prompt", "both"):
         writer = LocalGenerator(windowed, "assistant", 8)
-        monkeypatch.setattr(generator, "prefill", prefill)
+        monkeypatch.setattr(generator, "prefill", prefill_cache)
         shared = writer.generate(CASES[case], Sampling(12))
         monkeypatch.setattr(generator, "prefill", lambda *_: None)
         assert writer.generate(CASES[case], Sampling(12)) == shared

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from turnabout.core.messages import Message
-from turnabout.generation.base import Scored
+from turnabout.generation.base import TurnScore
 from turnabout.generation.local import continuations
 from turnabout.generation.local.generator import LocalGenerator
 from turnabout.generation.scripted import ScriptedGenerator
-from turnabout.models.checkpoints import Checkpoint, load
+from turnabout.models.checkpoints import Checkpoint, load_checkpoint
 
 LONG = "what is a fjord, and where would I go to see one?"
 PROMPTS: list[list[Message]] = [
@@ -28,14 +28,14 @@ TURNS = [["A long inlet.", "A long story", ""], ["Hello <|im_end|>!"], [], ["Nor
 
 @pytest.fixture
 def checkpoint(tiny_checkpoint: Path) -> Checkpoint:
-    return load(tiny_checkpoint, "float32")
+    return load_checkpoint(tiny_checkpoint, "float32")
 
 
-def by_itself(checkpoint: Checkpoint, prompt: list[Message], turn: str, speaks: str) -> Scored:
+def by_itself(checkpoint: Checkpoint, prompt: list[Message], turn: str, speaks: str) -> TurnScore:
     """The turn's log-probability from the full logits of a row of its own."""
-    before, after = checkpoint.chat.prompt_ids(prompt, speaks), checkpoint.chat.completion_ids(turn)
+    before, after = checkpoint.chat.encode_prompt(prompt, speaks), checkpoint.chat.encode_completion(turn)
     logps = checkpoint.model(torch.tensor([before + after])).logits[0].detach().log_softmax(dim=-1)
-    return Scored(sum(float(logps[len(before) + i - 1, token]) for i, token in enumerate(after)), len(after))
+    return TurnScore(sum(float(logps[len(before) + i - 1, token]) for i, token in enumerate(after)), len(after))
 
 
 @pytest.mark.parametrize("speaks", ["user", "assistant"])
@@ -49,13 +49,17 @@ def test_a_turn_is_as_likely_as_in_a_row_of_its_own(
     for prompt, turns, scores in zip(PROMPTS, TURNS, found, strict=True):
         for turn, scored in zip(turns, scores, strict=True):
             expected = by_itself(checkpoint, prompt, turn, speaks)
-            assert scored.tokens == expected.tokens
+            assert scored.n_tokens == expected.n_tokens
             assert scored.logp == pytest.approx(expected.logp, abs=1e-3)
 
 
 def test_in_bfloat16_a_turn_is_as_likely_within_its_rounding(tiny_checkpoint: Path) -> None:
     exact, rounded = (
-        [s.logp for each in LocalGenerator(load(tiny_checkpoint, dtype), "user", 3).score(PROMPTS, TURNS) for s in each]
+        [
+            s.logp
+            for each in LocalGenerator(load_checkpoint(tiny_checkpoint, dtype), "user", 3).score(PROMPTS, TURNS)
+            for s in each
+        ]
         for dtype in ("float32", "bfloat16")
     )
     # bfloat16 keeps 8 bits: 0.4 % of each of some ten tokens' 5 to 6 nats.
@@ -69,7 +73,7 @@ def test_no_prompt_has_no_score(checkpoint: Checkpoint) -> None:
 def test_a_scripted_likelihood_is_asked_of_every_prompt_and_turn() -> None:
     writer = ScriptedGenerator(str, lambda prompt, turn: -float(len(prompt[-1]["content"]) * len(turn)))
     assert writer.score([PROMPTS[1], PROMPTS[2]], [["abc", "a b"], [""]]) == [
-        [Scored(-6.0, 2), Scored(-6.0, 3)],
-        [Scored(0.0, 1)],
+        [TurnScore(-6.0, 2), TurnScore(-6.0, 3)],
+        [TurnScore(0.0, 1)],
     ]
-    assert ScriptedGenerator(str).score([PROMPTS[1]], [["two words"]]) == [[Scored(-3.0, 3)]]
+    assert ScriptedGenerator(str).score([PROMPTS[1]], [["two words"]]) == [[TurnScore(-3.0, 3)]]

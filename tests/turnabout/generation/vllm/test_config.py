@@ -11,8 +11,8 @@ from transformers import AutoTokenizer
 from turnabout.core.messages import Message
 from turnabout.errors import ModelError
 from turnabout.generation import Completion, Sampling
-from turnabout.generation.base import Scored
-from turnabout.generation.config import Desk
+from turnabout.generation.base import TurnScore
+from turnabout.generation.config import OpenContext
 from turnabout.generation.vllm.config import VLLM
 from turnabout.generation.vllm.engine import VLLMGenerator
 from turnabout.models.chat_format import ChatFormat
@@ -82,7 +82,7 @@ def vllm(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def writer(vllm: None, tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> VLLMGenerator:
-    desk = Desk(Path("unused"), "float32", 8, tmp_path / "answers.sqlite")
+    desk = OpenContext(Path("unused"), "float32", 8, tmp_path / "answers.sqlite")
     opened: Any = VLLM(model=str(tiny_checkpoint), gpus=2, gpu_memory=0.5).open(desk)
     says(monkeypatch, opened.chat, "yes")
     return opened  # type: ignore[no-any-return]
@@ -90,7 +90,7 @@ def writer(vllm: None, tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytes
 
 def says(monkeypatch: pytest.MonkeyPatch, chat: ChatFormat, text: str) -> None:
     """From now on the engine answers this."""
-    monkeypatch.setattr(Engine, "answer", tuple(chat.completion_ids(text)))
+    monkeypatch.setattr(Engine, "answer", tuple(chat.encode_completion(text)))
 
 
 def test_the_engine_is_opened_as_the_settings_say(writer: VLLMGenerator, tiny_checkpoint: Path) -> None:
@@ -108,7 +108,7 @@ def test_the_engine_is_opened_as_the_settings_say(writer: VLLMGenerator, tiny_ch
 def test_prompts_go_in_as_the_tokens_of_our_own_chat_format(writer: VLLMGenerator) -> None:
     assert writer.generate([HI, WHO], Sampling(8)) == [Completion("yes")] * 2
     asked: Any = writer.engine.asked  # type: ignore[attr-defined]
-    assert [row for row, _ in asked] == [writer.chat.prompt_ids(prompt, "assistant") for prompt in (HI, WHO)]
+    assert [row for row, _ in asked] == [writer.chat.encode_prompt(prompt, "assistant") for prompt in (HI, WHO)]
     assert asked[0][1].stop_token_ids == [writer.chat.end_of_turn_id]
     assert (asked[0][1].max_tokens, asked[0][1].temperature, asked[0][1].detokenize) == (8, 0.0, False)
 
@@ -127,7 +127,7 @@ def test_a_schema_is_held_to_and_takes_the_place_of_the_prefill(
     assert writer.generate([HI], Sampling(20, prefill='{"a":', schema=shape))[0].text == '{"a": 1}'
     asked: Any = writer.engine.asked  # type: ignore[attr-defined]
     assert asked[0][1].structured_outputs.json == shape
-    assert asked[0][0] == writer.chat.prompt_ids(HI, "assistant")
+    assert asked[0][0] == writer.chat.encode_prompt(HI, "assistant")
 
 
 def test_draws_of_a_prompt_have_seeds_of_their_own_that_no_other_prompt_changes(writer: VLLMGenerator) -> None:
@@ -163,9 +163,9 @@ def test_what_was_answered_is_not_asked_again(writer: VLLMGenerator, monkeypatch
 
 
 def test_a_turn_is_scored_by_the_tokens_of_its_words_and_its_end(writer: VLLMGenerator) -> None:
-    before = len(writer.chat.prompt_ids(HI, "assistant"))
+    before = len(writer.chat.encode_prompt(HI, "assistant"))
     # A byte is a token here: "yes" and the end of the turn are four, "" is its end alone.
-    expected = [Scored(-sum(before + i for i in range(4)), 4), Scored(-float(before), 1)]
+    expected = [TurnScore(-sum(before + i for i in range(4)), 4), TurnScore(-float(before), 1)]
     assert writer.score([HI, WHO], [["yes", ""], []]) == [expected, []]
     assert writer.score([], []) == []
 
@@ -173,13 +173,13 @@ def test_a_turn_is_scored_by_the_tokens_of_its_words_and_its_end(writer: VLLMGen
 def test_without_vllm_the_error_says_how_to_have_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "vllm", None)
     with pytest.raises(ModelError, match=r"needs the package vllm, .* `vllm serve MODEL`"):
-        VLLM(model="some/model").open(Desk(tmp_path, "bfloat16", 8, tmp_path / "answers.sqlite"))
+        VLLM(model="some/model").open(OpenContext(tmp_path, "bfloat16", 8, tmp_path / "answers.sqlite"))
 
 
 def test_an_adapter_and_a_model_that_cannot_be_loaded_are_refused(
     vllm: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_checkpoint: Path
 ) -> None:
-    desk = Desk(tmp_path, "bfloat16", 8, tmp_path / "answers.sqlite")
+    desk = OpenContext(tmp_path, "bfloat16", 8, tmp_path / "answers.sqlite")
     adapter = tmp_path / "adapter"
     adapter.mkdir()
     (adapter / "base.json").write_text('{"base": "' + str(tiny_checkpoint) + '"}')

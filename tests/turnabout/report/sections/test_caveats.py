@@ -9,7 +9,7 @@ WITHHELD = "None were written (<code>intend.detail: none</code>)"
 
 
 def test_withheld_intents_are_told_and_none_is_shown_as_an_example(run: Inputs) -> None:
-    told_nothing = run.intents.with_columns(intent=pl.lit(NO_INTENT), author=pl.lit(None, pl.String))
+    told_nothing = run.intents.with_columns(intent=pl.lit(NO_INTENT), model=pl.lit(None, pl.String))
     metrics = {**run.metrics, "intend": {"detail": "none", "n_intents": 2, "n_fallback": 0}}
     page = render(run._replace(intents=told_nothing, metrics=metrics))
     assert WITHHELD in page

@@ -4,7 +4,7 @@ import polars as pl
 
 from turnabout.report import Inputs, render
 from turnabout.report.sections.pairs import arm, criticised, examples, fates, strength
-from turnabout.stats.estimate import nothing
+from turnabout.stats.estimate import missing_estimate
 
 
 def with_pairs(run: Inputs, *columns: dict[str, Any], **told: Any) -> Inputs:
@@ -82,7 +82,7 @@ def test_lengths_measures_and_people_are_shown_where_they_were_measured(run: Inp
 
 
 def test_a_log_without_human_preferences_says_so_once(run: Inputs) -> None:
-    none = nothing("people compared other replies").to_dict()
+    none = missing_estimate("people compared other replies").to_dict()
     page = render(with_pairs(run, {}, people={"agreement": none, "kappa": none}))
 
     assert page.count("the log has no choice of a person between both replies") == 1

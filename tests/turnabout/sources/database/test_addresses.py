@@ -2,7 +2,13 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from turnabout.errors import ConfigError, DataError
-from turnabout.sources.database.addresses import Address, expanded, hidden, hiding, names
+from turnabout.sources.database.addresses import (
+    Address,
+    expand_variables,
+    list_variables,
+    redact_errors,
+    redact_secrets,
+)
 
 ADDRESS = "postgresql://$PERSON:${SECRET}@$PLACE/chats"
 
@@ -13,38 +19,38 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-def test_variables_are_read_and_credentials_escaped() -> None:
+def test_variables_are_expanded_and_credentials_escaped() -> None:
     # python -c "import urllib.parse as p; print(p.quote('p@ss/w:rd%', safe=''))"
-    assert expanded(ADDRESS) == "postgresql://an:p%40ss%2Fw%3Ard%25@host:5432/chats"
-    assert names(ADDRESS) == ["PERSON", "SECRET", "PLACE"]
+    assert expand_variables(ADDRESS) == "postgresql://an:p%40ss%2Fw%3Ard%25@host:5432/chats"
+    assert list_variables(ADDRESS) == ["PERSON", "SECRET", "PLACE"]
 
 
-def test_an_address_that_is_one_variable_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_address_that_is_one_variable_is_not_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WHOLE", "sqlite:///a b.db")
-    assert expanded("$WHOLE") == "sqlite:///a b.db"
+    assert expand_variables("$WHOLE") == "sqlite:///a b.db"
 
 
-def test_an_unset_variable_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unset_variable_raises_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SECRET")
     with pytest.raises(ConfigError, match=r"names \['SECRET'\], not set in the environment"):
-        expanded(ADDRESS)
+        expand_variables(ADDRESS)
 
 
-def test_a_message_tells_names_and_no_password_in_either_spelling() -> None:
-    told = hidden("an cannot log in to host:5432 by p@ss/w:rd% or xp%40ss%2Fw%3Ard%25x", ADDRESS)
-    assert told == "${PERSON} cannot log in to ${PLACE} by ${SECRET} or x***x"
+def test_redacted_message_has_names_and_no_password() -> None:
+    message = redact_secrets("an cannot log in to host:5432 by p@ss/w:rd% or xp%40ss%2Fw%3Ard%25x", ADDRESS)
+    assert message == "${PERSON} cannot log in to ${PLACE} by ${SECRET} or x***x"
 
 
-def fail() -> None:
-    with hiding(ADDRESS):
+def raise_redacted_error() -> None:
+    with redact_errors(ADDRESS):
         raise DataError("no p@ss/w:rd%") from ValueError("p@ss/w:rd%")
 
 
-def test_an_error_that_passes_is_cleaned_and_forgets_its_cause() -> None:
-    with pytest.raises(DataError, match=r"^no \$\{SECRET\}$") as told:
-        fail()
-    assert told.value.__cause__ is None
-    assert told.value.__suppress_context__
+def test_error_is_redacted_and_loses_its_cause() -> None:
+    with pytest.raises(DataError, match=r"^no \$\{SECRET\}$") as raised:
+        raise_redacted_error()
+    assert raised.value.__cause__ is None
+    assert raised.value.__suppress_context__
 
 
 @pytest.mark.parametrize(
@@ -57,7 +63,7 @@ def test_an_error_that_passes_is_cleaned_and_forgets_its_cause() -> None:
         "x://a:hunter2$word@h/d",
     ],
 )
-def test_a_written_out_password_is_refused(address: str) -> None:
+def test_written_out_password_is_refused(address: str) -> None:
     with pytest.raises(ValidationError) as refused:
         TypeAdapter(Address).validate_python(address)
     assert "hunter2" not in refused.value.errors()[0]["msg"]

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from turnabout.sources.traffic.payloads import Said, asked, model_of, replied
+from turnabout.sources.traffic.payloads import InputMessage, find_model, parse_input, parse_output
 
 HI = [{"role": "user", "content": "hi"}]
 
@@ -24,18 +24,24 @@ HI = [{"role": "user", "content": "hi"}]
         {"messages": [{"type": "human", "content": [{"type": "text", "text": "hi"}]}]},
     ],
 )
-def test_an_input_is_read_in_any_shape(payload: Any) -> None:
-    assert asked(payload) == [Said("user", "hi")]
+def test_input_is_parsed_in_every_shape(payload: Any) -> None:
+    assert parse_input(payload) == [InputMessage("user", "hi")]
 
 
-def test_a_system_prompt_beside_the_messages_comes_first() -> None:
-    assert asked({"system": "Be kind.", "messages": HI}) == [Said("system", "Be kind."), Said("user", "hi")]
-    assert asked({"instructions": "Be kind.", "input": "hi"}) == [Said("system", "Be kind."), Said("user", "hi")]
+def test_system_prompt_beside_the_messages_comes_first() -> None:
+    assert parse_input({"system": "Be kind.", "messages": HI}) == [
+        InputMessage("system", "Be kind."),
+        InputMessage("user", "hi"),
+    ]
+    assert parse_input({"instructions": "Be kind.", "input": "hi"}) == [
+        InputMessage("system", "Be kind."),
+        InputMessage("user", "hi"),
+    ]
 
 
-def test_calls_of_tools_are_messages_without_text() -> None:
+def test_tool_calls_are_messages_without_text() -> None:
     calls = [*HI, {"role": "assistant", "content": None, "tool_calls": [{}]}, {"role": "tool", "content": "3"}]
-    assert asked(calls) == [Said("user", "hi"), Said("assistant", ""), Said("tool", "3")]
+    assert parse_input(calls) == [InputMessage("user", "hi"), InputMessage("assistant", ""), InputMessage("tool", "3")]
 
 
 @pytest.mark.parametrize(
@@ -58,13 +64,13 @@ def test_calls_of_tools_are_messages_without_text() -> None:
         {"content": "hello"},
     ],
 )
-def test_an_output_is_read_in_any_shape(payload: Any) -> None:
-    assert replied(payload) == "hello"
+def test_output_is_parsed_in_every_shape(payload: Any) -> None:
+    assert parse_output(payload) == "hello"
 
 
 @pytest.mark.parametrize("text", ['{"temperature": 21, "city": "Oslo"}', "[1, 2]", "{not JSON", "[citation needed]"])
-def test_an_answer_that_looks_like_json_stays_as_it_is(text: str) -> None:
-    assert replied(text) == text
+def test_reply_that_looks_like_json_stays_unchanged(text: str) -> None:
+    assert parse_output(text) == text
 
 
 @pytest.mark.parametrize(
@@ -80,9 +86,9 @@ def test_an_answer_that_looks_like_json_stays_as_it_is(text: str) -> None:
         ([{"role": "user", "content": [{"type": "image_url"}]}], "only text parts can be read, came 'image_url'"),
     ],
 )
-def test_an_input_of_another_shape_is_refused(payload: Any, reason: str) -> None:
+def test_input_of_another_shape_is_refused(payload: Any, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
-        asked(payload)
+        parse_input(payload)
 
 
 @pytest.mark.parametrize(
@@ -93,11 +99,11 @@ def test_an_input_of_another_shape_is_refused(payload: Any, reason: str) -> None
         (HI, "output: holds no message of the assistant"),
     ],
 )
-def test_an_output_of_another_shape_is_refused(payload: Any, reason: str) -> None:
+def test_output_of_another_shape_is_refused(payload: Any, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
-        replied(payload)
+        parse_output(payload)
 
 
-def test_the_model_is_the_first_that_is_named() -> None:
-    assert model_of("hi", {"model": ""}, {"model": "m-7"}) == "m-7"
-    assert model_of("hi", ["x"]) is None
+def test_first_named_model_is_returned() -> None:
+    assert find_model("hi", {"model": ""}, {"model": "m-7"}) == "m-7"
+    assert find_model("hi", ["x"]) is None

@@ -2,116 +2,120 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from turnabout.sources.table.conversation import LoggedConversation
-from turnabout.sources.traffic.payloads import Said
-from turnabout.sources.traffic.turns import Turn, by_session, conversation, preference, verdict
+from turnabout.sources.table.rejects import Reject
+from turnabout.sources.traffic.payloads import InputMessage
+from turnabout.sources.traffic.turns import Turn, build_conversation, compare_ratings, group_by_session, parse_feedback
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
 
-def turn(nth: int, reply: str, *said: str, session: str | None = "s", **fields: Any) -> Turn:
+def build_turn(nth: int, reply: str, *texts: str, session: str | None = "s", **fields: Any) -> Turn:
     """A turn `nth` minutes after noon; what was said alternates, the user last."""
-    roles = ["user" if (len(said) - place) % 2 else "assistant" for place in range(len(said))]
-    asked = [Said(role, text) for role, text in zip(roles, said, strict=True)]
+    roles = ["user" if (len(texts) - index) % 2 else "assistant" for index in range(len(texts))]
+    messages = [InputMessage(role, text) for role, text in zip(roles, texts, strict=True)]
     at = NOON + timedelta(minutes=nth)
-    return Turn(**{"trace_id": f"t{nth}", "session": session, "asked": asked, "reply": reply, "at": at, **fields})
+    return Turn(**{"trace_id": f"t{nth}", "session": session, "input": messages, "reply": reply, "at": at, **fields})
 
 
-def texts(told: LoggedConversation) -> list[str]:
-    return [message.text for message in told.messages]
+def list_texts(result: LoggedConversation) -> list[str]:
+    return [message.text for message in result.messages]
 
 
-def test_inputs_without_history_are_strung_together() -> None:
-    told = conversation("s", [turn(0, "b", "a"), turn(1, "d", "c"), turn(2, "d", "c")])
-    assert texts(told) == ["a", "b", "c", "d", "c", "d"]
-    assert [message.at for message in told.messages][2:4] == [NOON + timedelta(minutes=1), None]
+def test_inputs_without_history_are_concatenated() -> None:
+    result = build_conversation("s", [build_turn(0, "b", "a"), build_turn(1, "d", "c"), build_turn(2, "d", "c")])
+    assert list_texts(result) == ["a", "b", "c", "d", "c", "d"]
+    assert [message.at for message in result.messages][2:4] == [NOON + timedelta(minutes=1), None]
 
 
-def test_of_inputs_with_history_only_what_is_new_counts() -> None:
-    told = conversation("s", [turn(0, "b", "a"), turn(1, "d", "a", "b", "c"), turn(2, "f", "b", "c", "d", "e")])
-    assert texts(told) == ["a", "b", "c", "d", "e", "f"]
+def test_only_new_messages_of_inputs_with_history_are_added() -> None:
+    result = build_conversation(
+        "s", [build_turn(0, "b", "a"), build_turn(1, "d", "a", "b", "c"), build_turn(2, "f", "b", "c", "d", "e")]
+    )
+    assert list_texts(result) == ["a", "b", "c", "d", "e", "f"]
 
 
-def test_a_system_prompt_that_comes_every_time_stands_once() -> None:
-    system = Said("system", "Be kind.")
-    turns = [turn(0, "b", "a"), turn(1, "d", "c")]
-    for each in turns:
-        each.asked = [system, *each.asked]
-    assert texts(conversation("s", turns)) == ["Be kind.", "a", "b", "c", "d"]
+def test_repeated_system_prompt_is_kept_once() -> None:
+    system = InputMessage("system", "Be kind.")
+    turns = [build_turn(0, "b", "a"), build_turn(1, "d", "c")]
+    for turn in turns:
+        turn.input = [system, *turn.input]
+    assert list_texts(build_conversation("s", turns)) == ["Be kind.", "a", "b", "c", "d"]
 
 
-def test_calls_of_tools_before_the_reply_belong_to_its_turn() -> None:
-    later = turn(1, "d", "a", "b", "c")
-    later.asked += [Said("assistant", ""), Said("tool", "3")]
-    assert texts(conversation("s", [turn(0, "b", "a"), later])) == ["a", "b", "c", "", "3", "d"]
+def test_tool_calls_before_the_reply_belong_to_its_turn() -> None:
+    later = build_turn(1, "d", "a", "b", "c")
+    later.input += [InputMessage("assistant", ""), InputMessage("tool", "3")]
+    assert list_texts(build_conversation("s", [build_turn(0, "b", "a"), later])) == ["a", "b", "c", "", "3", "d"]
 
 
-def test_the_same_input_with_history_again_is_a_regeneration() -> None:
+def test_repeated_input_with_history_is_a_regeneration() -> None:
     rated = ((1, "d", -1), (2, "D", None), (3, "Δ", 1))
-    again = [turn(nth, text, "a", "b", "c", rating=rating) for nth, text, rating in rated]
-    told = conversation("s", [turn(0, "b", "a"), *again, turn(4, "f", "a", "b", "c", "Δ", "e")])
-    assert texts(told) == ["a", "b", "c", "Δ", "e", "f"]
-    reply = told.messages[3]
+    again = [build_turn(nth, text, "a", "b", "c", rating=rating) for nth, text, rating in rated]
+    result = build_conversation("s", [build_turn(0, "b", "a"), *again, build_turn(4, "f", "a", "b", "c", "Δ", "e")])
+    assert list_texts(result) == ["a", "b", "c", "Δ", "e", "f"]
+    reply = result.messages[3]
     assert reply.alternatives == ["d", "D"]
     assert reply.preferences == [1.0, None]  # nobody rated D
     assert reply.rating == 1
-    assert told.messages[5].alternatives is None
-    for each in again:
-        each.rating = None
-    unrated = conversation("s", [turn(0, "b", "a"), *again]).messages[3]
+    assert result.messages[5].alternatives is None
+    for turn in again:
+        turn.rating = None
+    unrated = build_conversation("s", [build_turn(0, "b", "a"), *again]).messages[3]
     assert (unrated.alternatives, unrated.preferences) == (["d", "D"], None)
 
 
-def test_sessions_that_interleave_are_told_apart_and_come_as_they_began() -> None:
-    turns = [turn(1, "y", "x", session="late"), turn(2, "d", "c"), turn(0, "b", "a"), turn(3, "o", "q", session=None)]
-    told = list(by_session(turns, "test"))
-    assert [(item.conversation_id, texts(item)) for item in told if isinstance(item, LoggedConversation)] == [
+def test_interleaved_sessions_are_separated_in_order_of_start() -> None:
+    turns = [
+        build_turn(1, "y", "x", session="late"),
+        build_turn(2, "d", "c"),
+        build_turn(0, "b", "a"),
+        build_turn(3, "o", "q", session=None),
+    ]
+    result = list(group_by_session(turns, "test"))
+    assert [(item.conversation_id, list_texts(item)) for item in result if isinstance(item, LoggedConversation)] == [
         ("s", ["a", "b", "c", "d"]),
         ("late", ["x", "y"]),
         ("t3", ["q", "o"]),
     ]
 
 
-def test_of_the_records_of_a_trace_the_highest_then_the_latest_counts() -> None:
+def test_latest_record_of_the_highest_rank_counts() -> None:
     records = [
-        turn(0, "root", "a", trace_id="t", rank=1),
-        turn(1, "part", "a", trace_id="t", rank=0),
-        turn(2, "first", "a", trace_id="u", rank=0),
-        turn(3, "last", "a", trace_id="u", rank=0),
+        build_turn(0, "root", "a", trace_id="t", rank=1),
+        build_turn(1, "part", "a", trace_id="t", rank=0),
+        build_turn(2, "first", "a", trace_id="u", rank=0),
+        build_turn(3, "last", "a", trace_id="u", rank=0),
     ]
-    (told,) = by_session(records, "test")
-    assert isinstance(told, LoggedConversation)
-    assert texts(told) == ["a", "root", "a", "last"]
+    (result,) = group_by_session(records, "test")
+    assert isinstance(result, LoggedConversation)
+    assert list_texts(result) == ["a", "root", "a", "last"]
 
 
-def test_a_trace_that_comes_twice_is_read_once_and_the_earlier_record_rejected() -> None:
+def test_earlier_record_of_a_repeated_trace_is_rejected() -> None:
     first, late, early = (
-        turn(nth, text, "a", trace_id="t", where=f"log:{line}")
+        build_turn(nth, text, "a", trace_id="t", location=f"log:{line}")
         for nth, text, line in ((1, "b", 1), (2, "B", 2), (0, "x", 3))
     )
-    *rejected, told = by_session([first, late, early], "test")
-    assert isinstance(told, LoggedConversation)
-    assert texts(told) == ["a", "B"]
+    *rejected, result = group_by_session([first, late, early], "test")
+    assert isinstance(result, LoggedConversation)
+    assert list_texts(result) == ["a", "B"]
     reason = "trace id: occurs again, and the latest record of a trace counts"
     assert rejected == [
-        {"source": "test", "record": "log:1", "reason": reason, "excerpt": "b"},
-        {"source": "test", "record": "log:3", "reason": reason, "excerpt": "x"},
+        Reject(source="test", record="log:1", reason=reason, excerpt="b"),
+        Reject(source="test", record="log:3", reason=reason, excerpt="x"),
     ]
 
 
-def test_rejects_pass_and_a_lone_surrogate_is_one() -> None:
-    reject = {"source": "test", "record": "r", "reason": "broken", "excerpt": ""}
-    told = list(by_session([reject, turn(0, "\ud800", "a")], "test"))
-    assert told[0] is reject
-    assert told[1] == {
-        **reject,
-        "record": "t0",
-        "reason": "text: a lone surrogate character, which no encoding can write",
-        "excerpt": "?",
-    }
+def test_rejects_pass_and_a_lone_surrogate_is_rejected() -> None:
+    reject = Reject(source="test", record="r", reason="broken", excerpt="")
+    result = list(group_by_session([reject, build_turn(0, "\ud800", "a")], "test"))
+    assert result[0] is reject
+    reason = "text: a lone surrogate character, which no encoding can write"
+    assert result[1] == reject._replace(record="t0", reason=reason, excerpt="?")
 
 
 def test_feedback_is_a_rating_or_a_reaction() -> None:
-    assert [verdict(value) for value in (True, False, 4, "👍", "", None, ["x"])] == [
+    assert [parse_feedback(value) for value in (True, False, 4, "👍", "", None, ["x"])] == [
         (1.0, None),
         (-1.0, None),
         (4.0, None),
@@ -122,11 +126,6 @@ def test_feedback_is_a_rating_or_a_reaction() -> None:
     ]
 
 
-def test_a_preference_compares_two_ratings() -> None:
-    assert [preference(1, -1), preference(2, 3), preference(1, 1), preference(1, None), preference(None, None)] == [
-        1.0,
-        -1.0,
-        0.0,
-        None,
-        None,
-    ]
+def test_preference_compares_two_ratings() -> None:
+    pairs = ((1, -1), (2, 3), (1, 1), (1, None), (None, None))
+    assert [compare_ratings(own, other) for own, other in pairs] == [1.0, -1.0, 0.0, None, None]

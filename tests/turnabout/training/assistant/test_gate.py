@@ -1,33 +1,33 @@
-"""The must-learn gate passes what can be learnt and stops what cannot."""
+"""The must-learn gate: it passes learnable pairs and stops on contradictory ones."""
 
 import pytest
 
 from turnabout.errors import ModelError
 from turnabout.losses.dpo import DPO
-from turnabout.training.assistant.gate import must_learn
-from turnabout.training.assistant.pairwise import encode_pairs, pair_logps, pair_objective
-from turnabout.training.assistant.reference import with_reference
-from turnabout.training.engine.adapter import new_adapter
+from turnabout.training.assistant.gate import run_gate
+from turnabout.training.assistant.pairwise import build_pair_objective, compute_pair_logps, encode_pairs
+from turnabout.training.assistant.rows import add_reference_logps
+from turnabout.training.engine.adapter import create_adapter
 
 
 @pytest.fixture
-def attempt(tiny, settings, tmp_path):
+def run_gate_on(tiny, settings, tmp_path):
     def run(pairs, steps):
-        rows = with_reference(tiny.model, encode_pairs(tiny.chat, pairs, 100)[0], settings, pair_logps)
+        rows = add_reference_logps(tiny.model, encode_pairs(tiny.chat, pairs, 100)[0], settings, compute_pair_logps)
         gate = settings._replace(schedule="constant", epochs=steps, max_steps=steps)
-        return must_learn(new_adapter(tiny, 4, 7), rows, pair_objective(DPO()), gate, tmp_path / "gate")
+        return run_gate(create_adapter(tiny, 4, 7), rows, build_pair_objective(DPO()), gate, tmp_path / "gate")
 
     return run
 
 
-def test_learnable_pairs_pass_and_training_stops_as_soon_as_they_do(attempt, pairs) -> None:
-    passed = attempt(pairs(("hi", "good", "bad"), ("yo", "fine", "ugly")), 40)
-    assert passed.passed
-    assert passed.accuracy == 1.0
-    assert 1 <= passed.steps < 40
+def test_gate_passes_learnable_pairs_and_stops_at_once(run_gate_on, pairs) -> None:
+    result = run_gate_on(pairs(("hi", "good", "bad"), ("yo", "fine", "ugly")), 40)
+    assert result.passed
+    assert result.accuracy == 1.0
+    assert 1 <= result.steps < 40
 
 
-def test_pairs_that_contradict_each_other_fail_with_what_was_reached_and_what_to_check(attempt, pairs) -> None:
-    # Whatever the model, the two margins are each other's negative: at most half can be right.
+def test_gate_fails_with_advice_when_pairs_contradict_each_other(run_gate_on, pairs) -> None:
+    # For any model the two margins are each other's negative: at most half of the pairs can be ranked correctly.
     with pytest.raises(ModelError, match=r"after 6 steps .*(50|0)% of 2 .*contradict each other.*gate_learning_rate"):
-        attempt(pairs(("hi", "good", "bad"), ("hi", "bad", "good")), 6)
+        run_gate_on(pairs(("hi", "good", "bad"), ("hi", "bad", "good")), 6)

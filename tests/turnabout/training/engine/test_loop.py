@@ -1,4 +1,4 @@
-"""The training loop on a model of one weight, and its resume."""
+"""The training loop on a model of one weight, and how it resumes."""
 
 import math
 
@@ -8,7 +8,7 @@ from transformers import TrainerCallback
 
 from turnabout.errors import ModelError
 from turnabout.training.engine import loop
-from turnabout.training.engine.loop import summary, train
+from turnabout.training.engine.loop import summarize_history, train_model
 
 
 class Line(torch.nn.Module):
@@ -21,15 +21,17 @@ class Line(torch.nn.Module):
         self.w = torch.nn.Parameter(torch.zeros(1))
 
 
-def squared_error(model, rows):
+def compute_squared_error(model, rows):
     return ((model.w - torch.tensor(rows)) ** 2).mean(), {"tokens": float(len(rows))}
 
 
 ROWS = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
 
 
-def test_history_has_one_row_per_step_with_the_rate_used_and_tokens_added_up(settings, tmp_path) -> None:
-    history = train(Line(), ROWS, squared_error, settings._replace(epochs=2, warmup=0.5), tmp_path / "work")
+def test_history_has_a_row_per_step_with_rate_and_accumulated_tokens(settings, tmp_path) -> None:
+    history = train_model(
+        Line(), ROWS, compute_squared_error, settings=settings._replace(epochs=2, warmup=0.5), work=tmp_path / "work"
+    )
     assert history.columns == ["step", "loss", "learning_rate", "tokens", "seconds"]
     assert (history["seconds"] > 0).all()
     assert history["step"].to_list() == [1, 2, 3, 4, 5, 6]
@@ -39,35 +41,42 @@ def test_history_has_one_row_per_step_with_the_rate_used_and_tokens_added_up(set
     assert history["learning_rate"].to_list() == pytest.approx([0.01 * rate for rate in rates])
 
 
-def test_the_same_seed_takes_the_same_path_and_another_seed_another(settings, tmp_path) -> None:
-    def losses(seed):
-        return train(Line(), ROWS, squared_error, settings._replace(seed=seed), tmp_path / "work")["loss"].to_list()
+def test_seed_alone_decides_the_trajectory(settings, tmp_path) -> None:
+    def train_with_seed(seed):
+        return train_model(
+            Line(), ROWS, compute_squared_error, settings=settings._replace(seed=seed), work=tmp_path / "work"
+        )["loss"].to_list()
 
-    assert losses(7) == losses(7) != losses(8)
+    assert train_with_seed(7) == train_with_seed(7) != train_with_seed(8)
 
 
-def test_a_killed_training_goes_on_as_if_nothing_had_happened(settings, tmp_path, begun_and_killed) -> None:
+def test_killed_training_resumes_on_the_same_trajectory(settings, tmp_path, kill_training) -> None:
     settings = settings._replace(epochs=3)
     whole = Line()
-    history = train(whole, ROWS, squared_error, settings, tmp_path / "whole")
+    history = train_model(whole, ROWS, compute_squared_error, settings=settings, work=tmp_path / "whole")
 
-    begun_and_killed(lambda kill: train(Line(), ROWS, squared_error, settings, tmp_path / "work", [kill]), after=5)
+    kill_training(
+        lambda kill: train_model(
+            Line(), ROWS, compute_squared_error, settings=settings, work=tmp_path / "work", callbacks=[kill]
+        ),
+        after=5,
+    )
     assert [path.name for path in (tmp_path / "work").glob("*/*")] == ["checkpoint-4"]
     seen = []
     resumed = Line()
 
-    def watched(model, rows):
+    def record_rows(model, rows):
         seen.append(rows)
-        return squared_error(model, rows)
+        return compute_squared_error(model, rows)
 
-    again = train(resumed, ROWS, watched, settings, tmp_path / "work")
+    again = train_model(resumed, ROWS, record_rows, settings=settings, work=tmp_path / "work")
     assert len(seen) == 9 - 4
     assert resumed.w.item() == whole.w.item()
     assert again.drop("seconds").equals(history.drop("seconds"))
     assert not (tmp_path / "work").exists()
 
 
-def test_a_checkpoint_is_written_at_every_interval_but_not_after_the_last_step(settings, tmp_path, monkeypatch) -> None:
+def test_checkpoint_is_written_at_every_interval_except_the_last_step(settings, tmp_path, monkeypatch) -> None:
     saved = []
 
     class Saves(TrainerCallback):
@@ -75,31 +84,38 @@ def test_a_checkpoint_is_written_at_every_interval_but_not_after_the_last_step(s
             saved.append(state.global_step)
 
     monkeypatch.setattr(loop, "CHECKPOINT_STEPS", 2)
-    train(Line(), ROWS, squared_error, settings._replace(epochs=2), tmp_path / "work", [Saves()])  # 6 steps
+    train_model(
+        Line(),
+        ROWS,
+        compute_squared_error,
+        settings=settings._replace(epochs=2),
+        work=tmp_path / "work",
+        callbacks=[Saves()],
+    )  # 6 steps
     assert saved == [2, 4]
 
 
-def test_checkpoints_of_other_rows_or_settings_are_not_resumed_but_removed(settings, tmp_path) -> None:
+def test_checkpoints_of_other_rows_or_settings_are_removed(settings, tmp_path) -> None:
     stale = tmp_path / "work" / "0123456789abcdef" / "checkpoint-1"
     stale.mkdir(parents=True)
 
-    def look(model, rows):
+    def check_stale(model, rows):
         assert not stale.exists()
-        return squared_error(model, rows)
+        return compute_squared_error(model, rows)
 
-    train(Line(), ROWS, look, settings, tmp_path / "work")
+    train_model(Line(), ROWS, check_stale, settings=settings, work=tmp_path / "work")
 
 
-def test_a_loss_that_is_not_finite_stops_the_training(settings, tmp_path) -> None:
+def test_training_stops_when_the_loss_is_not_finite(settings, tmp_path) -> None:
     with pytest.raises(ModelError, match="the loss is nan at step 1; lower the learning rate"):
-        train(Line(), [math.nan] * 2, squared_error, settings, tmp_path / "work")
+        train_model(Line(), [math.nan] * 2, compute_squared_error, settings=settings, work=tmp_path / "work")
 
 
 def test_summary_averages_the_first_and_the_last_tenth(settings, tmp_path) -> None:
     # 11 steps: a tenth is rounded up to 2
-    history = train(Line(), ROWS[:2] * 11, squared_error, settings, tmp_path / "work")
+    history = train_model(Line(), ROWS[:2] * 11, compute_squared_error, settings=settings, work=tmp_path / "work")
     losses = history["loss"].to_list()
-    assert summary(history) == {
+    assert summarize_history(history) == {
         "steps": 11,
         "first_loss": pytest.approx(sum(losses[:2]) / 2),
         "last_loss": pytest.approx(sum(losses[-2:]) / 2),

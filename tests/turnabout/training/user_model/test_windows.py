@@ -12,8 +12,8 @@ import pytest
 
 from turnabout.core import schemas
 from turnabout.models.chat_format import END_OF_CONVERSATION
-from turnabout.training.user_model.train import with_end_token
-from turnabout.training.user_model.windows import windows
+from turnabout.training.user_model.train import add_end_token
+from turnabout.training.user_model.windows import cut_windows
 
 TALK = {
     "conversation_id": "a",
@@ -37,85 +37,85 @@ END = "<|im_start|>user\n<|endconversation|><|im_end|>\n"
 
 @pytest.fixture
 def chat(tiny):
-    return with_end_token(tiny).chat
+    return add_end_token(tiny).chat
 
 
-def cut(chat, max_length, *talks):
-    rows, dropped = windows(chat, pl.DataFrame(talks, schema=schemas.USER_SAMPLES), max_length)
+def cut(chat, max_length, *conversations):
+    rows, dropped = cut_windows(chat, pl.DataFrame(conversations, schema=schemas.USER_SAMPLES), max_length)
     return rows, dict(dropped)
 
 
-def text(chat, row):
+def decode_row(chat, row):
     return chat.tokenizer.decode(row.input_ids)
 
 
-def learnt(chat, row):
+def decode_targets(chat, row):
     return chat.tokenizer.decode([token for token, is_target in zip(*row, strict=True) if is_target])
 
 
-def test_a_conversation_that_fits_is_one_row_with_the_users_words_as_targets(chat) -> None:
+def test_conversation_that_fits_is_one_row_with_user_turns_as_targets(chat) -> None:
     # 11 + 12 + 17 + 12 + 17 + 9 = 78
     (row,), dropped = cut(chat, 78, TALK)
-    assert text(chat, row) == HEAD + A + B + C + D + END
-    assert learnt(chat, row) == "aaaa<|im_end|>cccc<|im_end|><|endconversation|><|im_end|>"
+    assert decode_row(chat, row) == HEAD + A + B + C + D + END
+    assert decode_targets(chat, row) == "aaaa<|im_end|>cccc<|im_end|><|endconversation|><|im_end|>"
     assert len(row.input_ids) == 78
     assert dropped == {}
 
 
-def test_a_longer_one_is_cut_in_front_of_a_reply_and_only_the_last_row_ends(chat) -> None:
+def test_long_conversation_is_cut_before_a_reply_and_ends_in_its_last_row(chat) -> None:
     # one token short: [intent, A, B, C] = 52; [intent, D, end] = 37 leaves 40: C (12) and B (17), but not A (12)
     first, last = cut(chat, 77, TALK)[0]
-    assert text(chat, first) == HEAD + A + B + C
-    assert text(chat, last) == HEAD + B + C + D + END
+    assert decode_row(chat, first) == HEAD + A + B + C
+    assert decode_row(chat, last) == HEAD + B + C + D + END
     assert [len(first.input_ids), len(last.input_ids)] == [52, 66]
-    assert learnt(chat, first) == "aaaa<|im_end|>cccc<|im_end|>"
-    assert learnt(chat, last) == "<|endconversation|><|im_end|>"
+    assert decode_targets(chat, first) == "aaaa<|im_end|>cccc<|im_end|>"
+    assert decode_targets(chat, last) == "<|endconversation|><|im_end|>"
 
 
-def test_room_left_after_a_cut_is_filled_with_whole_messages_as_context(chat) -> None:
+def test_row_with_spare_tokens_gets_earlier_messages_as_context(chat) -> None:
     # [intent, A] = 23 leaves too little for B + C (29); [intent, B, C] = 40 leaves 9, and A takes 12;
     # [intent, D, end] = 37 leaves the 12 that C takes
     rows, _ = cut(chat, 49, TALK)
-    assert [text(chat, row) for row in rows] == [HEAD + A, HEAD + B + C, HEAD + C + D + END]
-    assert [learnt(chat, row) for row in rows] == [
+    assert [decode_row(chat, row) for row in rows] == [HEAD + A, HEAD + B + C, HEAD + C + D + END]
+    assert [decode_targets(chat, row) for row in rows] == [
         "aaaa<|im_end|>",
         "cccc<|im_end|>",
         "<|endconversation|><|im_end|>",
     ]
 
 
-def test_every_turn_alone_still_follows_the_reply_it_answers(chat) -> None:
+def test_single_turn_row_still_follows_the_reply_it_answers(chat) -> None:
     # [intent, A] = 23, [intent, B, C] = 40, [intent, D, end] = 37
     rows, dropped = cut(chat, 40, TALK)
-    assert [text(chat, row) for row in rows] == [HEAD + A, HEAD + B + C, HEAD + D + END]
+    assert [decode_row(chat, row) for row in rows] == [HEAD + A, HEAD + B + C, HEAD + D + END]
     assert dropped == {}
 
 
-def test_a_turn_that_never_fits_is_left_out_with_a_reason_and_cuts_the_conversation(chat) -> None:
+def test_turn_that_fits_no_row_is_dropped_and_cuts_the_conversation(chat) -> None:
     # at 39 tokens B + C (29 after an intent of 11) does not fit
     rows, dropped = cut(chat, 39, TALK)
-    assert [text(chat, row) for row in rows] == [HEAD + A, HEAD + D + END]
+    assert [decode_row(chat, row) for row in rows] == [HEAD + A, HEAD + D + END]
     assert dropped == {"turn longer than max_length": 1}
 
 
-def test_what_follows_the_last_user_turn_is_no_row_where_nobody_left(chat) -> None:
+def test_messages_after_the_last_user_turn_are_dropped_without_an_end(chat) -> None:
     (row,), _ = cut(chat, 78, {**TALK, "ends": False})
-    assert text(chat, row) == HEAD + A + B + C
+    assert decode_row(chat, row) == HEAD + A + B + C
 
 
-def test_a_conversation_without_a_target_is_counted(chat) -> None:
+def test_conversation_without_a_target_is_counted(chat) -> None:
     assert cut(chat, 78, {**TALK, "target_indexes": []}) == ([], {"conversation without a user turn": 1})
 
 
-def test_rows_of_many_conversations_are_those_of_each_alone_in_order(chat) -> None:
+def test_rows_of_many_conversations_are_those_of_each_in_order(chat) -> None:
     other = {**TALK, "intent": "J", "messages": TALK["messages"][:1], "target_indexes": [0], "ends": False}
     rows, dropped = cut(chat, 39, TALK, other, TALK)
     assert rows == [*cut(chat, 39, TALK)[0], *cut(chat, 39, other)[0], *cut(chat, 39, TALK)[0]]
     assert dropped == {"turn longer than max_length": 2}
 
 
-def made_up(rng, number):
-    """A conversation of any role order, in which no message is like another, and people type what they like."""
+def build_random_conversation(rng, number):
+    """Return a conversation with roles in any order, distinct messages, and control tokens as typed text."""
     pieces = ["", " ", "\n", "x", "né", "你好", "🙂", "<|im_start|>user\n", "<|im_end|>", END_OF_CONVERSATION]
     messages = [
         {"role": rng.choice(["user", "assistant"]), "content": f"{number}.{i}{''.join(rng.choices(pieces, k=3))}"}
@@ -126,48 +126,58 @@ def made_up(rng, number):
     return {**TALK, "intent": f"want {number}", "messages": messages, "target_indexes": people, "ends": ends}
 
 
-def plainly(chat, talk):
-    """The conversation as `encode` has it, up to the last target; its row where nothing is cut."""
+def encode_plainly(chat, talk):
+    """Return the row of an uncut conversation, by `ChatFormat.encode`, up to the last target."""
     if not talk["target_indexes"]:
         return []
-    said = talk["messages"] if talk["ends"] else talk["messages"][: talk["target_indexes"][-1] + 1]
+    messages = talk["messages"] if talk["ends"] else talk["messages"][: talk["target_indexes"][-1] + 1]
     head = {"role": "system", "content": talk["intent"]}
-    return [chat.encode([head, *said], {i + 1 for i in talk["target_indexes"]}, talk["ends"])]
+    return [chat.encode([head, *messages], {i + 1 for i in talk["target_indexes"]}, talk["ends"])]
 
 
-def test_uncut_rows_are_those_of_one_conversation_encoded_by_itself(chat) -> None:
+def test_uncut_rows_are_those_of_each_conversation_encoded_alone(chat) -> None:
     rng = random.Random(1)
-    talks = [made_up(rng, number) for number in range(300)]  # more than are tokenised at a time
+    talks = [build_random_conversation(rng, number) for number in range(300)]  # more than are tokenised at a time
     rows, _ = cut(chat, 10_000, *talks)
-    assert rows == [row for talk in talks for row in plainly(chat, talk)]
+    expected = []
+    for talk in talks:
+        expected += encode_plainly(chat, talk)
+    assert rows == expected
     assert sum(chat.end_of_conversation_id in row.input_ids for row in rows) == sum(
         talk["ends"] and bool(talk["target_indexes"]) for talk in talks
     )
 
 
 @pytest.mark.parametrize("max_length", [30, 60, 120])
-def test_cut_or_not_each_turn_is_learnt_once_right_behind_what_it_answers(chat, max_length: int) -> None:
+def test_each_turn_is_a_target_once_directly_after_the_reply_it_answers(chat, max_length: int) -> None:
     rng = random.Random(2)
     for number in range(60):
-        talk = made_up(rng, number)
+        talk = build_random_conversation(rng, number)
         rows, dropped = cut(chat, max_length, talk)
-        whole = "".join(text(chat, row) for row in plainly(chat, talk))
+        whole = "".join(decode_row(chat, row) for row in encode_plainly(chat, talk))
         assert all(len(row.input_ids) <= max_length for row in rows)
-        shown = [text(chat, row).removeprefix(f"<|im_start|>system\nwant {number}<|im_end|>\n") for row in rows]
-        assert all(part in whole for part in shown)
-        turns = [turn for row in rows for turn in spans(chat, row)]
-        expected = [turn for row in plainly(chat, talk) for turn in spans(chat, row)]
+        parts = [decode_row(chat, row).removeprefix(f"<|im_start|>system\nwant {number}<|im_end|>\n") for row in rows]
+        assert all(part in whole for part in parts)
+        turns = list_target_turns(chat, rows)
+        expected = list_target_turns(chat, encode_plainly(chat, talk))
         assert [turn for turn in expected if turn in turns] == turns
         assert len(expected) - len(turns) == dropped.get("turn longer than max_length", 0)
 
 
-def spans(chat, row):
-    """The learnt turns of a row, each behind the reply in front of it if there is one."""
-    ids, found = row.input_ids, []
+def list_target_turns(chat, rows):
+    turns = []
+    for row in rows:
+        turns += decode_target_turns(chat, row)
+    return turns
+
+
+def decode_target_turns(chat, row):
+    """Return the target turns of a row, each after the reply before it, if there is one."""
+    ids, turns = row.input_ids, []
     starts = [i for i, token in enumerate(ids) if token == ids[0]] + [len(ids)]
     for before, start, stop in zip(starts, starts[1:], starts[2:], strict=False):
         if any(row.is_target[start:stop]):
-            behind = chat.tokenizer.decode(ids[before:start])
-            answers = behind if behind.startswith("<|im_start|>assistant") else ""
-            found.append(answers + chat.tokenizer.decode(ids[start:stop]))
-    return found
+            before_turn = chat.tokenizer.decode(ids[before:start])
+            reply = before_turn if before_turn.startswith("<|im_start|>assistant") else ""
+            turns.append(reply + chat.tokenizer.decode(ids[start:stop]))
+    return turns

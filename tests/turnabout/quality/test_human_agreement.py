@@ -8,7 +8,8 @@ import pytest
 from sklearn.metrics import cohen_kappa_score
 
 from tests.turnabout.quality.conftest import Build
-from turnabout.quality.people import agreement, choices
+from turnabout.quality.people import find_choices, measure_agreement
+from turnabout.stats.estimate import Bootstrap
 
 NOTHING: dict[str, Any] = {"value": None, "low": None, "high": None, "n": 0}
 
@@ -30,7 +31,7 @@ def test_votes_and_edits_are_choices_and_ties_are_none(messages: Callable[..., p
         edited_text=pl.when(pl.col("role") == "assistant").then(pl.lit("mended"))
     )
     said = pl.concat([voted(messages, "a", ["one", "two", "three", "four"], [1.0, -1.0, 0.0, None]), edited])
-    assert choices(said).rows() == [("a", 1, "logged", "one"), ("a", 1, "two", "logged"), ("d", 1, "mended", "logged")]
+    assert find_choices(said).rows() == [("a", 1, "logged", "one"), ("a", 1, "two", "logged"), ("d", 1, "mended", "logged")]
 
 
 def test_pairs_of_the_same_two_replies_are_held_against_people(
@@ -49,7 +50,7 @@ def test_pairs_of_the_same_two_replies_are_held_against_people(
         ),
         ("g", "logged", "never shown"),
     )
-    found = agreement(built, choices(said), resamples=200, seed=1)
+    found = measure_agreement(built, find_choices(said), Bootstrap(200, seed=1))
     first = [vote if text > "logged" else -vote for vote, text in zip(by_people, alternatives, strict=True)]
     ours = [vote if text > "logged" else -vote for vote, text in zip(by_arm, alternatives, strict=True)]
     assert (found["agreement"]["value"], found["agreement"]["n"]) == (pytest.approx(4 / 6), 6)
@@ -58,7 +59,7 @@ def test_pairs_of_the_same_two_replies_are_held_against_people(
 
 def test_why_there_is_no_figure(pairs: Build, messages: Callable[..., pl.DataFrame]) -> None:
     built = pairs(("a", "logged", "fresh"))
-    silent = agreement(built, choices(messages("a", "hi", "logged")), 10, 1)
+    silent = measure_agreement(built, find_choices(messages("a", "hi", "logged")), Bootstrap(10, seed=1))
     assert silent["kappa"] == NOTHING | {"reason": "nobody compared replies in these conversations"}
-    other = agreement(built, choices(voted(messages, "a", ["one"], [1.0])), 10, 1)
+    other = measure_agreement(built, find_choices(voted(messages, "a", ["one"], [1.0])), Bootstrap(10, seed=1))
     assert other["agreement"] == NOTHING | {"reason": "people compared other replies"}

@@ -1,4 +1,4 @@
-"""First messages: whose they are, how long they may be, and what models are told."""
+"""First messages: their users, their lengths, and the prompts of the models."""
 
 from pathlib import Path
 
@@ -9,12 +9,15 @@ from turnabout.core import schemas
 from turnabout.core.messages import Message
 from turnabout.generation import Completion, Sampling
 from turnabout.generation.local.generator import LocalGenerator
-from turnabout.metrics.first_turns import first_turns
-from turnabout.models.checkpoints import Checkpoint, load
+from turnabout.metrics.sample_user_turns import collect_first_turns
+from turnabout.models.checkpoints import Checkpoint, load_checkpoint
 
 
 def samples(*openers: tuple[str, str]) -> pl.DataFrame:
-    """Conversations of an opening and the person's answer; of a branch the opening is not learnt."""
+    """Build conversations of an opening and a user message.
+
+    The opening of a branch is not a training target.
+    """
     rows = [
         {
             "conversation_id": f"c{i}",
@@ -30,8 +33,8 @@ def samples(*openers: tuple[str, str]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schemas.USER_SAMPLES)
 
 
-class Recorded(LocalGenerator):
-    """Writes its number of prompts so far, and keeps what it was asked."""
+class RecordingGenerator(LocalGenerator):
+    """Numbers its completions and records its prompts."""
 
     def __init__(self, checkpoint: Checkpoint, speaks: str) -> None:
         super().__init__(checkpoint, speaks, 2)  # type: ignore[arg-type]
@@ -44,28 +47,34 @@ class Recorded(LocalGenerator):
 
 @pytest.fixture
 def checkpoint(tiny_checkpoint: Path) -> Checkpoint:
-    return load(tiny_checkpoint, "float32")
+    return load_checkpoint(tiny_checkpoint, "float32")
 
 
-def test_only_conversations_that_the_person_opened_count_and_no_branches(checkpoint: Checkpoint) -> None:
-    user, actor = Recorded(checkpoint, "user"), Recorded(checkpoint, "assistant")
+def test_first_turns_skip_assistant_openings_and_branches(checkpoint: Checkpoint) -> None:
+    user_model, actor = RecordingGenerator(checkpoint, "user"), RecordingGenerator(checkpoint, "assistant")
     table = samples(("assistant", "welcome"), ("user", "hi"), ("branch user", "hi"), ("user", "hello"), ("user", "hey"))
-    found = first_turns({"trained": user, "prompted": actor}, table, 2, 9, 5)
-    assert (found.users, found.intents) == (["u1", "u3"], ["Intent 1.", "Intent 3."])
-    assert found.texts == {
+    first_turns = collect_first_turns(
+        {"trained": user_model, "prompted": actor}, table, max_conversations=2, max_new_tokens=9, seed=5
+    )
+    assert (first_turns.users, first_turns.intents) == (["u1", "u3"], ["Intent 1.", "Intent 3."])
+    assert first_turns.texts == {
         "human": ["hi", "hello"],
         "trained": ["written 0", "written 1"],
         "prompted": ["written 0", "written 1"],
     }
-    prompt, sampling = user.asked[0]
+    prompt, sampling = user_model.asked[0]
     assert prompt == [{"role": "system", "content": "Intent 1."}]
     assert sampling == Sampling(9, 1.0, 0.8, 5, may_end=False)
     assert [m["role"] for m in actor.asked[0][0]] == ["system", "user"]
     assert actor.asked[0][0][0]["content"].startswith("Intent 1. Write only your next short message")
 
 
-def test_people_are_cut_to_the_tokens_that_models_may_write(checkpoint: Checkpoint) -> None:
-    found = first_turns(
-        {"trained": Recorded(checkpoint, "user")}, samples(("user", "abcdef"), ("user", "abc")), 2, 4, 5
+def test_human_messages_are_cut_to_max_new_tokens(checkpoint: Checkpoint) -> None:
+    first_turns = collect_first_turns(
+        {"trained": RecordingGenerator(checkpoint, "user")},
+        samples(("user", "abcdef"), ("user", "abc")),
+        max_conversations=2,
+        max_new_tokens=4,
+        seed=5,
     )
-    assert found.texts["human"] == ["abcd", "abc"]  # tokens are bytes
+    assert first_turns.texts["human"] == ["abcd", "abc"]  # tokens are bytes

@@ -1,0 +1,76 @@
+"""Bounded batches of logged conversations and rejected records."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+import msgspec
+import polars as pl
+
+from turnabout.core import schemas
+from turnabout.sources.reading.records import Record
+from turnabout.sources.table.conversation import LoggedConversation
+from turnabout.sources.table.message_table import MessageTable
+from turnabout.sources.table.rejects import Reject, build_reject
+
+#: A batch is complete once it holds this many messages and rejects, or this many bytes of text.
+BATCH_MESSAGES = 20_000
+BATCH_BYTES = 64 * 2**20
+
+#: Returns what to add to the reason for a record, given its content and the format that could not read it.
+SuggestFormat = Callable[[Any, str], str]
+
+
+class Batch(NamedTuple):
+    """A bounded part of a log.
+
+    A conversation stands whole in one batch, its messages together and in order.
+    """
+
+    messages: pl.DataFrame
+    """Rows of `schemas.MESSAGES`."""
+    quarantine: pl.DataFrame
+    """Rows of `schemas.QUARANTINE`: the rejected records."""
+
+
+def collect_batches(
+    items: Iterable[LoggedConversation | Reject], source: str, suggest_format: SuggestFormat | None = None
+) -> Iterator[Batch]:
+    """Yield conversations and rejects as batches.
+
+    There is at least one batch, which may be empty. Conversations that the table cannot hold are rejected.
+    `suggest_format` adds a hint to the reasons for records that may be of another format; without it reasons stay as
+    they are.
+    """
+    table, rejected = MessageTable(source), list[dict[str, str]]()
+    for item in items:
+        if isinstance(item, LoggedConversation):
+            try:
+                table.add(item)
+            except ValueError as error:
+                rejected.append(_quarantine_row(_reject_conversation(source, item, error), None))
+        else:
+            rejected.append(_quarantine_row(item, suggest_format))
+        if len(table) + len(rejected) >= BATCH_MESSAGES or table.n_bytes >= BATCH_BYTES:
+            yield _build_batch(table, rejected)
+            table, rejected = MessageTable(source), []
+    yield _build_batch(table, rejected)
+
+
+def _build_batch(table: MessageTable, rejected: list[dict[str, str]]) -> Batch:
+    return Batch(table.to_frame(), pl.DataFrame(rejected, schema=schemas.QUARANTINE))
+
+
+def _quarantine_row(reject: Reject, suggest_format: SuggestFormat | None) -> dict[str, str]:
+    """Return the row of quarantine of a reject, with the hint at its format."""
+    row = reject._asdict()
+    content = row.pop("content")
+    if suggest_format is not None and content is not msgspec.UNSET:
+        row["reason"] += suggest_format(content, reject.source)
+    return row
+
+
+def _reject_conversation(source: str, conversation: LoggedConversation, error: ValueError) -> Reject:
+    """Return the reject of a conversation that no table can hold."""
+    location = conversation.location or conversation.conversation_id or source
+    text = " ".join(message.text for message in conversation.messages)
+    return build_reject(source, Record(location, None, None, text[:200]), str(error))
