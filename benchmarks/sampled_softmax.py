@@ -1,9 +1,9 @@
 """The user model trained with a sampled softmax, against the whole one: tokens per second.
 
-    python -m benchmarks.sampled_softmax [--start gemma-3-270m] [--conversations 48] [--words 4096] [--lora-rank 64]
+    python -m benchmarks.sampled_softmax [--start gemma-3-270m] [--conversations 48] [--sample 4096] [--lora-rank 64]
 
-Both start alike and learn from the same rows in the same order; the sides take turns. Held-out conversations are
-foreseen with the whole vocabulary on both sides, so what the sample costs would show there.
+Both start from the same model and train on the same rows in the same order; the sides take turns. The held-out loss is
+computed with the whole vocabulary on both sides, so it would show what the sampling costs.
 """
 
 import argparse
@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 import polars as pl
 
-from benchmarks.sft_conversations import excerpts, one_sequence
+from benchmarks.sft_conversations import build_train_options, excerpts, one_sequence
 from turnabout.models.checkpoints import Checkpoint
 from turnabout.models.loading import open_model
-from turnabout.training.engine.settings import TrainingSettings, autocast
+from turnabout.training.engine.settings import RunContext, autocast
 from turnabout.training.user_model.packing import count_targets
-from turnabout.training.user_model.train import train_user, compute_user_loss, add_end_token
+from turnabout.training.user_model.train import add_end_token, compute_user_loss, train_user
 
 MAX_LENGTH, N_HELD_OUT, BATCH = 192, 32, 4
 SIDES = ("whole softmax", "sampled softmax")
@@ -29,7 +29,7 @@ class Trained(NamedTuple):
     """What one training took and gave; losses in nats per target token."""
 
     tokens_per_second: float
-    n_words: int
+    n_vocabulary: int
     last_loss: float
     held_out: float
 
@@ -38,7 +38,7 @@ def main() -> None:
     cli = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     cli.add_argument("--start", default="gemma-3-270m", help="an embedded name, a Hub id or a folder")
     cli.add_argument("--conversations", type=int, default=48)
-    cli.add_argument("--words", type=int, default=4096, help="words that stand for all that are not learnt")
+    cli.add_argument("--sample", type=int, default=4096, help="sampled tokens that stand for all absent ones")
     cli.add_argument("--lora-rank", type=int, default=64, help="0 trains every weight")
     cli.add_argument("--learning-rate", type=float, default=2e-4)
     cli.add_argument("--rounds", type=int, default=2)
@@ -46,41 +46,42 @@ def main() -> None:
     found: dict[str, list[Trained]] = {name: [] for name in SIDES}
     for turn in range(options.rounds):
         for name in sorted(SIDES, reverse=turn % 2 == 0):
-            found[name].append(trained(options, options.words if name == SIDES[1] else None))
+            found[name].append(trained(options, options.sample if name == SIDES[1] else None))
     for name, rounds in found.items():
         speed = statistics.median(each.tokens_per_second for each in rounds)
         one = rounds[0]
         print(
-            f"{name}: {speed:.0f} tokens/s with {one.n_words:,} words; "
+            f"{name}: {speed:.0f} tokens/s with {one.n_vocabulary:,} vocabulary tokens; "
             f"last loss {one.last_loss:.4f}, held-out {one.held_out:.4f} nats"
         )
     whole, sampled = (found[name] for name in SIDES)
     ratios = [b.tokens_per_second / a.tokens_per_second for a, b in zip(whole, sampled, strict=True)]
-    told = ", ".join(f"{ratio:.2f}" for ratio in ratios)
-    print(f"sampled softmax is {statistics.median(ratios):.2f} times as fast (rounds: {told})")
+    by_round = ", ".join(f"{ratio:.2f}" for ratio in ratios)
+    print(f"sampled softmax is {statistics.median(ratios):.2f} times as fast (rounds: {by_round})")
 
 
 def trained(options: argparse.Namespace, sampled_softmax: int | None) -> Trained:
     """One training from the start, on the first conversations of the embedded log; others are held out."""
     start = add_end_token(open_model(options.start, "float32"))
     cut = excerpts(start.chat, MAX_LENGTH).head(options.conversations + N_HELD_OUT)
-    settings = TrainingSettings(options.learning_rate, 1, BATCH, seed=1, bf16=True, start=options.start)
-    rank = options.lora_rank or None
+    train_options = build_train_options(
+        max_length=MAX_LENGTH,
+        batch_size=BATCH,
+        learning_rate=options.learning_rate,
+        packing=False,
+        lora_rank=options.lora_rank or None,
+        sampled_softmax=sampled_softmax,
+    )
     with TemporaryDirectory() as work:
-        user = train_user(
-            start,
-            cut.head(options.conversations),
-            MAX_LENGTH,
-            None,
-            settings,
-            Path(work) / "work",
-            packing=False,
-            lora_rank=rank,
-            sampled_softmax=sampled_softmax,
-        )
+        run = RunContext(seed=1, dtype="bfloat16", start=options.start, work=Path(work) / "work")
+        user = train_user(start, cut.head(options.conversations), options=train_options, run=run)
     speed = user.metrics["cost"]["tokens_per_second"]
-    words, loss = user.metrics["n_words"], user.metrics["last_loss"]
-    return Trained(speed, words, loss, _mean_loss(user.checkpoint, cut.tail(N_HELD_OUT)))
+    return Trained(
+        tokens_per_second=speed,
+        n_vocabulary=user.metrics["n_vocabulary"],
+        last_loss=user.metrics["last_loss"],
+        held_out=_mean_loss(user.checkpoint, cut.tail(N_HELD_OUT)),
+    )
 
 
 def _mean_loss(checkpoint: Checkpoint, held_out: pl.DataFrame) -> float:

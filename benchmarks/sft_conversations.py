@@ -9,6 +9,7 @@ from turnabout.core.messages import Message
 from turnabout.intents.flipping import flip_conversations
 from turnabout.models.chat_format import END_OF_CONVERSATION, ChatFormat, EncodedChat
 from turnabout.sources.chitchat import Chitchat
+from turnabout.training.user_model.train import TrainUser
 
 INTENT = "You are a user chatting with an assistant language model to pass the time."
 #: Conversations of the log that are looked at.
@@ -27,13 +28,30 @@ def excerpts(chat: ChatFormat, max_length: int) -> pl.DataFrame:
     return pl.DataFrame(fits, schema=schemas.USER_SAMPLES)
 
 
+def build_train_options(**values: Any) -> TrainUser:
+    """Return section `train_user` with these values, for one epoch of every window in one process by default."""
+    defaults = {
+        "epochs": 1,
+        "max_tokens": None,
+        "packing": True,
+        "lora_rank": None,
+        "sampled_softmax": None,
+        "warmup": 0.0,
+        "gradient_checkpointing": False,
+        "processes": 1,
+    }
+    return TrainUser.model_validate(defaults | values)
+
+
 def left() -> pl.DataFrame:
     """Flipped conversations of the embedded log that somebody left, all with one intent."""
     log = Chitchat(format="chitchat")
     messages = next(batch.messages for piece in log.list_pieces() for batch in log.read_batches(piece))
     ids = messages.select("conversation_id").unique(maintain_order=True).head(N_READ)
     some = messages.join(ids, on="conversation_id", how="semi")
-    samples = flip_conversations(some, ids.with_columns(split=pl.lit("train")), ids.with_columns(intent=pl.lit(INTENT)), mirror=False)
+    samples = flip_conversations(
+        some, ids.with_columns(split=pl.lit("train")), ids.with_columns(intent=pl.lit(INTENT)), mirror=False
+    )
     return samples.filter(pl.col("ends") & (pl.col("messages").list.len() >= MIN_MESSAGES))
 
 

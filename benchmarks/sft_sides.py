@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from benchmarks.sft_conversations import excerpts, k_plus_one, one_sequence, user_template
+from benchmarks.sft_conversations import build_train_options, excerpts, k_plus_one, one_sequence, user_template
 from turnabout.errors import ConfigError
 from turnabout.models.checkpoints import Checkpoint, load_embedded
-from turnabout.training.engine.settings import TrainingSettings, autocast
-from turnabout.training.user_model.train import train_user, compute_user_loss, add_end_token
+from turnabout.training.engine.settings import RunContext, autocast
+from turnabout.training.user_model.train import add_end_token, compute_user_loss, train_user
 
 BACKBONE = "smollm2-135m-instruct"
 N_HELD_OUT = 8
@@ -76,9 +76,13 @@ def main(side: str, out: Path, case: Case) -> None:
 
 def ours(checkpoint: Checkpoint, train: pl.DataFrame, case: Case, work: Path) -> dict[str, Any]:
     """The stage's own training."""
-    settings = TrainingSettings(LEARNING_RATE, case.steps, train.height, seed=1, bf16=case.bf16, start=BACKBONE)
+    options = build_train_options(
+        max_length=case.max_length, batch_size=train.height, epochs=case.steps, learning_rate=LEARNING_RATE
+    )
     timer = clock()
-    trained = train_user(checkpoint, train, case.max_length, None, settings, work, [timer])
+    dtype = "bfloat16" if case.bf16 else "float32"
+    run = RunContext(seed=1, dtype=dtype, start=BACKBONE, work=work, callbacks=[timer])
+    trained = train_user(checkpoint, train, options=options, run=run)
     return {
         "seconds": timer.seconds,
         "processor_seconds": timer.processor_seconds,

@@ -21,22 +21,21 @@ import yaml
 from stages import clean, split
 from stages._command import ENVIRONMENT
 from stages._models import open_configured_model
-from stages._training import settings_of
 from turnabout.ablations.table import format_estimate
 from turnabout.core import schemas
 from turnabout.core.io import read_frame
+from turnabout.generation.local.generator import LocalGenerator
 from turnabout.intents.flipping import flip_conversations
 from turnabout.intents.wording import NO_INTENT
 from turnabout.intents.writing import write_intents
-from turnabout.generation.local.generator import LocalGenerator
 from turnabout.metrics.termination import measure_termination
 from turnabout.models.chat_format import ChatFormat, EncodedChat
 from turnabout.models.checkpoints import Checkpoint
 from turnabout.models.loading import open_model
-from turnabout.models.logps import pad_rows, compute_token_logps
+from turnabout.models.logps import compute_token_logps, pad_rows
 from turnabout.params import Params, load_params
 from turnabout.stats.estimate import Bootstrap
-from turnabout.training.engine.settings import WORK
+from turnabout.training.engine.settings import WORK, RunContext
 from turnabout.training.user_model.train import save_user, train_user
 
 #: First tokens of each test conversation that are foreseen, headers and intent not counted.
@@ -54,9 +53,13 @@ def samples(params: Params) -> pl.DataFrame:
     with TemporaryDirectory() as folder:
         talks, splits = everybody(params, Path(folder))
     settings = params.intend
-    generator = open_configured_model(settings.generator, Path("models/backbone"), params.backbone.dtype, settings.batch_size)
+    generator = open_configured_model(
+        settings.generator, Path("models/backbone"), params.backbone.dtype, settings.batch_size
+    )
     written = write_intents(talks, generator, settings, params.seed)
-    return flip_conversations(talks, splits, written, mirror=False).with_columns(user_key=pl.coalesce("user_key", "conversation_id"))
+    return flip_conversations(talks, splits, written, mirror=False).with_columns(
+        user_key=pl.coalesce("user_key", "conversation_id")
+    )
 
 
 def everybody(params: Params, folder: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -83,15 +86,24 @@ def everybody(params: Params, folder: Path) -> tuple[pl.DataFrame, pl.DataFrame]
 
 def train(options: argparse.Namespace, params: Params, learnt: pl.DataFrame) -> Checkpoint:
     """The start, trained on the beginnings of these conversations and as many endings as asked for; prints how long."""
-    asked = {"learning_rate": options.learning_rate, "batch_size": options.batch_size, "epochs": 1}
-    settings = settings_of(params.train_user.model_copy(update=asked), params.seed, "bfloat16", options.start)
+    changes = {
+        "learning_rate": options.learning_rate,
+        "batch_size": options.batch_size,
+        "epochs": 1,
+        "max_length": ENDING,
+        "max_tokens": None,
+        "packing": False,
+        "lora_rank": options.lora_rank or None,
+        "sampled_softmax": options.sampled_softmax,
+    }
+    train_options = params.train_user.model_copy(update=changes)
+    run = RunContext(seed=params.seed, dtype="bfloat16", start=options.start, work=WORK / "strangers")
     began, spent = time.monotonic(), time.process_time()
     start = open_model(options.start, "float32")
     cut = parts(learnt, start.chat)
     begins, endings = cut.filter("begins"), cut.filter(~pl.col("begins"), "ends")
     rows = pl.concat([begins, _some(endings, options.endings, params.seed)]).drop("begins")
-    how = {"lora_rank": options.lora_rank or None, "sampled_softmax": options.sampled_softmax, "packing": False}
-    trained = train_user(start, rows, ENDING, None, settings, WORK / "strangers", **how)
+    trained = train_user(start, rows, options=train_options, run=run)
     minutes, cpu = (time.monotonic() - began) / 60, (time.process_time() - spent) / 60
     print(
         f"trained on {trained.metrics['n_tokens']:,} tokens, {begins.height} beginnings and "
@@ -201,7 +213,7 @@ def main() -> None:
     cli.add_argument("--start", default="gemma-3-270m", help="an embedded name, a Hub id or a folder")
     cli.add_argument("--conversations", type=int, default=1850, help="whose beginnings are learnt")
     cli.add_argument("--endings", type=int, default=250, help="how many of their endings are learnt")
-    cli.add_argument("--sampled-softmax", type=int, default=4096, help="words that stand for those not learnt")
+    cli.add_argument("--sampled-softmax", type=int, default=4096, help="sampled tokens that stand for all absent ones")
     cli.add_argument("--batch-size", type=int, default=4, help="parts a step")
     cli.add_argument("--lora-rank", type=int, default=64, help="0 trains every weight")
     cli.add_argument("--learning-rate", type=float, default=2e-4)

@@ -1,4 +1,4 @@
-"""How stages open models: with the project's answer store behind them, so that nothing is generated twice."""
+"""Models of the stages, opened with the project's answer store, so that no answer is generated twice."""
 
 from functools import cache
 from pathlib import Path
@@ -7,28 +7,28 @@ from typing import Literal
 from turnabout.generation import Generator
 from turnabout.generation.config import ModelConfig, OpenContext
 from turnabout.generation.local.generator import LocalGenerator
-from turnabout.generation.store import AnswerStore
+from turnabout.generation.store import ANSWERS_FILE, AnswerStore
 from turnabout.models import checkpoints
 
-ANSWERS = Path(".turnabout/answers.sqlite")
 
-
-def open_checkpoint_generator(folder: Path, dtype: str, speaks: Literal["user", "assistant"], batch_size: int) -> LocalGenerator:
-    """The model in a pipeline folder as a generator whose answers are kept on arrival."""
+def open_checkpoint_generator(
+    folder: Path, dtype: str, speaks: Literal["user", "assistant"], batch_size: int
+) -> LocalGenerator:
+    """Open the model in a pipeline folder as a generator whose answers are stored."""
     checkpoint = checkpoints.load_checkpoint(folder, dtype)
-    return LocalGenerator(
-        checkpoint, speaks, batch_size, AnswerStore(ANSWERS, f"{checkpoints.hash_folder(folder)} {dtype}")
-    )
+    store = AnswerStore(ANSWERS_FILE, f"{checkpoints.hash_folder(folder)} {dtype}")
+    return LocalGenerator(checkpoint, speaks, batch_size, store)
 
 
 def open_configured_model(config: ModelConfig, folder: Path, dtype: str, batch_size: int) -> Generator:
-    """Who answers a stage's questions, as `params.yaml` says; `folder` holds the stage's own model.
+    """Open the model that answers a stage's questions; `folder` is the stage's own model.
 
-    The same author is opened once: it has one budget, and its weights are loaded once.
+    The same settings are opened once, so that they have one budget and their weights are loaded once.
     """
-    return _opened(config, OpenContext(folder.resolve(), dtype, batch_size, ANSWERS.resolve()))
+    context = OpenContext(model=folder.resolve(), dtype=dtype, batch_size=batch_size, answers=ANSWERS_FILE.resolve())
+    return _open_once(config, context)
 
 
 @cache
-def _opened(author: ModelConfig, desk: OpenContext) -> Generator:
-    return author.open(desk)
+def _open_once(config: ModelConfig, context: OpenContext) -> Generator:
+    return config.open(context)

@@ -1,4 +1,7 @@
-"""Stage: one arm of the user model, trained on its share of the data and evaluated on the test people."""
+"""Stage: train and evaluate one arm of the user model.
+
+It is trained on its share of the data and evaluated on the test people.
+"""
 
 from pathlib import Path
 

@@ -15,6 +15,7 @@ from turnabout.params import Params, load_params
 
 
 def main(
+    *,
     messages: Path,
     splits: Path,
     feedback: Path,
@@ -24,7 +25,7 @@ def main(
     metrics: Path,
     params: Path = Path("params.yaml"),
 ) -> None:
-    """Run the augmenters; write `NAME.parquet` of each of `AUGMENTERS` into the folder `tables`."""
+    """Run the augmenters; write `NAME.parquet` into `tables` for each of `AUGMENTERS`."""
     loaded = load_params(params)
     settings = loaded.augment
     kept_splits = drop_test_split(read_frame(splits, schemas.SPLITS))

@@ -1,4 +1,4 @@
-"""Stage: logs, feedback and a policy in, one arm of preference pairs out."""
+"""Stage: build the preference pairs of one arm from logs, feedback and a policy."""
 
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ TABLES = {name: augmenter.table_schema for name, augmenter in AUGMENTERS.items()
 
 def main(
     arm: str,
+    *,
     messages: Path,
     splits: Path,
     feedback: Path,
@@ -52,7 +53,7 @@ def main(
     )
 
     def open_policy() -> Checkpoint:
-        """Return the checkpoint that writes replies, or load it if the rule has opened none."""
+        """Return the checkpoint of the policy, which the rule may have opened."""
         if isinstance(generator, LocalGenerator):
             return generator.checkpoint
         return checkpoints.load_checkpoint(policy, dtype)
@@ -85,7 +86,7 @@ def open_models(rule: Rule, settings: BuildPairs, policy: Path, model: Path, dty
 
 
 def read_extra_input(path: Path, dtype: str) -> Any:
-    """Return what an arm `reads`: a checkpoint, a table, or None for the logs alone."""
+    """Return what an arm `reads`: a checkpoint, a table, or None for `LOGS_ONLY`."""
     if path.as_posix() == LOGS_ONLY:
         return None
     if path.suffix != ".parquet":

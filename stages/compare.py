@@ -1,4 +1,7 @@
-"""Stage: evaluated arms of the user model in; their comparison, as JSON and as a table, out."""
+"""Stage: evaluated arms of the user model in; their comparison out.
+
+The comparison is written as JSON and as a table.
+"""
 
 from pathlib import Path
 

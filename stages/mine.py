@@ -1,4 +1,4 @@
-"""Stage: messages in, the feedback people left in passing out, with its accuracy where people labelled a sample."""
+"""Stage: mine feedback in messages and measure its accuracy."""
 
 import sys
 from collections.abc import Sequence
@@ -11,20 +11,23 @@ from tqdm import tqdm
 
 from stages._command import command
 from turnabout.core import schemas
-from turnabout.core.conversations import build_exchanges
+from turnabout.core.conversations import REPLY_KEY, build_exchanges
 from turnabout.core.io import RowGroup, list_batches, read_batch, read_frame, write_frame, write_json
 from turnabout.core.parallel import parallel_map
-from turnabout.feedback.base import Miner, ModelMiner, count_failures
-from turnabout.feedback.ensemble import REPLY, SHIPPED_WEIGHTS, refit_weights
-from turnabout.feedback.mining import run_miners, combine_signals, summarise_mining
-from turnabout.labels.accuracy import measure_mining_accuracy, prepare_labels, check_precision
-from turnabout.labels.tables import LABELS_FILE, SAMPLE_FILE, read_labels, read_csv_table, drop_test_labels
-from turnabout.params import Params, load_params
+from turnabout.feedback.base import Miner, count_failures
+from turnabout.feedback.ensemble import SHIPPED_WEIGHTS, refit_weights
+from turnabout.feedback.language_model import any_needs_model, open_miners
+from turnabout.feedback.mining import combine_signals, run_miners, summarise_mining
+from turnabout.generation.config import OpenContext
+from turnabout.generation.store import ANSWERS_FILE
+from turnabout.labels.accuracy import check_precision, measure_mining_accuracy, prepare_labels
+from turnabout.labels.tables import LABELS_FILE, SAMPLE_FILE, drop_test_labels, read_csv_table, read_labels
+from turnabout.params import load_params
+
+#: Batches that are mined together: polars compiles the rules anew for each call, which takes as long as a batch.
+BATCHES_PER_UNIT = 4
 
 LEFT_OUT = f"left out: their exchanges are no longer in the log, in the test split, or not in labels/{SAMPLE_FILE}"
-#: Batches searched at once: polars compiles the rules anew for each search, which costs as much as searching a batch.
-TOGETHER = 4
-
 UNKNOWN = "accuracy unknown on this log: let people judge a sample of it with `turnabout label`"
 
 
@@ -32,76 +35,85 @@ def main(
     messages: Path,
     feedback: Path,
     metrics: Path,
+    *,
     model: Path = Path("models/backbone"),
     labels: Path = Path("labels"),
     splits: Path = Path("data/splits.parquet"),
     params: Path = Path("params.yaml"),
 ) -> None:
-    """Run every miner of `mine.miners`; a log without feedback is an empty table and a warning, not an error.
+    """Run the miners of `mine.miners`, decide each reply, check the accuracy.
 
-    Table and figures are written before the gate on accuracy closes: what failed can be looked at and labelled further.
+    A log without feedback gives an empty table and a warning, not an error. Table and figures are written before the
+    check, so that feedback which fails it can be looked at and labelled further.
     """
     loaded = load_params(params)
     settings = loaded.mine
     all_labels = read_labels(labels / LABELS_FILE)
-    people_said = drop_test_labels(all_labels, read_frame(splits, schemas.SPLITS)) if all_labels.height else all_labels
+    usable_labels = all_labels
+    if all_labels.height:
+        usable_labels = drop_test_labels(all_labels, read_frame(splits, schemas.SPLITS))
     sample = read_csv_table(labels / SAMPLE_FILE, schemas.LABEL_SAMPLE)
-    miners = _ready(settings.miners, model, loaded)
-    found, seen, n_exchanges = _search(messages, miners, people_said)
-    judged = prepare_labels(people_said, sample, seen)
-    result = combine_signals(found, refit_weights(found, judged, SHIPPED_WEIGHTS), settings.min_confidence)
-    figures = summarise_mining(n_exchanges, result)
+    context = OpenContext(
+        model=model.resolve(),
+        dtype=loaded.backbone.dtype,
+        batch_size=settings.batch_size,
+        answers=ANSWERS_FILE.resolve(),
+    )
+    miners = open_miners(settings, context, loaded.seed)
+    mined = _mine_log(messages, miners, usable_labels)
+    prepared = prepare_labels(usable_labels, sample, mined.labelled)
+    weights = refit_weights(mined.signals, prepared, SHIPPED_WEIGHTS)
+    result = combine_signals(mined.signals, weights, settings.min_confidence)
+    figures = summarise_mining(mined.n_exchanges, result)
     figures["failed_by_miner"] = count_failures(miners)
     figures["warnings"] += [f"no usable answers for '{name}': {n}" for name, n in figures["failed_by_miner"].items()]
-    figures["n_labels_left_out"] = n_left_out = all_labels.height - judged.height
+    figures["n_labels_left_out"] = n_left_out = all_labels.height - prepared.height
     if n_left_out:
         figures["warnings"].append(f"{n_left_out} of {all_labels.height} labels {LEFT_OUT}")
-    if judged.height:
-        figures["accuracy"] = measure_mining_accuracy(found, judged, SHIPPED_WEIGHTS, settings.min_confidence, loaded.seed)
+    if prepared.height:
+        figures["accuracy"] = measure_mining_accuracy(
+            mined.signals, prepared, SHIPPED_WEIGHTS, min_confidence=settings.min_confidence, seed=loaded.seed
+        )
     else:
         figures["warnings"].append(UNKNOWN)
     write_frame(result.signals, feedback, schemas.FEEDBACK)
     write_json(figures, metrics)
     for warning in figures["warnings"]:
         print(f"warning: {warning}", file=sys.stderr)
-    if judged.height:
+    if prepared.height:
         check_precision(figures["accuracy"], settings.min_precision.model_dump())
 
 
-class Searched(NamedTuple):
-    """What was found in a batch or a log: signals, the person behind each labelled exchange, how many exchanges."""
+class MinedExchanges(NamedTuple):
+    """What mining a part of the log, or all of it, gives."""
 
-    found: pl.DataFrame
-    seen: pl.DataFrame
+    signals: pl.DataFrame
+    labelled: pl.DataFrame
+    """`REPLY_KEY` and `user_key` of the exchanges that have labels."""
     n_exchanges: int
 
 
-def _search(messages: Path, miners: Sequence[Miner], labels: pl.DataFrame) -> Searched:
-    """What the miners find in the whole log, a batch at a time; without a language model, several batches at once."""
+def _mine_log(messages: Path, miners: Sequence[Miner], labels: pl.DataFrame) -> MinedExchanges:
+    """Mine the whole log by batches.
+
+    Without a language model, several batches are mined in parallel.
+    """
     batches = list_batches(messages)
-    units = [batches[start : start + TOGETHER] for start in range(0, len(batches), TOGETHER)]
-    work = partial(_search_batches, miners=miners, labels=labels)
-    with_model = any(isinstance(miner, ModelMiner) for miner in miners)
-    parts = map(work, units) if with_model else parallel_map(work, units)
-    shown = tqdm(parts, total=len(units), desc="mine", unit=f"{TOGETHER} batches", disable=None)
-    found, seen, n_exchanges = zip(*shown, strict=True)
-    return Searched(pl.concat(found), pl.concat(seen), sum(n_exchanges))
+    units = [batches[start : start + BATCHES_PER_UNIT] for start in range(0, len(batches), BATCHES_PER_UNIT)]
+    work = partial(_mine_batches, miners=miners, labels=labels)
+    results = map(work, units) if any_needs_model(miners) else parallel_map(work, units)
+    parts = list(tqdm(results, total=len(units), desc="mine", unit=f"{BATCHES_PER_UNIT} batches", disable=None))
+    return MinedExchanges(
+        signals=pl.concat(part.signals for part in parts),
+        labelled=pl.concat(part.labelled for part in parts),
+        n_exchanges=sum(part.n_exchanges for part in parts),
+    )
 
 
-def _search_batches(batches: Sequence[RowGroup], miners: Sequence[Miner], labels: pl.DataFrame) -> Searched:
-    replies = pl.concat(build_exchanges(read_batch(batch, schemas.MESSAGES)) for batch in batches)
-    seen = replies.join(labels, on=REPLY, how="semi").select(*REPLY, "user_key")
-    return Searched(run_miners(replies, miners), seen, replies.height)
-
-
-def _ready(miners: Sequence[Miner], model: Path, loaded: Params) -> list[Miner]:
-    """The miners, those that need a language model with it at hand; it is opened once, and only for them."""
-    if not any(isinstance(miner, ModelMiner) for miner in miners):
-        return list(miners)
-    from stages._language_model import open_language_model
-
-    at_hand = open_language_model(loaded.mine, model, loaded.backbone.dtype, loaded.seed)
-    return [miner.with_model(at_hand) if isinstance(miner, ModelMiner) else miner for miner in miners]
+def _mine_batches(batches: Sequence[RowGroup], miners: Sequence[Miner], labels: pl.DataFrame) -> MinedExchanges:
+    exchanges = pl.concat(build_exchanges(read_batch(batch, schemas.MESSAGES)) for batch in batches)
+    labelled = exchanges.join(labels, on=REPLY_KEY, how="semi").select(*REPLY_KEY, "user_key")
+    return MinedExchanges(run_miners(exchanges, miners), labelled, exchanges.height)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Stage: simulate conversations of a user model with an assistant on held-out intents."""
+"""Stage: simulate conversations of a user model with an assistant."""
 
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ def main(
 
 
 def summarize_simulation(table: pl.DataFrame) -> dict[str, Any]:
-    """Return counts of conversations, of how they ended, and of the simulator's faults."""
+    """Return counts of conversations, their endings and user faults."""
     n_conversations = table["conversation_id"].n_unique()
     ended_by = table.drop_nulls("ended_by").group_by("ended_by").len().sort("ended_by")
     faults = table.explode("faults").drop_nulls("faults").group_by("faults").len().sort("faults")

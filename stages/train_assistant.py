@@ -1,4 +1,7 @@
-"""Stage: one arm's preference pairs in; the assistant trained on them, as an adapter on its policy, out."""
+"""Stage: one arm's preference pairs in; its trained assistant out.
+
+The assistant is an adapter on the arm's policy.
+"""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""Stage: one arm's preference pairs in; a reward head on the frozen backbone out."""
+"""Stage: one arm's preference pairs in; a reward head out.
+
+The head is on the frozen backbone.
+"""
 
 import sys
 from pathlib import Path

@@ -169,7 +169,11 @@ def _count_circles(edges: set[tuple[str, str]]) -> int:
 def main(root: Path = Path(".")) -> None:
     """Print the measures of one tree as a table."""
     for name, value in measure_tree(root)._asdict().items():
-        print(f"{name.replace('_', ' '):24} {value:,.2f}" if isinstance(value, float) else f"{name:24} {value:,}")
+        print(
+            f"{name.replace('_', ' '):24} {value:>10,.2f}"
+            if isinstance(value, float)
+            else f"{name.replace('_', ' '):24} {value:>10,}"
+        )
 
 
 if __name__ == "__main__":

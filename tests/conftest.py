@@ -110,3 +110,14 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def user_folder(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a tiny user model as the stage `train_user` does; return the folder."""
+    from turnabout.models.checkpoints import load_checkpoint
+    from turnabout.training.user_model.train import add_end_token, save_user
+
+    folder = tmp_path_factory.mktemp("models") / "user"
+    save_user(add_end_token(load_checkpoint(tiny_checkpoint, "float32")), folder)
+    return folder

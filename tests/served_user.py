@@ -1,4 +1,4 @@
-"""A user model served on loopback from a thread of the tests, and a scripted user for it."""
+"""A server of a user model in a thread of the tests, and a scripted user."""
 
 import socket
 import threading
@@ -15,8 +15,8 @@ from turnabout.serving.user_player import UserPlayer
 
 
 @contextmanager
-def served(player: UserPlayer) -> Iterator[str]:
-    """The `base_url` under which `player` answers until the block ends."""
+def serve_player(player: UserPlayer) -> Iterator[str]:
+    """Serve `player` on loopback until the block ends; yield the `base_url`."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = uvicorn.Server(uvicorn.Config(build_app(player), log_level="critical"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
@@ -31,7 +31,7 @@ def served(player: UserPlayer) -> Iterator[str]:
             thread.join(10)
 
 
-def asks_twice_and_leaves(prompt: Sequence[Message]) -> Completion:
-    """Two questions, then words of farewell with which the person leaves."""
-    said = sum(message["role"] == "user" for message in prompt)
-    return Completion(f"question {said + 1}?") if said < 2 else Completion("thanks, bye", ended=True)
+def ask_twice_then_end(prompt: Sequence[Message]) -> Completion:
+    """Return one of two questions, then a farewell that ends the conversation."""
+    n_turns = sum(message["role"] == "user" for message in prompt)
+    return Completion(f"question {n_turns + 1}?") if n_turns < 2 else Completion("thanks, bye", ended=True)

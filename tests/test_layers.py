@@ -7,16 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.code_measures import LAYERS
 from tests.source_tree import imported, imported_files, module_name, python_files
 
 FILES = python_files("src", "stages", "flows")
-#: Folders and top-level files of the package, from the bottom up. A file imports only what stands before its own.
-LAYERS = """
-    errors core stats text pipeline tracking sources scrubbing cleaning models generation prompting judging follow_ups
-    feedback labels intents preferences augment losses training quality simulation metrics ablations scoring serving
-    report arms params exporting operations commands cli
-""".split()
-
 #: The most Python files one folder holds.
 MAX_FILES = 24
 

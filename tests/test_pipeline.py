@@ -38,7 +38,7 @@ def sections_read(script: Path) -> set[str]:
     strange = [call for call in calls if not (isinstance(call.func, ast.Name) and call.func.id in own)]
     passed = [ast.unparse(call) for call in strange if any(_is_params(argument, names) for argument in call.args)]
     assert not passed, f"{script}: hand over the sections that are needed, not all of params: {passed}"
-    one_of = {"arm": "arms", "user_arm": "user_arms"}  # `.arm(name)` reads one of `.arms`
+    one_of = {"get_arm": "arms", "get_user_arm": "user_arms"}  # `.get_arm(name)` reads one of `.arms`
     return {one_of.get(node.attr, node.attr) for node in taken}
 
 

@@ -1,4 +1,4 @@
-"""Section `arms`: how each arm builds pairs and trains, and how one arm may start from another."""
+"""Section `arms`: pairs, training and dependencies of each arm."""
 
 from functools import partial
 from graphlib import CycleError, TopologicalSorter
@@ -39,7 +39,7 @@ class BuildPairs(Section):
 
 
 class Arm(Section):
-    """One entry of `arms`: a policy, a rule that builds pairs, and a training on them."""
+    """One entry of `arms`: a policy, a pair rule and a training."""
 
     renamed_keys: ClassVar = {"construct": "pairs"}
 
@@ -69,14 +69,20 @@ class Arm(Section):
 
 
 def check_names(arms: dict[str, Arm]) -> dict[str, Arm]:
-    """Return the arms. Raises `ValueError` if one has a name that is reserved in the results."""
+    """Check that no arm has a name that is reserved in the results.
+
+    Returns the arms or raises `ValueError`.
+    """
     if reserved := sorted(RESERVED_NAMES & set(arms)):
         raise ValueError(f"the names {reserved} are reserved for other columns of the results; rename the arm")
     return arms
 
 
 def check_policies(arms: dict[str, Arm]) -> dict[str, Arm]:
-    """Return the arms. Raises `ValueError` unless each starts from the backbone or another arm's assistant."""
+    """Check that each policy is the backbone or another arm's assistant.
+
+    Returns the arms or raises `ValueError`.
+    """
     known = ["backbone", *(f"assistants/{name}" for name in arms)]
     for name, arm in arms.items():
         if arm.policy not in known or arm.policy == f"assistants/{name}":
@@ -85,7 +91,10 @@ def check_policies(arms: dict[str, Arm]) -> dict[str, Arm]:
 
 
 def check_pairs_read(arms: dict[str, Arm]) -> dict[str, Arm]:
-    """Return the arms. Raises `ValueError` if one reads pairs that no other arm builds."""
+    """Check that pairs that an arm reads are built by another arm.
+
+    Returns the arms or raises `ValueError`.
+    """
     known = [build_pairs_path(name) for name in arms]
     for name, arm in arms.items():
         if arm.reads.startswith(PAIRS_FOLDER) and (arm.reads not in known or arm.reads == build_pairs_path(name)):
@@ -94,9 +103,10 @@ def check_pairs_read(arms: dict[str, Arm]) -> dict[str, Arm]:
 
 
 def check_acyclic(arms: dict[str, Arm]) -> dict[str, Arm]:
-    """Return the arms. Raises `ValueError` if they depend on one another in a circle.
+    """Check that arm dependencies are acyclic.
 
-    An arm depends on another through its policy or through the pairs that it reads.
+    Returns the arms or raises `ValueError`. An arm depends on another through its policy or through the pairs that it
+    reads.
     """
     arm_of_output: dict[str, str] = {}
     for name in arms:

@@ -1,7 +1,7 @@
-"""`params.yaml` as frozen, typed sections: one section per stage, one entry of `arms` per arm.
+"""`params.yaml` as frozen, typed sections.
 
-Settings of stages have no default in code: `params.yaml` is their only source. Settings of a method default to the
-values of its paper.
+There is one section per stage, and one entry of `arms` per arm. Settings of stages have no default in code:
+`params.yaml` is their only source. Settings of a method default to the values of its paper.
 """
 
 from pathlib import Path
@@ -64,7 +64,10 @@ class Params(Section):
         return self.arms[name]
 
     def get_user_arm(self, name: str) -> UserArm:
-        """Return the user model's arm of that name. Raises `ConfigError` that lists them."""
+        """Return the user model's arm of that name.
+
+        Raises `ConfigError` that lists the arms.
+        """
         if name not in self.user_arms:
             raise ConfigError(f"user arm '{name}' is not one of {sorted(self.user_arms)} in params.yaml")
         return self.user_arms[name]
@@ -93,7 +96,10 @@ class Params(Section):
 
 
 def load_params(path: Path) -> Params:
-    """Return the content of `params.yaml`. Raises `ConfigError` that lists every mistake."""
+    """Return the content of `params.yaml`.
+
+    Raises `ConfigError` that lists every mistake and what was allowed.
+    """
     try:
         return Params.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except FileNotFoundError as error:

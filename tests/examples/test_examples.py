@@ -1,4 +1,4 @@
-"""Every example against a served user: a script who asks twice and leaves, and a tiny random model."""
+"""Every example against a served user: a script or a tiny random model."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.served_user import asks_twice_and_leaves, served
+from tests.served_user import ask_twice_then_end, serve_player
 from tests.source_tree import ROOT
 from turnabout.generation.local.generator import LocalGenerator
 from turnabout.generation.scripted import ScriptedGenerator
@@ -30,12 +30,12 @@ def checkpoint(tiny_checkpoint: Path) -> checkpoints.Checkpoint:
 
 @pytest.fixture
 def scripted_url(checkpoint: checkpoints.Checkpoint) -> Iterator[str]:
-    with served(UserPlayer(ScriptedGenerator(asks_twice_and_leaves), checkpoint.chat)) as url:
+    with serve_player(UserPlayer(ScriptedGenerator(ask_twice_then_end), checkpoint.chat)) as url:
         yield url
 
 
 def run(name: str, url: str, folder: Path, *options: str) -> str:
-    """What the example prints."""
+    """Run an example and return what it prints."""
     environment = {
         **os.environ,
         "OMP_NUM_THREADS": "1",
@@ -48,7 +48,7 @@ def run(name: str, url: str, folder: Path, *options: str) -> str:
     return done.stdout
 
 
-def test_the_openai_client_talks_until_the_user_leaves(scripted_url: str, tmp_path: Path) -> None:
+def test_openai_example_talks_until_the_user_ends(scripted_url: str, tmp_path: Path) -> None:
     shown = run("talk_to_a_user.py", scripted_url, tmp_path).splitlines()
     assert shown == [
         "user: question 1?",
@@ -59,21 +59,24 @@ def test_the_openai_client_talks_until_the_user_leaves(scripted_url: str, tmp_pa
     ]
 
 
-def test_the_openai_client_talks_to_a_real_model(checkpoint: checkpoints.Checkpoint, tmp_path: Path) -> None:
-    with served(UserPlayer(LocalGenerator(checkpoint, "user", 4), checkpoint.chat, 1024, 512)) as url:
+def test_openai_example_talks_to_a_real_model(checkpoint: checkpoints.Checkpoint, tmp_path: Path) -> None:
+    player = UserPlayer(
+        LocalGenerator(checkpoint, "user", 4), checkpoint.chat, context_length=1024, max_prompt_tokens=512
+    )
+    with serve_player(player) as url:
         shown = run("talk_to_a_user.py", url, tmp_path, "--turns", "2")
     assert shown.startswith("user: ")
 
 
-def test_mlflow_simulates_until_the_user_leaves(scripted_url: str, tmp_path: Path) -> None:
+def test_mlflow_example_simulates_until_the_user_ends(scripted_url: str, tmp_path: Path) -> None:
     shown = run("mlflow_simulation.py", scripted_url, tmp_path)
     topics = [line.split(" about ")[1] for line in shown.splitlines() if " turns for: " in line]
     assert topics == ["trains.", "bread."]
-    assert shown.count("3 turns for: ") == 2  # two questions, and the turn in which the user leaves
+    assert shown.count("3 turns for: ") == 2  # two questions, and the turn that ends the conversation
 
 
 @pytest.mark.skipif(find_spec("openevals") is None, reason="openevals is not installed: no package of the project")
-def test_openevals_simulates_until_the_user_leaves(scripted_url: str, tmp_path: Path) -> None:
+def test_openevals_example_simulates_until_the_user_ends(scripted_url: str, tmp_path: Path) -> None:
     shown = run("openevals_simulation.py", scripted_url, tmp_path).splitlines()
     assert [line for line in shown if line.startswith("user: ")] == [
         "user: question 1?",

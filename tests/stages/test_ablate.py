@@ -46,27 +46,34 @@ def train(
     people = [{"conversation_id": f"c{i:02}", "user_key": f"u{i}", "split": split} for i, split in enumerate(splits)]
     write_frame(pl.DataFrame(people, schema=schemas.SPLITS), Path("splits.parquet"), schemas.SPLITS)
 
-    def of(arm: str) -> None:
-        outs = (Path("turns", f"{arm}.parquet"), Path("figures", f"{arm}.json"), Path("plots", f"{arm}.csv"))
-        ablate.main(arm, Path("messages.parquet"), Path("splits.parquet"), tiny_checkpoint, *outs)
+    def train_arm(arm: str) -> None:
+        ablate.main(
+            arm,
+            messages=Path("messages.parquet"),
+            splits=Path("splits.parquet"),
+            model=tiny_checkpoint,
+            turns=Path("turns", f"{arm}.parquet"),
+            metrics=Path("figures", f"{arm}.json"),
+            curve=Path("plots", f"{arm}.csv"),
+        )
 
-    return of
+    return train_arm
 
 
-def test_arms_learn_from_their_share_and_are_measured_on_the_same_people(train: Callable[[str], None]) -> None:
+def test_arms_train_on_their_share_and_are_evaluated_on_the_same_people(train: Callable[[str], None]) -> None:
     for arm in ARMS:
         train(arm)
     figures = {arm: read_json(Path("figures", f"{arm}.json")) for arm in ARMS}
     assert [figures[arm]["training"]["n_samples"] for arm in ARMS] == [10, 2]
     assert pl.read_csv(Path("plots", "whole.csv"))["learning_rate"].max() == 2e-3  # its own, not train_user's
-    read = [read_frame(Path("turns", f"{arm}.parquet"), ARM_TURNS) for arm in ARMS]
-    keys = ["conversation_id", "turn", "told", "person", "characters"]
-    assert read[0].select(keys).equals(read[1].select(keys))
-    assert read[0].group_by("told").agg(pl.col("person").n_unique()).sort("told").rows() == [
+    turns = [read_frame(Path("turns", f"{arm}.parquet"), ARM_TURNS) for arm in ARMS]
+    keys = ["conversation_id", "turn", "intent_detail", "person", "characters"]
+    assert turns[0].select(keys).equals(turns[1].select(keys))
+    assert turns[0].group_by("intent_detail").agg(pl.col("person").n_unique()).sort("intent_detail").rows() == [
         ("high_level", 3),
         ("none", 3),
     ]
-    assert not read[0]["nats"].equals(read[1]["nats"])
+    assert not turns[0]["nats"].equals(turns[1]["nats"])
 
     compare.main(Path("turns"), Path("figures"), Path("table.md"), Path("comparison.json"))
     assert [line.split(" |")[0] for line in Path("table.md").read_text().splitlines()[2:]] == ["| `whole`", "| `fifth`"]
@@ -75,29 +82,29 @@ def test_arms_learn_from_their_share_and_are_measured_on_the_same_people(train: 
     assert saved["value"] == pytest.approx(whole - fifth)
 
 
-def test_intents_are_asked_for_of_the_whole_sample_whatever_the_share(
+def test_intents_are_written_for_the_whole_sample_whatever_the_share(
     train: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Enough(Exception):
+    class Stop(Exception):
         pass
 
-    asked = []
+    counts = []
 
-    def noted(talk: pl.DataFrame, *rest: Any) -> pl.DataFrame:
-        asked.append(talk["conversation_id"].n_unique())
-        return written(talk, *rest)
+    def count_conversations(messages: pl.DataFrame, *arguments: Any) -> pl.DataFrame:
+        counts.append(messages["conversation_id"].n_unique())
+        return write_intents(messages, *arguments)
 
-    def trained(_: Any, learnt: pl.DataFrame, *rest: Any) -> None:
-        raise Enough(learnt.height)
+    def stop_training(_: Any, samples: pl.DataFrame, **arguments: Any) -> None:
+        raise Stop(samples.height)
 
-    written = ablate.write_intents
-    monkeypatch.setattr(ablate, "write_intents", noted)
-    monkeypatch.setattr(ablate, "train_user", trained)
-    with pytest.raises(Enough, match="2"):
+    write_intents = ablate.write_intents
+    monkeypatch.setattr(ablate, "write_intents", count_conversations)
+    monkeypatch.setattr(ablate, "train_user", stop_training)
+    with pytest.raises(Stop, match="2"):
         train("fifth")
-    assert asked == [10, 5]  # ten to learn from; five to be measured on, with the intents that are then also withheld
+    assert counts == [10, 5]  # ten for training; five for evaluation, whose intents are also withheld
 
 
-def test_an_arm_that_is_not_in_the_parameters_is_refused(train: Callable[[str], None]) -> None:
+def test_arm_that_is_not_in_the_parameters_is_an_error(train: Callable[[str], None]) -> None:
     with pytest.raises(ConfigError, match=r"user arm 'tird' is not one of \['fifth', 'whole'\]"):
         train("tird")

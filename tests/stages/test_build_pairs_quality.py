@@ -1,4 +1,4 @@
-"""build_pairs on pairs from the logs: the policy is read where a measure needs it; its figures are in both files."""
+"""build_pairs on pairs from the logs: measures of the policy are in pairs and metrics."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +23,7 @@ def edited(messages: Callable[..., pl.DataFrame]) -> pl.DataFrame:
     return pl.concat(talks).with_columns(edited_text=pl.when(is_reply).then(pl.lit("it opens at nine")))
 
 
-def test_measures_and_reasons_of_an_arm_are_in_its_pairs_and_its_metrics(
+def test_measures_and_reasons_of_an_arm_are_in_pairs_and_metrics(
     tmp_path: Path, tiny_checkpoint: Path, edited: pl.DataFrame
 ) -> None:
     arm = {"policy": "backbone", "reads": "data/feedback.parquet", "pairs": {"rule": "edits"}}
@@ -37,7 +37,7 @@ def test_measures_and_reasons_of_an_arm_are_in_its_pairs_and_its_metrics(
     write_frame(schemas.FEEDBACK.to_frame(), tmp_path / "feedback.parquet", schemas.FEEDBACK)
     build_pairs.main(
         "edits",
-        *(tmp_path / f"{name}.parquet" for name in ("messages", "splits", "feedback")),
+        **{name: tmp_path / f"{name}.parquet" for name in ("messages", "splits", "feedback")},
         policy=tiny_checkpoint,
         model=tiny_checkpoint,
         reads=Path("data/feedback.parquet"),
@@ -45,9 +45,9 @@ def test_measures_and_reasons_of_an_arm_are_in_its_pairs_and_its_metrics(
         metrics=tmp_path / "metrics.json",
         params=tmp_path / "params.yaml",
     )
-    pairs, told = read_frame(tmp_path / "pairs.parquet", schemas.PAIRS), read_json(tmp_path / "metrics.json")
+    pairs, summary = read_frame(tmp_path / "pairs.parquet", schemas.PAIRS), read_json(tmp_path / "metrics.json")
     assert pairs.select("ches", "difficulty").null_count().row(0) == (0, 0)
-    assert told["dropped_by_reason"] == {"too difficult": 1}
-    assert told["strength"]["reason"].startswith("3 training pairs of 1 people")
-    assert told["people"]["agreement"]["value"] == 1.0  # the edits themselves
-    assert told["difficulty"]["n"] == 2
+    assert summary["dropped_by_reason"] == {"too difficult": 1}
+    assert summary["strength"]["reason"].startswith("3 training pairs of 1 people")
+    assert summary["people"]["agreement"]["value"] == 1.0  # the edits themselves
+    assert summary["difficulty"]["n"] == 2

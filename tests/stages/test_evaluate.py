@@ -1,4 +1,4 @@
-"""The stage on tiny models: all its figures, repeatable bytes, and no test people."""
+"""The stage on tiny models: figures, repeatable bytes, no test people."""
 
 import json
 import shutil

@@ -18,7 +18,7 @@ from turnabout.core import parquet_parts
 GROUP_WEIGHT, PART_BYTES = 40, 9_000
 
 SCRIPT = f"""
-from tests.stages.test_killed import parts, run_stages
+from tests.stages.test_killed import parquet_parts, run_stages
 parquet_parts.GROUP_WEIGHT, parquet_parts.PART_BYTES = {GROUP_WEIGHT}, {PART_BYTES}
 print("ready", flush=True)
 run_stages()
@@ -28,10 +28,16 @@ run_stages()
 def run_stages() -> None:
     """Both stages on the project in the current folder."""
     data = Path("data")
-    new = data / "in", data / "in_quarantine.parquet", data / "in_ledger", data / "in.json"
-    ingest.main(Path("logs"), Path("forgotten.txt"), *new)
+    ingest.main(
+        Path("logs"),
+        Path("forgotten.txt"),
+        ingested=data / "in",
+        quarantine=data / "in_quarantine.parquet",
+        ledger=data / "in_ledger",
+        metrics=data / "in.json",
+    )
     clean.main(
-        new[0],
+        data / "in",
         Path("sets"),
         messages=data / "out",
         quarantine=data / "out_quarantine.parquet",

@@ -1,4 +1,4 @@
-"""The three training stages on the tiny model: files, figures, and the same bytes twice."""
+"""The three training stages on the tiny model: files, figures, and identical bytes in a second run."""
 
 import hashlib
 from collections.abc import Callable
@@ -33,19 +33,19 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def samples() -> pl.DataFrame:
-    """Eight conversations, each a word longer than the one before."""
+def build_samples() -> pl.DataFrame:
+    """Return eight conversations, each a word longer than the one before."""
     talks = [
         [("user", "hi"), ("assistant", "hello"), ("user", "bye " * n), ("assistant", "see you")] for n in range(1, 9)
     ]
     row = {"split": "train", "intent": "chat", "target_indexes": [0, 2], "ends": True}
-    said = [[{"role": role, "content": content} for role, content in talk] for talk in talks]
-    return pl.DataFrame([{"conversation_id": f"c{i}", "messages": m, **row} for i, m in enumerate(said)]).with_columns(
-        pl.lit("ann").alias("user_key"), pl.col("target_indexes").cast(pl.List(pl.Int32))
-    )
+    messages = [[{"role": role, "content": content} for role, content in talk] for talk in talks]
+    return pl.DataFrame(
+        [{"conversation_id": f"c{i}", "messages": m, **row} for i, m in enumerate(messages)]
+    ).with_columns(pl.lit("ann").alias("user_key"), pl.col("target_indexes").cast(pl.List(pl.Int32)))
 
 
-def pairs(**columns: Any) -> pl.DataFrame:
+def build_pairs(**columns: Any) -> pl.DataFrame:
     rows = [
         {
             **dict.fromkeys(schemas.PAIRS),
@@ -63,16 +63,22 @@ def pairs(**columns: Any) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schemas.PAIRS)
 
 
-def set_knobs(folder: Path, **knobs: Any) -> None:
+def change_options(folder: Path, **options: Any) -> None:
     """Change section `train_user` of the parameters."""
     params = yaml.safe_load((folder / "params.yaml").read_text())
-    params["train_user"] |= knobs
+    params["train_user"] |= options
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
 
 
 def run_user(model: Path) -> None:
-    write_frame(samples(), Path("samples.parquet"), schemas.USER_SAMPLES)
-    train_user.main(Path("samples.parquet"), model, Path("user"), Path("metrics.json"), Path("curve.csv"))
+    write_frame(build_samples(), Path("samples.parquet"), schemas.USER_SAMPLES)
+    train_user.main(
+        Path("samples.parquet"),
+        model=model,
+        user=Path("user"),
+        metrics=Path("metrics.json"),
+        curve=Path("curve.csv"),
+    )
 
 
 def run_assistant(model: Path, frame: pl.DataFrame) -> None:
@@ -86,8 +92,8 @@ def run_reward(model: Path, frame: pl.DataFrame) -> None:
     train_reward.main(Path("pairs.parquet"), model, Path("reward"), Path("metrics.json"))
 
 
-def digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of what must repeat in every file that a stage wrote."""
+def hash_files(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of the reproducible part of every file that a stage wrote."""
     return {
         str(path.relative_to(folder)): hashlib.sha256(lasting_bytes(path)).hexdigest()
         for path in sorted(folder.rglob("*"))
@@ -95,19 +101,19 @@ def digests(folder: Path) -> dict[str, str]:
     }
 
 
-def test_train_user_writes_a_model_its_curve_and_its_figures(folder: Path, tiny_checkpoint: Path) -> None:
+def test_train_user_writes_a_model_a_curve_and_figures(folder: Path, tiny_checkpoint: Path) -> None:
     run_user(tiny_checkpoint)
     assert checkpoints.load_checkpoint(folder / "user").chat.end_of_conversation_id is not None
     curve = pl.read_csv("curve.csv")
     assert curve.columns == ["step", "loss", "learning_rate", "tokens", "tokens_per_second"]
     assert list(read_json(folder / "metrics.json")) == [
         *("n_samples", "n_windows", "n_rows", "n_tokens", "n_target_tokens"),
-        *("n_parameters", "n_words", "steps", "first_loss", "last_loss", "cost", "dropped_by_reason"),
+        *("n_parameters", "n_vocabulary", "steps", "first_loss", "last_loss", "cost", "dropped_by_reason"),
     ]
     assert not list((folder / ".turnabout" / "work").iterdir())
 
 
-def test_train_user_refuses_another_number_of_processes_than_was_started(
+def test_train_user_refuses_a_different_number_of_started_processes(
     folder: Path, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
@@ -115,8 +121,8 @@ def test_train_user_refuses_another_number_of_processes_than_was_started(
         run_user(tiny_checkpoint)
 
 
-def test_train_assistant_writes_an_adapter_its_curve_and_its_figures(folder: Path, tiny_checkpoint: Path) -> None:
-    run_assistant(tiny_checkpoint, pairs())
+def test_train_assistant_writes_an_adapter_a_curve_and_figures(folder: Path, tiny_checkpoint: Path) -> None:
+    run_assistant(tiny_checkpoint, build_pairs())
     assert checkpoints.load_checkpoint(folder / "assistant").name == "assistant"
     assert pl.read_csv("curve.csv").columns == [
         *("step", "loss", "accuracy", "margin", "chosen_reward", "rejected_reward", "learning_rate")
@@ -126,62 +132,66 @@ def test_train_assistant_writes_an_adapter_its_curve_and_its_figures(folder: Pat
     assert (metrics["n_pairs"], metrics["steps"]) == (4, 1)
 
 
-def test_train_assistant_without_pairs_says_so_and_still_writes_everything(
+def test_train_assistant_without_pairs_warns_and_writes_all_files(
     folder: Path, tiny_checkpoint: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run_assistant(tiny_checkpoint, pairs(keep=False))
+    run_assistant(tiny_checkpoint, build_pairs(keep=False))
     assert read_json(folder / "metrics.json")["n_pairs"] == 0
     assert "train_assistant@follow_up: no usable preference pair" in capsys.readouterr().err
     assert pl.read_csv("curve.csv").height == 0
     assert checkpoints.load_checkpoint(folder / "assistant").name == "assistant"
 
 
-def test_train_assistant_refuses_an_arm_that_is_not_in_the_parameters(folder: Path) -> None:
-    nowhere = [folder] * 5
+def test_train_assistant_refuses_an_unknown_arm(folder: Path) -> None:
+    paths = [folder] * 5
     with pytest.raises(ConfigError, match=r"arm 'nope' is not one of \['drift', 'follow_up'\]"):
-        train_assistant.main("nope", *nowhere)
+        train_assistant.main("nope", *paths)
 
 
-def test_train_reward_writes_a_head_and_its_accuracies(folder: Path, tiny_checkpoint: Path) -> None:
-    run_reward(tiny_checkpoint, pairs())
+def test_train_reward_writes_a_head_and_accuracies(folder: Path, tiny_checkpoint: Path) -> None:
+    run_reward(tiny_checkpoint, build_pairs())
     assert load_head(folder / "reward").weight.shape == (32,)
     metrics = read_json(folder / "metrics.json")
     assert metrics["n_train"] == 4
     assert metrics["validation_accuracy"]["reason"] == "no pair in this split"
 
 
-def test_train_reward_without_pairs_says_so(
+def test_train_reward_without_pairs_warns(
     folder: Path, tiny_checkpoint: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run_reward(tiny_checkpoint, pairs(keep=False))
+    run_reward(tiny_checkpoint, build_pairs(keep=False))
     assert "0 training pairs, 2 are needed" in capsys.readouterr().err
     assert not load_head(folder / "reward").weight.any()
 
 
 @pytest.mark.parametrize(
     "run",
-    [run_user, lambda model: run_assistant(model, pairs()), lambda model: run_reward(model, pairs())],
+    [run_user, lambda model: run_assistant(model, build_pairs()), lambda model: run_reward(model, build_pairs())],
     ids=["train_user", "train_assistant", "train_reward"],
 )
-def test_the_same_inputs_give_the_same_bytes(run: Callable[[Path], None], folder: Path, tiny_checkpoint: Path) -> None:
+def test_training_stage_gives_the_same_bytes_twice(
+    run: Callable[[Path], None], folder: Path, tiny_checkpoint: Path
+) -> None:
     run(tiny_checkpoint)
-    first = digests(folder)
+    first = hash_files(folder)
     run(tiny_checkpoint)
-    assert digests(folder) == first
+    assert hash_files(folder) == first
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sampled_softmax", [None, 4])
-def test_two_processes_take_the_steps_of_one(folder: Path, tiny_checkpoint: Path, sampled_softmax: int | None) -> None:
-    """Eight windows in three rows make a step of two rows and one of a single row, which leaves a process without."""
-    found = []
+def test_two_processes_take_the_same_steps_as_one(
+    folder: Path, tiny_checkpoint: Path, sampled_softmax: int | None
+) -> None:
+    """Eight windows in three rows make a step of two rows and one of one row, where one process has no row."""
+    results = []
     for processes in (1, 2):
-        knobs = {"processes": processes, "batch_size": 2, "epochs": 3, "max_length": 300, "learning_rate": 1e-2}
-        set_knobs(folder, **knobs, sampled_softmax=sampled_softmax)
+        options = {"processes": processes, "batch_size": 2, "epochs": 3, "max_length": 300, "learning_rate": 1e-2}
+        change_options(folder, **options, sampled_softmax=sampled_softmax)
         run_user(tiny_checkpoint)
         weights = checkpoints.load_checkpoint(folder / "user", "float32").model.state_dict()
-        found.append((pl.read_csv("curve.csv"), read_json(folder / "metrics.json"), weights))
-    (curve, metrics, weights), (shared_curve, shared_metrics, shared_weights) = found
+        results.append((pl.read_csv("curve.csv"), read_json(folder / "metrics.json"), weights))
+    (curve, metrics, weights), (shared_curve, shared_metrics, shared_weights) = results
     assert metrics["n_rows"] == 3
     assert metrics["steps"] == shared_metrics["steps"] == 6
     assert shared_curve["tokens"].to_list() == curve["tokens"].to_list()

@@ -1,4 +1,4 @@
-"""`params.yaml`: what ships is valid, and every mistake is an error that names what was allowed."""
+"""`params.yaml`: the shipped file is valid, and every mistake is an error that says what was allowed."""
 
 from datetime import date, datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from turnabout.params import load_params
 SHIPPED = ROOT / "params.yaml"
 
 
-def changed(tmp_path: Path, *keys: str, to: Any) -> Path:
+def change_params(tmp_path: Path, *keys: str, to: Any) -> Path:
     """A copy of the shipped file with one entry replaced."""
     params = yaml.safe_load(SHIPPED.read_text())
     section = params
@@ -27,7 +27,7 @@ def changed(tmp_path: Path, *keys: str, to: Any) -> Path:
     return path
 
 
-def test_the_shipped_file_is_valid_and_frozen() -> None:
+def test_shipped_file_is_valid_and_frozen() -> None:
     params = load_params(SHIPPED)
     assert params.arms["drift"].pairs.rule == "drift"
     frozen: Any = params
@@ -36,7 +36,7 @@ def test_the_shipped_file_is_valid_and_frozen() -> None:
 
 
 @pytest.mark.parametrize(
-    ("keys", "to", "told"),
+    ("keys", "to", "message"),
     [
         (("clean", "min_mesages"), 3, r"clean: \['min_mesages'\] not among the allowed keys .*'min_messages'"),
         (("train", "loss"), 1, r"'train'\] not among the allowed keys .*'train_user'"),
@@ -48,8 +48,8 @@ def test_the_shipped_file_is_valid_and_frozen() -> None:
             r"format: 'share_gpt' is not one of \['auto', 'chat_completions', ",
         ),
         (("ingest", "sources"), [{"path": "x"}], r"needs the key 'format', one of \['auto', 'chat_completions', "),
-        (("ingest", "sources"), [{"url": "x://a:b@c", "table": ""}], r"key .*; came the keys \['table', 'url'\]$"),
-        (("ingest", "sources"), ["sql x://a:b@c"], r"needs the key 'format', .*; came a str$"),
+        (("ingest", "sources"), [{"url": "x://a:b@c", "table": ""}], r"key .*; got the keys \['table', 'url'\]$"),
+        (("ingest", "sources"), ["sql x://a:b@c"], r"needs the key 'format', .*; got a str$"),
         (("arms", "drift", "pairs"), {"rule": "repare"}, r"'repare' is not one of \[.*'drift', .*'follow_up'"),
         (("arms", "drift", "pairs"), {"rule": "drift", "k": 2}, r"\['k'\] not among the allowed keys"),
         (("arms", "drift", "reads"), "models/user", r"rule 'drift' needs 'data/critiques.parquet'"),
@@ -66,7 +66,7 @@ def test_the_shipped_file_is_valid_and_frozen() -> None:
         (
             ("augment", "generator"),
             {"backend": "openai", "model": "m", "key": "sk-1"},
-            r"augment.generator.key: must be the NAME of an environment variable [^\n]*, revoke it\)$",
+            r"augment.generator.key: must be the NAME of an environment variable [^\n]*revoke it\)$",
         ),
         (("arms",), {}, r"arms: Dictionary should have at least 1 item"),
         (("clean",), {1: 2, "x": 3}, r"clean: \[1, 'x'\] not among the allowed keys"),
@@ -101,68 +101,70 @@ def test_the_shipped_file_is_valid_and_frozen() -> None:
         ),
     ],
 )
-def test_a_mistake_names_its_place_and_what_was_allowed(
-    tmp_path: Path, keys: tuple[str, ...], to: Any, told: str
+def test_mistake_is_an_error_with_its_key_and_what_was_allowed(
+    tmp_path: Path, keys: tuple[str, ...], to: Any, message: str
 ) -> None:
     if keys[0] == "train":
         keys, to = ("train",), {"loss": to}
-    with pytest.raises(ConfigError, match=told):
-        load_params(changed(tmp_path, *keys, to=to))
+    with pytest.raises(ConfigError, match=message):
+        load_params(change_params(tmp_path, *keys, to=to))
 
 
 @pytest.mark.parametrize("day", ["soon", "1 September", "2018-09-31", "", 20180901, datetime(2018, 9, 1, 12), True])
-def test_a_day_that_is_none_is_an_error_that_names_it(tmp_path: Path, day: Any) -> None:
+def test_invalid_day_is_an_error_that_names_it(tmp_path: Path, day: Any) -> None:
     with pytest.raises(
         ConfigError, match=f"split.test_from: '{day}' is not a day in quotes such as \"2018-09-01\"; give one or null"
     ):
-        load_params(changed(tmp_path, "split", "test_from", to=day))
+        load_params(change_params(tmp_path, "split", "test_from", to=day))
 
 
-def test_a_day_is_read_as_a_date() -> None:
+def test_day_is_parsed_as_a_date() -> None:
     assert load_params(SHIPPED).split.test_from == date(2018, 9, 1)
 
 
-def test_the_share_of_test_holds_nobody_out_where_a_day_does(tmp_path: Path) -> None:
+def test_share_of_test_is_unused_when_a_day_is_given(tmp_path: Path) -> None:
     split = {"validation": 0.5, "test": 0.5, "test_from": "2018-09-01"}
-    assert load_params(changed(tmp_path, "split", to=split)).split.test == 0.5
+    assert load_params(change_params(tmp_path, "split", to=split)).split.test == 0.5
 
 
-def test_as_many_phrases_are_allowed_as_there_are(tmp_path: Path) -> None:
-    most = load_params(changed(tmp_path, "evaluate", "phrases_per_dimension", to=10)).evaluate.phrases_per_dimension
-    load_phrases(most)
+def test_phrases_per_dimension_is_limited_by_the_phrases_there_are(tmp_path: Path) -> None:
+    maximum = load_params(
+        change_params(tmp_path, "evaluate", "phrases_per_dimension", to=10)
+    ).evaluate.phrases_per_dimension
+    load_phrases(maximum)
     with pytest.raises(ConfigError):
-        load_phrases(most + 1)
+        load_phrases(maximum + 1)
 
 
-def test_policies_in_a_circle_are_an_error_that_shows_it(tmp_path: Path) -> None:
+def test_circular_policies_are_an_error_that_shows_them(tmp_path: Path) -> None:
     drift = yaml.safe_load(SHIPPED.read_text())["arms"]["drift"]
     arms = {"a": {**drift, "policy": "assistants/b"}, "b": {**drift, "policy": "assistants/a"}, "c": drift}
     with pytest.raises(ConfigError, match=r"arms: .* circle, ([ab] before ){2}[ab]; .*'backbone'"):
-        load_params(changed(tmp_path, "arms", to=arms))
+        load_params(change_params(tmp_path, "arms", to=arms))
 
 
-def test_an_arm_is_found_by_name_or_the_names_are_told() -> None:
+def test_get_arm_returns_an_arm_or_lists_the_names() -> None:
     params = load_params(SHIPPED)
     assert params.get_arm("drift") is params.arms["drift"]
     with pytest.raises(ConfigError, match=r"arm 'drfit' is not one of \['drift', 'follow_up'\]"):
         params.get_arm("drfit")
 
 
-def test_a_later_round_may_start_from_an_earlier_arm(tmp_path: Path) -> None:
+def test_arm_may_start_from_an_earlier_arm(tmp_path: Path) -> None:
     arms = yaml.safe_load(SHIPPED.read_text())["arms"]
     arms["drift_2"] = {**arms["drift"], "policy": "assistants/drift"}
-    assert load_params(changed(tmp_path, "arms", to=arms)).arms["drift_2"].policy == "assistants/drift"
+    assert load_params(change_params(tmp_path, "arms", to=arms)).arms["drift_2"].policy == "assistants/drift"
 
 
-def test_reserved_names_are_no_arms(tmp_path: Path) -> None:
+def test_reserved_names_are_errors(tmp_path: Path) -> None:
     arms = yaml.safe_load(SHIPPED.read_text())["arms"]
-    with pytest.raises(ConfigError, match=r"\['untrained'\] are kept for other columns"):
-        load_params(changed(tmp_path, "arms", to={"untrained": arms["drift"]}))
-    with pytest.raises(ConfigError, match=r"\['simulated'\] are kept for other columns"):
-        load_params(changed(tmp_path, "arms", to={"simulated": arms["drift"]}))
+    with pytest.raises(ConfigError, match=r"\['untrained'\] are reserved for other columns"):
+        load_params(change_params(tmp_path, "arms", to={"untrained": arms["drift"]}))
+    with pytest.raises(ConfigError, match=r"\['simulated'\] are reserved for other columns"):
+        load_params(change_params(tmp_path, "arms", to={"simulated": arms["drift"]}))
 
 
-def test_a_missing_file_and_broken_yaml_are_told_plainly(tmp_path: Path) -> None:
+def test_missing_file_and_broken_yaml_are_clear_errors(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no such file; run from the project's root"):
         load_params(tmp_path / "none.yaml")
     broken = tmp_path / "params.yaml"

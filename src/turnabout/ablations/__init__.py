@@ -1,1 +1,1 @@
-"""Ablations of the user model: what an arm is, its evaluation, and the table of all arms."""
+"""Ablations of the user model: arms, evaluation and comparison."""

@@ -1,4 +1,4 @@
-"""Section `user_arms`: what defines an arm of the user model, and the table of its scored messages."""
+"""Section `user_arms`, and the table of an arm's scored messages."""
 
 from typing import Literal
 
@@ -33,7 +33,7 @@ class Ablate(Section):
 
 
 class UserArm(Section):
-    """One entry of `user_arms`: the start, the training data and the learning rate of an arm."""
+    """One arm of the user model: start, training data, learning rate."""
 
     start: str
     """Initial model: an embedded name, a Hugging Face Hub id, or a folder.

@@ -1,7 +1,8 @@
-"""Evaluation of the user model's arms on the same held-out people: prediction of their messages, and termination.
+"""Evaluation of the user model's arms on the same held-out people.
 
-The questions are those of Naous et al. 2025 (§3): does the intent help, is a base model the better start, how much data
-does it take? Arms differ only in their entry of `user_arms`.
+It measures the prediction of their messages, and termination. The questions are those of Naous et al. 2025 (§3): does
+the intent help, is a base model the better start, how much data does it take? Arms differ only in their entry of
+`user_arms`.
 """
 
 from typing import Any, NamedTuple
@@ -19,7 +20,7 @@ from turnabout.stats.estimate import Bootstrap
 
 
 class ArmEvaluation(NamedTuple):
-    """The contents of an arm's metrics file, and the scored messages behind them (`ARM_TURNS`)."""
+    """An arm's metrics file, and its scored messages (`ARM_TURNS`)."""
 
     metrics: dict[str, Any]
     turns: pl.DataFrame
@@ -28,11 +29,12 @@ class ArmEvaluation(NamedTuple):
 def evaluate_arm(
     checkpoint: Checkpoint, samples: dict[str, pl.DataFrame], *, settings: Evaluate, seed: int
 ) -> ArmEvaluation:
-    """Evaluate how well a trained user model predicts the test people and where they end a conversation.
+    """Evaluate how well a trained user model predicts the test people.
 
-    `samples` are `schemas.USER_SAMPLES` of the same conversations, by the detail of their intents. Those of
-    `high_level` are scored once more without their intents (`none`): the same messages. They also hold the validation
-    people, on whom the threshold of termination is chosen.
+    It measures the prediction of their messages and of where they end a conversation. `samples` are
+    `schemas.USER_SAMPLES` of the same conversations, by the detail of their intents. Those of `high_level` are scored
+    once more without their intents (`none`): the same messages. They also hold the validation people, on whom the
+    threshold of termination is chosen.
     """
     model, bootstrap = LocalGenerator(checkpoint, "user", settings.batch_size), Bootstrap(settings.resamples, seed)
     validation = _select_split(samples["high_level"], "validation")
@@ -52,7 +54,10 @@ def evaluate_arm(
 
 
 def _score_test_turns(model: LocalGenerator, samples: pl.DataFrame, max_length: int, detail: str) -> pl.DataFrame:
-    """Return `user_turns.TURN_SCORES` of the test people, with intents of the given detail."""
+    """Return the test people's scores with intents of one detail.
+
+    They are `user_turns.TURN_SCORES`.
+    """
     test = _select_split(samples, "test")
     excerpts = cut_openings(test, model.checkpoint.chat, max_length, with_intent=detail != "none")
     return score_excerpts(model, excerpts).turns
@@ -72,5 +77,8 @@ def _number_people(turns_by_detail: dict[str, pl.DataFrame], test: pl.DataFrame)
 
 
 def _select_split(samples: pl.DataFrame, split: str) -> pl.DataFrame:
-    """Return the samples of a split; a conversation without a user key counts as a person of its own."""
+    """Return the samples of a split.
+
+    A conversation without a user key counts as a person of its own.
+    """
     return samples.filter(split=split).with_columns(user_key=pl.coalesce("user_key", "conversation_id"))

@@ -1,4 +1,7 @@
-"""Comparison of the user model's arms: each with the first, on the same messages of the same people."""
+"""Comparison of each arm of the user model with the first one.
+
+It uses the same messages of the same people.
+"""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -11,7 +14,10 @@ from turnabout.stats.estimate import Bootstrap, Estimate
 
 
 class MeasuredArm(NamedTuple):
-    """One arm: its entry, the contents of its metrics file, and its scored messages (`ARM_TURNS`)."""
+    """One arm: its entry, its metrics file and its scored messages.
+
+    The messages are `ARM_TURNS`.
+    """
 
     arm: UserArm
     metrics: dict[str, Any]
@@ -19,10 +25,10 @@ class MeasuredArm(NamedTuple):
 
 
 def compare_arms(arms: Mapping[str, MeasuredArm], bootstrap: Bootstrap) -> dict[str, dict[str, Estimate]]:
-    """Return the bits per character that each arm saves against the first one, by intent detail.
+    """Return the bits per character saved by each arm, by intent detail.
 
-    The differences are paired; positive is better. Only messages that both arms have scored are compared, because
-    models with different tokenizers get to different lengths.
+    They are saved against the first arm. The differences are paired; positive is better. Only messages that both arms
+    have scored are compared, because models with different tokenizers get to different lengths.
     """
     _, first = next(iter(arms.items()))
     saved: dict[str, dict[str, Estimate]] = {}
@@ -37,7 +43,10 @@ def compare_arms(arms: Mapping[str, MeasuredArm], bootstrap: Bootstrap) -> dict[
 
 
 def _select_detail(turns: pl.DataFrame, detail: str) -> pl.DataFrame:
-    """Return the messages scored with intents of this detail, with the person's number as user key."""
+    """Return the messages scored with intents of this detail.
+
+    Their user key is the person's number.
+    """
     return turns.filter(intent_detail=detail).with_columns(user_key=pl.col("person").cast(pl.String))
 
 

@@ -24,7 +24,7 @@ def execute(assistant: str | None, user: str | None, intent: str | None) -> int:
     from turnabout.intents.wording import FALLBACK
     from turnabout.models.context_length import get_context_length
     from turnabout.models.loading import TEMPERATURE, TOP_P, USER_MODEL, open_model, open_user
-    from turnabout.serving.conversation import ChatSession
+    from turnabout.serving.chat_session import ChatSession
     from turnabout.serving.terminal import Terminal
     from turnabout.serving.user_player import MAX_TOKENS
 
@@ -35,10 +35,10 @@ def execute(assistant: str | None, user: str | None, intent: str | None) -> int:
     talk = ChatSession(
         LocalGenerator(checkpoint, speaks, batch_size=1),
         checkpoint.chat,
-        speaks,
-        Sampling(MAX_TOKENS, TEMPERATURE, TOP_P, seed=secrets.randbelow(2**31)),
-        get_context_length(checkpoint),
-        intent or FALLBACK if speaks == "user" else None,
+        role=speaks,
+        sampling=Sampling(MAX_TOKENS, TEMPERATURE, TOP_P, seed=secrets.randbelow(2**31)),
+        context_length=get_context_length(checkpoint),
+        intent=intent or FALLBACK if speaks == "user" else None,
     )
     Terminal(talk, Console(highlight=False)).run()
     return 0

@@ -1,7 +1,9 @@
-"""Choose the follow-ups that tell good from bad replies in your own logs, as a set that params.yaml can name.
+"""Choose follow-ups that tell good from bad replies in your own logs.
 
-Reads what people of the training and validation splits made of replies (`data/feedback.parquet`) and scores the
-follow-ups of a set after those replies with the trained user model.
+Reads the decisions on replies of the training and validation splits (data/feedback.parquet), scores the follow-ups of a
+set after those replies with the trained user model, and writes the best as a new set that params.yaml can name.
+
+Example: turnabout phrases ours --of six_dimensions --keep 3
 """
 
 import argparse
@@ -11,25 +13,40 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import polars as pl
 
+    from turnabout.core.messages import Message
     from turnabout.params import Params
 
 
 def add_arguments(options: argparse.ArgumentParser) -> None:
-    """The new set, and what it is chosen from and on."""
-    options.add_argument("name", help="name of the new set, such as ours")
-    options.add_argument("--of", default="six_dimensions", help="set to choose from (%(default)s)")
-    options.add_argument("--keep", type=int, default=3, help="follow-ups kept per sign and dimension (%(default)s)")
-    options.add_argument("--replies", type=int, default=100, help="most replies of each kind (%(default)s)")
+    """Add the name of the new set, the set to choose from, and the sizes."""
+    options.epilog = "example: turnabout phrases ours --of six_dimensions --keep 3"
+    options.add_argument("name", metavar="NAME", help="name of the new set, such as ours")
+    options.add_argument(
+        "--of", default="six_dimensions", metavar="SET", help="set to choose from (default: %(default)s)"
+    )
+    options.add_argument(
+        "--keep",
+        type=int,
+        default=3,
+        metavar="N",
+        help="follow-ups to keep per sign and dimension (default: %(default)s)",
+    )
+    options.add_argument(
+        "--replies",
+        type=int,
+        default=100,
+        metavar="N",
+        help="maximum number of replies of each kind (default: %(default)s)",
+    )
 
 
-def execute(name: str, of: str, keep: int, replies: int) -> int:
-    """Write the set and say how well its follow-ups sort the replies that they were chosen on."""
+def execute(*, name: str, of: str, keep: int, replies: int) -> int:
+    """Write the set, print the AUC of its follow-ups, return status 0."""
     from turnabout.core.io import write_text
-    from turnabout.core.messages import Message
     from turnabout.errors import ConfigError
     from turnabout.follow_ups.likelihood import compute_phrase_logps
-    from turnabout.follow_ups.phrases import SETS_FOLDER, load_phrases, read_phrase_set
-    from turnabout.follow_ups.selection import format_set, select_phrases, measure_discrimination
+    from turnabout.follow_ups.phrases import SETS_FOLDER, count_per_dimension, load_phrases, read_phrase_set
+    from turnabout.follow_ups.selection import format_set, measure_discrimination, select_phrases
     from turnabout.generation.local.generator import LocalGenerator
     from turnabout.intents.wording import FALLBACK
     from turnabout.models.checkpoints import load_checkpoint
@@ -39,37 +56,41 @@ def execute(name: str, of: str, keep: int, replies: int) -> int:
     dimensions, version = read_phrase_set(of)
     if not name.isidentifier() or name == of:
         raise ConfigError(f"phrases: '{name}' cannot be the name of a set made of '{of}'; use letters, digits and _")
-    load_phrases(keep, of)  # tells at once where a set has not so many
+    load_phrases(keep, of)  # raises an error at once where the set has fewer
     root = find_root(Path.cwd())
     params = load_params(root / "params.yaml")
-    judged = judged_replies_of(root, params, replies)
-    user = LocalGenerator(load_checkpoint(root / "models" / "user", params.backbone.dtype), "user", params.build_pairs.batch_size)
-    fit, most = user.checkpoint.chat.keep_newest, params.build_pairs.max_prompt_tokens
-    contexts: list[list[Message]] = [
-        [*fit(prompt, most), {"role": "assistant", "content": reply}]
-        for prompt, reply in judged.select("prompt", "reply").iter_rows()
-    ]
-    phrases = load_phrases(min(len(texts) for each in dimensions.values() for texts in each.values()), of)
+    judged = load_judged_replies(root, params, replies)
+    checkpoint = load_checkpoint(root / "models" / "user", params.backbone.dtype)
+    user = LocalGenerator(checkpoint, "user", params.build_pairs.batch_size)
+    max_tokens = params.build_pairs.max_prompt_tokens
+    contexts: list[list[Message]] = []
+    for prompt, reply in judged.select("prompt", "reply").iter_rows():
+        contexts.append([*checkpoint.chat.keep_newest(prompt, max_tokens), {"role": "assistant", "content": reply}])
+    phrases = load_phrases(count_per_dimension(dimensions), of)
     logps = compute_phrase_logps(user, contexts, phrases, [FALLBACK] * len(contexts))
     satisfied = (judged["label"] == "sat").to_list()
-    found = measure_discrimination(logps, satisfied, phrases)
-    kept = select_phrases(dimensions, found, keep)
+    auc_by_phrase = measure_discrimination(logps, satisfied, phrases)
+    selected = select_phrases(dimensions, auc_by_phrase, keep)
     counts = f"{sum(satisfied)} replies that satisfied and {len(satisfied) - sum(satisfied)} that did not"
-    write_text(format_set(kept, version, f"Chosen from {of}, version {version}, on {counts}."), SETS_FOLDER / f"{name}.yaml")
-    for dimension, texts in kept.items():
-        for text in [text for of_sign in texts.values() for text in of_sign]:
-            print(f"{found[text]:.2f}  {dimension}: {text}")
-    print(f"Share of {counts} that each sorts the right way round, where 0.5 is chance. Written to")
-    print(f"{SETS_FOLDER / f'{name}.yaml'}; name it in params.yaml: build_pairs: {{rule: follow_up, phrases: {name}}}")
+    target = SETS_FOLDER / f"{name}.yaml"
+    write_text(format_set(selected, version, f"Chosen from {of}, version {version}, on {counts}."), target)
+    for dimension, texts_by_sign in selected.items():
+        for text in (*texts_by_sign["positive"], *texts_by_sign["negative"]):
+            print(f"{auc_by_phrase[text]:.2f}  {dimension}: {text}")
+    print(f"The figures are AUCs on {counts}: the share of pairs that a follow-up sorts right; 0.5 is chance.")
+    print(f"Written to {target}; name it in params.yaml: build_pairs: {{rule: follow_up, phrases: {name}}}")
     return 0
 
 
-def judged_replies_of(root: Path, params: "Params", most: int) -> "pl.DataFrame":
-    """At most `most` replies that satisfied and as many that did not, chosen by hash; sorted."""
+def load_judged_replies(root: Path, params: "Params", max_per_label: int) -> "pl.DataFrame":
+    """Load at most `max_per_label` replies of each label, sorted.
+
+    They are chosen by a hash.
+    """
     import polars as pl
 
     from turnabout.core import schemas
-    from turnabout.core.conversations import rank_by_hash
+    from turnabout.core.conversations import REPLY_KEY, rank_by_hash
     from turnabout.core.io import read_frame
     from turnabout.feedback.judged_replies import select_judged_replies
 
@@ -80,6 +101,5 @@ def judged_replies_of(root: Path, params: "Params", most: int) -> "pl.DataFrame"
         read_frame(data / "feedback.parquet", schemas.FEEDBACK),
         params.augment.weak,
     )
-    keys = ["conversation_id", "reply_index"]
-    mixed = judged.sort(rank_by_hash(params.seed, *keys))
-    return pl.concat(mixed.filter(label=label).head(most) for label in ("sat", "dsat")).sort(keys)
+    ranked = judged.sort(rank_by_hash(params.seed, *REPLY_KEY))
+    return pl.concat(ranked.filter(label=label).head(max_per_label) for label in ("sat", "dsat")).sort(REPLY_KEY)

@@ -1,13 +1,15 @@
-"""Score pairs of replies of your own: which one a scorer prefers, and how much.
+"""Score pairs of replies: which one a scorer prefers, and how much.
 
-Each line of PAIRS is like {"id": "1", "prompt": [{"role": "user", "content": "…"}], "a": "…", "b": "…"}; OUT gets
-{"id", "score_a", "score_b", "prefer"} in the same order, `prefer` being "a", "b" or null for neither. A run that was
-cut off goes on where it stood when the same command is given again.
+Each line of PAIRS is like {"id": "1", "prompt": [{"role": "user", "content": "…"}], "a": "…", "b": "…"}. OUT gets one
+line {"id", "score_a", "score_b", "prefer"} per pair, in the same order; `prefer` is "a", "b", or null for neither. If a
+run is interrupted, the same command continues it.
+
+Example: turnabout score pairs.jsonl --by judge --out scores.jsonl
 """
 
 import argparse
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,24 +18,43 @@ if TYPE_CHECKING:
 
 
 def add_arguments(options: argparse.ArgumentParser) -> None:
-    """What to score, how, by whom."""
-    options.add_argument("pairs", type=Path, metavar="PAIRS", help="JSON lines, also packed as .gz or .zst")
+    """Add the files, the scorer and its model."""
+    options.epilog = "example: turnabout score pairs.jsonl --by judge --out scores.jsonl"
+    options.add_argument("pairs", type=Path, metavar="PAIRS", help="file of JSON lines, may be packed as .gz or .zst")
     options.add_argument(
         "--by",
         required=True,
         metavar="SCORER",
-        help="length, follow_up, judge, …; an unknown name lists all",
+        help="length, follow_up, judge, …; the error for an unknown name lists all",
     )
-    options.add_argument("--out", type=Path, required=True, metavar="FILE", help="where the scores go, as JSON lines")
-    options.add_argument("--model", help="embedded name, Hub id or model folder (default: the embedded model)")
-    options.add_argument("--author", type=Path, metavar="FILE", help="YAML as in params.yaml: {backend: openai, …}")
-    options.add_argument("--batch-size", type=int, default=8, metavar="N", help="texts a model reads at once")
     options.add_argument(
-        "--max-prompt-tokens", type=int, default=1024, metavar="N", help="about as much is shown of a pair's texts"
+        "--out", type=Path, required=True, metavar="FILE", help="output file of the scores, JSON lines"
+    )
+    options.add_argument(
+        "--model",
+        help="embedded name, Hub id or model folder (default: models/user for follow_up, else the embedded model)",
+    )
+    options.add_argument(
+        "--author", type=Path, metavar="FILE", help="YAML of a model as in params.yaml: {backend: openai, model: …}"
+    )
+    options.add_argument(
+        "--batch-size",
+        type=int,
+        default=8,
+        metavar="N",
+        help="texts that the model reads at once (default: %(default)s)",
+    )
+    options.add_argument(
+        "--max-prompt-tokens",
+        type=int,
+        default=1024,
+        metavar="N",
+        help="approximate number of tokens of a pair that the model reads (default: %(default)s)",
     )
 
 
 def execute(
+    *,
     pairs: Path,
     by: str,
     out: Path,
@@ -42,25 +63,27 @@ def execute(
     batch_size: int,
     max_prompt_tokens: int,
 ) -> int:
-    """Score all pairs; status 0."""
+    """Score all pairs; return status 0."""
     from turnabout.scoring import SCORERS
-    from turnabout.scoring.checkpointing import lock_output, start_run, hash_file, score_pairs
+    from turnabout.scoring.checkpointing import hash_file, lock_output, score_pairs, start_run
     from turnabout.scoring.load_scorer import load_scoring_model
     from turnabout.scoring.pairs_file import read_pairs_file
 
     limits = {"batch_size": batch_size, "max_prompt_tokens": max_prompt_tokens}
-    _check(pairs, by, out, limits)
-    scorer, read = SCORERS[by], read_pairs_file(pairs, SCORERS[by].needs_checklist)
-    with load_scoring_model(by, model, author) as who, lock_output(out):
-        part = start_run(out, {"by": by, "pairs": hash_file(pairs), **limits, **who.identity})
-        means = who.open_scorer_context(batch_size, max_prompt_tokens, part / "answers.sqlite")
-        scores = score_pairs(read, scorer, means, out)
-    told = by if scorer.needs == "nothing" else f"{by} of {means.generator.name}"
-    print(f"{out}: {len(scores)} pairs by {told}; {_summary(scores)}")
+    _check_options(pairs, by, out, limits)
+    scorer = SCORERS[by]
+    pairs_to_score = read_pairs_file(pairs, needs_checklist=scorer.needs_checklist)
+    with load_scoring_model(by, model, author) as scoring_model, lock_output(out):
+        part = start_run(out, {"by": by, "pairs": hash_file(pairs), **limits, **scoring_model.identity})
+        context = scoring_model.open_scorer_context(batch_size, max_prompt_tokens, part / "answers.sqlite")
+        scores = score_pairs(pairs_to_score, scorer, context, out)
+    description = by if scorer.needs == "nothing" else f"{by} of {context.generator.name}"
+    print(f"{out}: {len(scores)} pairs by {description}; {_summarise_preferences(scores)}")
     return 0
 
 
-def _check(pairs: Path, by: str, out: Path, limits: dict[str, int]) -> None:
+def _check_options(pairs: Path, by: str, out: Path, limits: Mapping[str, int]) -> None:
+    """Raise `ConfigError` for an option that is not allowed."""
     from turnabout.errors import ConfigError
     from turnabout.scoring import SCORERS
 
@@ -72,9 +95,10 @@ def _check(pairs: Path, by: str, out: Path, limits: dict[str, int]) -> None:
         raise ConfigError(f"{', '.join(wrong)} came; give 1 or more")
 
 
-def _summary(scores: Sequence["Score"]) -> str:
-    """How often each reply is preferred, and for which reasons neither is."""
+def _summarise_preferences(scores: Sequence["Score"]) -> str:
+    """Count how often each reply is preferred, and why neither is."""
     preferred = Counter(score.prefer or "neither" for score in scores)
-    reasons = Counter(score.reason for score in scores if score.reason)
-    told = f" ({', '.join(f'{reason} {count}' for reason, count in sorted(reasons.items()))})" if reasons else ""
-    return f"a {preferred['a']}, b {preferred['b']}, neither {preferred['neither']}{told}"
+    counts_by_reason = sorted(Counter(score.reason for score in scores if score.reason).items())
+    reasons = ", ".join(f"{reason} {count}" for reason, count in counts_by_reason)
+    summary = f"a {preferred['a']}, b {preferred['b']}, neither {preferred['neither']}"
+    return f"{summary} ({reasons})" if reasons else summary

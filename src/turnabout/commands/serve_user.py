@@ -54,7 +54,13 @@ def execute(model: str, port: int, host: str, leaves_with: str | None, max_promp
         user = open_user(model)
         speaker = LocalGenerator(user, "user", batch_size=MAX_DRAWS)
         marker = leaves_with or END_OF_CONVERSATION
-        player = UserPlayer(speaker, user.chat, get_context_length(user), max_prompt_tokens, marker)
+        player = UserPlayer(
+            speaker,
+            user.chat,
+            context_length=get_context_length(user),
+            max_prompt_tokens=max_prompt_tokens,
+            marker=marker,
+        )
         _announce(model, listener, marker)
         _serve(build_app(player), listener)
     return 0

@@ -1,4 +1,4 @@
-"""Base class of the sections of `params.yaml`, and conversion of YAML and validation errors."""
+"""Base class of the sections of `params.yaml`, and their errors."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
@@ -44,7 +44,7 @@ class PerSplit(Section):
 
 
 def resolve(table: Mapping[str, type[Section]], key: str, entry: Any) -> Section:
-    """Return the entry validated by the class that `entry[key]` names in `table`.
+    """Validate an entry with the class that `entry[key]` names in `table`.
 
     Raises `ValueError` if the key is missing or names no class of the table.
     """
@@ -60,7 +60,10 @@ def resolve(table: Mapping[str, type[Section]], key: str, entry: Any) -> Section
 
 
 def convert_yaml_error(origin: str, error: yaml.YAMLError) -> ConfigError:
-    """Return a YAML error with its line number, without the line's text, which may hold a secret."""
+    """Return a YAML error as `ConfigError` with its line number.
+
+    The line's text is left out, because it may hold a secret.
+    """
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or "cannot be read"
     line = "" if mark is None else f", line {mark.line + 1}"
@@ -68,7 +71,10 @@ def convert_yaml_error(origin: str, error: yaml.YAMLError) -> ConfigError:
 
 
 def convert_validation_error(origin: str, error: Exception) -> ConfigError:
-    """Return a pydantic error as one `ConfigError`, with a line and the path for each mistake."""
+    """Return a pydantic error as one `ConfigError`.
+
+    It has a line for each mistake, with the path to it.
+    """
     list_mistakes = getattr(error, "errors", None)
     if list_mistakes is None:
         return ConfigError(f"{origin}: {error}")

@@ -1,1 +1,1 @@
-"""A user model as a folder that other libraries load, with a card that says where it comes from."""
+"""Export of a user model as a folder that other libraries load, with a card."""

@@ -1,4 +1,7 @@
-"""The model card of an exported user model: what it is, where it comes from, what it is worth, what it cannot do."""
+"""The model card of an exported user model.
+
+It says what the model is, where it comes from, how it was measured, and what its limits are.
+"""
 
 from turnabout.exporting.project_facts import ProjectFacts
 from turnabout.intents.wording import NO_INTENT, PREFIX
@@ -6,7 +9,10 @@ from turnabout.models.chat_format import END_OF_CONVERSATION
 
 
 def render_card(name: str, facts: ProjectFacts | None) -> str:
-    """A README.md with the Hub's front matter. Without `facts` it says that nothing is known of the model's making."""
+    """Return the text of a README.md with the Hub's front matter.
+
+    Without `facts`, the card says that nothing is known about the model's training.
+    """
     import yaml
     from huggingface_hub import ModelCardData
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -28,13 +34,13 @@ def render_card(name: str, facts: ProjectFacts | None) -> str:
         keep_trailing_newline=True,
     )
     settings = yaml.safe_dump(dict(facts.settings), sort_keys=False, default_flow_style=None) if facts else ""
-    told = facts.intents.get("detail") if facts is not None else None
+    detail = facts.intents.get("detail") if facts is not None else None
     return pages.get_template("card.md.jinja").render(
         data=data.to_yaml(),
         name=name,
         facts=facts,
         settings=settings,
-        told=told,
-        system=NO_INTENT if told == "none" else f"{PREFIX}trains.",
+        detail=detail,
+        system=NO_INTENT if detail == "none" else f"{PREFIX}trains.",
         end=END_OF_CONVERSATION,
     )

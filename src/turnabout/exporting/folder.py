@@ -1,7 +1,8 @@
-"""A user model as a plain Hugging Face folder: merged weights, a chat template that opens a user's turn, end tokens.
+"""Export of a user model as a plain Hugging Face folder.
 
-Nothing of this package is needed to use it: `apply_chat_template(…, add_generation_prompt=True)` followed by
-`generate` writes the next user turn, as the released model of Naous et al. 2025 does.
+The folder holds merged weights, end tokens and a chat template whose generation prompt opens a user turn. It needs
+nothing of this package: `apply_chat_template(…, add_generation_prompt=True)` followed by `generate` writes the next
+user turn, like the released model of Naous et al. 2025.
 """
 
 import json
@@ -16,13 +17,16 @@ from turnabout.models.loading import TEMPERATURE, TOP_P
 
 
 def require_new_folder(out: Path) -> None:
-    """Raise `ConfigError` where something would be overwritten."""
+    """Raise `ConfigError` if the folder exists and is not empty."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError(f"--out: {out} is not empty; name a new folder")
 
 
 def export_user(checkpoint: Checkpoint, card: str, out: Path) -> None:
-    """Write the model in bfloat16, its tokenizer and its card, whole or not at all."""
+    """Write the model in bfloat16, its tokenizer and its card.
+
+    The folder is written completely or not at all. Raises `ConfigError` if `out` is not empty.
+    """
     import torch
 
     require_new_folder(out)
@@ -38,7 +42,10 @@ def export_user(checkpoint: Checkpoint, card: str, out: Path) -> None:
 
 
 def build_flipped_template(frame: ChatFrame) -> str:
-    """A Jinja chat template that writes messages as `frame` does and whose generation prompt opens a user's turn."""
+    """Return a Jinja chat template whose generation prompt opens a user turn.
+
+    It writes messages as `frame` does.
+    """
     headers, footer = json.dumps(frame.headers), json.dumps(frame.footer)
     opening, preamble = json.dumps(frame.opening), json.dumps(frame.preamble)
     return (
@@ -52,10 +59,11 @@ def build_flipped_template(frame: ChatFrame) -> str:
 
 
 def build_generation_config(checkpoint: Checkpoint) -> Any:
-    """How turns are drawn and where they end: at the token that ends every turn.
+    """Return the sampling settings and the end token of a user turn.
 
-    The end-of-conversation token is no end of its own: engines leave ends out of the text (vLLM does), and then nobody
-    would see that the user left. The model learnt to end its turn right after it.
+    A turn ends only at the token that ends every turn. The end-of-conversation token is not an end token, because
+    engines such as vLLM leave end tokens out of the text, and then nobody would see that the user ended the
+    conversation. The model has learnt to end its turn right after it.
     """
     from transformers import GenerationConfig
 

@@ -1,4 +1,7 @@
-"""What a project knows of its user model: base, logs, filters and figures, read from the outputs of its stages."""
+"""The facts that a project knows about its user model.
+
+Base, logs, filters and estimates are read from the outputs of the stages.
+"""
 
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -14,7 +17,10 @@ from turnabout.params import load_params
 
 
 class TrainingWindow(NamedTuple):
-    """The conversations a user model could learn from; days are null where the logs have no times."""
+    """The conversations of the train split, and their first and last day.
+
+    The days are None if the logs have no times.
+    """
 
     n_conversations: int
     n_people: int
@@ -23,7 +29,10 @@ class TrainingWindow(NamedTuple):
 
 
 class NamedEstimate(NamedTuple):
-    """One figure of `metrics/user.json` with its 95 % interval; `n` is what it was measured on."""
+    """One value of `metrics/user.json` with its 95 % interval.
+
+    `n` is the number of items that it was measured on.
+    """
 
     name: str
     value: float
@@ -33,7 +42,7 @@ class NamedEstimate(NamedTuple):
 
 
 class ProjectFacts(NamedTuple):
-    """What a card tells; what no stage has written yet is None or empty."""
+    """The facts on a card; those that no stage has written are None or empty."""
 
     base: Mapping[str, Any]
     formats: list[str]
@@ -45,7 +54,10 @@ class ProjectFacts(NamedTuple):
 
 
 def gather_facts(root: Path) -> ProjectFacts:
-    """The facts of the project at `root`. Of the logs' sources only their formats are told: addresses stay here."""
+    """Return the facts of the project at `root`.
+
+    Of the sources of the logs, only the formats are included, so that no address leaves the project.
+    """
     params = load_params(root / "params.yaml")
     settings = {
         name: getattr(params, name).model_dump(mode="json") for name in ("clean", "split", "flip", "train_user")
@@ -66,7 +78,7 @@ def _read_json_if_present(path: Path) -> dict[str, Any]:
 
 
 def _measure_training_window(data: Path) -> TrainingWindow | None:
-    """Of the train split alone: nothing else was learnt from."""
+    """Return the window of the train split, the only one that was learnt from."""
     if not (data / "user_samples.parquet").exists() or not (data / "messages").exists():
         return None
     samples = (
@@ -80,17 +92,25 @@ def _measure_training_window(data: Path) -> TrainingWindow | None:
         .select(first=pl.col("at").min().dt.date(), last=pl.col("at").max().dt.date())
         .collect()
     )
-    return TrainingWindow(samples["conversation_id"].n_unique(), samples["user_key"].drop_nulls().n_unique(), *days.row(0))
+    first, last = days.row(0)
+    return TrainingWindow(
+        n_conversations=samples["conversation_id"].n_unique(),
+        n_people=samples["user_key"].drop_nulls().n_unique(),
+        first=first,
+        last=last,
+    )
 
 
 def _iterate_estimates(metrics: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[NamedEstimate]:
-    """Everything with an interval, wherever it stands; its name is the way there."""
+    """Yield every value with an interval, at any depth; its name is its path."""
     for key, entry in metrics.items():
         if not isinstance(entry, Mapping):
             continue
         if {"value", "low", "high", "n"} <= entry.keys():
             if None not in (entry["value"], entry["low"], entry["high"]):
                 name = ", ".join((*path, key)).replace("_", " ")
-                yield NamedEstimate(name, entry["value"], entry["low"], entry["high"], entry["n"])
+                yield NamedEstimate(
+                    name, value=entry["value"], low=entry["low"], high=entry["high"], n=entry["n"]
+                )
         else:
             yield from _iterate_estimates(entry, (*path, key))

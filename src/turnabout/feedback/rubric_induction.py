@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from functools import partial
 from itertools import chain
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, get_args
 
 import msgspec
 import polars as pl
@@ -109,6 +109,12 @@ def induce_rubric(exchanges: pl.DataFrame, labels: pl.DataFrame, model: Language
     lines = [criterion.model_dump_json() for criterion in (*rubric["sat"], *rubric["dsat"])]
     version = hashlib.sha256("\n".join(lines).encode()).hexdigest()[:8]
     return InducedRubric(Criteria(version=version, **rubric), n_explained, n_unexplained)
+
+
+def count_criteria(induced: InducedRubric) -> dict[str, dict[Polarity, int]]:
+    """Return the figures of an induced rubric, each by label."""
+    n_criteria = {label: len(induced.criteria.select_by_label(label)) for label in get_args(Polarity)}
+    return {"n_criteria": n_criteria, "n_explained": induced.n_explained, "n_unexplained": induced.n_unexplained}
 
 
 def select_unanimous(exchanges: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:

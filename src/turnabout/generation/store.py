@@ -11,6 +11,9 @@ from typing import Any, NamedTuple
 from turnabout.generation.base import Completion
 from turnabout.generation.budget import Usage
 
+#: The project's answer store, relative to its root.
+ANSWERS_FILE = Path(".turnabout/answers.sqlite")
+
 TABLES = """
 create table if not exists batches (key text primary key, answers text not null, used_at real not null);
 create table if not exists calls (

@@ -1,4 +1,4 @@
-"""What an answer comes to: the intent it holds, or why it holds none that a user model may learn from."""
+"""Checks of answers: the intent of an answer, or why it is not usable."""
 
 import re
 from collections.abc import Sequence
@@ -11,39 +11,42 @@ from turnabout.intents.questions import ABOUT, WHOSE, Detail
 from turnabout.text.language_detection import detect_languages
 from turnabout.text.shared_words import shares_word_run
 
-#: Longest run of words an intent may share with one of the user's messages.
+#: Number of words in a row that an intent must not share with one of the user's messages.
 LEAK_WORDS = 8
 
-#: Longest high-level intent, in words after the fixed beginning.
+#: Largest number of words of a high-level intent, after the fixed beginning.
 MAX_WORDS = 60
 
-#: Beginnings that do not go on with the author's sentence: refusals, introductions, talk about the task, echoes.
+#: Beginnings that do not complete the given sentence: refusals, introductions, remarks about the task, echoes.
 ASIDE = re.compile(
     r"I\b|[\[{<]|(?i:sorry|unfortunately|as an? (ai|assistant|language model)|sure|certainly|of course|ok(ay)?"
     r"|here(['’]s| is| are)|(the|this) (conversation|excerpt|summary|record)|it (is|seems|appears)|there (is|are)"
     r"|you (are|asked|want)|let me|please)\b|.*\b[AB]:"
 )
 
-#: Where a sentence ends.
+#: The end of a sentence.
 SENTENCE_END = re.compile(r"[.!?](?=\s|$)|[。！？\n]")
 
-#: What is wrong with an answer, by its reason, and what mends a log full of them.
+#: What a usable answer needs, by the reason why one is unusable, and how to get usable answers.
 REMEDIES = {
-    "empty": "nothing stands after its beginning; name another author",
-    "cut off": "it must end within intend.max_new_tokens; raise that, or name an author that is brief",
-    "no completion": "it must complete the sentence it is given to begin with; name another author",
-    "too long": f"a high-level intent has at most {MAX_WORDS} words; name another author, or have intend.detail: full",
-    "language": "it must be in English or in the language of its conversation; name an author that writes English",
-    "leak": f"it shares {LEAK_WORDS} words in a row with the user; name another author, or have intend.detail: full",
+    "empty": "it is empty after its beginning; choose another model",
+    "cut off": "it must end within intend.max_new_tokens; raise that, or choose a model that writes less",
+    "no completion": "it must complete the sentence that it begins with; choose another model",
+    "too long": f"a high-level intent has at most {MAX_WORDS} words; choose another model, or set intend.detail: full",
+    "language": "it must be in English or in the language of its conversation; choose a model that writes English",
+    "leak": f"it shares {LEAK_WORDS} words in a row with the user; choose another model, or set intend.detail: full",
 }
 
 
 class CheckedAnswer(NamedTuple):
-    """What an answer names, whether that has eight words in a row of the user's, and why it is not used, or None."""
+    """The content of an answer and the result of its checks."""
 
     topic: str
+    """The text after the fixed beginning."""
     leaks: bool
+    """Whether the topic shares `LEAK_WORDS` words in a row with the user."""
     reason: str | None
+    """Why the answer is unusable, or None."""
 
 
 def check_answer(answer: Completion, user_texts: Sequence[str], language: str | None, detail: Detail) -> CheckedAnswer:
@@ -71,10 +74,11 @@ def check_answer(answer: Completion, user_texts: Sequence[str], language: str | 
 
 
 def is_foreign(topic: str, language: str | None) -> bool:
-    """Whether it is in a language that is neither English nor the conversation's, as far as all three can be told.
+    """Return whether a topic is neither in English nor in the given language.
 
-    Letters of Latin script must read as foreign behind the English words they complete, too: a name or two do not.
-    Close relatives (Norwegian and Danish) are told apart no better than `detected` does.
+    If one of the languages is unknown, the topic is not foreign. A topic in Latin script must also be detected as
+    foreign after the English words that it completes, so that a name or two do not count. Related languages (Norwegian
+    and Danish) are distinguished no better than `detect_languages` does.
     """
     if language is None:
         return False

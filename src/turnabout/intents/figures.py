@@ -1,4 +1,4 @@
-"""The figures of a table of intents: how often they give words away, how long they are, what could not be used."""
+"""Metrics of a table of intents: leaks, lengths and fallbacks."""
 
 from typing import Any
 
@@ -10,10 +10,11 @@ from turnabout.text.word_ngrams import extract_words
 
 
 def summarize_intents(intents: pl.DataFrame, detail: str) -> dict[str, Any]:
-    """Counts, leak rates with 95 % intervals, and lengths of a table of intents (`schemas.INTENTS`).
+    """Return counts, leak rates and lengths of a table of intents.
 
-    Leaks are counted among the answers first given and among those that came last, after asking again, used or not.
-    Lengths are words after the beginning that all share, of intents that an author wrote.
+    `intents` has the schema `schemas.INTENTS`. Leak rates have 95 % intervals; they are given for the first answers and
+    for the last answers after retries, usable or not. Lengths are the numbers of words after the fixed beginning, of
+    intents written by a model.
     """
     asked = intents.filter(pl.col("tries") > 0)
     unused = asked.drop_nulls("reason")

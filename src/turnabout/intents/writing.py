@@ -1,4 +1,7 @@
-"""Intents of conversations by any model, in the detail wanted; what cannot be used is asked for again, then marked."""
+"""Generation of intents, one for each conversation, by any model.
+
+An unusable answer is asked for again; if no answer is usable, a marked fallback takes its place.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -16,10 +19,10 @@ from turnabout.intents.questions import ABOUT, TOKEN_FACTOR, SPEAKERS, Detail, b
 from turnabout.intents.wording import FALLBACK, NO_INTENT, PREFIX
 from turnabout.prompting.structured import RETRY_TEMPERATURE
 
-#: Characters of an unusable answer that an error shows.
+#: Largest number of characters of an unusable answer that an error shows.
 MAX_SHOWN_CHARS = 200
 
-#: The columns of an intent that nobody was asked for.
+#: The columns of an intent in detail `none`, for which no model is asked.
 UNASKED_COLUMNS = {
     "intent": pl.lit(NO_INTENT),
     "model": pl.lit(None, pl.String),
@@ -31,47 +34,53 @@ UNASKED_COLUMNS = {
 
 
 class Intend(Section):
+    """Settings of the stage `intend`."""
+
     renamed_keys: ClassVar = {"author": "generator"}
 
     detail: Literal["none", "high_level", "full"]
-    """How much of what a person wants an intent tells: nothing, so that no model is asked; what the conversation is
-    about; or all that they say."""
+    """How much an intent says about what the person wants: nothing, so that no model is asked; what the conversation
+    is about; or all that they say."""
     generator: AnyModel
-    """Who names the intents."""
+    """The model that writes the intents."""
     conversations: PerSplit
-    """Most conversations per split that get an intent (and are flipped); null means all."""
+    """Largest number of conversations per split that get an intent (and are flipped); null means all."""
     max_prompt_tokens: Count
-    """Longest excerpt of the conversation that its author is shown, in tokens; in detail `full`, 4 times that."""
+    """Longest excerpt of the conversation in the prompt, in tokens; in detail `full`, 4 times that."""
     max_new_tokens: Count
     """Longest intent, in tokens; in detail `full`, 4 times that."""
     tries: Count
-    """How often an intent is asked for at most; where no answer can be used, a general one stands there, marked."""
+    """Largest number of answers per intent; if none is usable, a general intent takes its place, with the reason."""
     max_fallback: Share
-    """Largest share of intents that may be unusable for one reason; beyond it, the stage stops and says which."""
+    """Largest share of intents that may be unusable for one reason; above it, the stage stops and names the reason."""
     batch_size: Count
+    """Number of prompts that a local model generates for at once."""
 
 
 def write_intents(messages: pl.DataFrame, generator: Generator, settings: Intend, seed: int) -> pl.DataFrame:
-    """One intent per conversation of `messages` (`schemas.INTENTS`, sorted).
+    """Write one intent per conversation of `messages` (`schemas.INTENTS`, sorted).
 
-    In detail `none` nobody is asked, and all are the same. What the author writes is checked; where none of `tries`
-    answers can be used, a fallback stands there with the reason. Raises `ModelError` where that happens to more than
-    `max_fallback` of all for one reason.
+    In detail `none` no model is asked, and all intents are the same. Answers are checked; if none of `tries` answers is
+    usable, a fallback takes their place, with the reason. Raises `ModelError` if the share of fallbacks for one reason
+    is above `max_fallback`.
     """
-    talks = _gather_conversations(messages)
+    conversations = _gather_conversations(messages)
     if settings.detail == "none":
-        return talks.select("conversation_id", **UNASKED_COLUMNS)
-    tried = _ask_until_usable(talks, generator, settings, settings.detail, seed)
-    _refuse_many_fallbacks([answers[-1] for answers in tried], generator.name, settings.max_fallback)
+        return conversations.select("conversation_id", **UNASKED_COLUMNS)
+    answers_of_all = _ask_until_usable(conversations, generator, settings, detail=settings.detail, seed=seed)
+    _refuse_many_fallbacks([answers[-1] for answers in answers_of_all], generator.name, settings.max_fallback)
     rows = [
         {"conversation_id": conversation, **_build_intent_row(answers, generator.name)}
-        for conversation, answers in zip(talks["conversation_id"], tried, strict=True)
+        for conversation, answers in zip(conversations["conversation_id"], answers_of_all, strict=True)
     ]
     return pl.DataFrame(rows, schema=schemas.INTENTS)
 
 
 def _gather_conversations(messages: pl.DataFrame) -> pl.DataFrame:
-    """One conversation per row, sorted: its language, its lines as the author sees them, and what its user said."""
+    """Return one row per conversation, sorted by id.
+
+    The columns are `conversation_id`, `language`, `lines` (the lines of the prompt) and `user_texts`.
+    """
     return (
         messages.filter(pl.col("role").is_in(list(SPEAKERS)))
         .sort("conversation_id", "message_index")
@@ -79,36 +88,40 @@ def _gather_conversations(messages: pl.DataFrame) -> pl.DataFrame:
         .agg(
             pl.col("language").first(),
             lines=pl.col("role").replace(SPEAKERS) + ": " + pl.col("text"),
-            said=pl.col("text").filter(role="user"),
+            user_texts=pl.col("text").filter(role="user"),
         )
     )
 
 
-def _ask_until_usable(talks: pl.DataFrame, generator: Generator, settings: Intend, detail: Detail, seed: int) -> list[list[CheckedAnswer]]:
-    """The answers about each conversation, the last of which stands.
+def _ask_until_usable(
+    conversations: pl.DataFrame, generator: Generator, settings: Intend, *, detail: Detail, seed: int
+) -> list[list[CheckedAnswer]]:
+    """Return the answers about each conversation; the last one counts.
 
-    Only what cannot be used is asked again, all of it at once, drawn by a seed of its own: a stored answer would only
-    come back. What an endpoint refused to answer is not.
+    Unusable answers are asked for again, all at once, with another seed and a temperature, because the answer store
+    would return the same answer for the same prompt. Answers that an endpoint refused are not asked for again.
     """
-    rows = talks.to_dicts()
-    prompts = [build_intent_prompt(r["lines"], r["language"], detail, TOKEN_FACTOR[detail] * settings.max_prompt_tokens) for r in rows]
-    found: list[list[CheckedAnswer]] = [[] for _ in rows]
-    waiting = list(range(len(rows)))
+    rows = conversations.to_dicts()
+    max_prompt_tokens = TOKEN_FACTOR[detail] * settings.max_prompt_tokens
+    max_new_tokens = TOKEN_FACTOR[detail] * settings.max_new_tokens
+    prompts = [build_intent_prompt(row["lines"], row["language"], detail, max_prompt_tokens) for row in rows]
+    checked: list[list[CheckedAnswer]] = [[] for _ in rows]
+    open_rows = list(range(len(rows)))
     for attempt in range(settings.tries):
-        if not waiting:
+        if not open_rows:
             break
         temperature = RETRY_TEMPERATURE if attempt else 0.0
-        room = TOKEN_FACTOR[detail] * settings.max_new_tokens
-        sampling = Sampling(room, temperature, seed=seed + attempt, prefill=ABOUT)
-        answers = dict(zip(waiting, generator.generate([prompts[i] for i in waiting], sampling), strict=True))
+        sampling = Sampling(max_new_tokens, temperature, seed=seed + attempt, prefill=ABOUT)
+        completions = generator.generate([prompts[i] for i in open_rows], sampling)
+        answers = dict(zip(open_rows, completions, strict=True))
         for i, answer in answers.items():
-            found[i].append(check_answer(answer, rows[i]["said"], rows[i]["language"], detail))
-        waiting = [i for i, answer in answers.items() if found[i][-1].reason and not answer.refused]
-    return found
+            checked[i].append(check_answer(answer, rows[i]["user_texts"], rows[i]["language"], detail))
+        open_rows = [i for i, answer in answers.items() if checked[i][-1].reason and not answer.refused]
+    return checked
 
 
 def _build_intent_row(answers: Sequence[CheckedAnswer], model: str) -> dict[str, str | int | bool | None]:
-    """The columns of one intent."""
+    """Return the columns of one intent."""
     last = answers[-1]
     return {
         "intent": FALLBACK if last.reason else f"{PREFIX}{last.topic}.",
@@ -120,14 +133,17 @@ def _build_intent_row(answers: Sequence[CheckedAnswer], model: str) -> dict[str,
     }
 
 
-def _refuse_many_fallbacks(answers: Sequence[CheckedAnswer], model: str, most: float) -> None:
-    """Raise `ModelError` where too many cannot be used for one reason: a user model would learn from fallbacks."""
+def _refuse_many_fallbacks(answers: Sequence[CheckedAnswer], model: str, max_share: float) -> None:
+    """Raise `ModelError` if too many answers are unusable for one reason.
+
+    Otherwise a user model would learn from fallbacks.
+    """
     reasons = Counter(answer.reason for answer in answers if answer.reason)
     for reason, n in reasons.most_common(1):
-        if n > most * len(answers):
+        if n > max_share * len(answers):
             example = next(answer.topic for answer in answers if answer.reason == reason)
-            mend = REMEDIES.get(reason, "the endpoint did not answer; docs/generation.md says why it may not")
+            remedy = REMEDIES.get(reason, "the endpoint did not answer; docs/generation.md lists possible causes")
             raise ModelError(
-                f"intend: {n} of {len(answers)} intents by '{model}' cannot be used for one reason, '{reason}', and "
-                f"intend.max_fallback allows {most:.0%}. The first is {example[:MAX_SHOWN_CHARS]!r}: {mend}"
+                f"intend: {n} of {len(answers)} intents by '{model}' are unusable for one reason, '{reason}', but "
+                f"intend.max_fallback allows {max_share:.0%}. The first is {example[:MAX_SHOWN_CHARS]!r}: {remedy}"
             )

@@ -1,4 +1,4 @@
-"""Preference losses: one file per method, and one line per method in `LOSSES`."""
+"""Preference losses: one file and one line of `LOSSES` per method."""
 
 from functools import partial
 from typing import Annotated

@@ -1,4 +1,7 @@
-"""Interface of the preference losses: log-probabilities of a batch in, one loss per row out."""
+"""Interface of the preference losses.
+
+A loss takes the log-probabilities of a batch and returns one value per row.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,7 @@ class UnaryLogps(NamedTuple):
 
 
 class Loss(Section):
-    """One preference objective. `loss` is the key of the method in `params.yaml`."""
+    """One preference objective; `loss` is its key in `params.yaml`."""
 
     loss: str
     needs_reference: ClassVar[bool] = True
@@ -66,7 +69,10 @@ class PairLoss(Loss):
 
 
 class LogRatioLoss(PairLoss):
-    """A pair loss whose implicit reward is β times the log-ratio to the reference."""
+    """A pair loss with the log-ratio to the reference as reward.
+
+    The implicit reward of a completion is β times its log-ratio.
+    """
 
     beta: float = Field(default=0.1, gt=0)
     """Strength of the pull towards the reference; 0.1 in the DPO paper."""

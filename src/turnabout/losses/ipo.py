@@ -40,7 +40,7 @@ class IPO(PairLoss):
 
 
 def _mean_log_ratios(policy: PairLogps, reference: PairLogps) -> tuple[Tensor, Tensor]:
-    """Return ρ̄ of chosen and rejected: log-ratios to the reference, in nats per token."""
+    """Return ρ̄ of chosen and rejected, each (B,), in nats per token."""
     chosen = (policy.chosen - reference.chosen) / policy.chosen_tokens
     rejected = (policy.rejected - reference.rejected) / policy.rejected_tokens
     return chosen, rejected

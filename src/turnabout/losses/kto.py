@@ -1,4 +1,7 @@
-"""Kahneman-Tversky optimisation (KTO): learns from single liked or disliked replies, without pairs."""
+"""Kahneman-Tversky optimisation (KTO).
+
+It learns from single liked or disliked replies, without pairs.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Robust DPO: unbiased when labels are flipped at a known rate, as mined feedback labels are."""
+"""Robust DPO: unbiased when labels are flipped at a known rate.
+
+Labels from mined feedback are of that kind.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""SimPO: the reward is the policy's own mean log-probability; no reference model is needed."""
+"""SimPO: the reward is the policy's own mean log-probability.
+
+It needs no reference model.
+"""
 
 from __future__ import annotations
 

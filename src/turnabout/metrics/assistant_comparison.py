@@ -19,7 +19,10 @@ UNTRAINED = "untrained"
 
 
 class AssistantMetrics(NamedTuple):
-    """Figures of each assistant by name, and all answers (`schemas.ANSWERS`, sorted)."""
+    """Figures of each assistant by name, and all answers.
+
+    Answers are rows of `schemas.ANSWERS`, sorted.
+    """
 
     metrics: dict[str, Any]
     answers: pl.DataFrame
@@ -56,7 +59,7 @@ def compare_assistants(
 
 
 def summarize_assistant(answers: pl.DataFrame, name: str, arms: Sequence[str], bootstrap: Bootstrap) -> dict[str, Any]:
-    """Return mean scores of the assistant `name`, and an arm's gains over the untrained one.
+    """Return mean scores of an assistant, and an arm's gains over untrained.
 
     Gains are paired: the mean of the differences by prompt.
     """

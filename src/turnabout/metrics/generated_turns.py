@@ -1,4 +1,4 @@
-"""Metrics on user turns that models generate: first messages, and turns on adherence items."""
+"""Metrics on generated user turns: first messages and adherence items."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -56,7 +56,10 @@ class EvaluatedModels(NamedTuple):
 def measure_first_turns(
     models: EvaluatedModels, splits: EvaluationSplits, settings: Evaluate, seed: int
 ) -> dict[str, Any]:
-    """Measure first messages of test users, and of every user model with their intents."""
+    """Measure first messages of test users and of every user model.
+
+    The models write for the intents of the same users.
+    """
     training_turns = collect_first_turns(
         {"assistant": models.detector_assistant},
         splits.train,

@@ -1,7 +1,7 @@
-"""Intent adherence: a user stays on their question when offered another subject.
+"""Intent adherence: a user stays on their question.
 
-Naous et al. 2025, §4, on NaturalQuestions with GPT-4o as judge; here on items of our own
-(`items/intent_adherence.yaml`), judged by a model where one is given, else by words alone.
+The assistant proposes another subject instead. Naous et al. 2025, §4, on NaturalQuestions with GPT-4o as judge; here on
+items of our own (`items/intent_adherence.yaml`), judged by a model where one is given, else by words alone.
 """
 
 import re
@@ -59,7 +59,7 @@ class JudgeVerdict(msgspec.Struct):
 
 
 class IntentAdherence(NamedTuple):
-    """The estimate in percent, without the `n_unjudged` turns that have no verdict."""
+    """The estimate in percent, without the `n_unjudged` turns."""
 
     estimate: Estimate
     n_unjudged: int
@@ -97,6 +97,7 @@ def build_model_judge(judge: Generator, seed: int) -> IntentJudge:
     options = AskOptions(prefill="{", max_new_tokens=16, retries=1, seed=seed, shape=JudgeVerdict)
 
     def judge_by_model(texts: Sequence[str], items: Sequence[IntentItem]) -> list[bool | None]:
+        """Return the model's verdict on each turn."""
         questions = [
             Question(_build_judge_prompt(text, item), _parse_verdict) for text, item in zip(texts, items, strict=True)
         ]

@@ -1,4 +1,4 @@
-"""Intent overlap: the share of a first message that is copied from the intent.
+"""Intent overlap: the share of a message that is copied from the intent.
 
 People hardly copy. Naous et al. 2025, §4 ("intent decomposition"): |content(turn) ∩ content(intent)| / |content(turn)|,
 in percent.

@@ -33,7 +33,9 @@ def estimate_ranking_accuracy(assistant: LocalGenerator, pairs: pl.DataFrame, bo
         trees.append(tree)
         completions.append((chosen_nodes, rejected_nodes))
     wanted = [[*chosen_nodes, *rejected_nodes] for chosen_nodes, rejected_nodes in completions]
-    all_logps = compute_node_logps(checkpoint.model, trees, wanted, assistant.batch_size, f"{checkpoint.name} ranks")
+    all_logps = compute_node_logps(
+        checkpoint.model, trees, wanted, batch_size=assistant.batch_size, desc=f"{checkpoint.name} ranks"
+    )
     is_correct = []
     for logps, (chosen_nodes, _) in zip(all_logps, completions, strict=True):
         n_chosen = len(chosen_nodes)

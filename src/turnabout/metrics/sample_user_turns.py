@@ -15,7 +15,7 @@ TEMPERATURE, TOP_P = 1.0, 0.8
 
 
 class FirstTurns(NamedTuple):
-    """First messages by writer, one per user in `users`, with the intent each model was given."""
+    """First messages by writer, one for each user and intent."""
 
     users: list[str]
     intents: list[str]
@@ -44,11 +44,11 @@ def collect_first_turns(
     max_new_tokens: int,
     seed: int,
 ) -> FirstTurns:
-    """Collect the first messages of people and those that models write for their intents.
+    """Collect first messages of people, and those of models.
 
-    Uses at most `max_conversations` rows of `schemas.USER_SAMPLES` that the person opened and that are no branch of
-    another conversation. People's messages are cut to as many tokens as models may write, so that all figures are of
-    texts of similar length.
+    Models write for the same people's intents. Uses at most `max_conversations` rows of `schemas.USER_SAMPLES` that the
+    person opened and that are no branch of another conversation. People's messages are cut to as many tokens as models
+    may write, so that all figures are of texts of similar length.
     """
     opened = samples.filter(pl.col("target_indexes").list.first() == 0).head(max_conversations)
     intents = opened["intent"].to_list()

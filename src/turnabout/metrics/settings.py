@@ -6,7 +6,7 @@ from turnabout.core.config import Count, Section
 
 
 class Evaluate(Section):
-    """Settings of the evaluation: how much is read and written, and the bootstrap."""
+    """Settings of the evaluation: sizes, lengths and the bootstrap."""
 
     conversations: Count
     """Held-out conversations scored for the user model."""

@@ -1,4 +1,4 @@
-"""Dialogue termination: does a model end a conversation where the person did?
+"""Dialogue termination: a model ends a conversation where the user did.
 
 Precision, recall and F1 at the positions after an assistant message, where a person ended the conversation or went on.
 Naous et al. 2025, §4 ("dialogue termination"); the positive class is ending.
@@ -28,9 +28,10 @@ class TerminationResult(NamedTuple):
 def measure_termination(
     model: LocalGenerator, *, validation: pl.DataFrame, test: pl.DataFrame, settings: Evaluate, seed: int
 ) -> TerminationResult:
-    """Measure termination on the last `ending_length` tokens of test conversations.
+    """Measure termination on the ends of test conversations.
 
-    Both tables are of `schemas.USER_SAMPLES`; the threshold is chosen on the validation conversations.
+    Their last `ending_length` tokens are read. Both tables are of `schemas.USER_SAMPLES`; the threshold is chosen on
+    the validation conversations.
     """
     chat = model.checkpoint.chat
     validation_decisions, test_decisions = (
@@ -59,12 +60,12 @@ def choose_threshold(decisions: pl.DataFrame) -> float | None:
 
 
 def estimate_termination(decisions: pl.DataFrame, threshold: float | None, bootstrap: Bootstrap) -> dict[str, Estimate]:
-    """Estimate precision, recall and F1 of predicting an end from `threshold` on.
+    """Estimate precision, recall and F1 of predicted ends.
 
-    `decisions` are rows of `user_turns.END_DECISIONS`. Two estimates need no threshold. `f1_drawn` is the F1 of the
-    expected counts where the model ends conversations by sampling, one draw per position: the paper counts this way,
-    and a simulation behaves so. `f1_always` is the F1 of always predicting an end: a model whose F1 is not higher has
-    learned nothing about ends.
+    `decisions` are rows of `user_turns.END_DECISIONS`; an end is predicted where P(end) is `threshold` or more. Two
+    estimates need no threshold. `f1_drawn` is the F1 of the expected counts where the model ends conversations by
+    sampling, one draw per position: the paper counts this way, and a simulation behaves so. `f1_always` is the F1 of
+    always predicting an end: a model whose F1 is not higher has learned nothing about ends.
     """
     at_threshold, without_threshold = ("precision", "recall", "f1"), ("f1_drawn", "f1_always")
     if not decisions["ended"].any():

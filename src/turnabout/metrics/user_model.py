@@ -48,7 +48,7 @@ class UserModelMetrics(NamedTuple):
 
 
 def check_context_lengths(checkpoint: Checkpoint, settings: Evaluate) -> None:
-    """Raise `ConfigError` if the settings ask for more tokens than the model can read."""
+    """Raise `ConfigError` if the settings exceed the model's context."""
     tokens = {"evaluate.max_length": settings.max_length, "evaluate.max_new_tokens": settings.max_new_tokens}
     check_context(checkpoint, tokens)
     check_context(checkpoint, {"evaluate.ending_length": settings.ending_length})

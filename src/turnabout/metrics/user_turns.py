@@ -123,10 +123,10 @@ def _count_repeated(sample: dict[str, Any]) -> int:
 
 
 def score_excerpts(model: LocalGenerator, excerpts: Sequence[Excerpt]) -> ExcerptScores:
-    """Score each user message, and P(end) at every position after an assistant message.
+    """Score user messages and end decisions of the excerpts.
 
-    Messages that a branch repeats are context and not scored: they are scored in the conversation where they stand
-    first.
+    The model scores each user message, and gives P(end) at every position after an assistant message. Messages that a
+    branch repeats are context and not scored: they are scored in the conversation where they stand first.
 
     A user model ends a conversation with the end-of-conversation token. For a model without that token, ending is an
     empty turn, i.e. the end of turn as its first token. A model that speaks as the assistant is prompted to act as the
@@ -137,7 +137,11 @@ def score_excerpts(model: LocalGenerator, excerpts: Sequence[Excerpt]) -> Excerp
     trees = [_build_tree(checkpoint.chat, excerpt, model.speaks) for excerpt in excerpts]
     wanted = [tree.list_scored_nodes() for tree in trees]
     logps_by_tree = compute_node_logps(
-        checkpoint.model, [tree.tokens for tree in trees], wanted, model.batch_size, desc=f"{checkpoint.name} reads"
+        checkpoint.model,
+        [tree.tokens for tree in trees],
+        wanted,
+        batch_size=model.batch_size,
+        desc=f"{checkpoint.name} reads",
     )
     turns: list[dict[str, Any]] = []
     decisions: list[dict[str, Any]] = []
@@ -152,7 +156,7 @@ def score_excerpts(model: LocalGenerator, excerpts: Sequence[Excerpt]) -> Excerp
 
 
 class _ExcerptTree(NamedTuple):
-    """An excerpt as a token tree, with branches in which the user ends the conversation.
+    """An excerpt as a token tree with branches where the user ends it.
 
     `positions[i]` is the number of user messages before the branch `end_nodes[i]`.
     """
@@ -209,9 +213,9 @@ def _score_decisions(excerpt: Excerpt, tree: _ExcerptTree, logp_of_node: dict[in
 
 
 def _build_tree(chat: ChatFormat, excerpt: Excerpt, speaks: Literal["user", "assistant"]) -> _ExcerptTree:
-    """Build the excerpt's tree, with an end branch after every assistant message.
+    """Build the excerpt's tree with its end branches.
 
-    The branch begins at the open header of the user's next turn.
+    There is one after every assistant message. It begins at the open header of the user's next turn.
     """
     system, *history = excerpt.messages
     prompt = excerpt.messages if speaks == "user" else build_acting_prompt(Situation(system["content"], history))
@@ -239,7 +243,7 @@ def _build_tree(chat: ChatFormat, excerpt: Excerpt, speaks: Literal["user", "ass
 
 
 def _end_token_ids(chat: ChatFormat, speaks: Literal["user", "assistant"]) -> list[int]:
-    """Return the tokens with which a turn begins when the model ends the conversation."""
+    """Return the first tokens of a turn in which the model ends it."""
     if speaks == "assistant":
         return list(chat.tokenizer(END_OF_CONVERSATION, add_special_tokens=False).input_ids)
     return [chat.end_of_turn_id if chat.end_of_conversation_id is None else chat.end_of_conversation_id]

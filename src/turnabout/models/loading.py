@@ -1,4 +1,4 @@
-"""Models by what people call them: a folder of the pipeline, an embedded name, or a Hugging Face Hub id."""
+"""Load a model by name: a folder of the pipeline, an embedded name, or a Hugging Face Hub id."""
 
 from contextlib import AbstractContextManager, redirect_stderr
 from io import StringIO
@@ -10,15 +10,15 @@ from turnabout.models import checkpoints
 from turnabout.models.chat_format import END_OF_CONVERSATION
 from turnabout.models.checkpoints import Checkpoint
 
-#: The user model of a project, from its root.
+#: The user model of a project, relative to its root.
 USER_MODEL = "models/user"
 
-#: How people's turns are drawn unless somebody says otherwise (the card of the model Naous et al. 2025 released).
+#: Default sampling of user turns (from the model card of Naous et al. 2025).
 TEMPERATURE, TOP_P = 1.0, 0.8
 
 
 def open_model(name: str, dtype: str = "bfloat16", merged: bool = False) -> Checkpoint:
-    """The model of this name, ready to infer. Raises `ModelError` where there is none."""
+    """Return the model of this name, ready for inference. Raises `ModelError` where there is none."""
     if name.startswith((".", "/", "models/")) or Path(name).is_dir():
         return checkpoints.load_checkpoint(Path(name), dtype, merged)
     with TemporaryDirectory() as scratch:
@@ -30,16 +30,16 @@ def open_model(name: str, dtype: str = "bfloat16", merged: bool = False) -> Chec
 
 
 def open_user(name: str, dtype: str = "bfloat16", merged: bool = False) -> Checkpoint:
-    """The user model of this name. Raises `ModelError` for a model that cannot leave a conversation."""
+    """Return the user model of this name. Raises `ModelError` for a model that cannot end a conversation."""
     checkpoint = open_model(name, dtype, merged)
     if checkpoint.chat.end_of_conversation_id is None:
         raise ModelError(
-            f"{name} is no user model: {END_OF_CONVERSATION} is not in its vocabulary, so it would never leave; "
-            "name a folder that stage train_user wrote (`turnabout run train_user`), such as models/user"
+            f"{name} is no user model: {END_OF_CONVERSATION} is not in its vocabulary, so it could not end a "
+            "conversation; name a folder that stage train_user wrote (`turnabout run train_user`), such as models/user"
         )
     return checkpoint
 
 
 def hide_progress_bars() -> AbstractContextManager[object]:
-    """A block in which models write without a progress bar: one turn of a conversation is no batch."""
-    return redirect_stderr(StringIO())  # bars show themselves in terminals alone
+    """Return a context in which models write without a progress bar: one turn is no batch."""
+    return redirect_stderr(StringIO())  # bars are shown in terminals only

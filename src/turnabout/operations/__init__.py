@@ -1,1 +1,4 @@
-"""Work on a whole project: cost estimates, headline figures, sweeps and evaluation of user models."""
+"""Operations on a whole project.
+
+These are cost estimates, headline figures, sweeps and evaluation of user models.
+"""

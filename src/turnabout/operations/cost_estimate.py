@@ -23,7 +23,7 @@ Number = TypeVar("Number", int, float)
 
 
 class CostEstimate(NamedTuple):
-    """Maximum model calls of one stage, their approximate tokens, and their price.
+    """Maximum model calls of one stage, with their tokens and price.
 
     A number is None where it depends on the logs (a null in `params.yaml`).
     """
@@ -127,9 +127,9 @@ def _calls_by_model(augmenter: Augmenter, stage_model: ModelConfig) -> list[tupl
 
 
 def _estimate_train_user(params: Params, _: str) -> CostEstimate:
-    """Estimate epochs × max_tokens, and the tokens that the end token is fitted to.
+    """Estimate the tokens of all epochs, and those that fit the end token.
 
-    The number of sequences with these tokens depends on the logs.
+    An epoch has `max_tokens`. The number of sequences with these tokens depends on the logs.
     """
     section = params.train_user
     fitted = ENDING_TOKENS + OTHER_TOKENS
@@ -251,7 +251,7 @@ def _max_pairs(params: Params, arm: str) -> int | None:
 
 
 def _price_calls(model: ModelConfig, calls: int | None, *, input_tokens: int, output_tokens: int) -> CostEstimate:
-    """Return the cost of calls to a model with so many tokens each, at its price."""
+    """Return the cost of calls at the model's price, with tokens per call."""
     cost = _multiply_calls(calls, input_tokens, output_tokens)._replace(budget=model.get_budget())
     price = model.get_price()
     if price is None or calls == 0:

@@ -61,7 +61,7 @@ def measure_user_model(
     intent_judge = WORD_JUDGE if judge is None else _open_judge(judge, dtype, settings.batch_size, seed)
     name = Path(model).name if Path(model).is_dir() else model
     models = EvaluatedModels(user_models={name: user_model}, detector_assistant=detector_assistant)
-    return evaluate_user_models(models, splits, settings, seed, intent_judge).metrics
+    return evaluate_user_models(models, splits, settings, seed=seed, judge=intent_judge).metrics
 
 
 def _load_settings(n: int | None) -> tuple[Evaluate, int, str]:

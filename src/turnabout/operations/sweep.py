@@ -1,4 +1,4 @@
-"""Removal of what earlier runs stored about people who asked to be forgotten.
+"""Removal of data that earlier runs stored about forgotten people.
 
 `forgotten.txt` keeps a person out of every table from the next run on. Their messages remain in older versions in DVC's
 cache, in answers of language models, in files and chats of earlier MLflow runs, in outputs of arms that were removed
@@ -13,12 +13,11 @@ from typing import NamedTuple
 
 from turnabout.core.forgetting import FORGOTTEN, read_forgotten_people
 from turnabout.core.io import write_text
-from turnabout.generation.store import drop_unused
+from turnabout.generation.store import ANSWERS_FILE, drop_unused
 from turnabout.pipeline.repro import Stage, find_stale_reasons, load_stage_graph, remove_unused_cache, select_stages
 from turnabout.tracking.erasing import erase_earlier
 from turnabout.training.engine.settings import WORK
 
-ANSWERS = Path(".turnabout/answers.sqlite")
 
 #: SHA-256 of the hashes of the last swept list.
 SWEPT = Path(".turnabout/swept")
@@ -28,7 +27,7 @@ LABELLING = ("labels/label.html", "labels/to_label.csv")
 
 
 class SweepCounts(NamedTuple):
-    """Counts of removed answers, of runs whose files were removed, of chats and files."""
+    """Counts of removed answers, runs' files, chats and leftover files."""
 
     n_answers: int
     n_runs: int
@@ -60,7 +59,7 @@ def sweep_forgotten(root: Path, since: float) -> SweepCounts:
     leftovers = _find_leftovers(root)
     for path in leftovers:
         delete_path(path)
-    n_answers = drop_unused(root / ANSWERS, since)
+    n_answers = drop_unused(root / ANSWERS_FILE, since)
     erased = erase_earlier(root, since)
     write_text(_compute_digest(read_forgotten_people(root / FORGOTTEN)), root / SWEPT)
     return SweepCounts(n_answers=n_answers, n_runs=erased.n_runs, n_chats=erased.n_traces, n_leftovers=len(leftovers))

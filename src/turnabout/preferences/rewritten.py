@@ -1,4 +1,4 @@
-"""Pairs of a reply and its rewrite: shared code of `refined` and `hindsight`."""
+"""Pairs of a reply and its rewrite: shared by `refined` and `hindsight`."""
 
 from typing import Any
 

@@ -1,1 +1,1 @@
-"""Prompts to language models and structured answers from them."""
+"""Prompts to language models and their structured answers."""

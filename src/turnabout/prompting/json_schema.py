@@ -1,4 +1,4 @@
-"""The form of an answer as a JSON schema that endpoints take in strict mode."""
+"""JSON schemas of answers, as endpoints accept them in strict mode."""
 
 from typing import Any
 
@@ -6,23 +6,26 @@ import msgspec
 
 
 def build_json_schema(shape: type[msgspec.Struct]) -> dict[str, Any]:
-    """The schema of a Struct: every field is required and no other one is allowed, at each level."""
-    whole = msgspec.json.schema(shape)
-    root = whole["$ref"].rpartition("/")[2]
-    definitions = {name: _strict(definition) for name, definition in whole["$defs"].items()}
+    """Return the schema of a Struct: all fields are required and no others allowed, at each level."""
+    schema = msgspec.json.schema(shape)
+    root = schema["$ref"].rpartition("/")[2]
+    definitions = {name: _make_strict(definition) for name, definition in schema["$defs"].items()}
     return {**definitions.pop(root), **({"$defs": definitions} if definitions else {})}
 
 
-def _strict(schema: Any) -> Any:
-    """The schema without defaults and descriptions, which are told in the question; objects closed."""
+def _make_strict(schema: Any) -> Any:
+    """Return the schema with closed objects and without defaults and descriptions.
+
+    The question itself states those.
+    """
     if isinstance(schema, list):
-        return [_strict(entry) for entry in schema]
+        return [_make_strict(entry) for entry in schema]
     if not isinstance(schema, dict):
         return schema
-    kept = {key: _strict(entry) for key, entry in schema.items() if key not in ("default", "title", "description")}
+    kept = {key: _make_strict(entry) for key, entry in schema.items() if key not in ("default", "title", "description")}
     if "enum" in schema and all(isinstance(entry, str) for entry in schema["enum"]):
-        kept["type"] = "string"  # msgspec leaves it out; some endpoints refuse a schema without a type
+        kept["type"] = "string"  # msgspec omits it; some endpoints refuse a schema without a type
     if "properties" in schema:
-        kept["properties"] = {name: _strict(entry) for name, entry in schema["properties"].items()}
+        kept["properties"] = {name: _make_strict(entry) for name, entry in schema["properties"].items()}
         kept |= {"required": list(schema["properties"]), "additionalProperties": False}
     return kept

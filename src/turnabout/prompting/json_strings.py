@@ -1,13 +1,13 @@
-"""Strings of JSON inside an answer whose rest may be anything."""
+"""JSON strings inside an answer that need not be JSON as a whole."""
 
 import json
 
-#: One string, closed, as a group.
+#: Pattern of one closed JSON string, as a group.
 JSON_STRING = r'("(?:[^"\\]|\\.)*")'
 
 
 def parse_json_string(string: str) -> str | None:
-    """The text of a closed string, or None where an escape in it is none.
+    """Return the text of a closed string, or None where it has an invalid escape.
 
     Half of a surrogate pair, which a small model writes for an emoji, becomes a question mark: no table can hold it.
     """

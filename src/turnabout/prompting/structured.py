@@ -1,4 +1,4 @@
-"""Questions a model must answer with one JSON object of a known shape, asked again where the answer cannot be used."""
+"""Questions that a model must answer with one JSON object, asked again after an unusable answer."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -13,12 +13,12 @@ from turnabout.prompting.json_schema import build_json_schema
 T = TypeVar("T")
 Shape = TypeVar("Shape", bound=msgspec.Struct)
 
-#: The first asking is greedy; asked again, a model that insists must be able to come to something else.
+#: Temperature of a repeated question. The first attempt is greedy; a repeated greedy one would give the same answer.
 RETRY_TEMPERATURE = 0.7
 
 
 class UnusableAnswer(ValueError):
-    """An answer that cannot be used. `reason` is counted; the message is told to the model."""
+    """An answer that cannot be used: `reason` is counted, the message is shown to the model."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -26,17 +26,18 @@ class UnusableAnswer(ValueError):
 
 
 class Question(NamedTuple, Generic[T]):
-    """What to ask, and how to read an answer; `read` raises `Unusable`."""
+    """The text to send, and the parser of its answer, which raises `UnusableAnswer`."""
 
     text: str
     parse: Callable[[Completion], T]
 
 
 class AskOptions(NamedTuple):
-    """How to ask. `prefill` are the words every answer begins with, at least its opening brace.
+    """How to ask questions.
 
-    `shape` is what a usable answer decodes to; a model that can be held to a form is. Its fields stand in the order in
-    which they are to be written.
+    `prefill` is the text that every answer begins with, at least its opening brace. `shape` is what a usable answer
+    decodes to; models that support it are constrained to its schema. Its fields are in the order in which the model
+    writes them.
     """
 
     prefill: str
@@ -46,32 +47,43 @@ class AskOptions(NamedTuple):
     shape: type[msgspec.Struct] | None = None
 
 
-def ask_structured(generator: Generator, questions: Sequence[Question[T]], options: AskOptions) -> list[T | UnusableAnswer]:
-    """What was read from the first usable answer to each question, or what was wrong with the last one.
+def ask_structured(
+    generator: Generator, questions: Sequence[Question[T]], options: AskOptions
+) -> list[T | UnusableAnswer]:
+    """Return the parsed answer to each question, or the error of its last unusable answer.
 
-    A question is asked again with its answer and what was wrong with it, and with another seed: a stored answer would
-    only come back. What an endpoint refused to answer is not asked again.
+    A question is asked again together with its answer and the error, and with another seed: the same request would
+    only return the stored answer. A question that an endpoint refused is not asked again.
     """
-    found: dict[int, T | UnusableAnswer] = {}
-    form = None if options.shape is None else build_json_schema(options.shape)
-    talks: dict[int, list[Message]] = {i: [_user(question.text)] for i, question in enumerate(questions)}
+    results: dict[int, T | UnusableAnswer] = {}
+    schema = None if options.shape is None else build_json_schema(options.shape)
+    pending: dict[int, list[Message]] = {i: [_user_message(question.text)] for i, question in enumerate(questions)}
     for attempt in range(options.retries + 1):
-        if not talks:
+        if not pending:
             break
-        temperature = RETRY_TEMPERATURE if attempt else 0.0
-        sampling = Sampling(options.max_new_tokens, temperature, seed=options.seed + attempt, prefill=options.prefill, schema=form)
-        answers = generator.generate(list(talks.values()), sampling)
-        for i, answer in zip(list(talks), answers, strict=True):
-            found[i] = came = _read(questions[i], answer)
-            if isinstance(came, UnusableAnswer) and not answer.refused:
-                talks[i] = [_user(questions[i].text), {"role": "assistant", "content": answer.text}, _again(came)]
+        sampling = Sampling(
+            max_new_tokens=options.max_new_tokens,
+            temperature=RETRY_TEMPERATURE if attempt else 0.0,
+            seed=options.seed + attempt,
+            prefill=options.prefill,
+            schema=schema,
+        )
+        answers = generator.generate(list(pending.values()), sampling)
+        for i, answer in zip(list(pending), answers, strict=True):
+            results[i] = result = _parse(questions[i], answer)
+            if isinstance(result, UnusableAnswer) and not answer.refused:
+                reply: Message = {"role": "assistant", "content": answer.text}
+                pending[i] = [_user_message(questions[i].text), reply, _retry_message(result)]
             else:
-                del talks[i]
-    return [found[i] for i in range(len(questions))]
+                del pending[i]
+    return [results[i] for i in range(len(questions))]
 
 
 def parse_json(answer: Completion, shape: type[Shape]) -> Shape:
-    """The JSON object an answer begins with, whatever follows it, as `shape`. Raises `Unusable`."""
+    """Return the JSON object that an answer begins with, as `shape`; text after it is ignored.
+
+    Raises `UnusableAnswer`.
+    """
     if answer.refused:
         raise UnusableAnswer(answer.refused, "there was no answer")
     text = answer.text.strip()
@@ -87,16 +99,16 @@ def parse_json(answer: Completion, shape: type[Shape]) -> Shape:
         raise UnusableAnswer("wrong fields", f"its fields are not as asked ({error})") from error
 
 
-def _read(question: Question[T], answer: Completion) -> T | UnusableAnswer:
+def _parse(question: Question[T], answer: Completion) -> T | UnusableAnswer:
     try:
         return question.parse(answer)
-    except UnusableAnswer as fault:
-        return fault
+    except UnusableAnswer as error:
+        return error
 
 
-def _again(fault: UnusableAnswer) -> Message:
-    return _user(f"That answer cannot be used: {fault}. Answer the question again, with one JSON object only.")
+def _retry_message(error: UnusableAnswer) -> Message:
+    return _user_message(f"That answer cannot be used: {error}. Answer the question again, with one JSON object only.")
 
 
-def _user(text: str) -> Message:
+def _user_message(text: str) -> Message:
     return {"role": "user", "content": text}

@@ -11,7 +11,10 @@ SCORERS: dict[str, Scorer] = {
         "user", scorers.compute_follow_up_logps, finalize=scorers.finalize_follow_up, needs_probabilities=True
     ),
     "follow_up_calibrated": Scorer(
-        "user", scorers.compute_follow_up_logps, finalize=scorers.finalize_calibrated_follow_up, needs_probabilities=True
+        "user",
+        scorers.compute_follow_up_logps,
+        finalize=scorers.finalize_calibrated_follow_up,
+        needs_probabilities=True,
     ),
     "judge": Scorer("assistant", scorers.judge_plainly),
     "checklist": Scorer("assistant", scorers.judge_by_checklist, needs_checklist=True),

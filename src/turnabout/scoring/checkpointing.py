@@ -1,8 +1,8 @@
-"""Checkpoints of scoring: an interrupted run continues and ends with the same bytes.
+"""Checkpoints of a scoring run.
 
-Beside OUT, the folder OUT.part holds the settings of the run, the raw scores so far and the model's answers. Pairs are
-scored in chunks, because the last digits of a model's output depend on the other texts in its batch: an interrupted
-chunk is scored again as a whole.
+An interrupted run continues and ends with the same bytes. Beside OUT, the folder OUT.part holds the settings of the
+run, the raw scores so far and the model's answers. Pairs are scored in chunks, because the last digits of a model's
+output depend on the other texts in its batch: an interrupted chunk is scored again as a whole.
 """
 
 import hashlib
@@ -35,9 +35,10 @@ def get_part_folder(out: Path) -> Path:
 
 @contextmanager
 def lock_output(out: Path) -> Iterator[None]:
-    """Create OUT.part and keep other runs from writing to `out` within the context.
+    """Create OUT.part and keep other runs from writing to `out`.
 
-    Raises `DataError` where another run is writing, and `ConfigError` where the folder cannot be written.
+    The lock is held within the context. Raises `DataError` where another run is writing, and `ConfigError` where the
+    folder cannot be written.
     """
     part = get_part_folder(out)
     lock = FileLock(part / "lock", timeout=0)
@@ -72,7 +73,7 @@ def start_run(out: Path, settings: Mapping[str, Any]) -> Path:
 
 
 def score_pairs(pairs: Sequence[Pair], scorer: Scorer, context: ScorerContext, out: Path) -> list[Score]:
-    """Score all pairs, write one line per pair to `out`, in order, and return the scores.
+    """Score all pairs and write one line per pair to `out`, in order.
 
     Pairs whose raw scores are in OUT.part are not scored again. OUT.part is deleted in the end.
     """
@@ -99,7 +100,10 @@ def _format_line(pair: Pair, score: Score) -> str:
 
 
 def _read_finished_chunks(file: Path, n_pairs: int) -> list[RawScore]:
-    """Return the raw scores of whole chunks, and cut off whatever follows them in the file."""
+    """Return the raw scores of whole chunks.
+
+    Whatever follows them in the file is cut off.
+    """
     if not file.exists():
         return []
     lines = file.read_bytes().splitlines(keepends=True)

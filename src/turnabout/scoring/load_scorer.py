@@ -1,4 +1,7 @@
-"""Who scores: an embedded model, one of the Hub, a folder of the pipeline, or an author as `params.yaml` knows them."""
+"""Models that score.
+
+They are embedded models, models of the Hub, folders, and models that a YAML file describes.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,44 +28,55 @@ from turnabout.scoring.base import ScorerContext
 
 DTYPE = "bfloat16"
 
-#: Settings of an author that its answers depend on.
-DECIDING = ("backend", "model", "revision", "base_url", "reasoning_tokens")
+#: Settings of a configured model that its answers depend on.
+IDENTITY_KEYS = ("backend", "model", "revision", "base_url", "reasoning_tokens")
 
-#: Who scores unless somebody else is named; follow-ups are the user model's, where there is one.
+#: The model that scores unless another one is named. Follow-up scorers use the user model instead where it exists.
 DEFAULT_MODEL = "smollm2-135m-instruct"
 USER_MODEL = "models/user"
 
 
 class ScoringModel(NamedTuple):
-    """The model that scores, not opened yet: a folder of weights, an author that needs none, or neither."""
+    """The model that scores, before it is opened.
+
+    It is a folder of weights, a configured model, or neither for a scorer that needs none.
+    """
 
     speaks: Literal["nothing", "assistant", "user"]
     folder: Path | None
-    generator: ModelConfig | None = None
+    config: ModelConfig | None = None
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What its answers depend on; not what it may cost or how often it is tried."""
-        if self.generator is not None:
-            settings = self.generator.model_dump()
-            return {key: settings[key] for key in DECIDING if key in settings}
+        """Settings that the answers depend on, without budgets and retries."""
+        if self.config is not None:
+            settings = self.config.model_dump()
+            return {key: settings[key] for key in IDENTITY_KEYS if key in settings}
         return {"model": None if self.folder is None else checkpoints.hash_folder(self.folder)}
 
     @property
     def by(self) -> Literal["scores", "answers"]:
-        """An endpoint writes; everything else also tells probabilities."""
-        return "answers" if isinstance(self.generator, OpenAI) else "scores"
+        """What the model can give: answers (an endpoint) or scores (the others)."""
+        return "answers" if isinstance(self.config, OpenAI) else "scores"
 
     def open_scorer_context(self, batch_size: int, max_prompt_tokens: int, answers: Path) -> ScorerContext:
-        """The model at work, its answers kept in the SQLite file `answers`."""
-        model = self._open(batch_size, answers)
-        # A user model has never seen a conversation without an intent.
-        is_user_model = isinstance(model, LocalGenerator) and model.checkpoint.chat.end_of_conversation_id is not None
-        return ScorerContext(model, self.by, max_prompt_tokens, FALLBACK if is_user_model else None)
+        """Open the model, with its answers stored in the SQLite file `answers`."""
+        generator = self._open_generator(batch_size, answers)
+        is_user_model = (
+            isinstance(generator, LocalGenerator) and generator.checkpoint.chat.end_of_conversation_id is not None
+        )
+        return ScorerContext(
+            generator=generator,
+            by=self.by,
+            max_prompt_tokens=max_prompt_tokens,
+            # A user model was never trained on a conversation without an intent.
+            intent=FALLBACK if is_user_model else None,
+        )
 
-    def _open(self, batch_size: int, answers: Path) -> Generator:
-        if self.generator is not None:
-            return self.generator.open(OpenContext(answers.parent, DTYPE, batch_size, answers))
+    def _open_generator(self, batch_size: int, answers: Path) -> Generator:
+        if self.config is not None:
+            context = OpenContext(model=answers.parent, dtype=DTYPE, batch_size=batch_size, answers=answers)
+            return self.config.open(context)
         if self.folder is None or self.speaks == "nothing":
             return UNOPENED
         store = AnswerStore(answers, f"{checkpoints.hash_folder(self.folder)} {DTYPE}")
@@ -71,51 +85,59 @@ class ScoringModel(NamedTuple):
 
 @contextmanager
 def load_scoring_model(by: str, model: str | None, author: Path | None) -> Iterator[ScoringModel]:
-    """Who a scorer asks: the model of that name, Hub id or folder, or the author that a YAML file describes.
+    """Provide the model for the scorer `by`.
 
-    Without either, the user model of the pipeline where the user's turns are read and it is there, else `EMBEDDED`.
+    It is the model with that name, Hub id or folder, or the one that the YAML file `author` describes. Without either,
+    it is the user model of the pipeline where the scorer reads the user's turns and the folder exists, else
+    `DEFAULT_MODEL`. Raises `ConfigError` where both are given or the model cannot do what the scorer needs.
     """
     scorer = SCORERS[by]
     if author is not None and model is not None:
-        raise ConfigError("--author: --model says who scores, too; give one of them")
+        raise ConfigError("--author: --model names the model that scores, too; give one of them")
     name = model or (USER_MODEL if scorer.needs == "user" and Path(USER_MODEL).is_dir() else DEFAULT_MODEL)
     if scorer.needs == "nothing":
         yield ScoringModel(scorer.needs, None)
     elif author is not None:
-        yield _willing(ScoringModel(scorer.needs, None, read_model_config(author)), by)
+        scoring_model = ScoringModel(scorer.needs, None, read_model_config(author))
+        _check_capability(scoring_model, by)
+        yield scoring_model
     elif name not in checkpoints.EMBEDDED and Path(name).is_dir():
         yield ScoringModel(scorer.needs, Path(name))
     else:
         with TemporaryDirectory() as scratch:
-            checkpoints.write_manifest(_pinned(name), Path(scratch, "model"))
+            checkpoints.write_manifest(_pin_model(name), Path(scratch, "model"))
             yield ScoringModel(scorer.needs, Path(scratch, "model"))
 
 
-def _willing(who: ScoringModel, by: str) -> ScoringModel:
-    """The author, where it can do what the scorer needs; else a `ConfigError`."""
-    if SCORERS[by].needs_probabilities and who.by == "answers":
+def _check_capability(scoring_model: ScoringModel, by: str) -> None:
+    """Raise `ConfigError` if a model cannot do what the scorer needs."""
+    if SCORERS[by].needs_probabilities and scoring_model.by == "answers":
         raise ConfigError(f"--by {by} reads probabilities, which an endpoint does not give; use --model, or --by judge")
-    if who.speaks == "user":
-        raise ConfigError(f"--by {by} reads the user's turns, which an author does not speak; use --model")
-    return who
+    if scoring_model.speaks == "user":
+        raise ConfigError(
+            f"--by {by} reads the user's turns, but a model from --author writes the assistant's; use --model"
+        )
 
 
 def read_model_config(path: Path) -> ModelConfig:
-    """The author a YAML file describes, as sections of `params.yaml` do. Raises `ConfigError`."""
+    """Read a YAML file that describes a model as sections of `params.yaml` do.
+
+    The backend `local` is not allowed. Raises `ConfigError`.
+    """
+    backends = {name: config_class for name, config_class in BACKENDS.items() if name != "local"}
     try:
-        entry = yaml.safe_load(path.read_text(encoding="utf-8"))
-        found = resolve_model(entry, {name: config for name, config in BACKENDS.items() if name != "local"})
+        config = resolve_model(yaml.safe_load(path.read_text(encoding="utf-8")), backends)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except yaml.YAMLError as error:
         raise convert_yaml_error(str(path), error) from None
     except (ValidationError, ValueError) as error:
         raise convert_validation_error(str(path), error) from error
-    assert isinstance(found, ModelConfig)
-    return found
+    assert isinstance(config, ModelConfig)
+    return config
 
 
-def _pinned(model: str) -> dict[str, Any]:
+def _pin_model(model: str) -> dict[str, Any]:
     try:
         return checkpoints.pin_backbone(model)
     except ModelError as error:

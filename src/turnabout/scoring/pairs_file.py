@@ -34,10 +34,10 @@ class PairLine(msgspec.Struct):
 
 
 def read_pairs_file(path: Path, *, needs_checklist: bool) -> list[Pair]:
-    """Read the pairs of a file of JSON lines, which may be packed as .gz or .zst, in order.
+    """Read the pairs of a file of JSON lines, in order.
 
-    `needs_checklist` says whether every pair must have one. Raises `DataError` that lists the bad lines and the form of
-    a good one.
+    The file may be packed as .gz or .zst. `needs_checklist` says whether every pair must have one. Raises `DataError`
+    that lists the bad lines and the form of a good one.
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file; give JSON lines, one pair a line: {FORM}")

@@ -1,4 +1,4 @@
-"""The scorers: what each computes for a chunk of pairs, and how raw scores become scores.
+"""The scoring methods.
 
 Every function takes pairs and a `ScorerContext` and returns one raw score per pair, in order. The table `SCORERS` is in
 the package's `__init__`.
@@ -31,7 +31,7 @@ def score_length(pairs: Sequence[Pair], _: ScorerContext) -> list[Score]:
 
 
 def score_likelihood(pairs: Sequence[Pair], context: ScorerContext) -> list[Score]:
-    """Score replies by their mean log-probability per token after the prompt, in nats.
+    """Score replies by their mean log-probability per token, in nats.
 
     The preferred reply is the one that the model itself would rather have written. The sum of log-probabilities would
     prefer the shorter reply.
@@ -42,7 +42,7 @@ def score_likelihood(pairs: Sequence[Pair], context: ScorerContext) -> list[Scor
 
 
 def compute_follow_up_logps(pairs: Sequence[Pair], context: ScorerContext) -> list[RawScore]:
-    """Compute the log-probability of every follow-up after either reply, in nats per token.
+    """Compute follow-ups' log-probabilities after replies, in nats per token.
 
     A raw score has the follow-ups after `a`, then those after `b`. `finalize_follow_up` and
     `finalize_calibrated_follow_up` make scores of them (follow-up likelihood as reward; Zhang et al., AAAI 2025).
@@ -80,24 +80,28 @@ def finalize_calibrated_follow_up(raw_scores: Sequence[RawScore]) -> list[Score]
 
 
 def judge_plainly(pairs: Sequence[Pair], context: ScorerContext) -> list[Score]:
-    """Score replies by the probability, 0 to 1, that the plain judge prefers them.
+    """Score replies by the probability that the plain judge prefers them.
 
-    The judge is asked in both orders. Where the order decides, or an answer cannot be read, no reply is preferred.
+    The probability is 0 to 1. The judge is asked in both orders. Where the order decides, or an answer cannot be read,
+    no reply is preferred.
     """
-    return _judge(pairs, context, "plain")
+    return _run_judge(pairs, context, "plain")
 
 
 def judge_by_checklist(pairs: Sequence[Pair], context: ScorerContext) -> list[Score]:
-    """Score replies like `judge_plainly`, by a judge that goes by the pair's `checklist`."""
-    return _judge(pairs, context, "checklist")
+    """Score replies like `judge_plainly`, by the pair's `checklist`."""
+    return _run_judge(pairs, context, "checklist")
 
 
 def judge_by_self_reference(pairs: Sequence[Pair], context: ScorerContext) -> list[Score]:
-    """Score replies like `judge_plainly`, by a judge that first answers the prompt itself."""
-    return _judge(pairs, context, "self_reference")
+    """Score replies like `judge_plainly`, by a self-referential judge.
+
+    It first answers the prompt itself (arXiv 2406.11190).
+    """
+    return _run_judge(pairs, context, "self_reference")
 
 
-def _judge(
+def _run_judge(
     pairs: Sequence[Pair], context: ScorerContext, judge: Literal["plain", "checklist", "self_reference"]
 ) -> list[Score]:
     comparisons = [Comparison(prompt=pair.prompt, a=pair.a, b=pair.b, checklist=pair.checklist) for pair in pairs]
@@ -113,7 +117,10 @@ def _score_verdict(verdict: Verdict) -> Score:
 
 
 def _stack_by_reply(raw_scores: Sequence[RawScore]) -> "NDArray[np.float64]":
-    """Return raw scores with a row per reply, `a` before `b`: shape (2 × pairs, follow-ups)."""
+    """Return raw scores as an array, shape (2 × pairs, follow-ups).
+
+    Each pair has a row for `a`, then one for `b`.
+    """
     import numpy as np
 
     return np.array(raw_scores, np.float64).reshape(2 * len(raw_scores), -1)
@@ -126,5 +133,8 @@ def _compare_rewards(logps: "NDArray[np.float64]") -> list[Score]:
 
 
 def _cut_prompt(pair: Pair, context: ScorerContext) -> list[Message]:
-    """Return the newest messages of the prompt, about `max_prompt_tokens` of them."""
+    """Return the newest messages of the prompt.
+
+    They have about `max_prompt_tokens` tokens.
+    """
     return keep_newest(pair.prompt, CHARS_PER_TOKEN * context.max_prompt_tokens)

@@ -1,1 +1,4 @@
-"""Models at work outside the pipeline: the user model behind an OpenAI-compatible server, and talks in the terminal."""
+"""Use of trained models outside the pipeline.
+
+The user model answers behind an OpenAI-compatible server; any model chats in the terminal.
+"""

@@ -1,4 +1,4 @@
-"""The server: OpenAI's chat completions and list of models, answered by one user model."""
+"""The web server: OpenAI's chat completions and models for one user model."""
 
 from typing import Any
 
@@ -13,28 +13,35 @@ from turnabout.serving.views import SPEAKERS
 
 
 def build_app(player: UserPlayer) -> FastAPI:
-    """An application whose user is `player`. It loads nothing from elsewhere and needs no key."""
+    """Build the application in which `player` is the user.
+
+    It loads nothing from elsewhere and needs no key.
+    """
     app = FastAPI(title="turnabout serve-user", docs_url=None, redoc_url=None)
     register_error_handlers(app)
 
     @app.post("/v1/chat/completions")
     def chat_completions(request: ChatRequest) -> Response:
-        """The user's next turn; a turn is written before its stream begins, so that every error has its status."""
+        """Return the user's next turn.
+
+        The turn is generated before its stream begins, so that every error has its status code.
+        """
         answer = player.answer_request(request)
         if request.stream:
             return StreamingResponse(stream_events(answer, request), media_type="text/event-stream")
         return JSONResponse(build_completion(answer, request))
 
     @app.get("/v1/models")
-    def models() -> dict[str, Any]:
-        """Both views of the user."""
+    def list_models() -> dict[str, Any]:
+        """Return both views of the user model."""
         return {"object": "list", "data": [_describe_model(name) for name in SPEAKERS]}
 
     @app.get("/v1/models/{name}")
-    def model(name: str) -> dict[str, Any]:
-        """One of them."""
+    def retrieve_model(name: str) -> dict[str, Any]:
+        """Return one view of the user model."""
         if name not in SPEAKERS:
-            raise RefusedRequest(f"model '{name}' is not served; there are {list(SPEAKERS)}", "model", "model_not_found", 404)
+            message = f"model '{name}' is not served; there are {list(SPEAKERS)}"
+            raise RefusedRequest(message, "model", code="model_not_found", status=404)
         return _describe_model(name)
 
     return app

@@ -1,4 +1,4 @@
-"""What a caller of `/v1/chat/completions` may ask for; everything else is refused by name."""
+"""Requests to `/v1/chat/completions`; unsupported fields are refused."""
 
 from typing import Annotated, Any, Literal
 
@@ -6,40 +6,53 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from turnabout.serving.refusals import RefusedRequest
 
+#: Largest number of turns of one request.
 MAX_DRAWS = 32
 
-#: Fields that change nothing about a user's turn, and are therefore read and not minded.
-IGNORED_FIELDS = {"user", "metadata", "store", "service_tier", "parallel_tool_calls", "tool_choice", "safety_identifier"}
+#: Fields that cannot change a user's turn; they are accepted and ignored.
+IGNORED_FIELDS = {
+    "user",
+    "metadata",
+    "store",
+    "service_tier",
+    "parallel_tool_calls",
+    "tool_choice",
+    "safety_identifier",
+}
 
 
 class ContentPart(BaseModel):
-    """One piece of a message's content; a user model reads text alone."""
+    """One part of a message's content; a user model reads only text."""
 
     type: Literal["text"]
     text: str
 
 
 class RequestMessage(BaseModel):
-    """One message. Which roles are allowed `views.py` says; what assistants add, such as tool calls, nobody sees."""
+    """One message of a request.
+
+    `views.py` says which roles are allowed. Other fields of assistant messages, such as tool calls, are ignored,
+    because the person does not see them.
+    """
 
     role: str
     content: list[ContentPart] | str | None = None
 
     @property
     def text(self) -> str:
-        """The words."""
+        """The text of the message, with its parts joined."""
         parts = self.content if isinstance(self.content, list) else []
         return self.content if isinstance(self.content, str) else "".join(part.text for part in parts)
 
 
 class StreamOptions(BaseModel):
-    """Whether the last event of a stream counts the tokens."""
+    """Options of a stream: whether its last event holds the number of tokens."""
 
     include_usage: bool = False
 
 
 class ChatRequest(BaseModel):
-    """A body of `/v1/chat/completions`. What is null or absent is as `docs/serving.md` says."""
+    """The body of a request; `docs/serving.md` says what null or absent means."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -67,8 +80,13 @@ class ChatRequest(BaseModel):
         return self.stream_options is not None and self.stream_options.include_usage
 
     def check_fields(self) -> None:
-        """Raise `Refused` for a field that asks for what a user model cannot do. Empty values ask for nothing."""
-        asked: dict[str, Any] = {k: v for k, v in (self.model_extra or {}).items() if v and v != {"type": "text"}}
-        if refused := sorted(asked.keys() - IGNORED_FIELDS):
-            taken = sorted(type(self).model_fields)
-            raise RefusedRequest(f"{', '.join(refused)} came, which a user model cannot do; taken are {taken}", refused[0])
+        """Raise `RefusedRequest` for a field that a user model does not support.
+
+        Fields with empty values are ignored.
+        """
+        extra = self.model_extra or {}
+        requested: dict[str, Any] = {name: v for name, v in extra.items() if v and v != {"type": "text"}}
+        if refused := sorted(requested.keys() - IGNORED_FIELDS):
+            supported = sorted(type(self).model_fields)
+            message = f"{', '.join(refused)}: not supported by a user model; supported are {supported}"
+            raise RefusedRequest(message, refused[0])

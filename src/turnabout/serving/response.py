@@ -1,4 +1,4 @@
-"""Answers as OpenAI's clients read them: one JSON object, or the events of a stream."""
+"""Answers in OpenAI's format: one JSON object, or the events of a stream."""
 
 import json
 import time
@@ -11,7 +11,10 @@ from turnabout.serving.user_player import ServedAnswer
 
 
 def build_completion(answer: ServedAnswer, request: ChatRequest) -> dict[str, Any]:
-    """The body of an answer. The role is 'assistant', as the protocol has it, although a user speaks."""
+    """Build the body of an answer.
+
+    The role is `assistant`, as the protocol demands, although a user speaks.
+    """
     choices = [
         {
             "index": i,
@@ -25,9 +28,10 @@ def build_completion(answer: ServedAnswer, request: ChatRequest) -> dict[str, An
 
 
 def stream_events(answer: ServedAnswer, request: ChatRequest) -> Iterator[str]:
-    """The server-sent events of an answer: role, text and end of each turn, tokens where asked for, `[DONE]`.
+    """Yield the server-sent events of an answer.
 
-    A turn is one event: it is streamed when it is written, because where it ends decides what it says.
+    They are the role, text and end of each turn, the number of tokens if requested, and `[DONE]`. The text of a turn is
+    one event, sent when the turn is complete, because its end decides what its text is.
     """
     head = _build_head("chat.completion.chunk", request)
     for i, turn in enumerate(answer.turns):

@@ -1,29 +1,29 @@
-"""A talk in the terminal: lines in, turns out, and three commands."""
+"""A chat in the terminal: lines in, turns out, and three commands."""
 
 from rich.console import Console
 from rich.text import Text
 
 from turnabout.errors import ModelError
-from turnabout.serving.conversation import ChatSession
+from turnabout.serving.chat_session import ChatSession
 
 AGAIN, INTENT, QUIT = "/again", "/intent", "/quit"
 
 
 class Terminal:
-    """Reads what the person types and shows what the model says, until /quit, the end of the input or Ctrl-C."""
+    """A loop that reads lines of the person and prints turns of the model."""
 
     def __init__(self, session: ChatSession, console: Console) -> None:
         self.session = session
         self.console = console
-        self.has_left = False
+        self.has_ended = False
 
     def run(self) -> None:
-        """Talk until the person ends it."""
+        """Chat until /quit, the end of the input or Ctrl-C."""
         plays_user = self.session.role == "user"
-        self._print_note(f"{AGAIN} draws the last turn anew, {QUIT} ends.")
+        self._print_note(f"{AGAIN} generates the last turn again, {QUIT} ends the chat.")
         try:
             if plays_user:
-                self._print_note(f"You are the assistant. {INTENT} TEXT starts over with a user who wants that.")
+                self._print_note(f"You are the assistant. {INTENT} TEXT starts over with a user of that intent.")
                 self._restart(self.session.intent or "")
             while (line := self.console.input("assistant (you): " if plays_user else "you: ").strip()) != QUIT:
                 self._handle_line(line)
@@ -31,7 +31,7 @@ class Terminal:
             self.console.print()
 
     def _handle_line(self, line: str) -> None:
-        """One line: a command, or a message."""
+        """Run a command, or answer a message."""
         command, _, rest = line.partition(" ")
         if command == AGAIN and self._can_draw_again():
             self.session.undo_last_turn()
@@ -39,9 +39,13 @@ class Terminal:
         elif command == INTENT and self.session.role == "user":
             self._restart(rest.strip() or self.session.intent or "")
         elif line.startswith("/"):
-            self._print_note(f"{command} cannot be done here; there are {AGAIN}, {QUIT}, and with a user model {INTENT} TEXT")
-        elif self.has_left:
-            self._print_note(f"The user has left and hears nothing. {AGAIN} has them think again, {INTENT} starts over.")
+            self._print_note(
+                f"{command} is not available here; there are {AGAIN}, {QUIT}, and with a user model {INTENT} TEXT"
+            )
+        elif self.has_ended:
+            self._print_note(
+                f"The user has ended the conversation. {AGAIN} generates their turn again, {INTENT} starts over."
+            )
         elif line:
             self.session.add_message(line)
             self._show_turn()
@@ -55,8 +59,11 @@ class Terminal:
         self._show_turn()
 
     def _show_turn(self) -> None:
-        """Show the model's turn; a message that it cannot read is told and forgotten."""
-        self.has_left = False
+        """Print the model's next turn.
+
+        If the last message is too long for the model, an error is printed and the message is removed.
+        """
+        self.has_ended = False
         try:
             turn = self.session.generate_turn()
         except ModelError as error:
@@ -66,8 +73,8 @@ class Terminal:
         if turn.text or not turn.ended:
             self.console.print(Text(f"{self.session.role}: ", style="bold"), Text(turn.text or "(nothing)"), sep="")
         if turn.ended:
-            self.has_left = True
-            self._print_note("The user leaves.")
+            self.has_ended = True
+            self._print_note("The user ends the conversation.")
 
     def _print_note(self, text: str) -> None:
         self.console.print(Text(text, style="dim"))

@@ -1,4 +1,4 @@
-"""Conversations that are longer than a model may read: the oldest messages go, at a message boundary."""
+"""Truncation of long conversations, which drops the oldest messages."""
 
 from collections.abc import Sequence
 
@@ -7,9 +7,10 @@ from turnabout.models.chat_format import ChatFormat
 
 
 def fit_prompt(chat: ChatFormat, messages: Sequence[Message], role: str, max_tokens: int) -> list[Message]:
-    """The newest messages whose prompt, with the open header of who `speaks`, has at most `most` tokens.
+    """Return the newest messages whose prompt has at most `max_tokens` tokens.
 
-    A leading system message stays, and so does the newest message, whatever its length.
+    The prompt includes the open header of `role`, which speaks next. A leading system message stays, and so does the
+    newest message, whatever their length.
     """
     header = len(chat.encode_prompt([], role)) - len(chat.encode([]).input_ids)
     return chat.keep_newest(messages, max_tokens - header)

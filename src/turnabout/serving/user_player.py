@@ -1,6 +1,6 @@
-"""One user model that answers requests: a request in, the next turns of its user out, one request at a time.
+"""The user model that answers requests with the next turns of its user.
 
-A request is answered alone, never in a batch with others, so that its answer depends on itself and its seed alone.
+Each request is generated alone, never in a batch with others, so that its answer depends only on itself and its seed.
 """
 
 import secrets
@@ -14,10 +14,10 @@ from turnabout.models.loading import TEMPERATURE, TOP_P, hide_progress_bars
 from turnabout.serving.refusals import RefusedRequest
 from turnabout.serving.request import ChatRequest
 from turnabout.serving.truncation import fit_prompt
-from turnabout.serving.views import has_left, parse_situation
+from turnabout.serving.views import has_ended, parse_situation
 from turnabout.simulation.users import Situation, TrainedUser
 
-#: Most tokens of a turn where the caller names no number; a person's message is rarely longer.
+#: Largest number of tokens of a turn if the request gives none; a person's message is rarely longer.
 MAX_TOKENS = 256
 
 
@@ -29,24 +29,28 @@ class ServedTurn(NamedTuple):
 
 
 class ServedAnswer(NamedTuple):
-    """The turns drawn for one request, and the tokens read and written."""
+    """The turns generated for one request, and the numbers of tokens."""
 
     turns: list[ServedTurn]
     n_read: int
+    """Tokens of the prompt."""
     n_written: int
+    """Tokens of all turns together."""
 
 
 class UserPlayer:
-    """Plays the user. Where they leave, the turn's text ends with `marker`.
+    """Plays the user with a user model.
 
-    Prompt and turn must fit `context` tokens; of a longer conversation than `max_prompt_tokens` the oldest messages are
-    left out, or the request is refused where that is None.
+    If the user ends the conversation, the text of the turn ends with `marker`. Prompt and turn must fit
+    `context_length` tokens. If `max_prompt_tokens` is given, the oldest messages of longer prompts are left out;
+    otherwise the request is refused.
     """
 
     def __init__(
         self,
         generator: Generator,
         chat: ChatFormat,
+        *,
         context_length: int | None = None,
         max_prompt_tokens: int | None = None,
         marker: str = END_OF_CONVERSATION,
@@ -59,58 +63,70 @@ class UserPlayer:
         self._one_at_a_time = Lock()
 
     def answer_request(self, request: ChatRequest) -> ServedAnswer:
-        """The user's next turn, drawn `n` times. Who has left stays away. Raises `Refused`."""
+        """Return `n` samples of the user's next turn.
+
+        After the user has ended the conversation, every turn is the marker alone. Raises `RefusedRequest`.
+        """
         request.check_fields()
-        said = parse_situation(request.messages, request.model, self.marker)
-        sampling = self._choose_sampling(request, said)
-        said, n_read = self._fit_situation(said, sampling.max_new_tokens)
+        situation = parse_situation(request.messages, request.model, self.marker)
+        sampling = self._choose_sampling(request, situation)
+        situation, n_read = self._fit_situation(situation, sampling.max_new_tokens)
         n = request.n or 1
-        if has_left(request.messages, request.model, self.marker):
-            drawn = [Completion("", ended=True)] * n
+        if has_ended(request.messages, request.model, self.marker):
+            completions = [Completion("", ended=True)] * n
         else:
             with self._one_at_a_time, hide_progress_bars():
-                drawn = self.user.speak([said] * n, sampling)
-        return ServedAnswer([self._finish_turn(each, request) for each in drawn], n_read, sum(map(self._count_tokens, drawn)))
+                completions = self.user.speak([situation] * n, sampling)
+        turns = [self._finish_turn(completion, request) for completion in completions]
+        return ServedAnswer(turns, n_read, sum(map(self._count_tokens, completions)))
 
-    def _choose_sampling(self, request: ChatRequest, said: Situation) -> Sampling:
-        """The caller's settings, ours for those not given; nobody leaves before they said anything."""
+    def _choose_sampling(self, request: ChatRequest, situation: Situation) -> Sampling:
+        """Return the caller's settings, with defaults for those not given.
+
+        The user cannot end the conversation before their first turn.
+        """
         return Sampling(
             max_new_tokens=request.max_completion_tokens or request.max_tokens or MAX_TOKENS,
             temperature=TEMPERATURE if request.temperature is None else request.temperature,
             top_p=TOP_P if request.top_p is None else request.top_p,
             seed=secrets.randbelow(2**31) if request.seed is None else abs(request.seed) % 2**63,
-            may_end=any(message["role"] == "user" for message in said.history),
+            may_end=any(message["role"] == "user" for message in situation.history),
         )
 
-    def _fit_situation(self, said: Situation, n_new: int) -> tuple[Situation, int]:
-        """The situation without the oldest messages where those may go, and its tokens. Raises `Refused`."""
-        prompt = _build_prompt(said)
+    def _fit_situation(self, situation: Situation, n_new: int) -> tuple[Situation, int]:
+        """Return the situation and the number of its tokens.
+
+        The oldest messages are left out if `max_prompt_tokens` is given. `n_new` is the largest number of new tokens.
+        Raises `RefusedRequest` if the context is too short.
+        """
+        prompt = _build_prompt(situation)
         if self.max_prompt_tokens is not None:
             prompt = fit_prompt(self.chat, prompt, "user", self.max_prompt_tokens)
         n_read = len(self.chat.encode_prompt(prompt, "user"))
         if self.context_length is not None and n_read + n_new > self.context_length:
             raise RefusedRequest(
-                f"{n_read} tokens came and up to {n_new} may be written, but the model's context is {self.context_length}; "
-                "send less, lower max_tokens, or start the server with --max-prompt-tokens, which drops the oldest",
+                f"the prompt has {n_read} tokens and the turn up to {n_new}, but the model's context is "
+                f"{self.context_length}; send less, lower max_tokens, or start the server with --max-prompt-tokens, "
+                "which drops the oldest messages",
                 "messages",
-                "context_length_exceeded",
+                code="context_length_exceeded",
             )
-        return Situation(said.intent, prompt[1:]), n_read
+        return Situation(situation.intent, prompt[1:]), n_read
 
-    def _finish_turn(self, drawn: Completion, request: ChatRequest) -> ServedTurn:
-        """The text up to the first stop, and the marker where the person leaves (and only there)."""
-        text = drawn.text.replace(self.marker, "")
-        places = [place for stop in request.stop_texts if (place := text.find(stop)) >= 0]
-        if places:
-            return ServedTurn(text[: min(places)].rstrip(), "stop")
-        if drawn.ended:
+    def _finish_turn(self, completion: Completion, request: ChatRequest) -> ServedTurn:
+        """Cut the text at the first stop text, and add the marker if the user ends."""
+        text = completion.text.replace(self.marker, "")
+        positions = [text.find(stop) for stop in request.stop_texts if stop in text]
+        if positions:
+            return ServedTurn(text[: min(positions)].rstrip(), "stop")
+        if completion.ended:
             return ServedTurn(text + self.marker, "stop")
-        return ServedTurn(text, "length" if drawn.truncated else "stop")
+        return ServedTurn(text, "length" if completion.truncated else "stop")
 
-    def _count_tokens(self, drawn: Completion) -> int:
-        """Tokens written: the words, and the token that ended them where one did."""
-        return len(self.chat.encode_completion(drawn.text)) - int(drawn.truncated)
+    def _count_tokens(self, completion: Completion) -> int:
+        """Return the number of tokens written, with the token that ended the turn."""
+        return len(self.chat.encode_completion(completion.text)) - int(completion.truncated)
 
 
-def _build_prompt(said: Situation) -> list[Message]:
-    return [{"role": "system", "content": said.intent}, *said.history]
+def _build_prompt(situation: Situation) -> list[Message]:
+    return [{"role": "system", "content": situation.intent}, *situation.history]

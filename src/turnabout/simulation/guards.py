@@ -88,7 +88,7 @@ class UserGuard(NamedTuple):
 
 
 def _choose_shortest(draws: Sequence[Completion]) -> Completion:
-    """Return the draw with the fewest words but at least one; else the last draw."""
+    """Return the shortest draw that has words, else the last draw."""
     nonempty = [turn for turn in draws if turn.text.strip()]
     return min(nonempty, key=lambda turn: len(turn.text.split()), default=draws[-1])
 
@@ -99,7 +99,7 @@ def _first_word(text: str) -> str:
 
 
 def _intent_phrases(intent: str) -> list[str]:
-    """Return the intent, and the intent without the prefix that our intents have."""
+    """Return the intent, with and without the prefix of our intents."""
     return [intent, intent.removeprefix(PREFIX).rstrip(".")]
 
 

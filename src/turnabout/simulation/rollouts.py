@@ -1,4 +1,4 @@
-"""Simulated conversations between a user model and an assistant, many at once."""
+"""Simulated conversations between a user model and an assistant."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -109,7 +109,7 @@ def simulate_conversations(
 
 
 def _build_table(rollouts: Sequence[Rollout], *, simulator: str, policy: str, seed: int) -> pl.DataFrame:
-    """Return the rows of all conversations; the last message of each has `ended_by`."""
+    """Return the rows of all messages; the last of each one has `ended_by`."""
     rows: list[dict[str, Any]] = []
     for rollout in rollouts:
         for turn, row in enumerate(rollout.rows):

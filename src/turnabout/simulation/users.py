@@ -1,4 +1,4 @@
-"""Users of simulated conversations: a trained user model, a prompted assistant or a script."""
+"""Users of simulated conversations: trained, prompted or scripted."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
@@ -9,7 +9,7 @@ from turnabout.models.chat_format import END_OF_CONVERSATION
 
 
 class Situation(NamedTuple):
-    """A conversation in which the user speaks next: the user's intent and the messages so far."""
+    """A conversation in which the user speaks next: intent and history."""
 
     intent: str
     history: list[Message]
@@ -21,7 +21,10 @@ class User(Protocol):
     name: str
 
     def speak(self, situations: Sequence[Situation], sampling: Sampling) -> list[Completion]:
-        """Return the next user turn of each conversation; `ended` where the user ends it."""
+        """Return the next user turn of each conversation.
+
+        `ended` is true where the user ends the conversation.
+        """
         ...
 
 
@@ -50,7 +53,7 @@ class PromptedUser:
         self.name = f"prompted:{generator.name}"
 
     def speak(self, situations: Sequence[Situation], sampling: Sampling) -> list[Completion]:
-        """Return the next user turn of each conversation, without the end-of-conversation text."""
+        """Return the next user turn of each conversation, without the end text."""
         answers = self.generator.generate([build_acting_prompt(s) for s in situations], sampling)
         return [
             Completion(

@@ -130,7 +130,7 @@ def build_turn(row: Row, exported_scores: Sequence[Score], feedback: list[str] |
     holds no texts.
     """
     if row.level == "ERROR":
-        raise ValueError(f"{(row.type or 'trace').lower()} ended in an error: {row.status_message or 'no description'}")
+        raise ValueError(f"{(row.type or 'trace').lower()} ended in an error: {row.status_message or 'none told'}")
     time = row.timestamp or row.start_time
     turn = Turn(
         trace_id=row.trace_id or row.id,

@@ -1,4 +1,4 @@
-"""Estimates with intervals from a bootstrap over users; every metric uses it."""
+"""Estimates with intervals from a bootstrap over users."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ INTERVAL = (2.5, 97.5)
 
 
 class Estimate(NamedTuple):
-    """A value with its 95 % interval over resampled users and its number of cases.
+    """A value with its 95 % interval over users and its number of cases.
 
     Value and bounds are None where they cannot be computed; `reason` then says why.
     """
@@ -27,7 +27,7 @@ class Estimate(NamedTuple):
     reason: str | None = None
 
     def scale(self, factor: float) -> "Estimate":
-        """Return the estimate in another unit, e.g. a share in percent with factor 100."""
+        """Return the estimate in another unit, e.g. percent with factor 100."""
         value, low, high = (None if bound is None else factor * bound for bound in self[:3])
         return self._replace(value=value, low=low, high=high)
 
@@ -98,18 +98,18 @@ class Bootstrap:
         return percentile_interval(value, resampled, n_users=len(unique_users), n=len(users))
 
     def draw_multiplicities(self, n_users: int) -> Array:
-        """Return how often each resample contains each user, shape (resamples, users).
+        """Return how often each resample contains each user.
 
-        Every row sums to `n_users`.
+        The shape is (resamples, users); every row sums to `n_users`.
         """
         rng = np.random.default_rng(self.seed)
         return rng.multinomial(n_users, np.full(n_users, 1 / n_users), size=self.resamples).astype(float)
 
 
 def percentile_interval(value: float, resampled: Array, *, n_users: int, n: int) -> Estimate:
-    """Return the value of `n` cases with the percentile interval of its resamples.
+    """Return the value with the percentile interval of its resamples.
 
-    A single user cannot be resampled and has no interval.
+    `n` is the number of cases behind the value. A single user cannot be resampled and has no interval.
     """
     finite = resampled[np.isfinite(resampled)]
     if n_users < 2 or not len(finite):

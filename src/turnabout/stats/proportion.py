@@ -4,7 +4,7 @@ from turnabout.stats.estimate import Estimate, missing_estimate
 
 
 def estimate_proportion(k: int, n: int) -> Estimate:
-    """Estimate k / n with its 95 % interval; the estimate is missing where n is 0."""
+    """Estimate k / n with its 95 % interval; missing where n is 0."""
     from scipy.stats import binomtest
 
     if n == 0:

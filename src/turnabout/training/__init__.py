@@ -1,1 +1,1 @@
-"""Everything that trains: the user model, the assistants and the reward heads."""
+"""Training of the user model, the assistants and the reward heads."""

@@ -1,7 +1,7 @@
-"""Bradley–Terry reward head on the frozen backbone: which of two answers the feedback would prefer.
+"""Bradley–Terry reward head on the frozen backbone.
 
-A linear head trained with the Bradley–Terry loss is a logistic regression without intercept on the difference of two
-answers' features, so scikit-learn fits it exactly.
+It predicts which of two answers the feedback would prefer. A linear head trained with the Bradley–Terry loss is a
+logistic regression without intercept on the difference of two answers' features, so scikit-learn fits it exactly.
 """
 
 import json
@@ -40,7 +40,10 @@ class TrainReward(Section):
 
 
 class RewardHead(NamedTuple):
-    """Weights of shape (hidden,) on the last hidden state; `max_length` is the longest sequence it reads, in tokens."""
+    """Weights, (hidden,), on the last hidden state.
+
+    `max_length` is the longest sequence that the head reads, in tokens.
+    """
 
     weight: "NDArray[np.float32]"
     max_length: int
@@ -49,11 +52,11 @@ class RewardHead(NamedTuple):
 def train_reward(
     checkpoint: Checkpoint, pairs: pl.DataFrame, *, options: TrainReward
 ) -> tuple[RewardHead, dict[str, Any]]:
-    """Fit a head to the kept training pairs (`schemas.PAIRS`) and return it with its metrics.
+    """Fit a head to the kept training pairs, and return it with metrics.
 
-    The metrics are its accuracies on training and validation pairs. With fewer than `MIN_PAIRS` pairs the head is zero
-    and prefers nothing, and the metrics say why. Pairs that do not compare two replies to one prompt are skipped and
-    counted.
+    `pairs` are `schemas.PAIRS`. The metrics are its accuracies on training and validation pairs. With fewer than
+    `MIN_PAIRS` pairs the head is zero and prefers nothing, and the metrics say why. Pairs that do not compare two
+    replies to one prompt are skipped and counted.
     """
     kept, skipped = split_comparable_pairs(pairs.filter("keep").sort("pair_id"))
     train, validation = kept.filter(split="train"), kept.filter(split="validation")
@@ -99,7 +102,10 @@ def score_completions(
 
 
 def save_head(head: RewardHead, folder: Path) -> None:
-    """Write the head as safetensors and its settings as JSON, completely or not at all."""
+    """Write the head as safetensors and its settings as JSON.
+
+    Both files are written, or none.
+    """
     from safetensors.numpy import save_file
 
     with replace_when_done(folder) as part:
@@ -109,7 +115,10 @@ def save_head(head: RewardHead, folder: Path) -> None:
 
 
 def load_head(folder: Path) -> RewardHead:
-    """Return the head that `save_head` wrote. Raises `ModelError` if the folder holds none."""
+    """Return the head that `save_head` wrote.
+
+    Raises `ModelError` if the folder holds none.
+    """
     from safetensors.numpy import load_file
 
     if not (folder / "head.safetensors").exists():
@@ -119,7 +128,7 @@ def load_head(folder: Path) -> RewardHead:
 
 
 def measure_accuracy(margins: "NDArray[np.floating]") -> dict[str, Any]:
-    """Return the share of pairs with a positive margin and its 95 % Wilson interval.
+    """Return the share of positive margins and its 95 % Wilson interval.
 
     Without a pair the figures are null and a reason is given.
     """
@@ -135,7 +144,7 @@ def measure_accuracy(margins: "NDArray[np.floating]") -> dict[str, Any]:
 def add_reversed_pairs(
     differences: "NDArray[np.float32]", weight: "NDArray[np.float64]", p_win: "NDArray[np.float64]"
 ) -> "tuple[NDArray[np.float32], NDArray[np.float64]]":
-    """Return differences and weights with pairs of uncertain labels in both orders.
+    """Return differences and weights, uncertain pairs in both orders.
 
     Each order is weighted by its probability.
     """
@@ -179,9 +188,9 @@ def _compute_differences(checkpoint: Checkpoint, pairs: pl.DataFrame, options: T
 
 
 def _compute_features(checkpoint: Checkpoint, rows: Sequence[EncodedChat], batch_size: int) -> "NDArray[np.float32]":
-    """Return the last layer's hidden state at the last token of each row, shape (rows, hidden).
+    """Return the last hidden state of each row, shape (rows, hidden).
 
-    The last token is the completion's end of turn.
+    It is the last layer's state at the last token. The last token is the completion's end of turn.
     """
     import torch
     from tqdm import tqdm

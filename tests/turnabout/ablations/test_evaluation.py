@@ -1,4 +1,4 @@
-"""What is measured of an arm: the same people under each telling, against the scorer of user models itself."""
+"""Evaluation of an arm: the same people with each detail of intents, compared with the user model's own scorer."""
 
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,8 @@ from turnabout.training.user_model.train import add_end_token
 SETTINGS = DEFAULT_SETTINGS.model_copy(update={"max_length": 90, "ending_length": 90, "batch_size": 4, "resamples": 20})
 
 
-def samples(intent: str) -> pl.DataFrame:
-    def row(name: str, split: str, *texts: str) -> dict[str, Any]:
+def build_samples(intent: str) -> pl.DataFrame:
+    def build_row(name: str, split: str, *texts: str) -> dict[str, Any]:
         talk = [{"role": "assistant" if i % 2 else "user", "content": text} for i, text in enumerate(texts)]
         return {
             "conversation_id": name,
@@ -32,49 +32,56 @@ def samples(intent: str) -> pl.DataFrame:
         }
 
     rows = [
-        row("v1", "validation", "hi", "yo"),
-        row("t1", "test", "hello", "ah", "so", "ok"),
-        row("t2", "test", "x" * 30, "y"),
+        build_row("v1", "validation", "hi", "yo"),
+        build_row("t1", "test", "hello", "ah", "so", "ok"),
+        build_row("t2", "test", "x" * 30, "y"),
     ]
     return pl.DataFrame(rows, schema=schemas.USER_SAMPLES)
 
 
-def test_the_test_people_are_read_under_each_telling_and_numbered_without_their_names(tiny_checkpoint: Path) -> None:
+def test_test_people_are_scored_with_each_detail_and_numbered_without_names(tiny_checkpoint: Path) -> None:
     checkpoint = add_end_token(load_checkpoint(tiny_checkpoint, "float32"))
-    found = evaluate_arm(checkpoint, {"high_level": samples("Ask for tea.")}, SETTINGS, seed=1)
-    test = samples("Ask for tea.").filter(split="test")
+    evaluation = evaluate_arm(checkpoint, {"high_level": build_samples("Ask for tea.")}, settings=SETTINGS, seed=1)
+    test = build_samples("Ask for tea.").filter(split="test")
     for name, with_intent in (("high_level", True), ("none", False)):
         excerpts = cut_openings(test, checkpoint.chat, SETTINGS.max_length, with_intent)
         expected = score_excerpts(LocalGenerator(checkpoint, "user", 4), excerpts).turns
-        mine = found.turns.filter(told=name)
-        assert mine["nats"].to_list() == pytest.approx(expected["nats"].to_list(), rel=1e-4)
-        assert mine["conversation_id"].to_list() == ["t1", "t1", "t2"]
+        turns = evaluation.turns.filter(intent_detail=name)
+        assert turns["nats"].to_list() == pytest.approx(expected["nats"].to_list(), rel=1e-4)
+        assert turns["conversation_id"].to_list() == ["t1", "t1", "t2"]
         per_character = expected["nats"].sum() / 0.6931471805599453 / expected["characters"].sum()
-        assert found.metrics["bits_per_character"][name]["value"] == pytest.approx(per_character, rel=1e-4)
-    assert found.turns["person"].n_unique() == 2
-    assert "user of t1" not in str(found.turns.to_dicts())
-    assert found.metrics["n_conversations"] == 2
+        assert evaluation.metrics["bits_per_character"][name]["value"] == pytest.approx(per_character, rel=1e-4)
+    assert evaluation.turns["person"].n_unique() == 2
+    assert "user of t1" not in str(evaluation.turns.to_dicts())
+    assert evaluation.metrics["n_conversations"] == 2
 
 
-def test_leaving_is_judged_by_a_threshold_from_the_validation_people(tiny_checkpoint: Path) -> None:
+def test_termination_uses_a_threshold_from_the_validation_people(tiny_checkpoint: Path) -> None:
     checkpoint = add_end_token(load_checkpoint(tiny_checkpoint, "float32"))
-    told = samples("Ask for tea.")
+    high_level = build_samples("Ask for tea.")
     assert (
-        evaluate_arm(checkpoint, {"high_level": told}, SETTINGS, seed=1).metrics["termination"]["f1"]["value"]
+        evaluate_arm(checkpoint, {"high_level": high_level}, settings=SETTINGS, seed=1).metrics["termination"]["f1"][
+            "value"
+        ]
         is not None
     )
-    nobody = {"high_level": told.filter(pl.col("split") != "validation")}
-    assert evaluate_arm(checkpoint, nobody, SETTINGS, seed=1).metrics["termination"]["f1"]["value"] is None
+    without_validation = {"high_level": high_level.filter(pl.col("split") != "validation")}
+    assert (
+        evaluate_arm(checkpoint, without_validation, settings=SETTINGS, seed=1).metrics["termination"]["f1"]["value"]
+        is None
+    )
 
 
-def test_a_person_keeps_the_number_where_nothing_of_another_was_read(tiny_checkpoint: Path) -> None:
+def test_person_keeps_its_number_when_another_has_no_scored_message(tiny_checkpoint: Path) -> None:
     checkpoint = add_end_token(load_checkpoint(tiny_checkpoint, "float32"))
     # An intent of 60 characters leaves 20 tokens: "hello" takes 13, the 30 characters of the other person 38.
-    told = {"high_level": samples("Ask for tea."), "full": samples("f" * 60)}
+    by_detail = {"high_level": build_samples("Ask for tea."), "full": build_samples("f" * 60)}
     numbered = (
-        evaluate_arm(checkpoint, told, SETTINGS, seed=1).turns.select("told", "conversation_id", "person").unique()
+        evaluate_arm(checkpoint, by_detail, settings=SETTINGS, seed=1)
+        .turns.select("intent_detail", "conversation_id", "person")
+        .unique()
     )
-    assert numbered.sort("told", "conversation_id").rows() == [
+    assert numbered.sort("intent_detail", "conversation_id").rows() == [
         ("full", "t1", 1),
         ("high_level", "t1", 1),
         ("high_level", "t2", 0),

@@ -1,4 +1,4 @@
-"""Shared by the tests of augmenters that write about criticised replies."""
+"""Criticised replies and model contexts for the tests of augmenters."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,11 +6,17 @@ from typing import Any
 import polars as pl
 import pytest
 
-from turnabout.augment.base import AugmentInputs
+from turnabout.augment.base import AugmentContext, AugmentInputs
 from turnabout.core import schemas
 from turnabout.feedback.judged_replies import CRITICISED_REPLIES, select_criticised_replies
+from turnabout.generation import Generator
 
 REPLY = "The shop is a very nice place. It opened in 1975."
+
+
+def build_context(generator: Generator, **settings: Any) -> AugmentContext:
+    """Return a context with seed 0 and short limits, unless `settings` say otherwise."""
+    return AugmentContext(generator, **{"max_prompt_tokens": 400, "max_new_tokens": 20, "seed": 0, **settings})
 
 
 @pytest.fixture
@@ -32,14 +38,14 @@ def criticised() -> pl.DataFrame:
 
 @pytest.fixture
 def inputs(criticised: pl.DataFrame) -> AugmentInputs:
-    """Logs of which nothing but the criticised reply is read."""
+    """Inputs with one criticised reply and nothing else."""
     empty = pl.DataFrame()
-    return AugmentInputs(empty, empty, empty, criticised, {})
+    return AugmentInputs(messages=empty, splits=empty, feedback=empty, criticised=criticised, tables={})
 
 
 @pytest.fixture
 def two_criticised(messages: Callable[..., pl.DataFrame], signal: Callable[..., dict[str, Any]]) -> AugmentInputs:
-    """A conversation in which the replies 1 and 5 were criticised and 3 was not; each came to the person's ears."""
+    """A conversation in which the replies 1 and 5 were criticised and 3 was praised."""
     conversation = messages(
         "a",
         "When does the shop open?",
@@ -53,4 +59,5 @@ def two_criticised(messages: Callable[..., pl.DataFrame], signal: Callable[..., 
     splits = pl.DataFrame([{"conversation_id": "a", "user_key": "ann", "split": "train"}], schema=schemas.SPLITS)
     signals = [signal("a", 1), signal("a", 3, label="sat", category="positive"), signal("a", 5, category="rephrase")]
     feedback = pl.DataFrame(signals, schema=schemas.FEEDBACK)
-    return AugmentInputs(conversation, splits, feedback, select_criticised_replies(conversation, splits, feedback, []), {})
+    criticised = select_criticised_replies(conversation, splits, feedback, [])
+    return AugmentInputs(messages=conversation, splits=splits, feedback=feedback, criticised=criticised, tables={})

@@ -32,7 +32,7 @@ def project(tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_the_projects_model_gets_the_projects_card(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert export("--out", "out") == 0
     assert capsys.readouterr().out.strip().endswith("out: model, tokenizer and card (0 figures)")
-    assert "No figures were at hand" in (project / "out/README.md").read_text()
+    assert "No figures were available" in (project / "out/README.md").read_text()
 
 
 def test_another_model_gets_a_card_that_knows_nothing(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

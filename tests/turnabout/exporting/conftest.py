@@ -1,4 +1,4 @@
-"""A tiny user model whose random weights are large enough for words that differ."""
+"""Fixture: a tiny user model with random weights that write varied text."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from turnabout.training.user_model.train import add_end_token
 
 @pytest.fixture
 def user_model(tiny_checkpoint: Path) -> Checkpoint:
-    """The tiny model, in float32, with the end-of-conversation token in its vocabulary."""
+    """Return the tiny model in float32 with the end-of-conversation token."""
     checkpoint = checkpoints.load_checkpoint(tiny_checkpoint, "float32")
     torch.manual_seed(3)
     for parameter in checkpoint.model.parameters():

@@ -1,4 +1,4 @@
-"""What a card says of a project's user model: the window of its logs, filters, figures with their intervals."""
+"""The facts of a project's user model, and the card that shows them."""
 
 import shutil
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from turnabout.intents.wording import NO_INTENT, PREFIX
 ADDRESS = "postgresql://db.internal/logs"
 
 
-def sample(conversation: str, user: str, split: str) -> dict[str, object]:
+def make_sample(conversation: str, user: str, split: str) -> dict[str, object]:
     return {
         "conversation_id": conversation,
         "user_key": user,
@@ -34,13 +34,16 @@ def sample(conversation: str, user: str, split: str) -> dict[str, object]:
 
 @pytest.fixture
 def project(tmp_path: Path, messages: Callable[..., pl.DataFrame]) -> Path:
-    """Conversation c1 (and its mirror) and c2 of the train split, c3 of the test split, a day each."""
+    """Write a project with c1 (and its mirror) and c2 in train, and c3 in test.
+
+    The conversations are of different days.
+    """
     talks = [messages(f"c{day}", "hi", "hello", at=datetime(2026, 3, day, tzinfo=UTC)) for day in (1, 2, 3)]
     samples = [
-        sample("c1", "ann", "train"),
-        sample(f"c1{MIRROR}", "bob", "train"),
-        sample("c2", "ann", "train"),
-        sample("c3", "eve", "test"),
+        make_sample("c1", "ann", "train"),
+        make_sample(f"c1{MIRROR}", "bob", "train"),
+        make_sample("c2", "ann", "train"),
+        make_sample("c3", "eve", "test"),
     ]
     write_frame(pl.concat(talks), tmp_path / "data" / "messages" / "part-0.parquet", schemas.MESSAGES)
     write_frame(
@@ -49,10 +52,10 @@ def project(tmp_path: Path, messages: Callable[..., pl.DataFrame]) -> Path:
     write_json({"detail": "high_level", "n_intents": 40, "n_fallback": 3}, tmp_path / "metrics/intend.json")
     trained = {"n_tokens": 24000, "n_target_tokens": 9000, "steps": 70}
     write_json(trained, tmp_path / "metrics/train_user.json")
-    figure = {"value": 1.2907, "low": 1.2143, "high": 1.3732, "n": 128}
+    estimate = {"value": 1.2907, "low": 1.2143, "high": 1.3732, "n": 128}
     unknown = {"value": None, "low": None, "high": None, "n": 0}
-    of_user = {"bits": {"trained": {"with_intent": figure, "late": unknown}, "threshold": 0.5}, "n_users": 38}
-    write_json(of_user, tmp_path / "metrics/user.json")
+    metrics = {"bits": {"trained": {"with_intent": estimate, "late": unknown}, "threshold": 0.5}, "n_users": 38}
+    write_json(metrics, tmp_path / "metrics/user.json")
     base = {"name": "some/base", "origin": "hub", "revision": "abc", "licence": "Apache-2.0"}
     write_json(base, tmp_path / "models/backbone/manifest.json")
     params = yaml.safe_load(Path("params.yaml").read_text())
@@ -61,66 +64,64 @@ def project(tmp_path: Path, messages: Callable[..., pl.DataFrame]) -> Path:
     return tmp_path
 
 
-def test_the_window_is_that_of_the_train_split(project: Path) -> None:
+def test_gather_facts_measures_the_window_of_the_train_split(project: Path) -> None:
     assert gather_facts(project).window == TrainingWindow(2, 2, date(2026, 3, 1), date(2026, 3, 2))
 
 
-def test_only_figures_with_intervals_are_told(project: Path) -> None:
-    assert gather_facts(project).estimates == [NamedEstimate("bits, trained, with intent", 1.2907, 1.2143, 1.3732, 128)]
+def test_gather_facts_includes_only_estimates_with_intervals(project: Path) -> None:
+    assert gather_facts(project).estimates == [NamedEstimate("bits, trained, with intent", value=1.2907, low=1.2143, high=1.3732, n=128)]
 
 
-def test_a_card_has_front_matter_window_filters_figures_and_no_address(project: Path) -> None:
+def test_card_has_front_matter_window_filters_estimates_and_no_address(project: Path) -> None:
     text = render_card("our-user", gather_facts(project))
     data = ModelCard(text).data
     assert (data.license, data.base_model, data.library_name) == ("apache-2.0", "some/base", "transformers")
-    for wanted in (
+    for expected in (
         "# our-user: a user language model",
         "| base model | some/base at `abc` |",
         "| format of the logs | sql |",
         "| conversations, train split | 2 of 2 people |",
         "| first and last day | 2026-03-01 to 2026-03-02 |",
-        "| intents | what a conversation is about, in one sentence by a model; a general one in 3 of 40",
-        "| tokens of one epoch | 24,000, of which 9,000 are the users' own, the only ones learnt |",
+        "| intents | what a conversation is about, in one sentence written by a model; a general one in 3 of 40",
+        "| tokens of one epoch | 24,000, of which 9,000 are in the users' turns, the only ones learnt |",
         "| optimiser steps | 70 |",
         "| bits, trained, with intent | 1.291 | 1.214 to 1.373 | 128 |",
         "near_duplicates: 0.8",
     ):
-        assert wanted in text
+        assert expected in text
     assert ADDRESS not in text
 
 
 @pytest.mark.parametrize(
-    ("detail", "system", "told"),
+    ("detail", "system", "row"),
     [
-        ("none", NO_INTENT, "| intents | none: it was never told what a person wanted |"),
+        ("none", NO_INTENT, "| intents | none: the model was trained without them |"),
         ("full", f"{PREFIX}trains.", "| intents | all that a person says, in one sentence"),
     ],
 )
-def test_a_card_tells_what_the_model_was_told_and_is_to_be_told(
-    project: Path, detail: str, system: str, told: str
-) -> None:
+def test_card_describes_the_intents_and_the_system_message(project: Path, detail: str, system: str, row: str) -> None:
     write_json({"detail": detail, "n_intents": 40, "n_fallback": 0}, project / "metrics/intend.json")
     text = render_card("u", gather_facts(project))
-    assert told in text
+    assert row in text
     assert f'"content": "{system}"' in text
     assert ("is the person's intent" in text) == (detail != "none")
 
 
-def test_what_no_stage_has_written_is_said_to_be_missing(project: Path) -> None:
+def test_card_says_which_facts_are_missing(project: Path) -> None:
     for folder in ("data", "metrics", "models"):
         shutil.rmtree(project / folder)
     text = render_card("our-user", gather_facts(project))
     assert "| base model | not recorded |" in text
-    assert "| conversations | not at hand when this was exported |" in text
-    assert "No figures were at hand" in text
+    assert "| conversations | not available when this was exported |" in text
+    assert "No figures were available" in text
 
 
-def test_logs_without_times_have_no_days(project: Path, messages: Callable[..., pl.DataFrame]) -> None:
+def test_card_has_no_days_for_logs_without_times(project: Path, messages: Callable[..., pl.DataFrame]) -> None:
     write_frame(messages("c1", "hi", "hello"), project / "data/messages/part-0.parquet", schemas.MESSAGES)
     assert "| first and last day | no times in the logs |" in render_card("u", gather_facts(project))
 
 
-def test_a_model_from_elsewhere_has_no_facts() -> None:
+def test_card_without_facts_says_that_nothing_is_known() -> None:
     text = render_card("theirs", None)
-    assert "was not trained by the project it was exported from" in text
+    assert "was not trained by the project that exported it" in text
     assert ModelCard(text).data.license is None

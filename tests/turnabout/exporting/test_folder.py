@@ -1,4 +1,4 @@
-"""The exported folder, loaded without our package: same words as ours, a user's turn, the end in sight, TRL's masks."""
+"""The exported folder, used by transformers and TRL without our package."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, pipeline
 
 from turnabout.core.messages import Message
 from turnabout.errors import ConfigError
-from turnabout.exporting.folder import require_new_folder, export_user, build_flipped_template
+from turnabout.exporting.folder import build_flipped_template, export_user, require_new_folder
 from turnabout.generation import Sampling
 from turnabout.generation.local.generator import LocalGenerator
 from turnabout.models.chat_format import END_OF_CONVERSATION
@@ -29,9 +29,7 @@ def exported(user_model: Checkpoint, tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
-def test_the_folder_holds_what_a_hub_model_holds_and_no_path_of_this_machine(
-    exported: Path, tiny_checkpoint: Path
-) -> None:
+def test_export_user_writes_the_files_of_a_hub_model_without_local_paths(exported: Path, tiny_checkpoint: Path) -> None:
     names = {path.name for path in exported.iterdir()}
     assert names == {
         "README.md",
@@ -47,31 +45,32 @@ def test_the_folder_holds_what_a_hub_model_holds_and_no_path_of_this_machine(
     assert json.loads((exported / "config.json").read_text())["use_cache"] is True
 
 
-def test_the_prompt_of_the_plain_tokenizer_is_ours(exported: Path) -> None:
+def test_exported_chat_template_gives_our_prompt(exported: Path) -> None:
     plain = AutoTokenizer.from_pretrained(exported)
     ours = load_checkpoint(exported, "float32").chat
-    for said in (TALK[:1], TALK, TALK[1:]):
-        prompt = plain.apply_chat_template([dict(m) for m in said], add_generation_prompt=True, return_dict=True)
-        assert prompt["input_ids"] == ours.encode_prompt(said, "user")
+    for messages in (TALK[:1], TALK, TALK[1:]):
+        prompt = plain.apply_chat_template([dict(m) for m in messages], add_generation_prompt=True, return_dict=True)
+        assert prompt["input_ids"] == ours.encode_prompt(messages, "user")
 
 
-def test_a_pipeline_of_transformers_writes_our_greedy_turn(exported: Path) -> None:
+def test_transformers_pipeline_writes_our_greedy_turn(exported: Path) -> None:
     ours = LocalGenerator(load_checkpoint(exported), "user", 1).generate([TALK], Sampling(12))[0]
     writer = pipeline("text-generation", model=str(exported), dtype=torch.bfloat16)
-    said = [dict(message) for message in TALK]
-    how = {"max_new_tokens": 12, "do_sample": False, "return_full_text": False}
-    theirs = writer(said, continue_final_message=False, **how)  # or it would go on with the assistant's words
+    messages = [dict(message) for message in TALK]
+    options = {"max_new_tokens": 12, "do_sample": False, "return_full_text": False}
+    theirs = writer(messages, continue_final_message=False, **options)  # or it continues the assistant's message
     assert theirs[0]["generated_text"].strip() == ours.text
     assert len(set(ours.text)) > 4
 
 
-def test_leaving_stands_in_the_text_and_the_turn_ends_right_after_it(exported: Path) -> None:
+def test_end_of_conversation_token_is_visible_in_the_text(exported: Path) -> None:
     tokenizer, model = AutoTokenizer.from_pretrained(exported), AutoModelForCausalLM.from_pretrained(exported)
-    leave, stop = (tokenizer.convert_tokens_to_ids(token) for token in (END_OF_CONVERSATION, "<|im_end|>"))
+    end_of_conversation = tokenizer.convert_tokens_to_ids(END_OF_CONVERSATION)
+    stop = tokenizer.convert_tokens_to_ids("<|im_end|>")
     assert model.generation_config.eos_token_id == [stop]
     head = torch.nn.Linear(32, len(tokenizer), dtype=model.dtype)
     head.weight.data.zero_()
-    head.bias.data.zero_()[leave] = 1.0
+    head.bias.data.zero_()[end_of_conversation] = 1.0
     model.lm_head = head
     prompt = tokenizer.apply_chat_template(
         [dict(m) for m in TALK], add_generation_prompt=True, return_dict=True, return_tensors="pt"
@@ -80,7 +79,7 @@ def test_leaving_stands_in_the_text_and_the_turn_ends_right_after_it(exported: P
     assert tokenizer.decode(out, skip_special_tokens=True) == END_OF_CONVERSATION
 
 
-def test_trl_masks_everything_but_the_users_words_and_their_end(exported: Path, tmp_path: Path) -> None:
+def test_trl_masks_everything_but_the_user_turn_and_its_end(exported: Path, tmp_path: Path) -> None:
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
 
@@ -100,18 +99,18 @@ def test_trl_masks_everything_but_the_users_words_and_their_end(exported: Path, 
     assert learnt == ["thanks<|im_end|>\n", f"{END_OF_CONVERSATION}<|im_end|>\n"]
 
 
-def test_a_default_system_message_of_the_template_stays_where_none_is_given() -> None:
+def test_flipped_template_keeps_the_default_system_message() -> None:
     from jinja2 import Environment
 
     frame = ChatFrame("<s>", '<s>S: be "good"\n', {"system": "S: ", "user": "U: ", "assistant": "A: "}, "\n")
     template = Environment().from_string(build_flipped_template(frame))
     alone = template.render(messages=[{"role": "user", "content": "hi"}], add_generation_prompt=True)
     assert alone == '<s>S: be "good"\nU: hi\nU: '
-    led = template.render(messages=[{"role": "system", "content": "x"}], add_generation_prompt=False)
-    assert led == "<s>S: x\n"
+    with_system = template.render(messages=[{"role": "system", "content": "x"}], add_generation_prompt=False)
+    assert with_system == "<s>S: x\n"
 
 
-def test_nothing_is_overwritten(tmp_path: Path) -> None:
+def test_require_new_folder_raises_when_something_exists(tmp_path: Path) -> None:
     require_new_folder(tmp_path / "new")
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(ConfigError, match="is not empty; name a new folder"):

@@ -1,4 +1,4 @@
-"""Fitting on one's own labels: which exchanges become examples, and what comes of them."""
+"""Fitting the miner `learned` on labels: which exchanges become examples, and what is learnt."""
 
 import numpy as np
 import polars as pl
@@ -6,7 +6,13 @@ import pytest
 
 from turnabout.core import schemas
 from turnabout.errors import DataError
-from turnabout.feedback.fitting import EXAMPLES, measure_held_out, fit_reaction_models, build_examples, load_written_examples
+from turnabout.feedback.fitting import (
+    EXAMPLES,
+    build_examples,
+    fit_reaction_models,
+    load_written_examples,
+    measure_held_out,
+)
 from turnabout.feedback.miners import reaction_features
 
 
@@ -36,13 +42,13 @@ def no_vectors(monkeypatch):
     monkeypatch.setattr(reaction_features, "encode_sentences", lambda texts: np.zeros((len(texts), 384)))
 
 
-def test_a_label_becomes_an_example_of_its_person(exchange):
-    found = build_examples(exchange(follow_up="no!"), labels(("c1", "dsat", "correction", "ann")))
-    assert found.row(0) == ("Where can I swim?", "There is a lake in the north.", "no!", "correction", "ann")
+def test_label_becomes_an_example_of_its_person(exchange):
+    examples = build_examples(exchange(follow_up="no!"), labels(("c1", "dsat", "correction", "ann")))
+    assert examples.row(0) == ("Where can I swim?", "There is a lake in the north.", "no!", "correction", "ann")
 
 
 @pytest.mark.parametrize(
-    ("judged", "category"),
+    ("judgements", "category"),
     [
         ([("dsat", None, "ann")], "complaint"),
         ([("dsat", "revision", "ann")], None),
@@ -52,29 +58,29 @@ def test_a_label_becomes_an_example_of_its_person(exchange):
         ([("dsat", "rephrase", "ann"), ("none", None, "bob"), ("none", None, "cid")], None),
     ],
 )
-def test_the_category_that_annotators_give_together(exchange, judged, category):
-    found = build_examples(exchange(follow_up="no!"), labels(*(("c1", *row) for row in judged)))
-    assert found["category"].to_list() == [category]
+def test_category_is_the_majority_of_the_annotators(exchange, judgements, category):
+    examples = build_examples(exchange(follow_up="no!"), labels(*(("c1", *row) for row in judgements)))
+    assert examples["category"].to_list() == [category]
 
 
-def test_labels_of_other_exchanges_are_left_out(exchange):
+def test_labels_of_unknown_exchanges_are_left_out(exchange):
     assert build_examples(exchange(follow_up="no!"), labels(("c2", "dsat", None, "ann"))).is_empty()
 
 
-def test_what_people_say_is_learnt_from_other_people(toy):
+def test_reactions_are_learnt_from_other_people(toy):
     fitted = fit_reaction_models(toy)
     assert measure_held_out(toy, fitted.held_out)["auc"] == 1.0
     assert set(fitted.models) >= {"reaction", "gate", "category.complaint", "category.clarification"}
     assert measure_held_out(toy, fitted.held_out)["brier"] < 0.25
 
 
-def test_too_few_labels_say_how_many_are_needed(toy):
+def test_too_few_labels_raise_with_the_number_needed(toy):
     with pytest.raises(DataError, match=r"9 of 29 labelled exchanges .* at least 10"):
         fit_reaction_models(toy.filter(pl.col("category").is_null() | (pl.int_range(pl.len()) < 18)))
 
 
-def test_the_written_examples_cover_every_category_and_are_always_trained_on():
-    written = load_written_examples()
-    assert written["group"].null_count() == written.height
-    assert set(written["category"].drop_nulls()) == {"clarification", "complaint", "correction", "rephrase"}
-    assert written.filter(category="rephrase")["previous_user"].null_count() == 0
+def test_written_examples_cover_every_category_and_are_never_held_out():
+    examples = load_written_examples()
+    assert examples["group"].null_count() == examples.height
+    assert set(examples["category"].drop_nulls()) == {"clarification", "complaint", "correction", "rephrase"}
+    assert examples.filter(category="rephrase")["previous_user"].null_count() == 0

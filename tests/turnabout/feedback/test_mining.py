@@ -1,4 +1,4 @@
-"""Mining: all miners over one log, every signal once, one decision per reply, nothing lost uncounted."""
+"""Mining: every signal once, one decision per reply, and dropped rows are counted."""
 
 from typing import Any, ClassVar
 
@@ -11,12 +11,12 @@ from turnabout.errors import ConfigError
 from turnabout.feedback.base import LanguageModel, ModelMiner
 from turnabout.feedback.ensemble import SHIPPED_WEIGHTS
 from turnabout.feedback.miners import MINERS, Miner
-from turnabout.feedback.mining import MiningResult, run_miners, combine_signals, summarise_mining
-from turnabout.feedback.signals import select_decisions, build_signals
+from turnabout.feedback.mining import MiningResult, combine_signals, run_miners, summarise_mining
+from turnabout.feedback.signals import build_signals, select_decisions
 
 
-class Scripted(Miner):
-    """Says the same of every exchange."""
+class ConstantMiner(Miner):
+    """A miner that finds the same in every exchange."""
 
     version: ClassVar[str] = "1"
     category: str = "complaint"
@@ -24,57 +24,59 @@ class Scripted(Miner):
     confidence: float = 1.0
 
     def mine(self, exchanges: pl.DataFrame) -> pl.DataFrame:
-        found = exchanges.with_columns(
+        findings = exchanges.with_columns(
             category=pl.lit(self.category), span="follow_up", score=self.score, confidence=self.confidence
         )
-        return build_signals(found, self.miner, self.version)
+        return build_signals(findings, self.miner, self.version)
 
 
-class Twice(Scripted):
-    """Says it a second time, less sure."""
+class RepeatingMiner(ConstantMiner):
+    """A miner that finds it a second time, less confident."""
 
     def mine(self, exchanges: pl.DataFrame) -> pl.DataFrame:
-        once = super().mine(exchanges)
-        return pl.concat([once.with_columns(confidence=pl.lit(0.1)), once])
+        signals = super().mine(exchanges)
+        return pl.concat([signals.with_columns(confidence=pl.lit(0.1)), signals])
 
 
-def all_of(exchanges: pl.DataFrame, miners: list[Miner], min_confidence: float) -> MiningResult:
+def mine_all(exchanges: pl.DataFrame, miners: list[Miner], min_confidence: float) -> MiningResult:
     return combine_signals(run_miners(exchanges, miners), SHIPPED_WEIGHTS, min_confidence)
 
 
-def test_the_more_confident_of_two_equal_signals_of_one_miner_stays(exchange):
-    result = all_of(exchange(follow_up="no"), [Twice(miner="a", confidence=0.6)], 0.0)
+def test_most_confident_of_duplicate_signals_is_kept(exchange):
+    result = mine_all(exchange(follow_up="no"), [RepeatingMiner(miner="a", confidence=0.6)], 0.0)
     assert result.signals.filter(miner="a")["confidence"].to_list() == [0.6]
     assert result.n_duplicates == 1
 
 
-def test_what_two_miners_say_stays_visible_beside_the_decision(exchange):
-    result = all_of(exchange(follow_up="no"), [Scripted(miner="b"), Scripted(miner="a")], 0.0)
+def test_signals_of_two_miners_are_kept_beside_the_decision(exchange):
+    result = mine_all(exchange(follow_up="no"), [ConstantMiner(miner="b"), ConstantMiner(miner="a")], 0.0)
     assert result.signals["miner"].to_list() == ["a", "b", "ensemble"]
 
 
-def test_a_decision_below_the_least_confidence_is_counted_not_kept(exchange):
+def test_decision_below_min_confidence_is_counted_and_dropped(exchange):
     # "other" weighs 3.5: logit(.05) + .9 · 3.5 = .2056, so .5512; with .8 it is -.1444, so .46
     miners = {"a": 0.9, "b": 0.8}
-    results = {n: all_of(exchange(follow_up="no"), [Scripted(miner=n, confidence=c)], 0.5) for n, c in miners.items()}
+    results = {
+        n: mine_all(exchange(follow_up="no"), [ConstantMiner(miner=n, confidence=c)], 0.5) for n, c in miners.items()
+    }
     assert select_decisions(results["a"].signals)["confidence"].to_list() == [pytest.approx(0.5512, abs=1e-4)]
     assert (results["b"].signals["miner"].to_list(), results["b"].n_below_confidence) == (["b"], 1)
 
 
-def test_batches_of_whole_conversations_give_what_one_table_gives(exchange):
+def test_batches_give_the_signals_of_one_table(exchange):
     words = ["that's wrong", "thanks!", "make it shorter", "no, I meant the lake near town", "bye"]
     table = pl.concat(exchange(conversation_id=f"c{i}", follow_up=text) for i, text in enumerate(words * 3))
     miners = [MINERS["explicit"](), MINERS["rules"](), MINERS["rephrase"]()]
-    whole = all_of(table, miners, 0.2)
+    whole = mine_all(table, miners, 0.2)
     parts = pl.concat(run_miners(part, miners) for part in table.iter_slices(4))
     assert combine_signals(parts, SHIPPED_WEIGHTS, 0.2).signals.equals(whole.signals)
     assert whole.signals.height > 12
 
 
-def test_the_summary_counts_signals_and_the_share_of_exchanges_decided(exchange):
+def test_summary_counts_signals_and_the_share_of_decided_exchanges(exchange):
     table = pl.concat(exchange(conversation_id=name, follow_up="no") for name in "ab")
-    miners = [Scripted(miner="a"), Scripted(miner="b", category="positive", score=0.5)]
-    figures = summarise_mining(4, all_of(table, miners[:1], 0.0))
+    miners = [ConstantMiner(miner="a"), ConstantMiner(miner="b", category="positive", score=0.5)]
+    figures = summarise_mining(4, mine_all(table, miners[:1], 0.0))
     assert figures == {
         "n_exchanges": 4,
         "n_signals": 2,
@@ -88,14 +90,14 @@ def test_the_summary_counts_signals_and_the_share_of_exchanges_decided(exchange)
         "share_of_exchanges_with_signal": 0.5,
         "warnings": [],
     }
-    both = summarise_mining(4, all_of(table, miners, 0.0))  # +3.5 and -3.5 cancel
+    both = summarise_mining(4, mine_all(table, miners, 0.0))  # +3.5 and -3.5 cancel
     assert (both["n_signals"], both["n_sat"], both["n_dsat"]) == (4, 0, 0)
     assert both["warnings"][0].startswith("no feedback found in 4 exchanges (0 decisions below")
 
 
-def test_a_log_without_exchanges_is_an_empty_result_with_a_warning():
+def test_log_without_exchanges_gives_an_empty_result_and_a_warning():
     plain = [miner() for miner in MINERS.values() if miner.needs == "nothing"]
-    result = all_of(EXCHANGES.to_frame(), plain, 0.5)
+    result = mine_all(EXCHANGES.to_frame(), plain, 0.5)
     figures = summarise_mining(0, result)
     assert result.signals.schema == schemas.FEEDBACK
     assert figures["share_of_exchanges_with_signal"] is None
@@ -103,23 +105,23 @@ def test_a_log_without_exchanges_is_an_empty_result_with_a_warning():
 
 
 @pytest.mark.parametrize("name", MINERS)
-def test_a_miner_is_named_like_its_key_and_file(name):
+def test_name_of_a_miner_is_its_key_and_file(name):
     assert MINERS[name]().miner == name
-    assert MINERS[name].__module__ == f"turnabout.feedback.{name}"
+    assert MINERS[name].__module__ == f"turnabout.feedback.miners.{name}"
 
 
-class Reader(ModelMiner):
-    """Says what the model says."""
+class CategoryReader(ModelMiner):
+    """A miner whose category is its model."""
 
     version: ClassVar[str] = "1"
 
     def mine(self, exchanges: pl.DataFrame) -> pl.DataFrame:
-        return Scripted(miner=self.miner, category=str(self.model.generator)).mine(exchanges)
+        return ConstantMiner(miner=self.miner, category=str(self.model.generator)).mine(exchanges)
 
 
-def test_a_miner_that_needs_a_model_gets_it_and_says_so_where_it_did_not(exchange):
-    model: Any = LanguageModel("irony", None, 1, 0)
-    reader = Reader(miner="reader")
+def test_model_miner_raises_without_a_model(exchange):
+    model: Any = LanguageModel("irony", None, batch_size=1, seed=0)
+    reader = CategoryReader(miner="reader")
     assert reader.with_model(model).mine(exchange(follow_up="no"))["category"].to_list() == ["irony"]
     with pytest.raises(ConfigError, match="miner 'reader' needs a language model"):
         reader.mine(exchange(follow_up="no"))

@@ -1,4 +1,4 @@
-"""The endpoint client against a real server: `transformers serve` on loopback, with the tiny random model."""
+"""Tests of the endpoint client with a real server: `transformers serve` on loopback, with a tiny random model."""
 
 import os
 import socket
@@ -29,7 +29,7 @@ PROMPTS: list[list[Message]] = [
 
 @pytest.fixture(scope="module")
 def address(tiny_checkpoint: Path) -> Iterator[str]:
-    """Where the server answers, as `base_url`; ready after some 10 seconds."""
+    """The `base_url` of the server, which is ready after about 10 seconds."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -47,7 +47,7 @@ def address(tiny_checkpoint: Path) -> Iterator[str]:
 
 def _wait_for(url: str, server: "subprocess.Popen[bytes]") -> None:
     for _ in range(400):
-        assert server.poll() is None, "the server ended by itself"
+        assert server.poll() is None, "the server stopped"
         try:
             urllib.request.urlopen(url, timeout=1)
         except (urllib.error.URLError, TimeoutError):
@@ -57,7 +57,7 @@ def _wait_for(url: str, server: "subprocess.Popen[bytes]") -> None:
     pytest.fail(f"{url} did not answer")
 
 
-def test_a_real_server_writes_what_the_model_writes_here(generator: Build, address: str, tiny_checkpoint: Path) -> None:
+def test_real_server_writes_the_same_as_the_local_model(generator: Build, address: str, tiny_checkpoint: Path) -> None:
     remote = generator(address, model=str(tiny_checkpoint), key=None, timeout_s=60, concurrency=3)
     local = LocalGenerator(load_checkpoint(tiny_checkpoint, "float32"), "assistant", batch_size=1)
     answers = remote.generate(PROMPTS, Sampling(8))
@@ -71,11 +71,11 @@ def test_a_real_server_writes_what_the_model_writes_here(generator: Build, addre
     assert remote.calls.account.used.output_tokens == 3 * 8
 
 
-def test_a_model_that_a_real_server_does_not_have_is_told(generator: Build, address: str) -> None:
+def test_error_names_a_model_that_a_real_server_lacks(generator: Build, address: str) -> None:
     with pytest.raises(EndpointError, match="'no/such-model' at http"):
         generator(address, model="no/such-model", key=None, timeout_s=60, retries=0).generate(PROMPTS[:1], Sampling(8))
 
 
-def test_a_real_server_without_likelihoods_is_told(generator: Build, address: str, tiny_checkpoint: Path) -> None:
+def test_score_explains_a_real_server_without_logprobs(generator: Build, address: str, tiny_checkpoint: Path) -> None:
     with pytest.raises(EndpointError, match=r"prompt_logprobs.*\nthis endpoint cannot score"):
         generator(address, model=str(tiny_checkpoint), key=None, timeout_s=60).score(PROMPTS[:1], [["yes"]])

@@ -1,4 +1,4 @@
-"""Nobody: a model that was not asked for says so."""
+"""Test of the placeholder generator."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from turnabout.generation.base import Sampling
 from turnabout.generation.unopened import UNOPENED
 
 
-def test_asking_a_model_that_is_not_there_names_the_mistake() -> None:
+def test_unopened_generator_explains_the_mistake() -> None:
     with pytest.raises(ConfigError, match="must name it in its `needs`"):
         UNOPENED.generate([], Sampling(1))
     with pytest.raises(ConfigError, match="must name it in its `needs`"):

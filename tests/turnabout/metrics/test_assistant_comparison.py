@@ -1,4 +1,4 @@
-"""Prompts, answers and figures of assistants, by hand and with a scripted assistant."""
+"""Prompts, answers and figures of assistants, real and scripted."""
 
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ def checkpoint(tiny_checkpoint: Path) -> Checkpoint:
 
 
 def samples(n: int) -> pl.DataFrame:
-    """Build n conversations of five messages; the person writes messages 0, 2 and 4."""
+    """Build n conversations; the person writes messages 0, 2 and 4 of five."""
     talk = [{"role": ("user", "assistant")[i % 2], "content": f"message {i}"} for i in range(5)]
     row: dict[str, Any] = {
         "split": "test",

@@ -1,4 +1,4 @@
-"""The naturalness detector on texts that are easy or impossible to distinguish."""
+"""The naturalness detector on easy and on impossible texts."""
 
 import pytest
 

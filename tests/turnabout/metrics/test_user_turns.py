@@ -1,4 +1,4 @@
-"""Scores of held-out conversations, against log-probabilities of single rows."""
+"""Scores of held-out conversations against those of single rows."""
 
 import math
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def trained(tiny_checkpoint: Path) -> Checkpoint:
 
 
 def sample(conversation: str, *texts: str, intent: str = "Ask.", split: str = "test") -> dict[str, Any]:
-    """Build a row of `schemas.USER_SAMPLES` with alternating roles, the user first.
+    """Build a row of `schemas.USER_SAMPLES`; roles alternate, user first.
 
     The person ends the conversation if the last message is the assistant's.
     """
@@ -102,7 +102,13 @@ def test_opening_keeps_first_messages_and_does_not_end_when_cut(untrained: Check
     # Byte tokens: system 1+6+1+4+1+1 = 14, "hi" 1+4+1+2+1+1 = 10, "hello" 1+9+1+5+1+1 = 18: together 42.
     rows = frame(sample("c", "hi", "hello", "more", "and more"))
     assert cut_openings(rows, untrained.chat, 42, True) == [
-        Excerpt("c", "user of c", [{"role": "system", "content": "Ask."}, *rows["messages"][0].to_list()[:2]], 1, False)
+        Excerpt(
+            conversation_id="c",
+            user_key="user of c",
+            messages=[{"role": "system", "content": "Ask."}, *rows["messages"][0].to_list()[:2]],
+            first_turn=1,
+            ends=False,
+        )
     ]
     assert [len(e.messages) for e in cut_openings(rows, untrained.chat, 41, True)] == [2]
 
@@ -134,7 +140,8 @@ def test_two_user_messages_in_a_row_give_two_turns_one_decision(untrained: Check
         {"role": "user", "content": "a"},
         {"role": "user", "content": "b"},
     ]
-    scored = score_excerpts(LocalGenerator(untrained, "user", 1), [Excerpt("c", "ann", talk, 1, False)])
+    excerpt = Excerpt(conversation_id="c", user_key="ann", messages=talk, first_turn=1, ends=False)
+    scored = score_excerpts(LocalGenerator(untrained, "user", 1), [excerpt])
     assert scored.turns["turn"].to_list() == [1, 2]
     assert scored.decisions.select("turn", "ended").rows() == [(1, False)]
 

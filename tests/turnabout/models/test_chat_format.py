@@ -1,4 +1,4 @@
-"""The chat format against the tokenizer's own template, and its spans counted by hand."""
+"""Tests of the chat format against the tokenizer's own template, and of spans counted by hand."""
 
 from pathlib import Path
 
@@ -26,27 +26,27 @@ def test_encoding_equals_the_template_for_any_role_order(chat: ChatFormat) -> No
     assert chat.encode(TALK).input_ids == expected
 
 
-def test_a_default_system_message_of_the_template_takes_room_where_none_is_given(chat: ChatFormat) -> None:
+def test_keep_newest_counts_the_default_system_message(chat: ChatFormat) -> None:
     chat.tokenizer.chat_template = (
         "{% for m in messages %}{% if loop.first and m['role'] != 'system' %}"
         "{{ '<|im_start|>system\nBe kind.<|im_end|>\n' }}"
         "{% endif %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}{% endfor %}"
     )
-    kind = ChatFormat.from_tokenizer(chat.tokenizer)
-    expected = kind.tokenizer.apply_chat_template(TALK[1:], return_dict=True)["input_ids"]
-    assert kind.encode(TALK[1:]).input_ids == expected
+    with_default = ChatFormat.from_tokenizer(chat.tokenizer)
+    expected = with_default.tokenizer.apply_chat_template(TALK[1:], return_dict=True)["input_ids"]
+    assert with_default.encode(TALK[1:]).input_ids == expected
     # The default message costs 1 + 6 + 1 + 8 + 1 + 1 = 18 byte tokens beside "there?" (14) and "yes" (16).
-    assert kind.keep_newest(TALK[1:], 48) == TALK[2:]
-    assert kind.keep_newest(TALK[1:], 47) == TALK[3:]
+    assert with_default.keep_newest(TALK[1:], 48) == TALK[2:]
+    assert with_default.keep_newest(TALK[1:], 47) == TALK[3:]
 
 
-def test_targets_are_the_words_and_the_end_of_turn_token_only(chat: ChatFormat) -> None:
+def test_targets_are_the_text_and_the_end_of_turn_token(chat: ChatFormat) -> None:
     row = chat.encode(TALK, targets={1, 3})
-    learnt = chat.tokenizer.decode([i for i, t in zip(row.input_ids, row.is_target, strict=True) if t])
-    assert learnt == "hi<|im_end|>yes<|im_end|>"
+    targets = chat.tokenizer.decode([i for i, t in zip(row.input_ids, row.is_target, strict=True) if t])
+    assert targets == "hi<|im_end|>yes<|im_end|>"
 
 
-def test_leaving_is_a_last_user_turn_that_is_a_target(chat: ChatFormat) -> None:
+def test_end_of_conversation_is_a_last_user_turn_and_a_target(chat: ChatFormat) -> None:
     chat.tokenizer.add_tokens([END_OF_CONVERSATION])
     row = chat.encode(TALK, ends=True)
     text = chat.tokenizer.decode(row.input_ids)
@@ -55,11 +55,11 @@ def test_leaving_is_a_last_user_turn_that_is_a_target(chat: ChatFormat) -> None:
     assert chat.end_of_conversation_id == row.input_ids[row.is_target.index(True)]
 
 
-def test_prompt_ends_with_the_open_header_of_whoever_speaks(chat: ChatFormat) -> None:
+def test_prompt_ends_with_the_header_of_the_next_speaker(chat: ChatFormat) -> None:
     assert chat.tokenizer.decode(chat.encode_prompt(TALK, "user")).endswith("yes<|im_end|>\n<|im_start|>user\n")
 
 
-def test_control_tokens_typed_by_a_person_are_words(chat: ChatFormat) -> None:
+def test_typed_control_tokens_are_encoded_as_text(chat: ChatFormat) -> None:
     chat.tokenizer.add_tokens([END_OF_CONVERSATION])
     ids = chat.encode_completion(f"<|im_end|>{END_OF_CONVERSATION}x")
     assert ids.count(chat.end_of_turn_id) == 1
@@ -67,14 +67,14 @@ def test_control_tokens_typed_by_a_person_are_words(chat: ChatFormat) -> None:
     assert len(ids) == len("<|im_end|>x") + 1
 
 
-def test_halves_of_the_end_token_round_a_whole_one_do_not_become_one(chat: ChatFormat) -> None:
+def test_removing_an_end_token_does_not_create_another(chat: ChatFormat) -> None:
     chat.tokenizer.add_tokens([END_OF_CONVERSATION])
     ids = chat.encode_completion(f"x<|end{END_OF_CONVERSATION}conversation|>")
     assert chat.tokenizer.decode(ids) == "x<|im_end|>"
 
 
-def test_fit_drops_the_oldest_messages_and_keeps_the_system_message(chat: ChatFormat) -> None:
-    # Byte tokens: a message costs len("<|im_start|>" as 1) + role + "\n" + words + "<|im_end|>" as 1 + "\n".
+def test_keep_newest_keeps_the_system_message(chat: ChatFormat) -> None:
+    # Byte tokens: a message costs len("<|im_start|>" as 1) + role + "\n" + text + "<|im_end|>" as 1 + "\n".
     # system 1+6+1+9+1+1 = 19, "there?" 1+4+1+6+1+1 = 14, "yes" 1+9+1+3+1+1 = 16: together 49; "hi" would add 10.
     assert [chat.count_message_tokens(m) for m in TALK] == [19, 10, 14, 16]
     assert chat.keep_newest(TALK, 49) == [TALK[0], TALK[2], TALK[3]]
@@ -82,7 +82,7 @@ def test_fit_drops_the_oldest_messages_and_keeps_the_system_message(chat: ChatFo
     assert chat.keep_newest(TALK, 1) == [TALK[0], TALK[3]]
 
 
-def test_many_texts_at_once_give_the_tokens_of_each_alone(chat: ChatFormat) -> None:
+def test_encode_completions_equals_encode_completion_of_each(chat: ChatFormat) -> None:
     chat.tokenizer.add_tokens([END_OF_CONVERSATION])
     texts = ["", " hi\n", "<|im_end|>", f"a{END_OF_CONVERSATION}b", "né 你好 🙂", "hi"]
     assert chat.encode_completions(texts) == [chat.encode_completion(text) for text in texts]

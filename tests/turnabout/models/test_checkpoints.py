@@ -1,4 +1,4 @@
-"""Backbones: what a name resolves to, what is pinned, and what is said when it cannot be had."""
+"""Tests of checkpoints: resolving names, pinning weights, and errors of missing models."""
 
 import hashlib
 import json
@@ -9,10 +9,18 @@ import pytest
 
 from turnabout.errors import ModelError
 from turnabout.models import checkpoints
-from turnabout.models.checkpoints import EMBEDDED, EmbeddedWeights, hash_folder, load_checkpoint, load_chat, pin_backbone, write_manifest
+from turnabout.models.checkpoints import (
+    EMBEDDED,
+    EmbeddedWeights,
+    hash_folder,
+    load_chat,
+    load_checkpoint,
+    pin_backbone,
+    write_manifest,
+)
 
 
-def test_a_folder_is_pinned_by_the_hash_of_its_weights_and_loads_through_the_manifest(
+def test_folder_is_pinned_by_its_hash_and_loads_by_manifest(
     tiny_checkpoint: Path, tmp_path: Path
 ) -> None:
     manifest = pin_backbone(str(tiny_checkpoint))
@@ -22,7 +30,7 @@ def test_a_folder_is_pinned_by_the_hash_of_its_weights_and_loads_through_the_man
     assert (loaded.name, loaded.model.config.hidden_size) == (str(tiny_checkpoint), 32)
 
 
-def test_a_folder_that_changed_since_it_was_pinned_is_refused(tiny_checkpoint: Path, tmp_path: Path) -> None:
+def test_folder_changed_after_pinning_is_refused(tiny_checkpoint: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(tiny_checkpoint, tmp_path / "copy")
     write_manifest(pin_backbone(str(copy)), tmp_path / "backbone")
     (copy / "generation_config.json").write_text("{}")
@@ -35,12 +43,12 @@ def test_embedded_weights_of_another_hash_are_refused(tmp_path: Path, monkeypatc
     pieces = (("turnabout", "__init__.py"), ("turnabout", "errors.py"))
     monkeypatch.setitem(checkpoints.EMBEDDED, "wrong", EmbeddedWeights(pieces, "0" * 64, "none", "make install"))
     joined = b"".join((Path(checkpoints.__file__).parents[1] / file).read_bytes() for _, file in pieces)
-    came = hashlib.sha256(joined).hexdigest()
-    with pytest.raises(ModelError, match=rf"'wrong': SHA-256 is {came}, must be 0{{64}}; reinstall \['turnabout'\]"):
+    sha256 = hashlib.sha256(joined).hexdigest()
+    with pytest.raises(ModelError, match=rf"'wrong': SHA-256 is {sha256}, must be 0{{64}}; reinstall \['turnabout'\]"):
         pin_backbone("wrong")
 
 
-def test_a_package_that_carries_weights_is_never_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_package_with_weights_is_never_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TURNABOUT_CACHE", str(tmp_path / "cache"))
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "weights_with_a_missing_runtime").mkdir()
@@ -52,7 +60,7 @@ def test_a_package_that_carries_weights_is_never_imported(tmp_path: Path, monkey
         pin_backbone("carried")
 
 
-def test_embedded_weights_without_their_package_say_what_to_install(
+def test_missing_package_of_weights_names_the_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TURNABOUT_CACHE", str(tmp_path))
@@ -62,21 +70,21 @@ def test_embedded_weights_without_their_package_say_what_to_install(
         pin_backbone("absent")
 
 
-def test_an_unknown_name_lists_the_embedded_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_name_lists_the_embedded_names(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(
-        ModelError, match=rf"'no/such-model' is no embedded name {sorted(EMBEDDED)}".replace("[", r"\[")
+        ModelError, match=rf"'no/such-model' is neither an embedded name {sorted(EMBEDDED)}".replace("[", r"\[")
     ):
         pin_backbone("no/such-model")
 
 
-def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
+def test_folder_without_weights_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"holds no \*.safetensors"):
         pin_backbone(str(tmp_path))
     with pytest.raises(ModelError, match="neither a manifest, a checkpoint nor an adapter"):
         load_checkpoint(tmp_path)
 
 
-def test_the_fingerprint_follows_the_weights_and_what_they_build_on(tmp_path: Path) -> None:
+def test_hash_folder_depends_on_the_base_of_an_adapter(tmp_path: Path) -> None:
     base, adapter = tmp_path / "base", tmp_path / "adapter"
     for folder, name in ((base, "manifest.json"), (adapter, "adapter.bin")):
         folder.mkdir()
@@ -87,15 +95,19 @@ def test_the_fingerprint_follows_the_weights_and_what_they_build_on(tmp_path: Pa
     assert hash_folder(adapter) != before
 
 
-def test_the_chat_format_alone_is_that_of_the_whole_model_and_of_the_base_of_an_adapter(
+def test_load_chat_equals_the_chat_format_of_the_model(
     tiny_checkpoint: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "base.json").write_text(json.dumps({"base": str(tiny_checkpoint)}))
-    frames = [load_checkpoint(tiny_checkpoint, "float32").chat.frame, load_chat(tiny_checkpoint).frame, load_chat(tmp_path).frame]
+    frames = [
+        load_checkpoint(tiny_checkpoint, "float32").chat.frame,
+        load_chat(tiny_checkpoint).frame,
+        load_chat(tmp_path).frame,
+    ]
     assert frames[0] == frames[1] == frames[2]
 
 
-def test_a_folder_without_a_tokenizer_is_refused(tmp_path: Path) -> None:
+def test_folder_without_a_tokenizer_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(ModelError, match="its tokenizer cannot be loaded"):
         load_chat(tmp_path)

@@ -1,4 +1,4 @@
-"""What a model can read, and settings that ask for more."""
+"""Tests of the context length and of settings that exceed it."""
 
 from pathlib import Path
 
@@ -15,11 +15,11 @@ def checkpoint(tiny_checkpoint: Path) -> Checkpoint:
     return checkpoints.load_checkpoint(tiny_checkpoint, "float32")  # reads 1,024 tokens
 
 
-def test_the_configuration_says_how_much_a_model_reads(checkpoint: Checkpoint) -> None:
+def test_context_length_is_read_from_the_configuration(checkpoint: Checkpoint) -> None:
     assert get_context_length(checkpoint) == 1024
 
 
-def test_a_configuration_without_a_limit_has_none(checkpoint: Checkpoint) -> None:
+def test_context_length_is_none_without_a_limit(checkpoint: Checkpoint) -> None:
     class Unlimited:
         def get_text_config(self) -> object:
             return object()
@@ -27,15 +27,15 @@ def test_a_configuration_without_a_limit_has_none(checkpoint: Checkpoint) -> Non
     class Model:
         config = Unlimited()
 
-    endless = checkpoint._replace(model=Model())  # type: ignore[arg-type]
-    assert get_context_length(endless) is None
-    check_context(endless, {"train_user.max_length": 10**9})
+    unlimited = checkpoint._replace(model=Model())  # type: ignore[arg-type]
+    assert get_context_length(unlimited) is None
+    check_context(unlimited, {"train_user.max_length": 10**9})
 
 
-def test_settings_within_the_context_pass(checkpoint: Checkpoint) -> None:
+def test_settings_within_the_context_length_pass(checkpoint: Checkpoint) -> None:
     fitting = {"simulate.max_prompt_tokens": 1000, "simulate.user_tokens": 24}
     check_context(checkpoint, fitting)
-    with pytest.raises(ConfigError, match="1025 tokens came"):
+    with pytest.raises(ConfigError, match="1025 tokens in total"):
         check_context(checkpoint, {**fitting, "simulate.user_tokens": 25})
 
 
@@ -44,7 +44,7 @@ def test_settings_within_the_context_pass(checkpoint: Checkpoint) -> None:
     [
         (
             {"train_user.max_length": 1025},
-            r"^train_user\.max_length: 1025 tokens came, but .* can read 1024 .*; lower it",
+            r"^train_user\.max_length: 1025 tokens in total, but .* can read 1024 .*; lower it",
         ),
         (
             {"simulate.max_prompt_tokens": 1000, "simulate.user_tokens": 25},
@@ -52,6 +52,6 @@ def test_settings_within_the_context_pass(checkpoint: Checkpoint) -> None:
         ),
     ],
 )
-def test_settings_beyond_it_are_refused_by_name(checkpoint: Checkpoint, tokens: dict[str, int], message: str) -> None:
+def test_settings_beyond_the_context_length_are_named(checkpoint: Checkpoint, tokens: dict[str, int], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         check_context(checkpoint, tokens)

@@ -1,11 +1,11 @@
-"""Log-probabilities of targets against the full logits of a tiny model."""
+"""Tests of log-probabilities of targets against the full logits of a tiny model."""
 
 import pytest
 import torch
 
 from turnabout.models import checkpoints, logps
 from turnabout.models.chat_format import EncodedChat
-from turnabout.models.logps import encode_answers, pad_rows, compute_token_logps
+from turnabout.models.logps import compute_token_logps, encode_answers, pad_rows
 
 
 @pytest.fixture
@@ -23,16 +23,16 @@ def test_padding_is_on_the_right_and_never_a_target() -> None:
 def test_targets_get_their_log_softmax_and_context_gets_zero(tiny) -> None:
     rows = [EncodedChat([5, 6, 7, 8], [False, False, True, True]), EncodedChat([9, 10, 11], [False, True, False])]
     batch_logps = compute_token_logps(tiny.model, pad_rows(rows))
-    for row, found in zip(rows, batch_logps, strict=True):
+    for row, row_logps in zip(rows, batch_logps, strict=True):
         full = tiny.model(torch.tensor([row.input_ids])).logits[0].log_softmax(dim=-1)
         for t, (token, is_target) in enumerate(zip(*row, strict=True)):
             expected = full[t - 1, token] if is_target else torch.tensor(0.0)
-            torch.testing.assert_close(found[t], expected)
+            torch.testing.assert_close(row_logps[t], expected)
     assert batch_logps[1, 3] == 0
 
 
-@pytest.mark.parametrize("at_once", [logps.LOGITS_AT_ONCE, 1])
-def test_what_an_architecture_does_to_its_logits_is_kept(tiny, monkeypatch, at_once) -> None:
+@pytest.mark.parametrize("max_logits", [logps.MAX_LOGITS, 1])
+def test_changes_of_an_architecture_to_its_logits_are_kept(tiny, monkeypatch, max_logits) -> None:
     class Capped(torch.nn.Module):
         def __init__(self, inner):
             super().__init__()
@@ -46,32 +46,32 @@ def test_what_an_architecture_does_to_its_logits_is_kept(tiny, monkeypatch, at_o
             out.logits = 0.1 * torch.tanh(out.logits / 0.1)
             return out
 
-    monkeypatch.setattr(logps, "LOGITS_AT_ONCE", at_once)
+    monkeypatch.setattr(logps, "MAX_LOGITS", max_logits)
     row = EncodedChat([5, 6, 7], [False, True, True])
     logits = tiny.model(torch.tensor([[5]])).logits[0, -1]
     expected = (0.1 * torch.tanh(logits / 0.1)).log_softmax(dim=-1)[6]
     torch.testing.assert_close(compute_token_logps(Capped(tiny.model), pad_rows([row]))[0, 1], expected)
 
 
-def test_many_targets_are_projected_in_parts_with_the_same_values_and_gradients(tiny, monkeypatch) -> None:
+def test_projection_in_parts_gives_equal_values_and_gradients(tiny, monkeypatch) -> None:
     rows = [EncodedChat([5, 6, 7, 8], [False, True, True, True]), EncodedChat([9, 10, 11], [False, True, True])]
 
-    def learnt():
+    def compute():
         tiny.model.zero_grad()
-        found = compute_token_logps(tiny.model, pad_rows(rows))
-        found.square().sum().backward()
-        return found.detach(), torch.cat([weight.grad.flatten() for weight in tiny.model.parameters()])
+        row_logps = compute_token_logps(tiny.model, pad_rows(rows))
+        row_logps.square().sum().backward()
+        return row_logps.detach(), torch.cat([weight.grad.flatten() for weight in tiny.model.parameters()])
 
     projected = []
     tiny.model.get_output_embeddings().register_forward_hook(lambda *call: projected.append(len(call[2])))
-    values, gradients = learnt()
+    values, gradients = compute()
     assert projected == [5]
-    monkeypatch.setattr(logps, "LOGITS_AT_ONCE", 2 * tiny.model.config.vocab_size)
-    in_parts, same = learnt()
-    # The trial on one token, nothing in the forward pass, three parts, and these again for the gradient.
+    monkeypatch.setattr(logps, "MAX_LOGITS", 2 * tiny.model.config.vocab_size)
+    values_in_parts, gradients_in_parts = compute()
+    # The test of one token, nothing in the forward pass, three parts, and these again for the gradient.
     assert sorted(projected[1:]) == sorted([1, 0, 2, 2, 1, 2, 2, 1])
-    torch.testing.assert_close(in_parts, values, rtol=0, atol=1e-6)
-    torch.testing.assert_close(same, gradients, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(values_in_parts, values, rtol=0, atol=1e-6)
+    torch.testing.assert_close(gradients_in_parts, gradients, rtol=1e-4, atol=1e-5)
 
 
 def test_only_targets_have_a_gradient(tiny) -> None:
@@ -84,9 +84,9 @@ def test_only_targets_have_a_gradient(tiny) -> None:
     assert embeddings.grad[0, 1:].abs().sum() == 0
 
 
-def test_both_answers_follow_the_same_prompt_cut_at_a_message_boundary(tiny) -> None:
-    # A message costs len("<|im_start|>user\n") = 1 + 5 tokens, its words, "<|im_end|>\n" = 2: "aa" 10, "bb" 10.
-    # The open assistant header is 1 + 10 tokens, the longest answer "yes" 3 + 1: with 25 tokens in all 10 are left.
+def test_answers_follow_a_prompt_cut_at_a_message_boundary(tiny) -> None:
+    # A message costs len("<|im_start|>user\n") = 1 + 5 tokens, its text, "<|im_end|>\n" = 2: "aa" 10, "bb" 10.
+    # The assistant header is 1 + 10 tokens, the longest answer "yes" 3 + 1: with 25 tokens in all 10 are left.
     prompt = [{"role": "user", "content": "aa"}, {"role": "user", "content": "bb"}]
     yes, no = encode_answers(tiny.chat, prompt, ["yes", "n"], 25)
     assert (

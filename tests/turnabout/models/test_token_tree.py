@@ -1,4 +1,4 @@
-"""The token tree against one row per sequence, and its shape counted by hand."""
+"""Tests of the token tree against one row per sequence, and of its shape counted by hand."""
 
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,13 @@ from turnabout.models.checkpoints import load_checkpoint
 from turnabout.models.token_tree import TokenTree, compute_node_logps
 
 
-def one_by_one(model: torch.nn.Module, sequence: list[int]) -> list[float]:
-    """log P of every token but the first, from the full logits of a row of its own."""
+def score_alone(model: torch.nn.Module, sequence: list[int]) -> list[float]:
+    """Return log P of every token except the first, from the full logits of a separate row."""
     logps = model(torch.tensor([sequence])).logits[0].detach().log_softmax(dim=-1)
     return [float(logps[i, token]) for i, token in enumerate(sequence[1:])]
 
 
-def test_common_beginnings_are_stored_once_and_depths_count_from_the_start() -> None:
+def test_tree_stores_common_prefixes_once() -> None:
     tree = TokenTree()
     first = tree.add([5, 6, 7])
     second = tree.add([5, 6, 8])
@@ -47,32 +47,32 @@ def test_common_beginnings_are_stored_once_and_depths_count_from_the_start() -> 
 
 
 @pytest.mark.parametrize("batch_size", [1, 3])
-def test_nodes_have_the_log_probability_of_their_own_row(tiny_checkpoint: Path, batch_size: int) -> None:
+def test_node_logps_equal_those_of_separate_rows(tiny_checkpoint: Path, batch_size: int) -> None:
     model = load_checkpoint(tiny_checkpoint, "float32").model
     rows = [[[1, 2, 3, 4], [1, 2, 9, 9, 8], [1, 5]], [[7, 7], [7, 3, 3, 3, 3, 3, 3, 3]], [[4, 1, 1]]]
-    trees, wanted = [], []
+    trees, targets = [], []
     for sequences in rows:
         tree = TokenTree()
-        wanted.append([node for sequence in sequences for node in tree.add(sequence)[1:]])
+        targets.append([node for sequence in sequences for node in tree.add(sequence)[1:]])
         trees.append(tree)
-    found = compute_node_logps(model, trees, wanted, batch_size, "test")
-    for sequences, logps in zip(rows, found, strict=True):
-        expected = [logp for sequence in sequences for logp in one_by_one(model, sequence)]
+    all_logps = compute_node_logps(model, trees, targets, batch_size=batch_size, desc="test")
+    for sequences, logps in zip(rows, all_logps, strict=True):
+        expected = [logp for sequence in sequences for logp in score_alone(model, sequence)]
         assert logps == pytest.approx(expected, abs=1e-4)
 
 
-def test_nothing_wanted_is_nothing_found(tiny_checkpoint: Path) -> None:
+def test_no_targets_give_no_logps(tiny_checkpoint: Path) -> None:
     model = load_checkpoint(tiny_checkpoint, "float32").model
     tree = TokenTree()
     tree.add([1, 2])
-    assert [len(logps) for logps in compute_node_logps(model, [tree], [[]], 2, "test")] == [0]
-    assert compute_node_logps(model, [], [], 2, "test") == []
+    assert [len(logps) for logps in compute_node_logps(model, [tree], [[]], batch_size=2, desc="test")] == [0]
+    assert compute_node_logps(model, [], [], batch_size=2, desc="test") == []
 
 
-def test_the_head_is_whole_again_afterwards(tiny_checkpoint: Path) -> None:
+def test_projection_is_unchanged_afterwards(tiny_checkpoint: Path) -> None:
     model = load_checkpoint(tiny_checkpoint, "float32").model
     tree = TokenTree()
-    compute_node_logps(model, [tree], [tree.add([1, 2])[1:]], 1, "test")
+    compute_node_logps(model, [tree], [tree.add([1, 2])[1:]], batch_size=1, desc="test")
     assert model(torch.tensor([[1, 2, 3]])).logits.shape[1] == 3
 
 
@@ -87,7 +87,7 @@ SMALL: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("kind", ["mixed", "all"])
-def test_layers_that_see_a_window_see_no_more_of_a_branch(kind: str) -> None:
+def test_sliding_window_layers_attend_within_the_branch(kind: str) -> None:
     torch.manual_seed(0)
     layers = ["sliding_attention", "full_attention"]
     if kind == "mixed":
@@ -98,14 +98,14 @@ def test_layers_that_see_a_window_see_no_more_of_a_branch(kind: str) -> None:
     before = list(range(1, 21))  # longer than the window
     sequences = [[*before, 30, 31, 32], [*before, 30, 33], [*before, 40]]
     tree = TokenTree()
-    wanted = [node for sequence in sequences for node in tree.add(sequence)[20:]]
-    found = compute_node_logps(model, [tree], [wanted], 2, "test")[0]
-    expected = [logp for sequence in sequences for logp in one_by_one(model, sequence)[19:]]
-    assert found.tolist() == pytest.approx(expected, abs=1e-4)
+    targets = [node for sequence in sequences for node in tree.add(sequence)[20:]]
+    logps = compute_node_logps(model, [tree], [targets], batch_size=2, desc="test")[0]
+    expected = [logp for sequence in sequences for logp in score_alone(model, sequence)[19:]]
+    assert logps.tolist() == pytest.approx(expected, abs=1e-4)
 
 
-def test_a_model_that_does_more_than_attend_is_refused() -> None:
+def test_model_with_other_layers_is_refused() -> None:
     model: Any = Lfm2ForCausalLM(Lfm2Config(**SMALL, layer_types=["conv", "full_attention"])).eval()
     tree = TokenTree()
     with pytest.raises(ModelError, match="lfm2: has layers of kind"):
-        compute_node_logps(model, [tree], [tree.add([1, 2])[1:]], 1, "test")
+        compute_node_logps(model, [tree], [tree.add([1, 2])[1:]], batch_size=1, desc="test")

@@ -55,9 +55,11 @@ def test_paid_model_costs_its_price_and_has_its_budget(params: Params) -> None:
     limits = params.intend.conversations.model_copy(update={"train": 500_000, "validation": 300_000, "test": 200_000})
     lengths = {"max_prompt_tokens": 100, "max_new_tokens": 20, "tries": 1}
     paid = change(params, "intend", generator=PAID, conversations=limits, **lengths)
-    assert estimate_cost(paid, "intend") == CostEstimate(10**6, 10**8, 2 * 10**7, 100.0 + 200.0, PAID.budget)
+    assert estimate_cost(paid, "intend") == CostEstimate(
+        calls=10**6, input_tokens=10**8, output_tokens=2 * 10**7, money=100.0 + 200.0, budget=PAID.budget
+    )
     unknown = change(paid, "intend", conversations=limits.model_copy(update={"train": None}))
-    assert estimate_cost(unknown, "intend") == CostEstimate(None, None, None, None, PAID.budget)
+    assert estimate_cost(unknown, "intend") == UNBOUNDED._replace(money=None, budget=PAID.budget)
 
 
 def test_calls_of_a_model_miner_are_unknown(params: Params) -> None:
@@ -127,7 +129,9 @@ def test_judge_reads_the_prompt_and_both_replies(params: Params, monkeypatch: py
     )
     # 6 replies of the policy, without a price, and 4 questions of 90 + 2 × 10 tokens, with answers of 10
     money = pytest.approx(4 * (110 * 1.0 + 10 * 10.0) / 1e6)
-    assert estimate_cost(paid, "build_pairs@drift") == CostEstimate(6 + 4, 540 + 440, 60 + 40, money, PAID.budget)
+    assert estimate_cost(paid, "build_pairs@drift") == CostEstimate(
+        calls=6 + 4, input_tokens=540 + 440, output_tokens=60 + 40, money=money, budget=PAID.budget
+    )
 
 
 def test_cost_is_unknown_when_a_limit_is_null(params: Params) -> None:

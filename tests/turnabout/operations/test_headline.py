@@ -20,7 +20,7 @@ def write(folder: Path, **files: object) -> Path:
 
 
 def arm(user: dict, backbone: dict | None = None, accuracy: object = None) -> dict:
-    """Build the figures of one arm; by default the backbone's equal the user model's."""
+    """Build the figures of one arm; both scorers have `user` by default."""
     measures = {"follow_up_likelihood": user, "follow_up_likelihood_backbone": backbone or user}
     return {"versus_untrained": measures, "ranking_accuracy": {"drift": accuracy}}
 

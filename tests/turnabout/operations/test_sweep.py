@@ -1,4 +1,4 @@
-"""Leftovers that are swept: outputs of removed arms, temporary files, checkpoints, pages."""
+"""Leftovers: outputs of removed arms, temporary files, checkpoints, pages."""
 
 from pathlib import Path
 

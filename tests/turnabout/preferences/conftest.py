@@ -1,4 +1,4 @@
-"""What every pair rule is tested on: three people who asked when a shop opens, one of them in the test split."""
+"""The log that pair rules are tested on: three people, one of them in the test split."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,22 +13,36 @@ from turnabout.generation.unopened import UNOPENED
 from turnabout.models.checkpoints import load_chat
 from turnabout.preferences import RuleContext
 
+MakeContext = Callable[..., RuleContext]
+
 
 @pytest.fixture
-def material(
+def make_context(
     messages: Callable[..., pl.DataFrame], signal: Callable[..., dict[str, Any]], tiny_checkpoint: Path
-) -> Callable[..., RuleContext]:
-    """`material(policy, reads, judge=…)`: conversations a (train), b (validation) and c (test), whose first reply each
-    drew dissatisfaction; any field of `Material` may be given by name."""
-    said = pl.concat([messages(c, "open when?", "nice shop", "I asked when", "at nine") for c in ("a", "b", "c")])
-    people = zip("abc", ("train", "validation", "test"), strict=True)
-    splits = pl.DataFrame(
-        [{"conversation_id": name, "user_key": name, "split": split} for name, split in people], schema=schemas.SPLITS
-    )
-    feedback = pl.DataFrame([signal(c, 1) for c in "abc"], schema=schemas.FEEDBACK)
-    chat = load_chat(tiny_checkpoint)
+) -> MakeContext:
+    """`make_context(policy, extra_input, judge=…)` → a context; any field of `RuleContext` may be given by name.
 
-    def build(policy: Generator = UNOPENED, reads: Any = None, **others: Any) -> RuleContext:
-        return RuleContext(said, splits, feedback, reads, policy, chat, 500, 20, 4, 1)._replace(**others)
+    Conversations a (train), b (validation) and c (test) ask when a shop opens; the first reply of each drew
+    dissatisfaction.
+    """
+    splits = {"a": "train", "b": "validation", "c": "test"}
+    usual = RuleContext(
+        messages=pl.concat([messages(name, "open when?", "nice shop", "I asked when", "at nine") for name in splits]),
+        splits=pl.DataFrame(
+            [{"conversation_id": name, "user_key": name, "split": split} for name, split in splits.items()],
+            schema=schemas.SPLITS,
+        ),
+        feedback=pl.DataFrame([signal(name, 1) for name in splits], schema=schemas.FEEDBACK),
+        extra_input=None,
+        policy=UNOPENED,
+        chat=load_chat(tiny_checkpoint),
+        max_prompt_tokens=500,
+        max_new_tokens=20,
+        batch_size=4,
+        seed=1,
+    )
+
+    def build(policy: Generator = UNOPENED, extra_input: Any = None, **fields: Any) -> RuleContext:
+        return usual._replace(policy=policy, extra_input=extra_input, **fields)
 
     return build

@@ -1,4 +1,4 @@
-"""Rules on judged replies of different conversations: who meets whom, and how single replies are weighed."""
+"""Rules on judged replies of different conversations: matching, and weights of single replies."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -19,18 +19,22 @@ class Logs(NamedTuple):
 
 @pytest.fixture
 def judged(messages: Callable[..., pl.DataFrame], signal: Callable[..., dict[str, Any]]) -> Callable[..., Logs]:
-    """`judged({"a": ("train", "ask", "reply", "sat"), …})` → logs whose reply 1 of each conversation was judged so."""
+    """`judged({"a": ("train", "ask", "reply", "sat"), …})` → logs; reply 1 of each conversation has that label."""
 
     def build(talks: Mapping[str, tuple[str, str, str, str]]) -> Logs:
-        said = [messages(name, ask, reply, f"what {name} said") for name, (_, ask, reply, _) in talks.items()]
+        conversations = [messages(name, ask, reply, f"what {name} said") for name, (_, ask, reply, _) in talks.items()]
         splits = [{"conversation_id": n, "user_key": f"by {n}", "split": talk[0]} for n, talk in talks.items()]
-        found = [signal(n, 1, talk[3], confidence=0.8 if talk[3] == "sat" else 0.6) for n, talk in talks.items()]
-        return Logs(pl.concat(said), pl.DataFrame(splits, schema=schemas.SPLITS), pl.DataFrame(found, schemas.FEEDBACK))
+        feedback = [signal(n, 1, talk[3], confidence=0.8 if talk[3] == "sat" else 0.6) for n, talk in talks.items()]
+        return Logs(
+            messages=pl.concat(conversations),
+            splits=pl.DataFrame(splits, schema=schemas.SPLITS),
+            feedback=pl.DataFrame(feedback, schemas.FEEDBACK),
+        )
 
     return build
 
 
-def test_a_failed_reply_meets_one_of_its_length_to_the_most_similar_request(judged: Callable[..., Logs]) -> None:
+def test_joint_matches_replies_of_one_length_by_similar_requests(judged: Callable[..., Logs]) -> None:
     logs = judged(
         {
             "a": ("train", "write a poem on cats", "no, not in the mood", "dsat"),  # 19 characters: 16 to 31
@@ -41,7 +45,7 @@ def test_a_failed_reply_meets_one_of_its_length_to_the_most_similar_request(judg
             "f": ("validation", "write a poem on cats", "soft paws on the sill", "sat"),
         }
     )
-    (pair,) = Joint().found(*logs).to_dicts()
+    (pair,) = Joint().find_pairs(*logs).to_dicts()
     assert pair["pair_id"] == "joint:a:1:b:1"
     assert (pair["chosen"], pair["rejected"]) == ("soft paws on the sill", "no, not in the mood")
     assert pair["prompt"] == [{"role": "user", "content": "a poem on cats please"}]
@@ -55,8 +59,8 @@ def test_a_failed_reply_meets_one_of_its_length_to_the_most_similar_request(judg
     )
 
 
-def test_each_reply_is_in_one_pair_and_all_together_are_as_alike_as_can_be(judged: Callable[..., Logs]) -> None:
-    # c is like both failures; were it given to the first, the second would be left with tea.
+def test_joint_maximises_total_similarity_with_each_reply_in_one_pair(judged: Callable[..., Logs]) -> None:
+    # c resembles both failures; if it were matched with the first, only tea would remain for the second.
     logs = judged(
         {
             "a": ("train", "cats and tea", "failed it", "dsat"),
@@ -65,46 +69,44 @@ def test_each_reply_is_in_one_pair_and_all_together_are_as_alike_as_can_be(judge
             "d": ("train", "tea", "well said", "sat"),
         }
     )
-    pairs = Joint().found(*logs)
+    pairs = Joint().find_pairs(*logs)
     assert pairs["pair_id"].to_list() == ["joint:a:1:d:1", "joint:b:1:c:1"]
-    assert Joint(min_similarity=101 - 1).found(*logs)["keep"].to_list() == [
-        True,
-        True,
-    ]  # every word of c and d is there
+    # every word of c and d is in its request
+    assert Joint(min_similarity=100).find_pairs(*logs)["keep"].to_list() == [True, True]
 
 
-def test_requests_that_share_nothing_are_dropped_where_that_is_asked(judged: Callable[..., Logs]) -> None:
+def test_joint_drops_requests_below_min_similarity(judged: Callable[..., Logs]) -> None:
     logs = judged({"a": ("train", "xyz", "failed it", "dsat"), "b": ("train", "uvw", "well done", "sat")})
-    assert Joint().found(*logs)["keep"].to_list() == [True]
-    assert Joint(min_similarity=50).found(*logs)["reason"].to_list() == ["requests too different"]
+    assert Joint().find_pairs(*logs)["keep"].to_list() == [True]
+    assert Joint(min_similarity=50).find_pairs(*logs)["reason"].to_list() == ["requests too different"]
 
 
-def test_replies_of_one_conversation_meet_only_to_be_dropped(
+def test_joint_drops_pairs_within_one_conversation(
     messages: Callable[..., pl.DataFrame], signal: Callable[..., dict[str, Any]]
 ) -> None:
-    said = messages("a", "hi", "failed it", "hi again", "well done", "thanks")
+    log = messages("a", "hi", "failed it", "hi again", "well done", "thanks")
     splits = pl.DataFrame([{"conversation_id": "a", "user_key": "u", "split": "train"}], schema=schemas.SPLITS)
     feedback = pl.DataFrame([signal("a", 1), signal("a", 3, "sat")], schema=schemas.FEEDBACK)
-    assert Joint().found(said, splits, feedback)["reason"].to_list() == ["same conversation"]
-    # A reply of another conversation comes first, however little its request has to do with it.
-    said = pl.concat([said, messages("b", "xyz", "all well", "thanks")])
+    assert Joint().find_pairs(log, splits, feedback)["reason"].to_list() == ["same conversation"]
+    # A reply of another conversation is preferred, however different its request is.
+    log = pl.concat([log, messages("b", "xyz", "all well", "thanks")])
     splits = pl.concat([splits, splits.with_columns(conversation_id=pl.lit("b"))])
     feedback = pl.DataFrame([signal("a", 1), signal("a", 3, "sat"), signal("b", 1, "sat")], schema=schemas.FEEDBACK)
-    assert Joint().found(said, splits, feedback)["pair_id"].to_list() == ["joint:a:1:b:1"]
+    assert Joint().find_pairs(log, splits, feedback)["pair_id"].to_list() == ["joint:a:1:b:1"]
 
 
 @pytest.mark.parametrize("rule", [Joint(), Unary()])
-def test_without_feedback_there_is_nothing(rule: Joint | Unary, judged: Callable[..., Logs]) -> None:
+def test_rule_without_feedback_gives_no_pairs(rule: Joint | Unary, judged: Callable[..., Logs]) -> None:
     logs = judged({"a": ("train", "hi", "well done", "sat")})
-    built = rule.found(logs.messages, logs.splits, schemas.FEEDBACK.to_frame())
+    built = rule.find_pairs(logs.messages, logs.splits, schemas.FEEDBACK.to_frame())
     assert (built.height, built.schema) == (0, schemas.PAIRS)
 
 
-def test_praise_alone_makes_no_joint_pair(judged: Callable[..., Logs]) -> None:
-    assert Joint().found(*judged({"a": ("train", "hi", "well done", "sat")})).is_empty()
+def test_joint_gives_no_pair_from_praise_alone(judged: Callable[..., Logs]) -> None:
+    assert Joint().find_pairs(*judged({"a": ("train", "hi", "well done", "sat")})).is_empty()
 
 
-def test_a_judged_reply_is_one_side_and_labels_weigh_the_same(judged: Callable[..., Logs]) -> None:
+def test_unary_has_one_side_per_row_and_balances_the_labels(judged: Callable[..., Logs]) -> None:
     logs = judged(
         {
             "a": ("train", "hi", "well done", "sat"),
@@ -116,7 +118,7 @@ def test_a_judged_reply_is_one_side_and_labels_weigh_the_same(judged: Callable[.
             "g": ("train", "hi", " ", "dsat"),
         }
     )
-    rows = Unary().found(*logs)
+    rows = Unary().find_pairs(*logs)
     # Training: 1 liked, 3 disliked of 4, and the blank one counts for nothing. Factors 4/(2·1) = 2 and 4/(2·3) = 2/3.
     columns = ["pair_id", "chosen", "rejected", "r_chosen", "r_rejected", "reason"]
     assert rows.select(columns).rows() == [

@@ -1,4 +1,4 @@
-"""docs/pair_rules.md: every rule has a section whose fragments, merged into the `params.yaml` that ships, are valid."""
+"""docs/pair_rules.md: the fragments of every rule are valid in the shipped `params.yaml`."""
 
 import re
 from pathlib import Path
@@ -20,7 +20,7 @@ SHIPPED = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("rule", sorted(RULES))
-def test_the_fragments_of_a_rule_are_valid_and_use_it(rule: str) -> None:
+def test_fragments_of_a_rule_are_valid_and_use_it(rule: str) -> None:
     assert rule in SECTIONS, f"docs/pair_rules.md has no section '## {rule}'"
     shown = fragments(SECTIONS[rule])
     for fragment in shown:
@@ -32,13 +32,13 @@ def test_the_fragments_of_a_rule_are_valid_and_use_it(rule: str) -> None:
 
 @pytest.fixture(scope="module")
 def graph(tmp_path_factory: pytest.TempPathFactory) -> nx.DiGraph:
-    """The graph with all arms of the guide side by side."""
+    """The stage graph with all arms of the guide."""
     place = tmp_path_factory.mktemp("arms")
     project(place, merged(SHIPPED, fragments(TEXT)))
     return load_stage_graph(place)
 
 
-def test_an_arm_waits_for_what_its_rule_needs_and_for_nothing_else(graph: nx.DiGraph) -> None:
+def test_arm_depends_on_exactly_what_its_rule_needs(graph: nx.DiGraph) -> None:
     arms = Params.model_validate(merged(SHIPPED, fragments(TEXT))).arms
     for name, arm in arms.items():
         deps = set(graph.nodes[f"build_pairs@{name}"]["stage"].deps)
@@ -49,12 +49,12 @@ def test_an_arm_waits_for_what_its_rule_needs_and_for_nothing_else(graph: nx.DiG
         assert graph.has_edge(f"build_pairs@{name}", f"train_assistant@{name}")
 
 
-def test_the_stage_knows_every_table_that_an_arm_of_the_guide_reads() -> None:
+def test_stage_knows_every_table_that_an_arm_of_the_guide_reads() -> None:
     arms = Params.model_validate(merged(SHIPPED, fragments(TEXT))).arms.values()
     tables = {Path(arm.reads).stem for arm in arms if Path(arm.reads).parent == Path("data")}
     assert tables - {Path(LOGS_ONLY).stem} <= set(TABLES)
 
 
-def test_a_second_round_waits_for_the_assistant_of_the_first(graph: nx.DiGraph) -> None:
+def test_second_round_depends_on_the_assistant_of_the_first(graph: nx.DiGraph) -> None:
     assert graph.has_edge("train_assistant@drift", "build_pairs@drift_2")
     assert graph.has_edge("train_assistant@drift", "train_assistant@drift_2")

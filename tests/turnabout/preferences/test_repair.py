@@ -1,4 +1,4 @@
-"""Repairs: which later reply makes an earlier one good, and when it is no answer to the first request."""
+"""Repairs: which later reply repairs an earlier one, and when it does not answer the request."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,12 +14,14 @@ Build = Callable[..., pl.DataFrame]
 
 @pytest.fixture
 def repair(messages: Build, signal: Callable[..., dict[str, Any]]) -> Callable[..., pl.DataFrame]:
-    """`repair("ask", "bad", "ask again", "good", "thanks")` → pairs of a talk: reply 1 failed, reply 3 pleased."""
+    """`repair("ask", "bad", "ask again", "good", "thanks")` → its pairs; reply 1 dissatisfied, reply 3 satisfied."""
 
-    def build(*texts: str, signals: tuple[Any, ...] = (), split: str = "train", **knobs: Any) -> pl.DataFrame:
+    def build(*texts: str, signals: tuple[Any, ...] = (), split: str = "train", **settings: Any) -> pl.DataFrame:
         splits = pl.DataFrame([{"conversation_id": "c", "user_key": "ann", "split": split}], schema=schemas.SPLITS)
         judged = signals or (signal("c", 1, confidence=0.7), signal("c", 3, "sat", "positive", 0.6))
-        return Repair(**knobs).found(messages("c", *texts), splits, pl.DataFrame(judged, schema=schemas.FEEDBACK))
+        return Repair(**settings).find_pairs(
+            messages("c", *texts), splits, pl.DataFrame(judged, schema=schemas.FEEDBACK)
+        )
 
     return build
 
@@ -27,7 +29,7 @@ def repair(messages: Build, signal: Callable[..., dict[str, Any]]) -> Callable[.
 ASKED_AGAIN = ("What is the capital of Chile?", "A lovely country!", "I asked for the capital of Chile", "Santiago.")
 
 
-def test_the_reply_that_pleased_is_chosen_over_the_one_it_repaired(repair: Build) -> None:
+def test_satisfying_reply_is_chosen_over_the_one_it_repaired(repair: Build) -> None:
     (pair,) = repair(*ASKED_AGAIN, "Thanks!").to_dicts()
     assert (pair["pair_id"], pair["reply_index"]) == ("repair:c:1", 1)
     assert (pair["chosen"], pair["rejected"], pair["keep"]) == ("Santiago.", "A lovely country!", True)
@@ -36,14 +38,14 @@ def test_the_reply_that_pleased_is_chosen_over_the_one_it_repaired(repair: Build
     assert (pair["weight"], pair["evidence"]) == (0.6, "I asked for the capital of Chile")
 
 
-def test_a_repair_that_comes_too_late_is_none(repair: Build, signal: Callable[..., dict[str, Any]]) -> None:
+def test_repair_that_comes_too_late_does_not_count(repair: Build, signal: Callable[..., dict[str, Any]]) -> None:
     talk = ("What is Chile's capital?", "Hm.", "The capital!", "Of Chile?", "Yes!", "Santiago.", "Thanks!")
     judged = (signal("c", 1), signal("c", 3), signal("c", 5, "sat", "positive"))
     assert repair(*talk, signals=judged)["rejected"].to_list() == ["Hm.", "Of Chile?"]
     assert repair(*talk, signals=judged, within=1)["rejected"].to_list() == ["Of Chile?"]
 
 
-def test_the_first_reply_that_pleased_is_taken(repair: Build, signal: Callable[..., dict[str, Any]]) -> None:
+def test_first_satisfying_reply_is_taken(repair: Build, signal: Callable[..., dict[str, Any]]) -> None:
     talk = (*ASKED_AGAIN, "Thanks, and again?", "Santiago, as said.", "Thanks!")
     judged = (signal("c", 1), signal("c", 3, "sat", "positive"), signal("c", 5, "sat", "positive"))
     assert repair(*talk, signals=judged)["chosen"].to_list() == ["Santiago."]
@@ -54,11 +56,8 @@ def test_the_first_reply_that_pleased_is_taken(repair: Build, signal: Callable[.
     [
         ("I asked for the capital of Chile", "Santiago.", None),
         ("No, wrong", "Santiago.", None),
-        (
-            "I asked for the capital of Chile",
-            "The capital of Chile is Santiago.",
-            None,
-        ),  # words of the request are none
+        # words of the request are not borrowed
+        ("I asked for the capital of Chile", "The capital of Chile is Santiago.", None),
         ("Tell me about Peruvian llama wool instead", "Santiago.", "topic changed"),
         # Content words of the reply: llamas, graze, near, santiago; "llamas" and "graze" were first said in between.
         ("Where do llamas of Chile graze", "Llamas graze near Santiago.", "leans on later words"),
@@ -68,12 +67,12 @@ def test_the_first_reply_that_pleased_is_taken(repair: Build, signal: Callable[.
         ("I asked for the capital of Chile", "a lovely country", "near-identical"),
     ],
 )
-def test_a_later_reply_must_answer_the_first_request(repair: Build, again: str, reply: str, reason: str | None) -> None:
+def test_later_reply_must_answer_the_first_request(repair: Build, again: str, reply: str, reason: str | None) -> None:
     pairs = repair(ASKED_AGAIN[0], "A lovely country!", again, reply, "Thanks!")
     assert pairs.select("keep", "reason").rows() == [(reason is None, reason)]
 
 
-def test_how_much_may_be_borrowed_is_a_knob(repair: Build) -> None:
+def test_max_borrowed_limits_the_words_from_in_between(repair: Build) -> None:
     talk = (
         ASKED_AGAIN[0],
         "A lovely country!",
@@ -84,24 +83,22 @@ def test_how_much_may_be_borrowed_is_a_knob(repair: Build) -> None:
     assert repair(*talk, max_borrowed=0.5)["keep"].to_list() == [True]
 
 
-def test_asking_for_another_form_counts_only_where_it_is_named(
-    repair: Build, signal: Callable[..., dict[str, Any]]
-) -> None:
+def test_weak_category_counts_only_when_named(repair: Build, signal: Callable[..., dict[str, Any]]) -> None:
     judged = (signal("c", 1, category="revision"), signal("c", 3, "sat", "positive"))
     assert repair(*ASKED_AGAIN, "Thanks!", signals=judged).is_empty()
     assert repair(*ASKED_AGAIN, "Thanks!", signals=judged, weak=("revision",)).height == 1
 
 
-def test_people_of_the_test_split_repair_nothing(repair: Build) -> None:
+def test_people_of_the_test_split_give_no_repairs(repair: Build) -> None:
     assert repair(*ASKED_AGAIN, "Thanks!", split="test").is_empty()
 
 
-def test_an_assistant_may_mend_its_reply_before_anybody_asks(
+def test_repair_without_a_user_message_in_between_counts(
     messages: Build, signal: Callable[..., dict[str, Any]]
 ) -> None:
-    said = messages("c", "What is Chile's capital?", "Hm.", "nobody said this", "Santiago.", "Thanks!")
-    said = said.filter(pl.col("message_index") != 2)
+    log = messages("c", "What is Chile's capital?", "Hm.", "nobody said this", "Santiago.", "Thanks!")
+    log = log.filter(pl.col("message_index") != 2)
     splits = pl.DataFrame([{"conversation_id": "c", "user_key": "ann", "split": "train"}], schema=schemas.SPLITS)
     judged = [signal("c", 1, category="rating"), signal("c", 3, "sat", "positive")]
-    (pair,) = Repair().found(said, splits, pl.DataFrame(judged, schema=schemas.FEEDBACK)).to_dicts()
+    (pair,) = Repair().find_pairs(log, splits, pl.DataFrame(judged, schema=schemas.FEEDBACK)).to_dicts()
     assert (pair["chosen"], pair["rejected"], pair["reason"]) == ("Santiago.", "Hm.", None)

@@ -1,3 +1,5 @@
+"""Tests of JSON schemas of answers and of structured questions."""
+
 from typing import Literal
 
 import msgspec
@@ -9,7 +11,7 @@ from turnabout.prompting.structured import AskOptions, Question, ask_structured,
 
 
 class Part(msgspec.Struct):
-    """Some part."""
+    """A part, whose docstring must not appear in the schema."""
 
     title: str
     note: str | None = None
@@ -20,7 +22,10 @@ class Whole(msgspec.Struct):
     parts: list[Part] = []
 
 
-def test_all_fields_are_required_and_no_other_is_allowed_at_each_level() -> None:
+QUESTION = Question("?", lambda answer: parse_json(answer, Part))
+
+
+def test_schema_requires_all_fields_and_forbids_others() -> None:
     note = {"anyOf": [{"type": "string"}, {"type": "null"}]}
     part = {"type": "object", "properties": {"title": {"type": "string"}, "note": note}}
     parts = {"type": "array", "items": {"$ref": "#/$defs/Part"}}
@@ -34,7 +39,7 @@ def test_all_fields_are_required_and_no_other_is_allowed_at_each_level() -> None
 
 
 class Recorder(ScriptedGenerator):
-    """Keeps how it was asked."""
+    """Records the sampling settings."""
 
     sampled: Sampling
 
@@ -43,16 +48,20 @@ class Recorder(ScriptedGenerator):
         return super().generate(prompts, sampling)
 
 
-def test_a_question_hands_its_form_on() -> None:
-    writer = Recorder(lambda _: Completion('{"title": "x", "note": null}'))
-    generator: Generator = writer
-    found = ask_structured(generator, [Question("?", lambda answer: parse_json(answer, Part))], AskOptions("{", 9, 0, 1, Part))
-    assert found == [Part("x", None)]
-    assert writer.sampled.schema == build_json_schema(Part)
+def test_ask_structured_passes_the_schema() -> None:
+    recorder = Recorder(lambda _: Completion('{"title": "x", "note": null}'))
+    generator: Generator = recorder
+    results = ask_structured(
+        generator, [QUESTION], AskOptions("{", max_new_tokens=9, retries=0, seed=1, shape=Part)
+    )
+    assert results == [Part("x", None)]
+    assert recorder.sampled.schema == build_json_schema(Part)
 
 
-def test_what_was_refused_is_not_asked_again_and_its_reason_is_counted() -> None:
-    writer = ScriptedGenerator(lambda _: Completion("", refused="context too long"))
-    found = ask_structured(writer, [Question("?", lambda answer: parse_json(answer, Part))], AskOptions("{", 9, 3, 1))
-    assert [getattr(fault, "reason", None) for fault in found] == ["context too long"]
-    assert len(writer.prompts) == 1
+def test_refused_question_is_not_asked_again() -> None:
+    generator = ScriptedGenerator(lambda _: Completion("", refused="context too long"))
+    results = ask_structured(
+        generator, [QUESTION], AskOptions("{", max_new_tokens=9, retries=3, seed=1)
+    )
+    assert [getattr(result, "reason", None) for result in results] == ["context too long"]
+    assert len(generator.prompts) == 1

@@ -1,4 +1,4 @@
-"""Shared by the tests of quality: pairs in one line each."""
+"""Shared by the tests of quality: pairs in one line each, and a filter's context."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,8 +7,12 @@ import polars as pl
 import pytest
 
 from turnabout.core import schemas
+from turnabout.quality.base import FilterContext
 
 Build = Callable[..., pl.DataFrame]
+
+#: The context of filters that look at the pairs alone.
+CONTEXT = FilterContext(messages=schemas.MESSAGES.to_frame(), seed=1, reports={})
 
 
 @pytest.fixture
@@ -16,7 +20,7 @@ def pairs() -> Build:
     """`pairs(("a", "good", "bad", {"weight": 0.5}), …)` → kept training pairs of one person each, all asked "hi"."""
 
     def build(*rows: tuple[Any, ...]) -> pl.DataFrame:
-        told = [
+        complete = [
             {
                 **dict.fromkeys(schemas.PAIRS),
                 "pair_id": pair_id,
@@ -33,11 +37,12 @@ def pairs() -> Build:
             }
             for pair_id, chosen, rejected, *columns in rows
         ]
-        return pl.DataFrame(told, schema=schemas.PAIRS)
+        return pl.DataFrame(complete, schema=schemas.PAIRS)
 
     return build
 
 
-def reasons(pairs: pl.DataFrame) -> dict[str, str | None]:
-    """What each pair was dropped for; None where it is kept."""
-    return {name: None if keep else why for name, keep, why in pairs.select("pair_id", "keep", "reason").iter_rows()}
+def drop_reasons(pairs: pl.DataFrame) -> dict[str, str | None]:
+    """Return what each pair was dropped for; None where it is kept."""
+    rows = pairs.select("pair_id", "keep", "reason").iter_rows()
+    return {name: None if keep else reason for name, keep, reason in rows}

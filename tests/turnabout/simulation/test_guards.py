@@ -1,4 +1,4 @@
-"""Guards on simulated turns: each fault, the number of draws, and the final turn."""
+"""Guards on simulated turns: faults, draws and the final turn."""
 
 from collections.abc import Sequence
 

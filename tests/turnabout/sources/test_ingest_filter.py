@@ -1,4 +1,4 @@
-"""Each conversation id once, and filtered of forgotten people."""
+"""Tests that each conversation id is kept once, and nothing of forgotten people."""
 
 from collections.abc import Callable
 

@@ -48,7 +48,7 @@ def test_traces_of_a_session_become_a_conversation(tmp_path: Path) -> None:
     ]
     extras = json.loads(batch.messages["extras"][1])
     assert (extras["trace_id"], extras["tags"]) == ("t0", ["web"])
-    assert [(shared["name"], shared["value"]) for shared in extras["scores"]] == [
+    assert [(score["name"], score["value"]) for score in extras["scores"]] == [
         ("relevance", 0.9),
         ("user-feedback", 0),
     ]
@@ -190,8 +190,8 @@ def test_interleaved_sessions_are_separated(tmp_path: Path) -> None:
         build_trace(2, "c", "d"),
         build_trace(3, "q", "r", sessionId=None),
     )
-    shared = batch.messages.group_by("conversation_id", maintain_order=True).agg("text").rows()
-    assert shared == [("s1", ["a", "b", "c", "d"]), ("s2", ["x", "y"]), ("t3", ["q", "r"])]
+    texts = batch.messages.group_by("conversation_id", maintain_order=True).agg("text").rows()
+    assert texts == [("s1", ["a", "b", "c", "d"]), ("s2", ["x", "y"]), ("t3", ["q", "r"])]
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_interleaved_sessions_are_separated(tmp_path: Path) -> None:
         ({"id": 5, "sessionId": "s", "input": "a", "output": "b"}, "id: expected `str`, got `int`"),
         (build_trace(0, "a", "b", timestamp="noon"), "timestamp: expected Unix time or ISO 8601"),
         ({"messages": []}, "object missing required field `id`; "),
-        (build_trace(0, "a", "b", level="ERROR"), "trace ended in an error: no description"),
+        (build_trace(0, "a", "b", level="ERROR"), "trace ended in an error: none told"),
     ],
 )
 def test_record_of_another_shape_is_rejected_with_the_reason(

@@ -37,7 +37,7 @@ def read_batch(folder: Path, *records: dict[str, Any]) -> Batch:
     return batch
 
 
-def list_replies(batch: Batch) -> dict[str, list[tuple[Any, ...]]]:
+def group_by_conversation(batch: Batch) -> dict[str, list[tuple[Any, ...]]]:
     """Of each conversation its texts with their alternatives and preferences."""
     rows = batch.messages.select(
         "conversation_id", pl.col("text").str.strip_prefix("text "), "alternatives", "preferences"
@@ -71,7 +71,7 @@ THREADS = {
 
 def test_tree_becomes_a_conversation_for_each_branch(tmp_path: Path) -> None:
     batch = read_batch(tmp_path, TREE)
-    assert list_replies(batch) == THREADS
+    assert group_by_conversation(batch) == THREADS
     assert batch.quarantine.is_empty()
 
 
@@ -121,7 +121,7 @@ def test_answered_reply_is_followed_before_a_better_ranked_one(tmp_path: Path) -
             )
         ),
     )
-    assert list_replies(batch) == {
+    assert group_by_conversation(batch) == {
         "oasst:p1": [("p1", None, None), ("a2", ["text a1", "text a3"], [-1.0, 0.0]), ("p2", None, None)]
     }
 
@@ -175,13 +175,13 @@ DELETED = build_node(
 
 def test_deleted_nested_messages_are_removed_and_counted(tmp_path: Path) -> None:
     batch = read_batch(tmp_path, build_tree(DELETED))
-    assert list_replies(batch) == {"oasst:p1": [("p1", None, None), ("a2", None, None)]}
+    assert group_by_conversation(batch) == {"oasst:p1": [("p1", None, None), ("a2", None, None)]}
     assert json.loads(batch.messages["extras"][0])["conversation"]["n_deleted"] == 4
 
 
 def test_deleted_flat_messages_and_all_below_are_rejected(tmp_path: Path) -> None:
     batch = read_batch(tmp_path, *flatten(DELETED, "p1"))
-    assert list_replies(batch) == {"oasst:p1": [("p1", None, None), ("a2", None, None)]}
+    assert group_by_conversation(batch) == {"oasst:p1": [("p1", None, None), ("a2", None, None)]}
     astray = "parent_id: no such message beside it; the records of one tree must stand together"
     assert sorted(batch.quarantine.select("record", "reason").rows()) == [
         ("log.trees.jsonl.gz:2", "deleted"),
@@ -194,7 +194,7 @@ def test_deleted_flat_messages_and_all_below_are_rejected(tmp_path: Path) -> Non
 def test_flat_message_apart_from_its_parent_is_rejected(tmp_path: Path) -> None:
     prompt, reply = flatten(build_node("p1", build_node("a1")), "p1")
     batch = read_batch(tmp_path, prompt, *flatten(build_node("p9"), "p9"), reply, {"neither": 1})
-    assert list(list_replies(batch)) == ["oasst:p1", "oasst:p9"]
+    assert list(group_by_conversation(batch)) == ["oasst:p1", "oasst:p9"]
     assert batch.quarantine["record"].to_list() == ["log.trees.jsonl.gz:3", "log.trees.jsonl.gz:4"]
 
 
@@ -202,7 +202,7 @@ def test_broken_repeated_and_cyclic_flat_messages_are_rejected(tmp_path: Path) -
     prompt, reply = flatten(build_node("p1", build_node("a1")), "p1")
     ring = [reply | {"message_id": key, "parent_id": parent} for key, parent in (("a2", "a3"), ("a3", "a2"))]
     batch = read_batch(tmp_path, prompt, reply, reply, reply | {"text": None}, *ring)
-    assert [row[0] for row in list_replies(batch)["oasst:p1"]] == ["p1", "a1"]
+    assert [row[0] for row in group_by_conversation(batch)["oasst:p1"]] == ["p1", "a1"]
     assert sorted(batch.quarantine.select("record", "reason").rows()) == [
         ("log.trees.jsonl.gz:3", "message_id: occurs earlier in the tree"),
         ("log.trees.jsonl.gz:4", "text: expected `str`, got `null`"),

@@ -1,4 +1,4 @@
-"""The bootstrap over users, against cases that can be enumerated and against SciPy."""
+"""The bootstrap over users, against enumerated cases and SciPy."""
 
 import dataclasses
 
@@ -17,7 +17,7 @@ def test_interval_of_two_users_spans_their_single_values() -> None:
 
 def test_bootstrap_draws_all_cases_of_a_user_together() -> None:
     # Each person has the values 0 and 1: the mean is one half in every resample. Single cases would vary.
-    users = [f"user {i}" for i in range(20) for _ in (0, 1)]
+    users = [f"user {i // 2}" for i in range(40)]
     assert Bootstrap(500, seed=1).mean([0, 1] * 20, users) == Estimate(0.5, 0.5, 0.5, 40)
 
 
@@ -70,7 +70,7 @@ def test_bootstrap_is_frozen() -> None:
 
 def test_single_user_has_a_value_without_interval() -> None:
     estimate = Bootstrap(100, seed=1).mean([1, 2], ["ann", "ann"])
-    assert estimate == Estimate(1.5, None, None, 2, "1 user: an interval needs at least 2")
+    assert estimate == Estimate(value=1.5, low=None, high=None, n=2, reason="1 user: an interval needs at least 2")
 
 
 def test_estimate_without_cases_is_null_with_a_reason() -> None:
@@ -89,4 +89,5 @@ def test_complete_estimate_has_no_reason_in_the_metrics_file() -> None:
 
 
 def test_scale_changes_value_and_bounds() -> None:
-    assert Estimate(0.1, 0.05, None, 8, "why").scale(100) == Estimate(10.0, 5.0, None, 8, "why")
+    share = Estimate(value=0.1, low=0.05, high=None, n=8, reason="why")
+    assert share.scale(100) == Estimate(value=10.0, low=5.0, high=None, n=8, reason="why")

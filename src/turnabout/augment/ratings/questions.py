@@ -56,10 +56,11 @@ class Rating(NamedTuple):
     reason: str | None
 
 
-class RatedText(msgspec.Struct):
+class Rated(msgspec.Struct):
     """The shape of one text's rating.
 
-    The rationale comes first, so that the rating follows from it.
+    The rationale comes first, so that the rating follows from it. The class name is part of the JSON schema that
+    endpoints receive: change it only together with `prompt_version`.
     """
 
     rationale: str
@@ -69,7 +70,7 @@ class RatedText(msgspec.Struct):
 class RatingsAnswer(msgspec.Struct):
     """The shape of an answer: a rating of every text, in the order shown."""
 
-    ratings: list[RatedText]
+    ratings: list[Rated]
 
 
 def rate_by_answers(

@@ -75,6 +75,11 @@ def load_criteria(path: str | None) -> Criteria:
         raise convert_validation_error(str(path), error) from error
 
 
+def dump_criteria(criteria: Criteria) -> str:
+    """Return a rubric as YAML that `load_criteria` reads."""
+    return yaml.safe_dump(criteria.model_dump(), sort_keys=False, allow_unicode=True)
+
+
 def format_criteria(criteria: Iterable[Criterion]) -> str:
     """Return criteria as lines "- name: definition"."""
     return "\n".join(f"- {criterion.name}: {criterion.definition}" for criterion in criteria)

@@ -1,4 +1,4 @@
-"""How likely a model finds given continuations of given prompts, every shared beginning computed once."""
+"""Log-probabilities of given continuations of given prompts; each shared prefix is computed once."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,12 +11,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from transformers import PreTrainedModel
 
-#: Prompts with a common beginning share a tree up to this many tokens: attention grows with the square of a tree.
+#: Maximum number of tokens of a tree that several prompts with a common prefix share: the cost of attention grows with
+#: the square of a tree's size.
 MAX_NODES = 1024
 
 
 class Branch(NamedTuple):
-    """Where the continuations of one prompt stand: its tree, and per continuation the nodes of its tokens."""
+    """The continuations of one prompt: the index of its tree, and the nodes of each continuation's tokens."""
 
     tree: int
     nodes: list[list[int]]
@@ -26,36 +27,42 @@ def compute_continuation_logps(
     model: "PreTrainedModel",
     prompts: Sequence[Sequence[int]],
     continuations: Sequence[Sequence[Sequence[int]]],
+    *,
     batch_size: int,
     desc: str,
 ) -> "list[list[NDArray[np.float32]]]":
-    """log P of every token of each continuation after its prompt, in nats, shaped like `continuations`.
+    """Return log P of every token of each continuation after its prompt, in nats, shaped like `continuations`.
 
     Prompts and continuations are token ids; no prompt may be empty.
     """
-    trees, branches = _plant(prompts, continuations)
-    wanted: list[set[int]] = [set() for _ in trees]
+    trees, branches = _build_trees(prompts, continuations)
+    target_nodes: list[set[int]] = [set() for _ in trees]
     for branch in branches:
-        wanted[branch.tree].update(node for nodes in branch.nodes for node in nodes)
-    ordered = [sorted(nodes) for nodes in wanted]
-    found = compute_node_logps(model, trees, ordered, batch_size, desc)
-    places = [dict(zip(nodes, range(len(nodes)), strict=True)) for nodes in ordered]
-    return [[found[b.tree][[places[b.tree][node] for node in nodes]] for nodes in b.nodes] for b in branches]
+        for nodes in branch.nodes:
+            target_nodes[branch.tree].update(nodes)
+    ordered = [sorted(nodes) for nodes in target_nodes]
+    logps = compute_node_logps(model, trees, ordered, batch_size=batch_size, desc=desc)
+    index_of_node = [{node: index for index, node in enumerate(nodes)} for nodes in ordered]
+    results = []
+    for branch in branches:
+        tree_logps, index_of = logps[branch.tree], index_of_node[branch.tree]
+        results.append([tree_logps[[index_of[node] for node in nodes]] for nodes in branch.nodes])
+    return results
 
 
-def _plant(
+def _build_trees(
     prompts: Sequence[Sequence[int]], continuations: Sequence[Sequence[Sequence[int]]]
 ) -> tuple[list[TokenTree], list[Branch]]:
-    """Trees that hold every prompt with its continuations after it, and where those stand, in the order of prompts.
+    """Return trees that hold every prompt and its continuations, and a branch per prompt, in the order of prompts.
 
-    Prompts are taken in the order of their tokens, so that those with the same beginning come together.
+    Prompts are added in the order of their tokens, so that prompts with the same prefix come together.
     """
     trees: list[TokenTree] = []
     branches: dict[int, Branch] = {}
     for i in sorted(range(len(prompts)), key=lambda i: (prompts[i], i)):
         prompt, n_after = prompts[i], sum(map(len, continuations[i]))
-        shared = trees[-1].count_shared(prompt) if trees else 0
-        if not trees or 2 * shared < len(prompt) or len(trees[-1]) + len(prompt) - shared + n_after > MAX_NODES:
+        n_shared = trees[-1].count_shared(prompt) if trees else 0
+        if not trees or 2 * n_shared < len(prompt) or len(trees[-1]) + len(prompt) - n_shared + n_after > MAX_NODES:
             trees.append(TokenTree())
         end = trees[-1].add(prompt)[-1]
         branches[i] = Branch(len(trees) - 1, [trees[-1].add(tokens, end) for tokens in continuations[i]])

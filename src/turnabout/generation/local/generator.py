@@ -1,4 +1,4 @@
-"""A local transformers model as a generator: batched, sorted by length, shared beginnings read once, repeatable."""
+"""A local transformers model as a generator: batched, sorted by length, repeatable, shared prefixes read once."""
 
 import hashlib
 from collections.abc import Sequence
@@ -12,10 +12,11 @@ from turnabout.generation.base import Completion, Sampling, TurnScore
 from turnabout.generation.local.continuations import compute_continuation_logps
 from turnabout.generation.local.prefill import prefill_cache
 from turnabout.generation.store import AnswerStore
-from turnabout.generation.turns import list_end_ids, encode_prefill, decode_turn
+from turnabout.generation.turns import decode_turn, encode_prefill, list_end_ids
 from turnabout.models.checkpoints import Checkpoint
 
-#: A stored answer is what these files made of a model's tokens: with other code it has to be made again.
+#: Files that decide which answer a model's tokens become. Their hash is part of the key of every stored answer, so that
+#: other code makes its own answers.
 _FILES = [
     *(Path(__file__).with_name(name) for name in ("generator.py", "prefill.py")),
     Path(__file__).parents[1] / "turns.py",
@@ -24,11 +25,11 @@ CODE = hashlib.sha256(b"".join(path.read_bytes() for path in _FILES)).hexdigest(
 
 
 class LocalGenerator:
-    """`checkpoint` writing the turns of the role `speaks`, `batch_size` prompts at a time.
+    """`checkpoint`, writing the turns of the role `speaks`, `batch_size` prompts at a time.
 
-    Batches depend only on the prompts given, so that the same call gives the same answers; with a `store`, batches
-    answered before (an interrupted run) are read instead of generated. Draws of one prompt, which come together, read
-    it once.
+    Batches depend only on the prompts given, so the same call gives the same answers. With a `store`, batches answered
+    before (by an interrupted run) are read instead of generated. Repeated prompts come together, so that their prompt
+    is read once.
     """
 
     def __init__(
@@ -45,10 +46,10 @@ class LocalGenerator:
         self.store = store
 
     def generate(self, prompts: Sequence[Sequence[Message]], sampling: Sampling) -> list[Completion]:
-        """One completion per prompt, in order."""
+        """Return one completion per prompt, in order."""
         chat = self.checkpoint.chat
-        first = encode_prefill(chat, sampling.prefill)
-        ids = [[*chat.encode_prompt(prompt, self.speaks), *first] for prompt in prompts]
+        prefill = encode_prefill(chat, sampling.prefill)
+        ids = [[*chat.encode_prompt(prompt, self.speaks), *prefill] for prompt in prompts]
         order = sorted(range(len(ids)), key=lambda i: (len(ids[i]), ids[i], i))
         answers: dict[int, Completion] = {}
         with tqdm(total=len(ids), desc=f"{self.name} writes", unit="turn", disable=None) as bar:
@@ -59,26 +60,33 @@ class LocalGenerator:
         return [answers[i] for i in range(len(ids))]
 
     def score(self, prompts: Sequence[Sequence[Message]], turns: Sequence[Sequence[str]]) -> list[list[TurnScore]]:
-        """For each prompt, how likely each of its `turns` is as the next one of the role that speaks.
+        """Return the log-probability of each of `turns` as the next turn of its prompt, shaped like `turns`.
 
-        Not stored: nothing is drawn, and reading the texts again costs a fraction of having written them.
+        Scores are not stored: nothing is drawn, and reading texts costs a fraction of writing them.
         """
         chat = self.checkpoint.chat
-        rows = [chat.encode_prompt(prompt, self.speaks) for prompt in prompts]
-        ids = [[chat.encode_completion(turn) for turn in of_prompt] for of_prompt in turns]
-        found = compute_continuation_logps(self.checkpoint.model, rows, ids, self.batch_size, f"{self.name} reads")
-        return [[TurnScore(float(logps.sum(dtype=float)), len(logps)) for logps in of_prompt] for of_prompt in found]
+        prompt_ids = [chat.encode_prompt(prompt, self.speaks) for prompt in prompts]
+        turn_ids = [chat.encode_completions(prompt_turns) for prompt_turns in turns]
+        all_logps = compute_continuation_logps(
+            self.checkpoint.model, prompt_ids, turn_ids, batch_size=self.batch_size, desc=f"{self.name} reads"
+        )
+        scores = []
+        for prompt_logps in all_logps:
+            scores.append([TurnScore(float(logps.sum(dtype=float)), len(logps)) for logps in prompt_logps])
+        return scores
 
     def _answer(self, rows: list[list[int]], sampling: Sampling, start: int) -> list[Completion]:
+        """Return the answers to one batch of encoded prompts, from the store where it has them."""
         chat = self.checkpoint.chat
         request = [CODE, str(self.checkpoint.model.device), chat.end_of_conversation_id, rows, start, sampling]
         if self.store is None:
             return self._draw(rows, sampling, start)
-        if (kept := self.store.get(request)) is not None:
-            return kept
+        if (stored := self.store.get(request)) is not None:
+            return stored
         return self.store.put(request, self._draw(rows, sampling, start))
 
     def _draw(self, rows: list[list[int]], sampling: Sampling, start: int) -> list[Completion]:
+        """Generate the answers to one batch; `start` is its offset in the call and part of its seed."""
         import torch
         from transformers import GenerationConfig
 
@@ -86,15 +94,15 @@ class LocalGenerator:
         width = max(map(len, rows))
         padded = torch.tensor([[chat.end_of_turn_id] * (width - len(row)) + row for row in rows])
         attention = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])
-        ends = list_end_ids(chat)
-        drawn = {"temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}
+        end_ids = list_end_ids(chat)
+        drawing = {"temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}
         config = GenerationConfig(
             max_new_tokens=sampling.max_new_tokens,
             do_sample=sampling.temperature > 0,
-            **(drawn if sampling.temperature else {}),
-            eos_token_id=ends,
+            **(drawing if sampling.temperature else {}),
+            eos_token_id=end_ids,
             pad_token_id=chat.end_of_turn_id,
-            suppress_tokens=None if sampling.may_end or len(ends) == 1 else ends[1:],
+            suppress_tokens=None if sampling.may_end or len(end_ids) == 1 else end_ids[1:],
         )
         torch.manual_seed(sampling.seed + start)
         with torch.inference_mode():

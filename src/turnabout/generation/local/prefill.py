@@ -1,4 +1,4 @@
-"""What a model has read of a batch of prompts before it writes: each beginning that prompts share is read once."""
+"""Key-value caches of batches of prompts, in which each prefix that prompts share is computed once."""
 
 from collections.abc import Sequence
 from itertools import takewhile
@@ -9,25 +9,25 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
     from transformers.cache_utils import DynamicCache
 
-#: A beginning that different prompts share is read apart from this many tokens on: reading it apart is one more pass.
+#: Minimum length, in tokens, of a prefix of different prompts that is computed separately: that is one more pass.
 MIN_SHARED = 32
 
 
 def prefill_cache(
     model: "PreTrainedModel", rows: Sequence[Sequence[int]], ids: "Tensor", attention: "Tensor"
 ) -> "DynamicCache | None":
-    """Key-values of all but the last token of each row, or None where nothing is shared or a model cannot share it.
+    """Return the key-values of all but the last token of each row, or None where nothing is or can be shared.
 
-    `ids` and `attention`, shape (B, T), are the rows padded on the left. Draws of one prompt are the same row: it is
-    read once and copied. The beginning that all rows share is read once more: a token's key-values depend on its place
-    in the text and on what stands before it, not on the padding, so they are put where they stand in each row.
+    `ids` and `attention`, shape (B, T), are the rows padded on the left. Draws of one prompt are equal rows: the row is
+    computed once and copied. The prefix that all rows share is computed once, too. A token's key-values depend on its
+    position in the text and on the tokens before it, not on the padding, so they are copied to its column in each row.
     """
     import torch
     from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
 
     first = {tuple(row): i for i, row in reversed(list(enumerate(rows)))}
-    of_row = {row: place for place, row in enumerate(sorted(first))}
-    n_shared = min(_n_common(list(first)), ids.shape[1] - 1)
+    index_of_row = {row: index for index, row in enumerate(sorted(first))}
+    n_shared = min(_count_common(list(first)), ids.shape[1] - 1)
     cache = DynamicCache(config=model.config)
     kinds = {type(layer) for layer in cache.layers}
     if len(first) == 1 or n_shared < MIN_SHARED or kinds - {DynamicLayer}:
@@ -37,35 +37,35 @@ def prefill_cache(
     distinct = torch.tensor([first[row] for row in sorted(first)])
     ids, attention = ids[distinct, :-1], attention[distinct, :-1]
     if n_shared:
-        _share(model, rows[0][:n_shared], (attention == 0).sum(dim=1), cache)
+        _share_prefix(model, rows[0][:n_shared], (attention == 0).sum(dim=1), cache)
     if n_shared < ids.shape[1]:
-        _read(model, ids[:, n_shared:], attention, cache)
-    cache.batch_select_indices(torch.tensor([of_row[tuple(row)] for row in rows], device=model.device))
+        _extend(model, ids[:, n_shared:], attention, cache)
+    cache.batch_select_indices(torch.tensor([index_of_row[tuple(row)] for row in rows], device=model.device))
     return cache
 
 
-def _n_common(rows: Sequence[Sequence[int]]) -> int:
-    """How many tokens all rows begin with."""
+def _count_common(rows: Sequence[Sequence[int]]) -> int:
+    """Return the length of the prefix that all rows share."""
     return sum(1 for _ in takewhile(lambda tokens: len(set(tokens)) == 1, zip(*rows, strict=False)))
 
 
-def _share(model: "PreTrainedModel", tokens: Sequence[int], n_padding: "Tensor", cache: "DynamicCache") -> None:
-    """Fill the first places of `cache` with the key-values of `tokens`, moved to the right by each row's padding.
+def _share_prefix(model: "PreTrainedModel", tokens: Sequence[int], n_padding: "Tensor", cache: "DynamicCache") -> None:
+    """Fill the first columns of `cache` with the key-values of `tokens`, shifted right by each row's padding.
 
-    The places of padding, which nothing sees, hold those of the first token.
+    The padded columns, which no token attends to, hold those of the first token.
     """
     import torch
     from transformers.cache_utils import DynamicCache
 
-    alone = DynamicCache(config=model.config)
+    single = DynamicCache(config=model.config)
     ids = torch.tensor([tokens])
-    _read(model, ids, torch.ones_like(ids), alone)
-    places = (torch.arange(len(tokens)) - n_padding[:, None]).clamp(min=0).to(model.device)
-    for i, (keys, values, _) in enumerate(alone):
-        cache.update(keys[0][:, places].transpose(0, 1), values[0][:, places].transpose(0, 1), i)
+    _extend(model, ids, torch.ones_like(ids), single)
+    columns = (torch.arange(len(tokens)) - n_padding[:, None]).clamp(min=0).to(model.device)
+    for i, (keys, values, _) in enumerate(single):
+        cache.update(keys[0][:, columns].transpose(0, 1), values[0][:, columns].transpose(0, 1), i)
 
 
-def _read(model: "PreTrainedModel", ids: "Tensor", attention: "Tensor", cache: "DynamicCache") -> None:
+def _extend(model: "PreTrainedModel", ids: "Tensor", attention: "Tensor", cache: "DynamicCache") -> None:
     """Add the key-values of `ids`, the last columns of `attention`, to the cache."""
     positions = (attention.cumsum(dim=1) - 1).clamp(min=0)[:, -ids.shape[1] :]
     model(

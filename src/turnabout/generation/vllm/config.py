@@ -1,4 +1,4 @@
-"""A model that vLLM runs in this process (a GPU's worth of prompts at once): its settings, and how it is opened."""
+"""Settings of a model that vLLM runs in this process, on GPUs."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -13,29 +13,35 @@ from turnabout.models.chat_format import ChatFormat
 
 
 class VLLM(ModelConfig):
-    """A model on this machine's GPUs. vLLM is no package of the project: docs/vllm.md says how to have it."""
+    """A model on this machine's GPUs.
+
+    The project does not install vLLM: docs/vllm.md says how to install it.
+    """
 
     backend: Literal["vllm"] = "vllm"
     model: str
     """A Hugging Face Hub id or a checkpoint folder; no adapter."""
     revision: str | None = None
-    """The commit of a Hub id. Pin it: stored answers are kept under this name, not under what the Hub has by then."""
+    """The commit of a Hub id. Pin it: answers are stored under this name, whatever the Hub has by then."""
     gpus: Annotated[int, Field(gt=0)] = 1
-    """GPUs that share the model (tensor parallelism)."""
+    """Number of GPUs that share the model (tensor parallelism)."""
     gpu_memory: Annotated[float, Field(gt=0, le=1)] = 0.9
     """Share of each GPU's memory that vLLM takes."""
     max_model_len: Annotated[int, Field(gt=0)] | None = None
-    """Longest prompt and answer together, in tokens; null takes the model's own limit."""
+    """Maximum length of prompt and answer together, in tokens; null takes the model's own limit."""
 
     def open(self, context: OpenContext) -> Generator:
-        """The model, loaded; its answers are kept. Raises `ModelError` where vLLM or the model cannot be had."""
+        """Load the model; its answers are stored.
+
+        Raises `ModelError` where vLLM is not installed or cannot load the model.
+        """
         from transformers import AutoTokenizer
 
         from turnabout.generation.vllm.engine import VLLMGenerator, import_vllm
 
         vllm = import_vllm()
         if (Path(self.model) / "base.json").exists():
-            raise ModelError(f"{self.model} is an adapter; generator 'vllm' takes a whole checkpoint or a Hub id")
+            raise ModelError(f"{self.model} is an adapter; backend 'vllm' takes a whole checkpoint or a Hub id")
         try:
             tokenizer = AutoTokenizer.from_pretrained(self.model, revision=self.revision)
             engine = vllm.LLM(
@@ -49,12 +55,12 @@ class VLLM(ModelConfig):
             )
         except (OSError, ValueError, RuntimeError) as error:
             raise ModelError(f"{self.model}: vLLM cannot load it: {error}") from error
-        store = AnswerStore(context.answers, f"{_identity(self.model, self.revision)} {context.dtype}")
+        store = AnswerStore(context.answers, f"{_identify(self.model, self.revision)} {context.dtype}")
         return VLLMGenerator(self.model, engine, ChatFormat.from_tokenizer(tokenizer), "assistant", store)
 
 
-def _identity(model: str, revision: str | None) -> str:
-    """What decides a model's answers: the weights of a folder, or a Hub id with its commit."""
+def _identify(model: str, revision: str | None) -> str:
+    """Return what decides the answers: the hash of a folder's weights, or a Hub id with its commit."""
     from turnabout.models.checkpoints import hash_folder
 
     return hash_folder(Path(model)) if Path(model).is_dir() else f"{model}@{revision}"

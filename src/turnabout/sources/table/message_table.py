@@ -1,7 +1,7 @@
 """Conversations as rows of the table of messages."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, repeat
 from math import isfinite
 from typing import Any
@@ -46,7 +46,7 @@ class MessageTable:
         logged = dict(zip(LoggedMessage._fields, zip(*messages, strict=True), strict=True))  # a tuple for each field
         if not ROLES.issuperset(logged["role"]):
             raise ValueError(f"role: expected one of {sorted(ROLES)}, got {sorted(set(logged['role']) - ROLES)}")
-        n_bytes = _count_bytes(_list_strings(conversation, logged))
+        n_bytes = _count_bytes(_chain_strings(conversation, logged))
         key = conversation.conversation_id or hash_content(messages)
         keys = {"user": conversation.user_id or f"conversation:{key}"}
         rows: dict[str, Iterable[Any]] = {
@@ -85,16 +85,22 @@ def check_finite(numbers: Sequence[float | None], field: str) -> Sequence[float 
     raise ValueError(f"{field}: expected a finite number, got NaN, infinity or one beyond 1e308")
 
 
-def _list_strings(conversation: LoggedConversation, logged: Mapping[str, Sequence[Any]]) -> Iterator[str | None]:
-    """Yield the strings of a conversation, except roles and extras.
+def _chain_strings(conversation: LoggedConversation, logged: Mapping[str, tuple[Any, ...]]) -> Iterable[str | None]:
+    """Return the strings of a conversation, except roles and extras.
 
-    `logged` holds the fields of its messages, each as one sequence.
+    `logged` holds the fields of its messages, each as one tuple.
     """
-    yield from (conversation.conversation_id, conversation.user_id, conversation.model, conversation.language)
-    for field in ("text", "reaction", "edited_text", "model", "user_key"):
-        yield from logged[field]
-    for field in ("alternatives", "flags"):
-        yield from chain.from_iterable(filter(None, logged[field]))
+    names = (conversation.conversation_id, conversation.user_id, conversation.model, conversation.language)
+    lists = chain.from_iterable(filter(None, logged["alternatives"] + logged["flags"]))
+    return chain(
+        names,
+        logged["text"],
+        logged["reaction"],
+        logged["edited_text"],
+        logged["model"],
+        logged["user_key"],
+        lists,
+    )
 
 
 def _count_bytes(strings: Iterable[str | None]) -> int:

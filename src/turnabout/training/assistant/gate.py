@@ -1,7 +1,7 @@
-"""Must-learn gate: before real training, a throw-away adapter has to overfit a few pairs.
+"""Must-learn gate: a throw-away adapter has to overfit a few pairs.
 
-Contradictory labels, a template that hides the completion, or a learning rate without effect fail here within seconds,
-instead of yielding a model that has learnt nothing.
+It runs before the real training. Contradictory labels, a template that hides the completion, or a learning rate without
+effect fail here within seconds, instead of yielding a model that has learnt nothing.
 """
 
 from collections.abc import Sequence
@@ -30,10 +30,11 @@ class GateResult(NamedTuple):
 def run_gate(
     model: "torch.nn.Module", rows: Sequence[Any], objective: Objective, settings: TrainingSettings, work: Path
 ) -> GateResult:
-    """Train `model` until it ranks more than `REQUIRED_ACCURACY` of the rows correctly.
+    """Train `model` until it ranks the rows correctly.
 
-    It takes at most `settings.max_steps` steps, and accuracy is measured after every pass over the rows. The training
-    changes `model`, so give it a copy. Raises `ModelError` if the accuracy is not reached.
+    The share of correct rows has to exceed `REQUIRED_ACCURACY`. It takes at most `settings.max_steps` steps, and
+    accuracy is measured after every pass over the rows. The training changes `model`, so give it a copy. Raises
+    `ModelError` if the accuracy is not reached.
     """
     from transformers import TrainerCallback
 

@@ -1,4 +1,4 @@
-"""Pairs of completions as training rows, and the objective of a loss on pairs."""
+"""Training rows and objective of losses on pairs of completions."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class PairRow(PreferenceRow):
-    """One pair as tokens; the label says that the chosen completion is the better one."""
+    """One pair as tokens, with the label that chosen is better."""
 
     chosen: EncodedChat
     rejected: EncodedChat
 
 
 def encode_pairs(chat: ChatFormat, pairs: pl.DataFrame, max_length: int) -> tuple[list[PairRow], Counter[str]]:
-    """Return the kept training pairs as rows, and how many were dropped for each reason.
+    """Return the kept training pairs as rows, and drop counts by reason.
 
     The rows are in the order of `pair_id`.
     """
@@ -51,9 +51,10 @@ def encode_pairs(chat: ChatFormat, pairs: pl.DataFrame, max_length: int) -> tupl
 
 
 def encode_both_sides(chat: ChatFormat, pair: dict[str, Any], max_length: int) -> list[EncodedChat]:
-    """Return chosen and rejected, each after its prompt, cut from the left at a message boundary.
+    """Return chosen and rejected as tokens, each after its prompt.
 
-    Both follow the same prompt unless the pair has a `rejected_prompt`.
+    A prompt is cut from the left at a message boundary. Both follow the same prompt unless the pair has a
+    `rejected_prompt`.
     """
     if pair["rejected_prompt"] is None:
         return encode_answers(chat, pair["prompt"], [pair["chosen"], pair["rejected"]], max_length)
@@ -63,7 +64,10 @@ def encode_both_sides(chat: ChatFormat, pair: dict[str, Any], max_length: int) -
 
 
 def compute_pair_logps(model: "PreTrainedModel", rows: Sequence[PairRow]) -> PairLogps:
-    """Return the log-probabilities of B pairs, from one forward pass over 2B sequences."""
+    """Return the log-probabilities of B pairs.
+
+    It takes one forward pass over 2B sequences.
+    """
     batch = pad_rows([row.chosen for row in rows] + [row.rejected for row in rows], model.device)
     chosen, rejected = compute_token_logps(model, batch).sum(dim=1).chunk(2)
     chosen_tokens, rejected_tokens = batch.is_target.sum(dim=1).chunk(2)
@@ -71,7 +75,7 @@ def compute_pair_logps(model: "PreTrainedModel", rows: Sequence[PairRow]) -> Pai
 
 
 def build_pair_objective(loss: PairLoss) -> Objective:
-    """Return the weighted mean loss of a batch of pairs, as a function of model and rows.
+    """Return the objective of pairs: the weighted mean loss of a batch.
 
     Its metrics describe the implicit rewards: accuracy, margin, and the mean reward of each side. A pair with an
     uncertain label gets the expected loss over both orders. For DPO this is conservative DPO (Mitchell 2023), with a

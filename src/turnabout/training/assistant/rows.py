@@ -1,4 +1,4 @@
-"""Training rows of two completions, and the reference log-probabilities of both.
+"""Training rows of two completions, with reference log-probabilities.
 
 The reference is the policy before training. It is frozen, so it scores each row once.
 """
@@ -61,9 +61,10 @@ def add_reference_logps(
 
 
 def compute_expected_loss(rows: Sequence[PreferenceRow], as_labelled: "Tensor", flipped: "Tensor") -> "Tensor":
-    """Return the weighted mean loss of a batch, in expectation over uncertain labels.
+    """Return the weighted mean of the expected losses of a batch.
 
-    `as_labelled` and `flipped` are the losses, (B,), if each label is correct and if it is wrong.
+    The expectation is over uncertain labels. `as_labelled` and `flipped` are the losses, (B,), if each label is correct
+    and if it is wrong.
     """
     p_label = as_labelled.new_tensor([row.p_label for row in rows])
     weight = as_labelled.new_tensor([row.weight for row in rows])

@@ -1,4 +1,7 @@
-"""Training of an assistant: a LoRA adapter on a frozen policy, trained with one of the preference losses."""
+"""Training of an assistant with one of the preference losses.
+
+What is trained is a LoRA adapter on a frozen policy.
+"""
 
 import json
 import random
@@ -30,7 +33,7 @@ CURVE = ["step", "loss", "accuracy", "margin", "chosen_reward", "rejected_reward
 
 
 class TrainAssistant(Section):
-    """Section `train_assistant` of `params.yaml`: what the trainings of all arms share."""
+    """Section `train_assistant`: settings that the arms share."""
 
     max_length: Count
     """Longest training sequence, in tokens; the prompt is cut from the left at a message boundary."""
@@ -63,7 +66,10 @@ class LossFamily(NamedTuple):
 
 
 class TrainedAssistant(NamedTuple):
-    """A trained adapter (unmerged), its curve with one row per step, and the figures of its training."""
+    """A trained adapter (unmerged), its curve and the training's figures.
+
+    The curve `history` has one row per step.
+    """
 
     model: "PeftModel"
     history: pl.DataFrame
@@ -78,11 +84,11 @@ def train_assistant(
     training: ArmTraining,
     run: RunContext,
 ) -> TrainedAssistant:
-    """Train an adapter on the kept pairs of the train split, after the must-learn gate.
+    """Train an adapter on the kept pairs of the train split.
 
-    `pairs` are `schemas.PAIRS`. Without a usable pair the adapter stays untrained and answers exactly like the policy,
-    and the metrics say why: a log without feedback still runs through the whole pipeline. Raises `ModelError` if the
-    gate is not passed.
+    The must-learn gate comes first. `pairs` are `schemas.PAIRS`. Without a usable pair the adapter stays untrained and
+    answers exactly like the policy, and the metrics say why: a log without feedback still runs through the whole
+    pipeline. Raises `ModelError` if the gate is not passed.
     """
     settings = _build_settings(options, training, run)
     family = loss_family(training.loss)
@@ -155,7 +161,7 @@ def _build_settings(options: TrainAssistant, training: ArmTraining, run: RunCont
 
 
 def _build_gate_settings(options: TrainAssistant, settings: TrainingSettings) -> TrainingSettings:
-    """Return the settings of the gate: its own constant learning rate and number of steps."""
+    """Return the settings of the gate, with its own constant rate."""
     return settings._replace(
         learning_rate=options.gate_learning_rate,
         schedule="constant",

@@ -1,4 +1,7 @@
-"""Single liked or disliked replies as training rows, and the objective of a unary loss such as KTO."""
+"""Training rows and objective of unary losses such as KTO.
+
+A row is a single reply that was liked or disliked.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class UnaryRow(PreferenceRow):
-    """One labelled reply as tokens, and another prompt's reply after the same prompt."""
+    """One labelled reply, and another prompt's reply to the same prompt."""
 
     completion: EncodedChat
     mismatched: EncodedChat
@@ -39,10 +42,10 @@ class LabelledReply(NamedTuple):
 
 
 def encode_unary(chat: ChatFormat, pairs: pl.DataFrame, max_length: int) -> tuple[list[UnaryRow], Counter[str]]:
-    """Return the sides of the kept training pairs as rows, and how many were dropped for each reason.
+    """Return the sides of kept training pairs as rows, and drop counts.
 
-    A pair gives a liked and a disliked reply; a pair with one side missing gives one reply. The rows are in the order
-    of `pair_id`.
+    The counts are by reason. A pair gives a liked and a disliked reply; a pair with one side missing gives one reply.
+    The rows are in the order of `pair_id`.
     """
     replies: list[LabelledReply] = []
     for pair in pairs.filter("keep", split="train").sort("pair_id").iter_rows(named=True):
@@ -70,7 +73,10 @@ def encode_unary(chat: ChatFormat, pairs: pl.DataFrame, max_length: int) -> tupl
 
 
 def split_pair(pair: dict[str, Any]) -> list[LabelledReply]:
-    """Return the chosen reply as liked and the rejected one as disliked, without a side that is missing."""
+    """Return the chosen reply as liked and the rejected one as disliked.
+
+    A missing side is left out.
+    """
     replies: list[LabelledReply] = []
     sides = (
         (pair["prompt"], pair["chosen"], True),
@@ -116,7 +122,7 @@ def compute_unary_logps(model: "PreTrainedModel", rows: Sequence[UnaryRow]) -> U
 
 
 def build_unary_objective(loss: UnaryLoss) -> Objective:
-    """Return the weighted mean loss of a batch of labelled replies, as a function of model and rows.
+    """Return the objective of replies: the weighted mean loss of a batch.
 
     Its metric `accuracy` is the share of liked replies with a reward above 0 and of disliked ones with a reward below
     0. `margin` and the reward of a side are null in a batch that lacks the side.

@@ -1,1 +1,1 @@
-"""Training loop, LoRA adapters and distributed training, shared by all trainings."""
+"""Training loop, LoRA adapters and distributed training."""

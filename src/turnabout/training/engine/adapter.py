@@ -39,9 +39,9 @@ def create_adapter(policy: Checkpoint, rank: int, seed: int, trained_tokens: Seq
 
 
 def _list_tokens_by_embedding(policy: Checkpoint, tokens: Sequence[int]) -> dict[str, list[int]]:
-    """Return the tokens under the name of each embedding layer; peft ties layers whose weights are tied.
+    """Return the tokens under the name of each embedding layer.
 
-    Raises `ModelError` for an output layer with a bias.
+    Peft ties layers whose weights are tied. Raises `ModelError` for an output layer with a bias.
     """
     model: Any = policy.model
     layers = {id(layer): layer for layer in (model.get_input_embeddings(), model.get_output_embeddings())}

@@ -1,6 +1,7 @@
-"""One training in several processes of this machine, which share each batch (`torch.distributed`).
+"""One training in several processes of this machine.
 
-Processes started by `accelerate launch` or `torchrun` are already connected, through the same environment variables.
+The processes share each batch (`torch.distributed`). Processes started by `accelerate launch` or `torchrun` are already
+connected, through the same environment variables.
 """
 
 import os
@@ -24,7 +25,7 @@ def is_first_process() -> bool:
 
 
 class _Group(NamedTuple):
-    """What every process of a group is started with; errors are put into `failures`."""
+    """Settings of a group of processes, which put errors into `failures`."""
 
     size: int
     port: int
@@ -33,10 +34,11 @@ class _Group(NamedTuple):
 
 
 def run_in_processes(work: Callable[..., None], arguments: Sequence[Any], n: int) -> None:
-    """Run `work(*arguments)` in `n` new connected processes, one per GPU or all on the CPU.
+    """Run `work(*arguments)` in `n` new connected processes.
 
-    The first process that fails ends all. Its error is raised here: the same `TurnaboutError`, or `StageFailed` for any
-    other one. Raises `ConfigError` if there are fewer GPUs than processes.
+    There is one process per GPU, or all are on the CPU. The first process that fails ends all. Its error is raised
+    here: the same `TurnaboutError`, or `StageFailed` for any other one. Raises `ConfigError` if there are fewer GPUs
+    than processes.
     """
     import torch
     from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException

@@ -1,4 +1,4 @@
-"""Training loop: a pure loss function and plain rows in; a trained model and its history out.
+"""Training loop: loss function and rows in; trained model out.
 
 `transformers.Trainer` provides the optimiser, the schedule and resumable checkpoints (`trainer.py`). The caller decides
 what a batch means: rows are plain Python objects and reach the loss unchanged. In several processes
@@ -72,7 +72,10 @@ def train_model(
 
 
 def summarize_history(history: pl.DataFrame) -> dict[str, float]:
-    """Return the number of steps and the mean loss of their first and last tenth."""
+    """Return the number of steps and the first and last mean loss.
+
+    Each mean is over a tenth of the steps.
+    """
     tenth = -(-history.height // 10)
     first, last = history.head(tenth), history.tail(tenth)
     return {"steps": history.height, "first_loss": first["loss"].mean(), "last_loss": last["loss"].mean()}  # type: ignore[dict-item]
@@ -87,7 +90,7 @@ def _hash_training(rows: Sequence[Any], settings: TrainingSettings) -> str:
 
 
 def _remove_stale_checkpoints(folder: Path) -> None:
-    """Remove the checkpoints beside `folder`: they are of other rows or settings."""
+    """Remove the checkpoints of other rows or settings beside `folder`."""
     if not folder.parent.exists():
         return
     for stale in folder.parent.iterdir():

@@ -1,4 +1,4 @@
-"""Hyperparameters and surroundings of one training, and the precision in which it computes."""
+"""Hyperparameters, run context and precision of a training."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ WORK = Path(".turnabout/work")
 
 
 class TrainingSettings(NamedTuple):
-    """Training hyperparameters: everything but the rows, the loss function and the order of its operations."""
+    """Training hyperparameters: everything but the data and the loss."""
 
     learning_rate: float
     epochs: int
@@ -37,7 +37,7 @@ class TrainingSettings(NamedTuple):
 
 
 class RunContext(NamedTuple):
-    """What a training run needs besides its data and its section of `params.yaml`."""
+    """Context of a training run besides its data and its settings."""
 
     seed: int
     dtype: str

@@ -20,10 +20,10 @@ from turnabout.training.engine.settings import Objective, TrainingSettings, auto
 
 
 class ObjectiveTrainer(Trainer):  # type: ignore[misc]
-    """A trainer whose rows are plain Python objects, passed unchanged to the objective.
+    """A trainer that passes rows to the objective unchanged.
 
-    `weight` is how much some rows of a batch count in its mean loss. With it several processes, which share each
-    batch, take the same steps as one process.
+    Rows are plain Python objects. `weight` is how much some rows of a batch count in its mean loss. With it several
+    processes, which share each batch, take the same steps as one process.
     """
 
     def __init__(
@@ -69,9 +69,9 @@ class ObjectiveTrainer(Trainer):  # type: ignore[misc]
         return super().training_step(*arguments, **keywords)
 
     def compute_loss(self, model: Any, inputs: Any, *_: Any, **__: Any) -> torch.Tensor:
-        """Return the loss of this process's rows, scaled so that the mean over processes is the batch's loss.
+        """Return the scaled loss of this process's rows.
 
-        Raises `ModelError` where it is not finite.
+        The mean over all processes is the loss of the batch. Raises `ModelError` where it is not finite.
         """
         n_processes = self.args.world_size
         own_rows = inputs[self.args.process_index :: n_processes]
@@ -91,7 +91,7 @@ class ObjectiveTrainer(Trainer):  # type: ignore[misc]
         return loss * (n_processes * self.weight(own_rows) / self.weight(inputs))
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Add the objective's metrics and the step's seconds to what the trainer logs."""
+        """Add the objective's metrics and the step's seconds to the log."""
         step: dict[str, Any] = {}
         if "loss" in logs:
             step = {**self.step_metrics, "seconds": time.monotonic() - self.step_began}
@@ -130,7 +130,10 @@ class OneDeviceArguments(TrainingArguments):  # type: ignore[misc]
 
 
 def build_arguments(folder: Path, settings: TrainingSettings, checkpoint_steps: int) -> TrainingArguments:
-    """Return the trainer's arguments; checkpoints go to `folder`, one every `checkpoint_steps` steps."""
+    """Return the trainer's arguments.
+
+    Checkpoints go to `folder`, one every `checkpoint_steps` steps.
+    """
     return OneDeviceArguments(
         output_dir=str(folder),
         learning_rate=settings.learning_rate,

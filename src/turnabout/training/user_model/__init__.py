@@ -1,1 +1,1 @@
-"""Training of the user model: windows, packing, losses and the end-of-conversation token."""
+"""Training of the user model: windows, packing, loss and end token."""

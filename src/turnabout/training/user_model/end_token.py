@@ -1,8 +1,9 @@
-"""Fit of the end-of-conversation token's output embedding, after the rest of the model is trained.
+"""Fit of the end-of-conversation token's output embedding.
 
-Endings are rare, one among hundreds of tokens, so gradient steps that are small enough for everything else leave this
-row far from its optimum. With all other weights frozen the training loss is convex in the row, so the training ends by
-minimising it (refitting the last layer: Kirichenko et al. 2023, arXiv 2204.02937).
+It follows the training of the rest of the model. Endings are rare, one among hundreds of tokens, so gradient steps that
+are small enough for everything else leave this row far from its optimum. With all other weights frozen the training
+loss is convex in the row, so the training ends by minimising it (refitting the last layer: Kirichenko et al. 2023,
+arXiv 2204.02937).
 """
 
 from collections.abc import Sequence
@@ -28,7 +29,10 @@ BATCH = 4
 
 
 class EndTokenData(NamedTuple):
-    """N positions at which the next token is a target, as data of a logistic regression."""
+    """N target positions as data of a logistic regression.
+
+    At each of them the next token is a target.
+    """
 
     states: NDArray[np.float32]
     """Hidden states, (N, D)."""
@@ -41,11 +45,11 @@ class EndTokenData(NamedTuple):
 
 
 def fit_end_token(checkpoint: Checkpoint, windows: Sequence[EncodedChat]) -> None:
-    """Fit the end-of-conversation token's output embedding by logistic regression, in place.
+    """Fit the end-of-conversation token's output embedding in place.
 
-    All other weights stay frozen; with tied embeddings the token's input row changes as well. `windows` are all
-    training windows in random order; the first of each kind, with and without an ending, are read. The row stays as it
-    is if no window has an ending, or if the model changes its logits after projecting them.
+    The fit is a logistic regression. All other weights stay frozen; with tied embeddings the token's input row changes
+    as well. `windows` are all training windows in random order; the first of each kind, with and without an ending, are
+    read. The row stays as it is if no window has an ending, or if the model changes its logits after projecting them.
     """
     token = checkpoint.chat.end_of_conversation_id or 0
     with_ending = [window for window in windows if token in window.input_ids]
@@ -122,7 +126,10 @@ def _collect_data(
 
 
 def _compute_other_logits(head: Any, states: "Tensor", token: int) -> "Tensor":
-    """Return the log-sum-exp of the other tokens' logits, (N,), minus the token's own output bias."""
+    """Return the log-sum-exp of the other tokens' logits, (N,).
+
+    The token's own output bias is subtracted.
+    """
     logits = head(states).float()
     own_bias = 0.0 if getattr(head, "bias", None) is None else head.bias[token].float()
     logits[:, token] = -float("inf")

@@ -1,6 +1,7 @@
-"""Packing: several windows in one row, each of which attends to itself alone, so that no padding is computed.
+"""Packing: several windows in one row, without padding.
 
-Attention stays inside a window because positions restart at 0 in each; transformers builds the mask from that.
+Each window attends to itself alone. Attention stays inside a window because positions restart at 0 in each;
+transformers builds the mask from that.
 """
 
 import random
@@ -25,10 +26,10 @@ _PROBE_TOKENS, _TOLERANCE = 16, 1e-3
 
 
 def pack_windows(windows: Sequence[EncodedChat], max_length: int, seed: int) -> list[PackedRow]:
-    """Return all windows in rows of at most `max_length` tokens; a longer window has its own row.
+    """Return all windows in rows of at most `max_length` tokens.
 
-    Best fit decreasing: the longest window first, each into the fullest row it fits into. Among windows of one length
-    the seed draws the order.
+    A longer window has its own row. Best fit decreasing: the longest window first, each into the fullest row it fits
+    into. Among windows of one length the seed draws the order.
     """
     shuffled = random.Random(seed).sample(windows, len(windows))
     rows: list[list[EncodedChat]] = []
@@ -54,9 +55,10 @@ def pack_windows(windows: Sequence[EncodedChat], max_length: int, seed: int) -> 
 
 
 def build_packed_batch(rows: Sequence[PackedRow], device: "torch.device | str" = "cpu") -> TokenBatch:
-    """Return the rows as one batch of shape (B, T), with the position of every token in its window.
+    """Return the rows as one batch of shape (B, T).
 
-    The first token of a window is never a target, because the token before it is of another conversation.
+    It has the position of every token in its window. The first token of a window is never a target, because the token
+    before it is of another conversation.
     """
     import torch
 
@@ -81,9 +83,10 @@ def _join_windows(row: PackedRow) -> EncodedChat:
 
 
 def check_packing(model: "PreTrainedModel", windows: Sequence[EncodedChat]) -> None:
-    """Raise `ModelError` if windows of one row see each other, as in state-space models.
+    """Raise `ModelError` if windows of one row see each other.
 
-    The first tokens of two windows are scored together and apart: their log-probabilities must be the same.
+    They do in state-space models. The first tokens of two windows are scored together and apart: their
+    log-probabilities must be the same.
     """
     import torch
 
@@ -100,7 +103,10 @@ def check_packing(model: "PreTrainedModel", windows: Sequence[EncodedChat]) -> N
 
 
 def count_targets(rows: Sequence[EncodedChat | PackedRow]) -> int:
-    """Return the number of target tokens, the weight of these rows in the mean loss of a batch."""
+    """Return the number of target tokens.
+
+    It is the weight of these rows in the mean loss of a batch.
+    """
     total = 0
     for row in rows:
         windows = [row] if isinstance(row, EncodedChat) else row

@@ -1,10 +1,11 @@
-"""Sampled softmax: training with the tokens of the training text and a sample of all other vocabulary tokens.
+"""Sampled softmax: training with a part of the vocabulary.
 
-The projection to a large vocabulary can be most of a small model's work (63 % of the weights of Gemma 3 270M), much of
-it for tokens that are absent from the log. The embeddings of absent tokens stay frozen. Their probability must still
-stay realistic, because other texts contain them: the softmax normaliser Z is summed exactly over the kept tokens, and
-over `k` of the `n` absent ones, drawn anew at each step and scaled by `n / k`. This estimate of Z is unbiased
-(complementary sum sampling, Botev, Zheng & Barber 2017, AISTATS).
+The part is the tokens of the training text and a sample of all other tokens. The projection to a large vocabulary can
+be most of a small model's work (63 % of the weights of Gemma 3 270M), much of it for tokens that are absent from the
+log. The embeddings of absent tokens stay frozen. Their probability must still stay realistic, because other texts
+contain them: the softmax normaliser Z is summed exactly over the kept tokens, and over `k` of the `n` absent ones,
+drawn anew at each step and scaled by `n / k`. This estimate of Z is unbiased (complementary sum sampling, Botev, Zheng
+& Barber 2017, AISTATS).
 """
 
 import math
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class ShrunkVocabulary(NamedTuple):
-    """The tokens that a shrunk model has kept, and the weights of the whole vocabulary."""
+    """Kept tokens of a shrunk model, and the whole vocabulary's weights."""
 
     kept_ids: list[int]
     """Ids of the kept tokens in the whole vocabulary, ascending; a token's new id is its index here."""
@@ -30,9 +31,10 @@ class ShrunkVocabulary(NamedTuple):
 
 
 def shrink_vocabulary(model: Any, windows: Iterable[EncodedChat], always: Iterable[int]) -> ShrunkVocabulary:
-    """Shrink the vocabulary in place to the tokens in `windows` and `always`; new ids are ranks.
+    """Shrink the vocabulary in place to the tokens in two sources.
 
-    Raises `ModelError` for a model that changes its logits after their projection.
+    These are `windows` and `always`. New token ids are ranks. Raises `ModelError` for a model that changes its logits
+    after their projection.
     """
     if not projects_last(model):
         raise ModelError(
@@ -52,10 +54,11 @@ def shrink_vocabulary(model: Any, windows: Iterable[EncodedChat], always: Iterab
 
 @contextmanager
 def sample_absent_tokens(model: Any, vocabulary: ShrunkVocabulary, k: int) -> Iterator[None]:
-    """Add logits of `k` of the `n` absent tokens to the model's output, as a context manager.
+    """Add logits of `k` of the `n` absent tokens to the model's output.
 
-    Their columns follow those of the kept tokens and are raised by log(n / k); with k >= n all absent tokens are
-    there. Each forward pass draws anew, by torch's generator, so that a resumed training draws the same tokens.
+    This is a context manager. Their columns follow those of the kept tokens and are raised by log(n / k); with k >= n
+    all absent tokens are there. Each forward pass draws anew, by torch's generator, so that a resumed training draws
+    the same tokens.
     """
     import torch
 
@@ -78,7 +81,10 @@ def sample_absent_tokens(model: Any, vocabulary: ShrunkVocabulary, k: int) -> It
 
 
 def restore_vocabulary(model: Any, vocabulary: ShrunkVocabulary) -> None:
-    """Give the model its whole vocabulary back, in place; kept tokens keep their trained weights."""
+    """Restore the model's whole vocabulary in place.
+
+    Kept tokens keep their trained weights.
+    """
     kept_ids, full_weights = vocabulary
     model.resize_token_embeddings(len(full_weights[0]), mean_resizing=False)
     for weight, full in zip(_list_vocabulary_weights(model), full_weights, strict=True):
@@ -97,9 +103,9 @@ def renumber_tokens(windows: Sequence[EncodedChat], vocabulary: ShrunkVocabulary
 
 
 def _list_vocabulary_weights(model: Any) -> "list[Tensor]":
-    """Return the tensors with a row per token: input embedding, output projection and its bias.
+    """Return the tensors that have a row per token.
 
-    Of two tied tensors it returns one.
+    These are the input embedding, the output projection and its bias. Of two tied tensors it returns one.
     """
     output = model.get_output_embeddings()
     weights = [model.get_input_embeddings().weight, output.weight, getattr(output, "bias", None)]

@@ -1,6 +1,7 @@
-"""Training of the user model: a language model of the users' turns of a log, and of where users end a conversation.
+"""Training of the user model.
 
-Method: Naous et al. 2025 (UserLM), §3, with one sequence per conversation instead of one per turn.
+The user model is a language model of the users' turns of a log, and of where users end a conversation. Method: Naous et
+al. 2025 (UserLM), §3, with one sequence per conversation instead of one per turn.
 """
 
 import random
@@ -87,7 +88,10 @@ class TrainUser(Section):
 
 
 class TrainedUser(NamedTuple):
-    """A trained user model, its history with one row per step, and the figures of its training."""
+    """A trained user model, its history and the training's figures.
+
+    The history has one row per step.
+    """
 
     checkpoint: Checkpoint
     history: pl.DataFrame
@@ -95,13 +99,14 @@ class TrainedUser(NamedTuple):
 
 
 def train_user(checkpoint: Checkpoint, samples: pl.DataFrame, *, options: TrainUser, run: RunContext) -> TrainedUser:
-    """Train on the users' turns of the train split (`schemas.USER_SAMPLES`) alone.
+    """Train on the users' turns of the train split alone.
 
-    Every weight is trained, or with `lora_rank` an adapter and the new token, which are then merged into the model.
-    Windows are shuffled by the seed and used up to `max_tokens`. With `packing` a row of the batch holds as many as fit
-    into `max_length`, else one. With `sampled_softmax` the model has, until the last step, only the vocabulary of all
-    windows and a sample of the other tokens (`sampled_softmax.py`). The last step, the fit of the end-of-conversation
-    token, runs in the first process only. Raises `DataError` if there is no usable window.
+    `samples` are `schemas.USER_SAMPLES`. Every weight is trained, or with `lora_rank` an adapter and the new token,
+    which are then merged into the model. Windows are shuffled by the seed and used up to `max_tokens`. With `packing` a
+    row of the batch holds as many as fit into `max_length`, else one. With `sampled_softmax` the model has, until the
+    last step, only the vocabulary of all windows and a sample of the other tokens (`sampled_softmax.py`). The last
+    step, the fit of the end-of-conversation token, runs in the first process only. Raises `DataError` if there is no
+    usable window.
     """
     checkpoint = add_end_token(checkpoint)
     samples = samples.filter(split="train").sort("conversation_id")
@@ -110,7 +115,7 @@ def train_user(checkpoint: Checkpoint, samples: pl.DataFrame, *, options: TrainU
     if len(used) < len(windows):
         dropped["window beyond max_tokens"] = len(windows) - len(used)
 
-    end_token = checkpoint.chat.end_turn().ids[0]
+    end_token = checkpoint.chat.build_end_turn().ids[0]
     vocabulary, encoded = None, used
     if options.sampled_softmax is not None:
         vocabulary = shrink_vocabulary(checkpoint.model, windows, [end_token])
@@ -157,9 +162,9 @@ def train_user(checkpoint: Checkpoint, samples: pl.DataFrame, *, options: TrainU
 
 
 def compute_user_loss(model: "PreTrainedModel", rows: Sequence[EncodedChat]) -> "tuple[Tensor, dict[str, float]]":
-    """Return the mean −log P over the target tokens of a batch, in nats, and its number of tokens.
+    """Return the mean −log P of a batch's targets, in nats, and metrics.
 
-    Every target token counts the same, whichever conversation it is in.
+    The only metric is the number of tokens. Every target token counts the same, whichever conversation it is in.
     """
     return _compute_mean_loss(model, pad_rows(rows, model.device))
 
@@ -170,13 +175,16 @@ def compute_packed_user_loss(model: "PreTrainedModel", rows: Sequence[PackedRow]
 
 
 def _compute_mean_loss(model: "PreTrainedModel", batch: TokenBatch) -> "tuple[Tensor, dict[str, float]]":
-    """Return the mean loss over the batch's targets, and its number of tokens without padding."""
+    """Return the mean loss over the batch's targets, and metrics.
+
+    The only metric is the number of tokens, without padding.
+    """
     loss = -compute_token_logps(model, batch).sum() / batch.is_target[:, 1:].sum()
     return loss, {"tokens": float(batch.attention_mask.sum())}
 
 
 def add_end_token(checkpoint: Checkpoint) -> Checkpoint:
-    """Return the checkpoint with the end-of-conversation token in its vocabulary.
+    """Return the checkpoint with the end token in its vocabulary.
 
     A model that has the token already is returned unchanged. The token is not special, so that it survives decoding.
     Its embeddings are initialised as copies of the end-of-turn token's.
@@ -195,7 +203,10 @@ def add_end_token(checkpoint: Checkpoint) -> Checkpoint:
 
 
 def save_user(checkpoint: Checkpoint, folder: Path) -> None:
-    """Write the model in bfloat16 and its tokenizer as a Hugging Face folder, completely or not at all."""
+    """Write the model, in bfloat16, and its tokenizer to a folder.
+
+    It is an ordinary Hugging Face folder, written completely or not at all.
+    """
     import torch
 
     model: Any = checkpoint.model
@@ -207,7 +218,10 @@ def save_user(checkpoint: Checkpoint, folder: Path) -> None:
 def _draw_windows(
     chat: ChatFormat, samples: pl.DataFrame, max_length: int, seed: int
 ) -> tuple[list[EncodedChat], Counter[str]]:
-    """Return all training windows, shuffled by the seed, and counts of dropped parts by reason."""
+    """Return all training windows in random order, and drop counts.
+
+    The order is drawn by the seed; the counts are of dropped parts, by reason.
+    """
     windows, dropped = cut_windows(chat, samples, max_length)
     if not windows:
         raise DataError(

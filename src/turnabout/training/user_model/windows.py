@@ -1,4 +1,7 @@
-"""Conversations cut into training rows of bounded length, with every user turn after the reply it answers."""
+"""Conversations cut into training rows of bounded length.
+
+Every user turn stays after the reply it answers.
+"""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -12,12 +15,13 @@ CONVERSATIONS_AT_ONCE = 256
 
 
 def cut_windows(chat: ChatFormat, samples: pl.DataFrame, max_length: int) -> tuple[list[EncodedChat], Counter[str]]:
-    """Return conversations as rows of at most `max_length` tokens, and counts of dropped parts by reason.
+    """Return conversations as rows of bounded length, and drop counts.
 
-    `samples` are `schemas.USER_SAMPLES`. A row begins with the intent as system message. A long conversation is cut
-    after a user turn, so that each user turn stays with the reply it answers. If a row has tokens to spare, the
-    messages before it are added as context without targets; so the end of the conversation, which is learnt in the last
-    row, has as much context as fits. Every user turn is a target once.
+    A row has at most `max_length` tokens; the counts are of dropped parts, by reason. `samples` are
+    `schemas.USER_SAMPLES`. A row begins with the intent as system message. A long conversation is cut after a user
+    turn, so that each user turn stays with the reply it answers. If a row has tokens to spare, the messages before it
+    are added as context without targets; so the end of the conversation, which is learnt in the last row, has as much
+    context as fits. Every user turn is a target once.
     """
     rows: list[EncodedChat] = []
     dropped: Counter[str] = Counter()
@@ -54,16 +58,17 @@ def _tokenize(chat: ChatFormat, samples: pl.DataFrame) -> Iterator[tuple[Encoded
             messages = enumerate(conversation["messages"])
             turns = [EncodedTurn(message["role"], next(ids), index in targets) for index, message in messages]
             if conversation["ends"] and targets:
-                turns.append(chat.end_turn())
+                turns.append(chat.build_end_turn())
             yield head, turns
 
 
 def _split_into_spans(
     sizes: Sequence[int], is_target: Sequence[bool], max_tokens: int
 ) -> tuple[list[tuple[int, int]], int]:
-    """Return the first and one past the last turn of each row, and how many units fit into no row.
+    """Return the turns of each row, and how many units fit into no row.
 
-    A unit is a target with the messages since the target before it. Each row takes as many whole units as fit.
+    A row is given by its first turn and one past its last turn. A unit is a target with the messages since the target
+    before it. Each row takes as many whole units as fit.
     """
     spans: list[tuple[int, int]] = []
     unit_start, n_too_long = 0, 0
@@ -93,7 +98,10 @@ def _extend_left(sizes: Sequence[int], start: int, stop: int, max_tokens: int) -
 
 
 def take_windows(windows: Sequence[EncodedChat], max_tokens: int | None) -> list[EncodedChat]:
-    """Return the first windows with at most `max_tokens` tokens together; at least one, if there is one."""
+    """Return the first windows, with at most `max_tokens` tokens in all.
+
+    At least one window is returned, if there is one.
+    """
     taken: list[EncodedChat] = []
     n_tokens = 0
     for window in windows:

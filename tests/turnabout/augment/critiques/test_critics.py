@@ -1,4 +1,4 @@
-"""Critics and the meta-critique: which units count, what labels do, and what the sound ones are merged into."""
+"""Critics and the meta-critique: units, their labels and the merged critique."""
 
 import json
 from collections.abc import Sequence
@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.turnabout.augment.conftest import REPLY
-from turnabout.augment.base import AugmentInputs, AugmentContext
+from tests.turnabout.augment.conftest import REPLY, build_context
+from turnabout.augment.base import AugmentInputs
 from turnabout.augment.critiques.augmenter import Critiques
 from turnabout.core import schemas
 from turnabout.core.messages import Message
@@ -33,25 +33,30 @@ MISQUOTED = {**YEAR, "location": "in 1976"}
 
 
 def build_writer(*units: dict[str, Any], critique: str = "It gives a year and no hours.") -> ScriptedGenerator:
-    """Finds these units from every perspective, labels dull ones vague and others sound, and merges."""
+    """Return a model that finds these units from every perspective, labels and merges them.
+
+    It labels dull units vague and all else sound.
+    """
 
     def script(prompt: Sequence[Message]) -> str:
-        asked = prompt[0]["content"]
-        if asked.startswith("Criticise"):
+        text = prompt[0]["content"]
+        if text.startswith("Criticise"):
             return json.dumps({"units": units}).removeprefix('{"units": [')
-        if asked.startswith("Judge one point"):
-            label = "vague" if "dull" in asked.split("<point>")[1].split("</point>")[0] else "sound"
+        if text.startswith("Judge one point"):
+            label = "vague" if "dull" in text.split("<point>")[1].split("</point>")[0] else "sound"
             return f'seen", "label": "{label}"}}'
         return f'{critique}"}}'
 
     return ScriptedGenerator(script)
 
 
-def annotate_one(inputs: AugmentInputs, writer: ScriptedGenerator, *perspectives: str, **settings: Any) -> dict[str, Any]:
-    critics = [{"perspective": each} for each in perspectives or ["task"]]
+def annotate_one(
+    inputs: AugmentInputs, writer: ScriptedGenerator, *perspectives: str, **settings: Any
+) -> dict[str, Any]:
+    critics = [{"perspective": perspective} for perspective in perspectives or ["task"]]
     critiques = Critiques.model_validate({"critics": critics, **settings})
-    table = critiques.annotate(inputs, AugmentContext(writer, 400, 32, seed=0))
-    return schemas.check(table, schemas.CRITIQUES, "critiques").annotate_one(0, named=True)
+    table = critiques.annotate(inputs, build_context(writer, max_new_tokens=32))
+    return schemas.check(table, schemas.CRITIQUES, "critiques").row(0, named=True)
 
 
 def test_sound_units_of_all_critics_are_merged(inputs: AugmentInputs) -> None:
@@ -121,13 +126,12 @@ def test_critic_may_be_another_model(inputs: AugmentInputs) -> None:
     other.name = "other"
     opened = []
 
-    def open_model(who: Any) -> ScriptedGenerator:
-        opened.append(who)
+    def open_model(config: Any) -> ScriptedGenerator:
+        opened.append(config)
         return other
 
     critiques = Critiques.model_validate({"critics": [{"perspective": "task", "generator": {"backend": "local"}}]})
-    writing = AugmentContext(build_writer(), 400, 32, 0, open_model)
-    table = critiques.annotate(inputs, writing)
+    table = critiques.annotate(inputs, build_context(build_writer(), open_model=open_model))
     assert opened == [Local()]
     assert table["units"][0][0]["critic"] == "task: other"
     assert table["model"].to_list() == ["scripted"]
@@ -135,14 +139,14 @@ def test_critic_may_be_another_model(inputs: AugmentInputs) -> None:
 
 def test_compute_metrics_counts_units_by_critic(inputs: AugmentInputs) -> None:
     critiques = Critiques.model_validate({"critics": [{"perspective": "task"}, {"perspective": "person"}]})
-    table = critiques.annotate(inputs, AugmentContext(build_writer(HOURS, VAGUE), 400, 32, 0))
-    each = {"n": 2, "kept": 1, "dropped_by_reason": {"vague": 1}}
+    table = critiques.annotate(inputs, build_context(build_writer(HOURS, VAGUE), max_new_tokens=32))
+    by_critic = {"n": 2, "kept": 1, "dropped_by_reason": {"vague": 1}}
     assert critiques.compute_metrics(table) == {
         "units": {
             "n": 4,
             "kept": 2,
             "dropped_by_reason": {"vague": 2},
-            "by_critic": {"person: scripted": each, "task: scripted": each},
+            "by_critic": {"person: scripted": by_critic, "task: scripted": by_critic},
         }
     }
     assert Critiques().compute_metrics(table) == {}

@@ -1,10 +1,11 @@
-"""Critiques tried by revision: kept only where replies that follow them are better in somebody else's eyes."""
+"""Critiques tested by revision: kept only where another model prefers the revisions."""
 
 from collections.abc import Sequence
 
 import pytest
 
-from turnabout.augment.base import AugmentInputs, AugmentContext
+from tests.turnabout.augment.conftest import build_context
+from turnabout.augment.base import AugmentInputs
 from turnabout.augment.critiques.augmenter import Critiques
 from turnabout.core.messages import Message
 from turnabout.errors import ConfigError
@@ -17,50 +18,54 @@ FLAW = " leaves out when the shop is open."
 
 
 def build_writer(with_critique: str | Completion, without: str) -> ScriptedGenerator:
-    """Writes one sentence of critique and revises as told."""
+    """Return a model that writes one sentence of critique, and these revisions."""
 
     def script(prompt: Sequence[Message]) -> str | Completion:
-        asked = prompt[0]["content"]
-        if not asked.startswith("Write an assistant's reply"):
+        text = prompt[0]["content"]
+        if not text.startswith("Write an assistant's reply"):
             return FLAW
-        return with_critique if "Follow the critique." in asked else without
+        return with_critique if "Follow the critique." in text else without
 
     return ScriptedGenerator(script)
 
 
 def build_user() -> ScriptedGenerator:
-    """Is content after a reply with an hour in it: -1 a token for whatever is nice to say, -3 for what is not."""
+    """Return a user who is content after a reply with an hour in it.
+
+    A follow-up that fits the mood has -1 nat per token, another one -3.
+    """
     pleased = {"You get me."}
 
     def likelihood(prompt: Sequence[Message], turn: str) -> float:
         nice = "nine" in prompt[-1]["content"]
         return (-1.0 if (turn in pleased) == nice else -3.0) * (len(turn.split()) + 1)
 
-    outcome = ScriptedGenerator(lambda _: "", likelihood)
-    outcome.name = "user"
-    return outcome
+    user = ScriptedGenerator(lambda _: "", likelihood)
+    user.name = "user"
+    return user
 
 
 def build_judge() -> ScriptedGenerator:
-    """Prefers the reply with an hour in it, whatever its place."""
+    """Return a judge that prefers the reply with an hour in it, in either position."""
 
     def script(prompt: Sequence[Message]) -> str:
         a = prompt[0]["content"].split("<reply_A>")[1].split("</reply_A>")[0]
         return f'hours", "better": "{"A" if "nine" in a else "B"}"}}'
 
-    outcome = ScriptedGenerator(script)
-    outcome.name = "judge"
-    return outcome
+    judge = ScriptedGenerator(script)
+    judge.name = "judge"
+    return judge
 
 
 def annotate_one(
     inputs: AugmentInputs, writer: Generator, settings: Critiques, other: Generator, seed: int = 0
 ) -> tuple[float | None, bool, str | None]:
-    table = settings.annotate_one(inputs, AugmentContext(writer, 400, 32, seed, lambda _: other, lambda: other))
+    context = build_context(writer, max_new_tokens=32, seed=seed, open_model=lambda _: other, open_user=lambda: other)
+    table = settings.annotate(inputs, context)
     return table.select("gain", "kept", "reason").row(0)
 
 
-BY_JUDGE = Critiques(revisions=2, build_judge=Local())
+BY_JUDGE = Critiques(revisions=2, judge=Local())
 
 
 def test_critique_is_kept_when_the_judge_prefers_its_revisions(inputs: AugmentInputs) -> None:
@@ -97,7 +102,7 @@ def test_each_draw_has_its_own_seed(inputs: AugmentInputs) -> None:
             return super().generate(prompts, sampling)
 
     writer = Seeded(build_writer("at nine", "lovely").script)
-    annotate_one(inputs, writer, Critiques(revisions=2, build_judge=Local()), build_judge(), seed=5)
+    annotate_one(inputs, writer, Critiques(revisions=2, judge=Local()), build_judge(), seed=5)
     assert seeds == [(5, False), (5, True), (6, True), (5, True), (6, True)]
 
 

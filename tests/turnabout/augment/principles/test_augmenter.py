@@ -1,4 +1,4 @@
-"""Principles: what rules are read out of, which are voted on, and how often people are agreed with."""
+"""Principles: the evidence, the rules, their votes and the agreement with people."""
 
 import json
 import re
@@ -10,9 +10,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from turnabout.augment.base import AugmentInputs, AugmentContext
+from tests.turnabout.augment.conftest import build_context
+from turnabout.augment.base import AugmentInputs
 from turnabout.augment.presented_pairs import PresentedPair
-from turnabout.augment.principles import clusters, selection
+from turnabout.augment.principles import selection
 from turnabout.augment.principles.augmenter import Principles
 from turnabout.augment.principles.evidence import PREFER, WHEN, collect_feedback_evidence
 from turnabout.augment.principles.proposals import Proposal, find_rule_fault
@@ -34,29 +35,38 @@ PRAISED, BLAMED, EDITED = (
 
 @pytest.fixture
 def inputs(messages: Callable[..., pl.DataFrame], signal: Callable[..., dict[str, Any]]) -> AugmentInputs:
-    """Four people whose reply was edited into a better one, two of them held out; a fifth praised a list."""
+    """Four people whose reply was edited into a better one, two of them held out.
 
-    def talk(name: str) -> pl.DataFrame:
+    A fifth person praised a list.
+    """
+
+    def build_conversation(name: str) -> pl.DataFrame:
         edit = pl.when(pl.col("message_index") == 1).then(pl.lit(NINE))
         return messages(name, "When do you open?", BREAD, "Not what I asked.", user=name).with_columns(edited_text=edit)
 
     names = ["a", "b", "c", "d"]
     praised = messages("e", "A list of prices, please.", "Here is the list.", "Thanks, great!", user="e")
-    all_messages = pl.concat([*map(talk, names), praised])
+    all_messages = pl.concat([*map(build_conversation, names), praised])
     names_of_all, split = [*names, "e"], ["train", "train", "validation", "validation", "train"]
-    splits = pl.DataFrame({"conversation_id": names_of_all, "user_key": names_of_all, "split": split}, schema=schemas.SPLITS)
+    splits = pl.DataFrame(
+        {"conversation_id": names_of_all, "user_key": names_of_all, "split": split}, schema=schemas.SPLITS
+    )
     signals = [signal(name, 1) for name in names] + [signal("e", 1, label="sat", category="positive")]
     feedback = pl.DataFrame(signals, schema=schemas.FEEDBACK)
-    return AugmentInputs(all_messages, splits, feedback, select_criticised_replies(all_messages, splits, feedback, []), {})
+    criticised = select_criticised_replies(all_messages, splits, feedback, [])
+    return AugmentInputs(messages=all_messages, splits=splits, feedback=feedback, criticised=criticised, tables={})
 
 
 def find_better_letter(prompt: Sequence[Message]) -> str:
-    """The letter of the reply with the hour."""
+    """Return the letter of the reply with the hour."""
     return "A" if NINE in prompt[0]["content"].partition("<reply_A>")[2].partition("</reply_A>")[0] else "B"
 
 
 def propose_rule(text: str) -> str | None:
-    """The rule that the author reads out of a record, None for another question; written after the prefill."""
+    """Return the rule that the model reads from a record, without its prefill.
+
+    None stands for another question.
+    """
     if "do well?" in text:
         return ANSWERS.removeprefix("Prefer the reply that")
     if "do badly?" in text:
@@ -67,25 +77,29 @@ def propose_rule(text: str) -> str | None:
 
 
 def script(prompt: Sequence[Message]) -> str:
-    """Votes: SELLS for the worse reply, PRAISED for none, all else for the better one. Annotates by rules alone."""
+    """Return a proposal, a vote or a verdict.
+
+    The vote is for the worse reply by SELLS, for none by PRAISED, else for the better one. The verdict is a tie without
+    rules.
+    """
     text, letter = prompt[0]["content"], find_better_letter(prompt)
     if rule := propose_rule(text):
         return f'{rule}"]}}'
-    other = "B" if letter == "A" else "A"
+    other_letter = "B" if letter == "A" else "A"
     if numbered := re.search(r"<rules>\n(.*)\n</rules>", text):
-        sides = {SELLS: other, PRAISED: "none"}
+        sides = {SELLS: other_letter, PRAISED: "none"}
         votes = [{"rule": int(n), "reply": sides.get(rule, letter)} for n, rule in json.loads(numbered[1]).items()]
         return json.dumps({"votes": votes}).removeprefix('{"votes": [{"rule": ')
     return f'So.", "better": "{letter if "<wishes>" in text else "tie"}"}}'
 
 
 def annotate(inputs: AugmentInputs, generator: ScriptedGenerator, **settings: Any) -> pl.DataFrame:
-    table = Principles(**settings).annotate(inputs, AugmentContext(generator, 400, 32, seed=0))
+    table = Principles(**settings).annotate(inputs, build_context(generator, max_new_tokens=32))
     return schemas.check(table, schemas.PRINCIPLES, "principles")
 
 
 def test_rules_that_favour_the_preferred_replies_are_kept(inputs: AugmentInputs) -> None:
-    # two training pairs, three orders each of one voice; the second pair and complaint propose the same rules again
+    # two training pairs, three orders that all agree; the second pair and complaint propose the same rules again
     table = annotate(inputs, ScriptedGenerator(script))
     votes = table.drop_nulls("n_for").select("principle", "source", "n_for", "n_against", "n_abstain", "n_invalid")
     assert set(votes.rows()) == {
@@ -107,8 +121,8 @@ def test_agreement_is_measured_on_held_out_people(inputs: AugmentInputs) -> None
     assert (kept["n_held_out"], kept["agreement"], kept["agreement_without"]) == (2, 1.0, 0.0)
     assert (kept["agreement_low"], kept["agreement_high"]) == (pytest.approx(0.3424, abs=1e-4), pytest.approx(1.0))
     assert kept["agreement_without_high"] == pytest.approx(1 - 0.3424, abs=1e-4)
-    figures = Principles().compute_metrics(table)
-    assert (figures["n_held_out"], figures["agreement"][0], figures["agreement_without"][0]) == (2, 1.0, 0.0)
+    metrics = Principles().compute_metrics(table)
+    assert (metrics["n_held_out"], metrics["agreement"][0], metrics["agreement_without"][0]) == (2, 1.0, 0.0)
     assert table.filter(~pl.col("kept"))["agreement"].null_count() == 6
 
 
@@ -184,16 +198,16 @@ def test_combine_votes_requires_agreement_of_all_orders() -> None:
 
 
 def test_acceptance_criteria_name_the_shortfall() -> None:
-    criteria = AcceptanceCriteria(20, 5, min_valid=0.5, min_for=0.25)
+    criteria = AcceptanceCriteria(clusters=20, keep=5, min_valid=0.5, min_for=0.25)
 
-    def reason(*counts: int) -> str | None:
+    def find_shortfall(*counts: int) -> str | None:
         return criteria.find_shortfall(Counter(dict(zip(VOTE_OUTCOMES, counts, strict=True))), sum(counts))
 
-    assert reason(2, 1, 5, 0) is None  # 2 of 8 is just a quarter
-    assert reason(2, 1, 6, 0) == "seldom for"
-    assert reason(2, 2, 0, 0) == "not for more than against"
-    assert reason(2, 0, 2, 4) is None  # half of them can be used
-    assert reason(3, 0, 0, 4) == "too few votes that can be used"
+    assert find_shortfall(2, 1, 5, 0) is None  # 2 of 8 is just a quarter
+    assert find_shortfall(2, 1, 6, 0) == "seldom for"
+    assert find_shortfall(2, 2, 0, 0) == "not for more than against"
+    assert find_shortfall(2, 0, 2, 4) is None  # half of them can be used
+    assert find_shortfall(3, 0, 0, 4) == "too few votes that can be used"
 
 
 @pytest.mark.parametrize(
@@ -215,21 +229,28 @@ def test_find_rule_fault_names_the_failed_check(rule: str, opening: str, reason:
 def test_one_text_of_each_cluster_is_selected(monkeypatch: pytest.MonkeyPatch) -> None:
     # two clusters on a line, centres 0.1 and 5.0: nearest are the second text and the fourth
     positions = {"a": 0.0, "b": 0.1, "c": 0.2, "d": 5.0}
-    monkeypatch.setattr(clusters, "encode_sentences", lambda texts: np.array([[positions[t]] for t in texts]))
-    assert clusters.select_nearest_to_centres(["a", "b", "c", "d"], 2, seed=0) == [1, 3]
-    assert clusters.select_first_of_clusters(["a", "b", "d", "c"], 2, seed=0) == [0, 2]
-    assert clusters.select_nearest_to_centres(["a", "b"], 2, seed=0) == [0, 1]
+    monkeypatch.setattr(selection, "encode_sentences", lambda texts: np.array([[positions[t]] for t in texts]))
+    assert selection.select_nearest_to_centres(["a", "b", "c", "d"], 2, seed=0) == [1, 3]
+    assert selection.select_first_of_clusters(["a", "b", "d", "c"], 2, seed=0) == [0, 2]
+    assert selection.select_nearest_to_centres(["a", "b"], 2, seed=0) == [0, 1]
 
 
 def test_select_rules_keeps_no_two_of_the_same_meaning(monkeypatch: pytest.MonkeyPatch) -> None:
-    # leads 1 to 4; two are wanted, so the three best are compared, of which the first two stand at the same place
+    # leads 1 to 4; two are wanted, so the three best are compared, of which the first two are close to each other
     leads, positions = {"d": 1, "c": 2, "b": 3, "a": 4}, {"a": 0.0, "b": 0.1, "c": 9.0}
-    monkeypatch.setattr(clusters, "encode_sentences", lambda texts: np.array([[positions[t]] for t in texts]))
-    monkeypatch.setattr(selection, "tallies", lambda _, rules, *__: [Counter({"for": leads[rule]}) for rule in rules])
-    pairs = [PresentedPair([], NINE, BREAD, "cr")] * 4
-    how = VoteOptions("scores", 3, 20, 400, 0, 0)
-    ranked = selection.select_rules(UNOPENED, [Proposal(r, "pairs") for r in leads], pairs, AcceptanceCriteria(20, 2, 0.5, 0.1), how)
-    assert {rule.propose_rule.text: rule.reason for rule in ranked} == {
+    monkeypatch.setattr(selection, "encode_sentences", lambda texts: np.array([[positions[t]] for t in texts]))
+    monkeypatch.setattr(
+        selection, "count_votes", lambda _, rules, *__: [Counter({"for": leads[rule]}) for rule in rules]
+    )
+    pairs = [PresentedPair(prompt=[], better=NINE, worse=BREAD, order="cr")] * 4
+    ranked = selection.select_rules(
+        UNOPENED,
+        [Proposal(rule, "pairs") for rule in leads],
+        pairs,
+        criteria=AcceptanceCriteria(clusters=20, keep=2, min_valid=0.5, min_for=0.1),
+        options=VoteOptions(by="scores", orders=3, rules_at_once=20, max_prompt_tokens=400, retries=0, seed=0),
+    )
+    assert {rule.proposal.text: rule.reason for rule in ranked} == {
         "a": None,
         "b": "resembles a better one",
         "c": None,
@@ -239,13 +260,14 @@ def test_select_rules_keeps_no_two_of_the_same_meaning(monkeypatch: pytest.Monke
 
 def test_rating_without_words_is_no_evidence(inputs: AugmentInputs, signal: Callable[..., dict[str, Any]]) -> None:
     rated = pl.DataFrame([signal("e", 1, label="sat", category="rating")], schema=schemas.FEEDBACK)
-    assert len(collect_feedback_evidence(inputs, "kudos", 10, 400, 0)) == 1
-    assert collect_feedback_evidence(inputs._replace(feedback=rated), "kudos", 10, 400, 0) == []
-    assert [rule.texts[-1] for rule in collect_feedback_evidence(inputs, "edits", 1, 400, 0)] == [NINE]
+    assert len(collect_feedback_evidence(inputs, "kudos", 10, max_tokens=400, seed=0)) == 1
+    assert collect_feedback_evidence(inputs._replace(feedback=rated), "kudos", 10, max_tokens=400, seed=0) == []
+    edits = collect_feedback_evidence(inputs, "edits", 1, max_tokens=400, seed=0)
+    assert [edit.texts[-1] for edit in edits] == [NINE]
 
 
 def test_max_fixed_calls_counts_every_call(inputs: AugmentInputs) -> None:
-    # 2 × 7 traits and 3 × 4 records, 7 pairs × 3 orders × 2 questions of 5 rules, 2 annotators × 2 orders × 7; twice
+    # 2 × 7 traits and 3 × 4 records, 7 pairs × 3 orders × 2 questions of 5 rules, 2 judges × 2 orders × 7; twice
     many = Principles(max_pairs=7, max_feedback=4, clusters=10, rules_at_once=5)
     assert many.max_fixed_calls() == 2 * (14 + 12 + 7 * 3 * 2 + 4 * 7)
     # 2 × 7 traits, twice; 7 pairs × 10 rules × 2 orders; 4 × 7
@@ -257,8 +279,8 @@ def test_max_fixed_calls_counts_every_call(inputs: AugmentInputs) -> None:
 
 def test_proportion_has_the_wilson_interval() -> None:
     # Wilson (1927) for 5 of 10, z = 1.96: 0.5 ± 1.96 / (2 √(10 + 3.8415)) = 0.5 ± 0.2634
-    ranked = estimate_proportion(5, 10)
-    assert (ranked.value, ranked.low, ranked.high) == (
+    share = estimate_proportion(5, 10)
+    assert (share.value, share.low, share.high) == (
         0.5,
         pytest.approx(0.2366, abs=1e-4),
         pytest.approx(0.7634, abs=1e-4),

@@ -1,4 +1,4 @@
-"""Ratings: which texts are rated, in which order they are shown, and what becomes of answers."""
+"""Ratings: the texts, their order in a question, and how answers are read."""
 
 import json
 import math
@@ -8,7 +8,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from turnabout.augment.base import AugmentInputs, AugmentContext
+from tests.turnabout.augment.conftest import build_context
+from turnabout.augment.base import AugmentInputs
 from turnabout.augment.candidates import collect_candidates
 from turnabout.augment.ratings.aspects import ASPECTS
 from turnabout.augment.ratings.augmenter import Ratings
@@ -16,7 +17,6 @@ from turnabout.augment.ratings.questions import PLACEHOLDER, compute_expected_ra
 from turnabout.core import schemas
 from turnabout.core.messages import Message
 from turnabout.feedback.judged_replies import CRITICISED_REPLIES
-from turnabout.generation.base import TurnScore
 from turnabout.generation.scripted import ScriptedGenerator
 
 PROMPT: list[Message] = [{"role": "user", "content": "When do you open?"}]
@@ -26,15 +26,15 @@ BREAD, NINE, LATE = "We sell bread.", "At nine.", "At nine, and until five."
 @pytest.fixture
 def inputs(messages: Callable[..., pl.DataFrame]) -> AugmentInputs:
     """One criticised reply with an edit and two alternatives, one of them the reply itself."""
-    answer_text = messages("a", "When do you open?", BREAD, "Not what I asked.")
-    answer_text = answer_text.with_columns(
+    conversation = messages("a", "When do you open?", BREAD, "Not what I asked.")
+    conversation = conversation.with_columns(
         edited_text=pl.when(pl.col("message_index") == 1).then(pl.lit(NINE)),
         alternatives=pl.when(pl.col("message_index") == 1).then(pl.lit([BREAD, LATE])),
     )
     row = {"conversation_id": "a", "reply_index": 1, "user_key": "ann", "split": "train", "prompt": PROMPT}
     criticised = pl.DataFrame([{**row, "reply": BREAD, "follow_up": "Not what I asked."}], schema=CRITICISED_REPLIES)
     empty = pl.DataFrame()
-    return AugmentInputs(answer_text, empty, empty, criticised, {})
+    return AugmentInputs(messages=conversation, splits=empty, feedback=empty, criticised=criticised, tables={})
 
 
 #: The prefill opens the first rationale; this is the rest of the form for three texts.
@@ -42,19 +42,19 @@ COPIED = ', {"rationale": "'.join([f'{PLACEHOLDER}", "rating": 3}}'] * 3) + "]}"
 
 
 def list_texts(prompt: Sequence[Message]) -> list[str]:
-    """The texts a question shows, in its order."""
+    """Return the texts of a question, in its order."""
     parts = prompt[0]["content"].split("<text_")[1:]
     return [json.loads(part.splitlines()[1]) for part in parts]
 
 
 def rate_by_length(prompt: Sequence[Message]) -> str:
-    """Rates a text by its number of words, up to 5; written after the prefill."""
+    """Return an answer, after the prefill, that rates a text by its number of words, up to 5."""
     rated = [{"rationale": f"about {text}", "rating": min(5, len(text.split()))} for text in list_texts(prompt)]
     return json.dumps({"ratings": rated}).removeprefix('{"ratings": [{"rationale": "')
 
 
 def annotate(inputs: AugmentInputs, generator: ScriptedGenerator, **settings: Any) -> pl.DataFrame:
-    table = Ratings(**settings).annotate(inputs, AugmentContext(generator, 400, 200, seed=0))
+    table = Ratings(**settings).annotate(inputs, build_context(generator, max_new_tokens=200))
     return schemas.check(table, schemas.RATINGS, "ratings")
 
 
@@ -126,9 +126,9 @@ def test_unusable_answers_leave_rows_with_the_reason(inputs: AugmentInputs, answ
 
 
 def test_rating_by_scores_is_the_expected_digit(inputs: AugmentInputs) -> None:
-    """Digits d with odds 1, 1, 2, 0, 4 of 8: (1 + 2 + 6 + 20) / 8."""
+    # Digits 1 to 5 with odds 1, 1, 2, 0, 4 of 8: (1 + 2 + 6 + 20) / 8.
     odds = [1, 1, 2, 0, 4]
-    assert compute_expected_rating([TurnScore(math.log(each) if each else -1e9, 2) for each in odds]) == pytest.approx(29 / 8)
+    assert compute_expected_rating([math.log(weight) if weight else -1e9 for weight in odds]) == pytest.approx(29 / 8)
 
     def likelihood(prompt: Sequence[Message], turn: str) -> float:
         number = prompt[0]["content"].split("does text ")[1][0]

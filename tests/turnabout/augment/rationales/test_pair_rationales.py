@@ -1,4 +1,4 @@
-"""Rationales about pairs: which pairs, in which order they are shown, and what the flipped label gives away."""
+"""Rationales about pairs: the pairs, their order, and the check by the flipped label."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -6,7 +6,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from turnabout.augment.base import AugmentInputs, AugmentContext
+from tests.turnabout.augment.conftest import build_context
+from turnabout.augment.base import AugmentInputs
 from turnabout.augment.presented_pairs import PAIR_COLUMNS, draw_pairs, present_pairs
 from turnabout.augment.rationales.augmenter import Rationales
 from turnabout.core import schemas
@@ -27,21 +28,30 @@ def edited(messages: Callable[..., pl.DataFrame], signal: Callable[..., dict[str
     b = messages("b", "When do you open?", BREAD, "Not what I asked.", user="ben")
     splits = pl.DataFrame({"conversation_id": ["a", "b"], "user_key": ["ann", "ben"], "split": ["train", "train"]})
     row = {"user_key": "x", "split": "train", "prompt": PROMPT, "reply": BREAD, "follow_up": "Not what I asked."}
-    criticised = [{**row, "conversation_id": each, "reply_index": 1} for each in ("a", "b")]
+    rows = [{**row, "conversation_id": name, "reply_index": 1} for name in ("a", "b")]
     feedback = pl.DataFrame([signal("a", 1), signal("b", 1)], schema=schemas.FEEDBACK)
-    return AugmentInputs(pl.concat([a, b]), splits, feedback, pl.DataFrame(criticised, schema=CRITICISED_REPLIES), {})
+    return AugmentInputs(
+        messages=pl.concat([a, b]),
+        splits=splits,
+        feedback=feedback,
+        criticised=pl.DataFrame(rows, schema=CRITICISED_REPLIES),
+        tables={},
+    )
 
 
 def find_letter(prompt: Sequence[Message], text: str) -> str:
-    """The name under which a prompt about a pair shows a reply."""
+    """Return the letter by which a prompt about a pair calls a reply."""
     return "A" if text in prompt[0]["content"].partition("<reply_A>")[2].partition("</reply_A>")[0] else "B"
 
 
-def generator(fair: bool) -> ScriptedGenerator:
-    """Finds reasons for any reply; a fair one is moved only by those for the reply with the hour."""
+def build_writer(fair: bool) -> ScriptedGenerator:
+    """Return a model that finds reasons for any reply.
+
+    A fair one is convinced only by the reasons for the reply with the hour.
+    """
 
     def script(prompt: Sequence[Message]) -> str:
-        hours = f"The person prefers reply {letter_of(prompt, NINE)}" in prompt[0]["content"]
+        hours = f"The person prefers reply {find_letter(prompt, NINE)}" in prompt[0]["content"]
         return " says when the doors open." if hours else " tells of fresh bread instead."
 
     def likelihood(prompt: Sequence[Message], turn: str) -> float:
@@ -53,12 +63,12 @@ def generator(fair: bool) -> ScriptedGenerator:
 
 
 def annotate(inputs: AugmentInputs, writer: ScriptedGenerator, **settings: Any) -> pl.DataFrame:
-    table = Rationales(about="pairs", **settings).annotate(inputs, AugmentContext(writer, 400, 32, seed=0))
+    table = Rationales(about="pairs", **settings).annotate(inputs, build_context(writer, max_new_tokens=32))
     return schemas.check(table, schemas.RATIONALES, "rationales")
 
 
 def test_pairs_get_each_kind_and_other_replies_one_rationale(edited: AugmentInputs) -> None:
-    table = annotate(edited, generator(fair=True))
+    table = annotate(edited, build_writer(fair=True))
     assert table.select("conversation_id", "better", "kind", "prompt_version").rows() == [
         ("a", NINE, "general", "pair-rationale-1"),
         ("a", NINE, "specific", "pair-rationale-1"),
@@ -68,7 +78,7 @@ def test_pairs_get_each_kind_and_other_replies_one_rationale(edited: AugmentInpu
 
 def test_rationale_is_kept_when_it_convinces_more_than_the_flipped_one(edited: AugmentInputs) -> None:
     # by log-odds: the argument for the better reply is believed (1 nat), the one for the worse is not (-1 nat)
-    row = annotate(edited, generator(fair=True), kinds=("specific",)).row(0, named=True)
+    row = annotate(edited, build_writer(fair=True), kinds=("specific",)).row(0, named=True)
     assert (row["conviction"], row["conviction_flipped"]) == (1.0, -1.0)
     assert (row["kept"], row["reason"]) == (True, None)
     assert row["rationale"] == "The preferred reply is better because it says when the doors open."
@@ -76,14 +86,14 @@ def test_rationale_is_kept_when_it_convinces_more_than_the_flipped_one(edited: A
 
 
 def test_rationale_is_dropped_when_the_flipped_one_convinces_as_much(edited: AugmentInputs) -> None:
-    table = annotate(edited, generator(fair=False), kinds=("general",))
+    table = annotate(edited, build_writer(fair=False), kinds=("general",))
     row = table.row(0, named=True)
     assert (row["conviction"], row["conviction_flipped"]) == (1.0, 1.0)
     assert (row["kept"], row["reason"]) == (False, "argues for either side")
 
 
 def test_rationale_is_dropped_when_the_flipped_one_says_the_same(edited: AugmentInputs) -> None:
-    fair = generator(fair=True)
+    fair = build_writer(fair=True)
     row = annotate(edited, ScriptedGenerator(lambda _: " says when the doors open.", fair.likelihood)).row(
         0, named=True
     )
@@ -92,18 +102,18 @@ def test_rationale_is_dropped_when_the_flipped_one_says_the_same(edited: Augment
 
 
 def test_conviction_is_zero_when_the_judge_always_chooses_a(edited: AugmentInputs) -> None:
-    always_a = ScriptedGenerator(generator(fair=True).script, lambda _, turn: -0.5 if turn == "A" else -1.5)
+    always_a = ScriptedGenerator(build_writer(fair=True).script, lambda _, turn: -0.5 if turn == "A" else -1.5)
     row = annotate(edited, always_a).row(0, named=True)
     assert (row["conviction"], row["conviction_flipped"], row["kept"]) == (0.0, 0.0, False)
 
 
 def test_conviction_is_read_from_written_verdicts(edited: AugmentInputs) -> None:
-    reasons = generator(fair=True).script
+    reasons = build_writer(fair=True).script
 
     def script(prompt: Sequence[Message]) -> Any:
         if "Somebody prefers" not in prompt[0]["content"]:
             return reasons(prompt)
-        return f'hours", "better": "{letter_of(prompt, NINE)}"}}'
+        return f'hours", "better": "{find_letter(prompt, NINE)}"}}'
 
     row = annotate(edited, ScriptedGenerator(script), by="answers").row(0, named=True)
     assert (row["conviction"], row["conviction_flipped"], row["kept"]) == (1.0, -1.0, True)
@@ -120,7 +130,7 @@ def test_rationale_with_a_fault_gets_no_flipped_one(edited: AugmentInputs) -> No
 
 def test_rationale_is_dropped_when_the_flipped_one_is_refused(edited: AugmentInputs) -> None:
     def script(prompt: Sequence[Message]) -> Any:
-        if f"prefers reply {letter_of(prompt, NINE)}" in prompt[0]["content"]:
+        if f"prefers reply {find_letter(prompt, NINE)}" in prompt[0]["content"]:
             return " says when the doors open."
         return Completion("", refused="content filter")
 
@@ -147,8 +157,14 @@ def test_present_pairs_draws_both_orders_by_the_seed(edited: AugmentInputs) -> N
         for i in range(60)
     ]
     pairs = pl.DataFrame(rows).select(PAIR_COLUMNS)
-    orders = [each.order for each in present_pairs(pairs, seed=0)]
+    orders = [pair.order for pair in present_pairs(pairs, seed=0)]
     assert 15 < orders.count("cr") < 45  # binomial: 30, four deviations are 15.5
-    assert orders == [each.order for each in present_pairs(pairs, seed=0)] != [each.order for each in present_pairs(pairs, seed=1)]
+    assert (
+        orders
+        == [pair.order for pair in present_pairs(pairs, seed=0)]
+        != [pair.order for pair in present_pairs(pairs, seed=1)]
+    )
     first = present_pairs(pairs, seed=0)[0]
-    assert find_letter([{"role": "user", "content": first.build_record(400)}], NINE) == {"cr": "A", "rc": "B"}[first.order]
+    assert (
+        find_letter([{"role": "user", "content": first.build_record(400)}], NINE) == {"cr": "A", "rc": "B"}[first.order]
+    )

@@ -1,26 +1,28 @@
-"""Hindsights: what the author sees of the time after the reply, and what a rewrite may not take from it."""
+"""Hindsights: which later messages the model sees, and what a rewrite may not copy."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import polars as pl
 import pytest
 
-from turnabout.augment.base import AugmentInputs, AugmentContext
+from tests.turnabout.augment.conftest import build_context
+from turnabout.augment.base import AugmentInputs
 from turnabout.augment.rewrites.hindsights import Hindsights
 from turnabout.core import schemas
+from turnabout.core.messages import Message
 from turnabout.generation.scripted import ScriptedGenerator
 
 Script = Callable[..., str]
 
 
 def score_texts_with(words: str) -> Callable[..., float]:
-    """A judge that says Yes to a new reply with these words and No to others."""
+    """Return a judge's likelihood: Yes to a new reply with these words, else No."""
     return lambda prompt, turn: float((words in prompt[0]["content"].split("<new_reply>")[1]) == (turn == "Yes"))
 
 
 def annotate(inputs: AugmentInputs, writer: ScriptedGenerator) -> list[dict[str, Any]]:
-    table = Hindsights().annotate(inputs, AugmentContext(writer, 400, 20, seed=0))
+    table = Hindsights().annotate(inputs, build_context(writer))
     assert table.schema == schemas.HINDSIGHTS
     return table.to_dicts()
 
@@ -29,9 +31,11 @@ def test_prompt_holds_the_reaction_and_later_dissatisfied_messages(two_criticise
     writer = ScriptedGenerator(lambda _: 'At nine."}', score_texts_with("At nine"))
     rows = annotate(two_criticised, writer)
     assert [(row["reply_index"], row["n_later"], row["kept"]) for row in rows] == [(1, 2, True), (5, 1, True)]
-    asked = [talk[0]["content"] for talk in writer.prompts]
-    assert '["that is not what I asked, when does it open?", "No, I want the whole list, of all of them."]' in asked[0]
-    assert "in French" not in asked[0]  # said in content, so no requirement of the first reply
+    prompts = [prompt[0]["content"] for prompt in writer.prompts]
+    assert (
+        '["that is not what I asked, when does it open?", "No, I want the whole list, of all of them."]' in prompts[0]
+    )
+    assert "in French" not in prompts[0]  # praise is no requirement of the first reply
 
 
 @pytest.mark.parametrize(
@@ -44,7 +48,9 @@ def test_prompt_holds_the_reaction_and_later_dissatisfied_messages(two_criticise
         ("It opens at ten.", "not judged better"),
     ],
 )
-def test_hindsight_that_fails_a_check_is_dropped_with_the_reason(two_criticised: AugmentInputs, rewrite: str, reason: str | None) -> None:
+def test_hindsight_that_fails_a_check_is_dropped_with_the_reason(
+    two_criticised: AugmentInputs, rewrite: str, reason: str | None
+) -> None:
     row = annotate(two_criticised, ScriptedGenerator(lambda _: rewrite + '"}', score_texts_with("opens at nine")))[0]
     assert (row["kept"], row["reason"]) == (reason is None, reason)
 
@@ -60,12 +66,15 @@ def test_hindsights_ask_nothing_about_a_reply_without_feedback(two_criticised: A
 
 
 def script_with_votes(vote_on: Callable[[str], str]) -> Script:
-    """An author that writes a reply, and votes on one with these words."""
-    return lambda prompt: (
-        vote_on(prompt[0]["content"].split("<new_reply>")[1].split("</new_reply>")[0])
-        if "<new_reply>" in prompt[0]["content"]
-        else 'It opens at nine."}'
-    )
+    """Return a script that writes a reply, and votes on new replies by `vote_on`."""
+
+    def script(prompt: Sequence[Message]) -> str:
+        text = prompt[0]["content"]
+        if "<new_reply>" not in text:
+            return 'It opens at nine."}'
+        return vote_on(text.split("<new_reply>")[1].split("</new_reply>")[0])
+
+    return script
 
 
 @pytest.mark.parametrize(
@@ -79,8 +88,8 @@ def test_hindsight_without_usable_vote_is_not_kept(
         return "Hm" if unsure_of in text else f'So.", "answer": "{"Yes" if "at nine" in text else "No"}"}}'
 
     first = two_criticised._replace(criticised=two_criticised.criticised.head(1))
-    writing = AugmentContext(ScriptedGenerator(script_with_votes(vote)), 400, 20, seed=0)
-    (row,) = Hindsights(by="answers", votes=2).annotate(first, writing).to_dicts()
+    context = build_context(ScriptedGenerator(script_with_votes(vote)))
+    (row,) = Hindsights(by="answers", votes=2).annotate(first, context).to_dicts()
     assert (row["reason"], row["kept"], row["score_before"]) == (reason, reason is None, before)
 
 
@@ -92,4 +101,5 @@ def test_calls_per_reply_counts_the_rewrite_and_both_votes(two_criticised: Augme
 
 
 def test_hindsights_are_empty_without_criticised_replies(two_criticised: AugmentInputs) -> None:
-    assert annotate(two_criticised._replace(criticised=two_criticised.criticised.clear()), ScriptedGenerator(lambda _: "")) == []
+    none_criticised = two_criticised._replace(criticised=two_criticised.criticised.clear())
+    assert annotate(none_criticised, ScriptedGenerator(lambda _: "")) == []

@@ -1,4 +1,4 @@
-"""The tree search of refinements: what is refined next, in which order, when it ends, and with what."""
+"""The tree search of refinements: its order, its end and its result."""
 
 from collections.abc import Sequence
 
@@ -6,27 +6,30 @@ import pytest
 
 from turnabout.augment.complaint_votes import VoteResult
 from turnabout.augment.rewrites.rewriting import Rewrite
-from turnabout.augment.rewrites.tree_search import SearchNode, Order, TreeSearch, max_nodes
+from turnabout.augment.rewrites.tree_search import Order, SearchNode, TreeSearch, max_nodes
 
 
 def build_node(text: str, depth: int, score: float | None, correct: bool = False) -> SearchNode:
-    """A judged node; one without a score has a fault."""
-    judged = Rewrite(text, None, "empty") if score is None else Rewrite(text, VoteResult(score, correct), None)
-    return SearchNode(judged, depth, correct)
+    """Return a judged node; one without a score has a fault."""
+    rewrite = Rewrite(text, None, "empty") if score is None else Rewrite(text, VoteResult(score, correct), None)
+    return SearchNode(rewrite, depth, correct)
 
 
 def list_texts(nodes: Sequence[SearchNode]) -> list[str]:
-    return [each.rewrite.text for each in nodes]
+    return [node.rewrite.text for node in nodes]
 
 
 def test_tree_search_refines_the_criticised_reply_first() -> None:
-    assert [(each.rewrite.text, each.depth) for each in TreeSearch("bad", "bfs", 2, 2).take_next()] == [("bad", 0)]
+    (root,) = TreeSearch("bad", "bfs", 2, 2).take_next()
+    assert (root.rewrite.text, root.depth) == ("bad", 0)
 
 
 def test_breadth_first_refines_the_best_nodes_of_a_level_together() -> None:
     search = TreeSearch("bad", "bfs", 2, 3)
     search.take_next()
-    search.add_children([build_node("a", 1, 0.1), build_node("b", 1, 0.4), build_node("c", 1, 0.3), build_node("d", 1, None)])
+    search.add_children(
+        [build_node("a", 1, 0.1), build_node("b", 1, 0.4), build_node("c", 1, 0.3), build_node("d", 1, None)]
+    )
     assert list_texts(search.take_next()) == ["b", "c"]
 
 
@@ -64,6 +67,6 @@ def test_faulty_node_is_selected_only_when_all_have_a_fault() -> None:
 @pytest.mark.parametrize(("width", "depth"), [(1, 4), (2, 3), (3, 2), (5, 1)])
 def test_unsuccessful_search_draws_max_nodes(order: Order, width: int, depth: int) -> None:
     search = TreeSearch("bad", order, width, depth)
-    while taken := search.take_next():
-        search.add_children([build_node("x", parent.depth + 1, 0.1) for parent in taken for _ in range(width)])
+    while parents := search.take_next():
+        search.add_children([build_node("x", parent.depth + 1, 0.1) for parent in parents for _ in range(width)])
     assert len(search.seen) == max_nodes(order, width, depth)

@@ -1,4 +1,4 @@
-"""Scopes: where rules apply by the author's word, what is near that, and how much of each is kept."""
+"""Scopes: where the model says that rules apply, what is near, and what is kept."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from turnabout.augment.base import AugmentInputs, AugmentContext
+from tests.turnabout.augment.conftest import build_context
+from turnabout.augment.base import AugmentInputs
 from turnabout.augment.scopes import augmenter
 from turnabout.augment.scopes.augmenter import APPLIES, Scopes
 from turnabout.augment.scopes.sets import ScopeLimits, assign_scopes
@@ -44,18 +45,24 @@ def inputs(messages: Callable[..., pl.DataFrame], monkeypatch: pytest.MonkeyPatc
     ]
     principles = pl.DataFrame([{**dict.fromkeys(schemas.PRINCIPLES), **row} for row in rows], schema=schemas.PRINCIPLES)
     empty = pl.DataFrame()
-    return AugmentInputs(all_messages, splits, empty, pl.DataFrame(schema=CRITICISED_REPLIES), {"principles": principles})
+    return AugmentInputs(
+        messages=all_messages,
+        splits=splits,
+        feedback=empty,
+        criticised=pl.DataFrame(schema=CRITICISED_REPLIES),
+        tables={"principles": principles},
+    )
 
 
 def script(prompt: Sequence[Message]) -> str:
-    """The rule about lists applies where the conversation asks for one."""
+    """Answer that the rule about lists applies where the conversation asks for one."""
     _, _, asked = prompt[0]["content"].partition("<conversation>")
     applies = "list of" in asked.partition("</conversation>")[0] and LIST in asked
     return f'So.", "answer": "{"Yes" if applies == (APPLIES in asked) else "No"}"}}'
 
 
 def annotate(inputs: AugmentInputs, generator: ScriptedGenerator, **settings: Any) -> pl.DataFrame:
-    table = Scopes(**settings).annotate(inputs, AugmentContext(generator, 400, 32, seed=0))
+    table = Scopes(**settings).annotate(inputs, build_context(generator, max_new_tokens=32))
     return schemas.check(table, schemas.SCOPES, "scopes")
 
 

@@ -1,4 +1,4 @@
-"""Experience: what was said, nearness by hand, and one signal per conversation."""
+"""Miner `experience`: features worked out by hand, and one signal per conversation."""
 
 import numpy as np
 import polars as pl
@@ -34,56 +34,57 @@ def chat(exchange):
 
 
 @pytest.fixture
-def odds(monkeypatch):
-    """`odds(1.0)` makes every conversation that likely to be a bad experience, whatever was said."""
+def set_log_odds(monkeypatch):
+    """`set_log_odds(1.0)` gives every conversation these log-odds of a bad experience, whatever its texts."""
 
-    def of(log_odds: float) -> None:
+    def replace_model(log_odds: float) -> None:
         monkeypatch.setattr(
             experience_features, "encode_sentences", lambda texts: np.zeros((len(texts), 384), dtype=np.float32)
         )
         size = N_HASHED_FEATURES + 7 + 16
-        monkeypatch.setattr(experience, "_weights", lambda: LinearModel(np.zeros(size, dtype=np.float32), log_odds))
+        model = LinearModel(np.zeros(size, dtype=np.float32), log_odds)
+        monkeypatch.setattr(experience, "_load_weights", lambda: model)
 
-    return of
+    return replace_model
 
 
-def test_a_conversation_is_the_turns_in_order_and_the_last_answer(chat):
-    ids, said = collect_conversations(pl.concat([chat("b", 2), chat("a", 1)]))
+def test_conversation_has_the_turns_in_order_and_the_last_answer(chat):
+    ids, conversations = collect_conversations(pl.concat([chat("b", 2), chat("a", 1)]))
     assert ids == ["a", "b"]
-    assert said[1] == (["turn 0", "turn 1", "turn 2"], ["reply 0", "reply 1"])
+    assert conversations[1] == (["turn 0", "turn 1", "turn 2"], ["reply 0", "reply 1"])
 
 
-def test_nearness_by_hand():
+def test_relations_match_values_by_hand():
     # users x, y, y; replies x, y. answer: x·x = y·y = 1. uptake: y·x = 0, y·y = 1. replies: 0. users: 0, 0, 1
     x, y = [1.0, 0.0], [0.0, 1.0]
-    near = measure_relations(np.array([x, y, y]), np.array([x, y]))
-    assert near == pytest.approx([1, 1, 0.5, 0, 0, 0, 1 / 3, 1])
+    similarities = measure_relations(np.array([x, y, y]), np.array([x, y]))
+    assert similarities == pytest.approx([1, 1, 0.5, 0, 0, 0, 1 / 3, 1])
 
 
-def test_manner_by_hand():
+def test_manner_matches_values_by_hand():
     # 1 and 3 words: mean 2, spread 1/2, trend log(4/2); one question, one end mark beside it, one capital
     expected = [np.log(3), 0.5, np.log(2), 0.5, 0.0, 0.5, 0.5]
     assert measure_manner(["hi", "How are you?"]) == pytest.approx(expected)
     assert measure_manner([]) == pytest.approx(np.zeros(7))
 
 
-def test_a_bad_experience_is_one_dsat_signal_on_the_last_answered_reply(chat, odds):
-    odds(np.log(9))  # probability 0.9
-    found = Experience().mine(pl.concat([chat("c1", 5), chat("c2", 6)]))
-    assert found.sort("conversation_id")["reply_index"].to_list() == [9, 11]
-    row = found.sort("conversation_id").row(0, named=True)
+def test_bad_experience_is_one_dsat_signal_on_the_last_answered_reply(chat, set_log_odds):
+    set_log_odds(np.log(9))  # probability 0.9
+    signals = Experience().mine(pl.concat([chat("c1", 5), chat("c2", 6)]))
+    assert signals.sort("conversation_id")["reply_index"].to_list() == [9, 11]
+    row = signals.sort("conversation_id").row(0, named=True)
     assert (row["label"], row["category"], row["span"]) == ("dsat", "experience", "turn 5")
     assert (row["confidence"], row["score"]) == (pytest.approx(0.9), pytest.approx(-0.8))
 
 
-def test_a_good_experience_is_sat_and_a_middling_one_nothing(chat, odds):
-    odds(-np.log(9))
+def test_good_experience_is_sat_and_average_one_is_no_signal(chat, set_log_odds):
+    set_log_odds(-np.log(9))
     assert Experience().mine(chat("c1", 5))["label"].item() == "sat"
-    odds(0.5)
+    set_log_odds(0.5)
     assert Experience().mine(chat("c1", 5)).is_empty()
 
 
-def test_short_conversations_are_not_judged(chat, odds):
-    odds(5.0)
+def test_short_conversation_is_not_judged(chat, set_log_odds):
+    set_log_odds(5.0)
     assert Experience().mine(chat("c1", 4)).is_empty()
     assert Experience().mine(EXCHANGES.to_frame()).schema == schemas.FEEDBACK

@@ -1,4 +1,4 @@
-"""Rules: which follow-ups judge the reply, which only look as if they did."""
+"""Miner `rules`: follow-ups that judge the reply, and follow-ups that only look like it."""
 
 import polars as pl
 import pytest
@@ -60,9 +60,9 @@ NO_SIGNAL = [
 
 
 @pytest.mark.parametrize(("follow_up", "category", "span"), SIGNALS + POLITE)
-def test_words_about_the_reply_are_a_signal_with_the_words_as_span(exchange, follow_up, category, span):
-    found = Rules().mine(exchange(follow_up=follow_up))
-    assert found.select("category", "span").rows() == [(category, span)]
+def test_judgement_of_the_reply_is_a_signal_with_its_words_as_span(exchange, follow_up, category, span):
+    signals = Rules().mine(exchange(follow_up=follow_up))
+    assert signals.select("category", "span").rows() == [(category, span)]
     assert span in follow_up
 
 
@@ -74,48 +74,48 @@ def test_words_about_something_else_are_no_signal(exchange, follow_up):
 @pytest.mark.parametrize(
     "reply", ["Hi, how are you?", "I like it. What about you?", "Good luck!", "You are so smart", "That was funny"]
 )
-def test_thanks_for_a_courtesy_is_no_satisfaction(exchange, reply):
+def test_thanks_for_a_courtesy_is_not_sat(exchange, reply):
     assert Rules().mine(exchange(reply=reply, follow_up="Thanks!")).is_empty()
     assert Rules().mine(exchange(reply="Take line 3.", follow_up="Thanks!"))["label"].to_list() == ["sat"]
 
 
-def test_an_answer_to_do_you_mean_is_no_correction(exchange):
+def test_answer_to_do_you_mean_is_no_correction(exchange):
     follow_up = "No, I meant the lake"
     assert Rules().mine(exchange(reply="Do you mean the pool?", follow_up=follow_up)).is_empty()
 
 
-def test_labels_follow_the_sign_of_the_score_and_questions_are_weak(exchange):
+def test_label_is_the_sign_of_the_score_and_questions_are_weak(exchange):
     table = pl.concat(
         exchange(conversation_id=name, follow_up=text)
         for name, text in [("a", "That's wrong."), ("b", "What do you mean?"), ("c", "That was very helpful")]
     )
-    found = Rules().mine(table).sort("conversation_id")
-    assert found["label"].to_list() == ["dsat", "dsat", "sat"]
-    assert found["score"].to_list() == [-1.0, -0.3, 1.0]
-    assert found["confidence"].to_list() == [0.9, 0.5, 0.9]
-    assert found.select("reply_index", "evidence_index", "miner", "version").row(0) == (1, 2, "rules", Rules.version)
+    signals = Rules().mine(table).sort("conversation_id")
+    assert signals["label"].to_list() == ["dsat", "dsat", "sat"]
+    assert signals["score"].to_list() == [-1.0, -0.3, 1.0]
+    assert signals["confidence"].to_list() == [0.9, 0.5, 0.9]
+    assert signals.select("reply_index", "evidence_index", "miner", "version").row(0) == (1, 2, "rules", Rules.version)
 
 
-def test_a_polite_complaint_is_a_complaint_alone(exchange):
-    found = Rules().mine(exchange(follow_up="Thanks, that helps. But that's wrong."))
-    assert found.select("label", "category").rows() == [("dsat", "complaint")]
+def test_polite_complaint_is_only_a_complaint(exchange):
+    signals = Rules().mine(exchange(follow_up="Thanks, that helps. But that's wrong."))
+    assert signals.select("label", "category").rows() == [("dsat", "complaint")]
 
 
-def test_several_dissatisfied_categories_give_one_signal_each(exchange):
-    found = Rules().mine(exchange(follow_up="That's wrong. Wrong answer! What do you mean?"))
-    assert sorted(found["category"]) == ["clarification", "complaint"]
+def test_every_dsat_category_of_a_follow_up_gives_one_signal(exchange):
+    signals = Rules().mine(exchange(follow_up="That's wrong. Wrong answer! What do you mean?"))
+    assert sorted(signals["category"]) == ["clarification", "complaint"]
 
 
-def test_what_comes_late_in_a_long_follow_up_is_not_searched(exchange):
+def test_end_of_a_long_follow_up_is_not_searched(exchange):
     follow_up = "Please summarise: " + "lorem " * 40 + ". That's wrong."
     assert Rules().mine(exchange(follow_up=follow_up)).is_empty()
     assert Rules(reach=400).mine(exchange(follow_up=follow_up)).height == 1
 
 
-def test_words_on_both_sides_of_an_innocent_phrase_are_not_joined(exchange):
+def test_words_around_an_ignored_phrase_are_not_joined(exchange):
     assert Rules().mine(exchange(follow_up="No, thank god I meant the lake")).is_empty()
 
 
-def test_no_follow_up_gives_an_empty_table_of_signals(exchange):
+def test_no_follow_up_gives_an_empty_table(exchange):
     assert Rules().mine(exchange(follow_up=None)).schema == schemas.FEEDBACK
     assert Rules().mine(EXCHANGES.to_frame()).schema == schemas.FEEDBACK

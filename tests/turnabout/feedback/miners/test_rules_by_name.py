@@ -1,13 +1,13 @@
-"""Every rule by name: what it must hear, and what only looks like it."""
+"""Every rule by name: follow-ups that it must match, and follow-ups that only look like it."""
 
 import polars as pl
 import pytest
 
 from turnabout.feedback.miners.keywords import extract_keywords
 from turnabout.feedback.miners.rephrase import Rephrase
-from turnabout.feedback.miners.rules import RULE_BOOK, Rules, select_candidates, remove_ignored_phrases, match_rule
+from turnabout.feedback.miners.rules import RULE_BOOK, Rules, match_rule, remove_ignored_phrases, select_candidates
 
-#: By rule: follow-ups it names, and near misses that it must pass by (another rule may hear them).
+#: By rule: follow-ups that it must match, and near misses that it must not match (another rule may match them).
 EXAMPLES = {
     "meant_otherwise": (
         ["No, I meant the lake near town", "I said lake, not pool", "I asked for trains, not buses"],
@@ -127,51 +127,51 @@ NEW_TOPICS = [
 ]
 
 
-def heard_by(exchange, follow_up: str) -> set[str]:
-    return {rule.name for rule in RULE_BOOK.rules if match_rule(heard(exchange, follow_up), rule).height}
+def match_rule_names(exchange, follow_up: str) -> set[str]:
+    return {rule.name for rule in RULE_BOOK.rules if match_rule(prepare(exchange, follow_up), rule).height}
 
 
-def heard(exchange, follow_up: str) -> pl.DataFrame:
-    return exchange(follow_up=follow_up).with_columns(heard="follow_up").with_columns(remove_ignored_phrases())
+def prepare(exchange, follow_up: str) -> pl.DataFrame:
+    return exchange(follow_up=follow_up).with_columns(searched="follow_up").with_columns(remove_ignored_phrases())
 
 
-def test_every_rule_has_examples_and_its_own_name():
+def test_every_rule_has_examples_and_a_name_of_its_own():
     names = [rule.name for rule in RULE_BOOK.rules]
     assert sorted(EXAMPLES) == sorted(names)
     assert all(hits and misses for hits, misses in EXAMPLES.values())
 
 
 @pytest.mark.parametrize(("name", "text"), [(name, text) for name, (hits, _) in EXAMPLES.items() for text in hits])
-def test_a_rule_names_what_it_is_for(exchange, name, text):
-    assert name in heard_by(exchange, text)
-    found = Rules().mine(exchange(follow_up=text))
+def test_rule_matches_its_examples(exchange, name, text):
+    assert name in match_rule_names(exchange, text)
+    signals = Rules().mine(exchange(follow_up=text))
     rule = next(rule for rule in RULE_BOOK.rules if rule.name == name)
-    assert (name, rule.category) in found.select("rule", "category").rows()
+    assert (name, rule.category) in signals.select("rule", "category").rows()
 
 
 @pytest.mark.parametrize(("name", "text"), [(name, text) for name, (_, misses) in EXAMPLES.items() for text in misses])
-def test_a_rule_passes_by_what_only_looks_like_it(exchange, name, text):
-    assert name not in heard_by(exchange, text)
+def test_rule_does_not_match_near_misses(exchange, name, text):
+    assert name not in match_rule_names(exchange, text)
 
 
 @pytest.mark.parametrize("text", NEW_TOPICS)
-def test_a_change_of_topic_is_no_dissatisfaction(exchange, text):
+def test_change_of_topic_is_no_signal(exchange, text):
     assert Rules().mine(exchange(follow_up=text)).is_empty()
     assert Rephrase().mine(exchange(follow_up=text)).is_empty()
 
 
-def test_a_revision_is_weak_and_leaves_thanks_standing(exchange):
-    found = Rules().mine(exchange(follow_up="Thanks! Now make it shorter")).sort("category")
-    assert found.select("category", "label", "score", "confidence").rows() == [
+def test_revision_is_weak_and_keeps_the_signal_of_thanks(exchange):
+    signals = Rules().mine(exchange(follow_up="Thanks! Now make it shorter")).sort("category")
+    assert signals.select("category", "label", "score", "confidence").rows() == [
         ("positive", "sat", 0.7, 0.7),
         ("revision", "dsat", -0.3, 0.5),
     ]
 
 
-def test_the_words_a_rule_needs_lose_none_of_its_matches(exchange):
+def test_keywords_lose_no_match_of_a_rule(exchange):
     texts = [text for hits, misses in EXAMPLES.values() for text in (*hits, *misses)]
     texts += [f"{one} {other}".upper() for one, other in zip(texts, reversed(texts), strict=True)]
-    table = pl.concat(heard(exchange, text).with_columns(conversation_id=pl.lit(text)) for text in texts)
+    table = pl.concat(prepare(exchange, text).with_columns(conversation_id=pl.lit(text)) for text in texts)
     for rule in RULE_BOOK.rules:
         assert match_rule(select_candidates(table, rule), rule).equals(match_rule(table, rule)), rule.name
 
@@ -187,11 +187,11 @@ def test_the_words_a_rule_needs_lose_none_of_its_matches(exchange):
         ("(\\w+ )*pond", ["pond"]),
     ],
 )
-def test_the_most_telling_words_are_asked_for(phrase, words):
+def test_keywords_are_the_most_selective_words(phrase, words):
     assert extract_keywords([phrase]) == words
 
 
 @pytest.mark.parametrize("phrase", ["\\w+", "(lake)?", "(lake|\\d+)", "lake)"])
-def test_a_phrase_without_a_certain_word_is_refused(phrase):
+def test_phrase_without_a_certain_word_is_refused(phrase):
     with pytest.raises(ValueError, match="has no word that every text"):
         extract_keywords([phrase])

@@ -1,6 +1,8 @@
+"""Tests of prefixes in answers of models that cannot be prefilled."""
+
 import pytest
 
-from turnabout.generation.endpoint.forced_prefix import force_prefix, ask_for_prefix
+from turnabout.generation.endpoint.forced_prefix import ask_for_prefix, force_prefix
 
 OPENED = '{"reason": "'
 
@@ -26,14 +28,14 @@ OPENED = '{"reason": "'
         (OPENED, '{"label": 1, "reason": "wet"}', '{"label": 1, "reason": "wet"}'),
     ],
 )
-def test_an_answer_begins_as_it_must(prefill: str, answer: str, expected: str) -> None:
+def test_answer_begins_with_the_prefix(prefill: str, answer: str, expected: str) -> None:
     assert force_prefix(answer, prefill) == expected
 
 
-def test_the_last_message_says_how_to_begin_and_the_prompt_stays_as_it_is() -> None:
+def test_last_message_asks_for_the_prefix() -> None:
     prompt = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "What is it about?"}]
-    asked = ask_for_prefix(prompt, "It is")
-    assert asked[0] == prompt[0]
-    assert asked[1]["content"] == "What is it about?\n\nYour answer must begin with exactly this: It is"
+    messages = ask_for_prefix(prompt, "It is")
+    assert messages[0] == prompt[0]
+    assert messages[1]["content"] == "What is it about?\n\nYour answer must begin with exactly this: It is"
     assert prompt[1]["content"] == "What is it about?"
     assert ask_for_prefix(prompt, "") == prompt

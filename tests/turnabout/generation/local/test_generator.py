@@ -1,4 +1,4 @@
-"""The local generator on a tiny random model: order, repeatability, prefill, the store."""
+"""Tests of the local generator on a tiny random model: order, repeatability, prefill, store."""
 
 from pathlib import Path
 
@@ -21,8 +21,8 @@ def checkpoint(tiny_checkpoint: Path) -> Checkpoint:
     return load_checkpoint(tiny_checkpoint, "float32")
 
 
-def greedy_by_hand(checkpoint: Checkpoint, prompt: list[Message], n: int) -> str:
-    """The argmax continuation of one prompt, a token at a time, without cache or padding."""
+def decode_greedily(checkpoint: Checkpoint, prompt: list[Message], n: int) -> str:
+    """Return the argmax continuation of one prompt, token by token, without cache or padding."""
     ids = checkpoint.chat.encode_prompt(prompt, "assistant")
     new: list[int] = []
     for _ in range(n):
@@ -33,24 +33,24 @@ def greedy_by_hand(checkpoint: Checkpoint, prompt: list[Message], n: int) -> str
     return checkpoint.tokenizer.decode(new, skip_special_tokens=True).strip()
 
 
-def test_padded_batches_answer_in_order_and_as_one_by_one(checkpoint: Checkpoint) -> None:
+def test_padded_batches_give_the_answers_of_single_prompts(checkpoint: Checkpoint) -> None:
     answers = LocalGenerator(checkpoint, "assistant", batch_size=2).generate(PROMPTS, Sampling(6))
-    assert [a.text for a in answers] == [greedy_by_hand(checkpoint, p, 6) for p in PROMPTS]
+    assert [a.text for a in answers] == [decode_greedily(checkpoint, p, 6) for p in PROMPTS]
 
 
-def test_the_same_seed_draws_the_same_and_another_seed_does_not(checkpoint: Checkpoint) -> None:
+def test_draws_depend_on_the_seed_only(checkpoint: Checkpoint) -> None:
     generator = LocalGenerator(checkpoint, "assistant", batch_size=3)
     first, again, other = (generator.generate(PROMPTS, Sampling(8, 1.0, seed=s)) for s in (1, 1, 2))
     assert first == again
     assert first != other
 
 
-def test_the_prefill_begins_every_answer(checkpoint: Checkpoint) -> None:
+def test_every_answer_begins_with_the_prefill(checkpoint: Checkpoint) -> None:
     answers = LocalGenerator(checkpoint, "assistant", 3).generate(PROMPTS, Sampling(3, prefill="Because"))
     assert all(a.text.startswith("Because") for a in answers)
 
 
-def test_a_user_model_leaves_by_its_end_token_and_only_when_it_may(checkpoint: Checkpoint) -> None:
+def test_user_model_ends_the_conversation_only_when_allowed(checkpoint: Checkpoint) -> None:
     checkpoint.tokenizer.add_tokens(["<|endconversation|>"])
     end = len(checkpoint.tokenizer) - 1
     checkpoint.model.resize_token_embeddings(end + 1)
@@ -69,11 +69,11 @@ def test_stored_batches_are_not_generated_again(
 ) -> None:
     store = AnswerStore(tmp_path / "answers.sqlite", "model-hash")
     first = LocalGenerator(checkpoint, "assistant", 2, store).generate(PROMPTS, Sampling(4))
-    monkeypatch.setattr(LocalGenerator, "_draw", lambda *_: pytest.fail("asked the model again"))
+    monkeypatch.setattr(LocalGenerator, "_draw", lambda *_: pytest.fail("generated again"))
     assert LocalGenerator(checkpoint, "assistant", 2, store).generate(PROMPTS, Sampling(4)) == first
 
 
-def test_an_answer_of_one_model_is_not_an_answer_of_another(tmp_path: Path) -> None:
+def test_stored_answers_belong_to_one_model(tmp_path: Path) -> None:
     path = tmp_path / "answers.sqlite"
     AnswerStore(path, "one").put(["q"], [Completion("a", truncated=True)])
     assert AnswerStore(path, "one").get(["q"]) == [Completion("a", truncated=True)]

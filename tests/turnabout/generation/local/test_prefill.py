@@ -1,4 +1,4 @@
-"""Shared beginnings read once must change no answer, whatever is shared and however layers look back."""
+"""Tests that computing shared prefixes once changes no answer, for all kinds of attention layers."""
 
 from pathlib import Path
 from typing import Any
@@ -32,59 +32,61 @@ CASES = {
     "one instruction": [prompt(question, INSTRUCTION) for question in QUESTIONS],
     "both": [prompt(question, INSTRUCTION) for question in QUESTIONS for _ in range(2)],
     "one prompt only": [prompt("who?")] * 3,
-    "a prompt that is the beginning of another": [
+    "a prompt that is the prefix of another": [
         [*prompt("who?", INSTRUCTION), *rest]
         for rest in ([], [Message(role="assistant", content="me"), Message(role="user", content="why?")])
     ],
 }
 
 
-def cached(checkpoint: Checkpoint, prompts: list[list[Message]], monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What `prefill` gave for each batch of a call."""
-    given: list[Any] = []
+def record_caches(checkpoint: Checkpoint, prompts: list[list[Message]], monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Return what `prefill_cache` returned for each batch of a call."""
+    caches: list[Any] = []
 
     def spy(*arguments: Any) -> Any:
-        given.append(prefill_cache(*arguments))
-        return given[-1]
+        caches.append(prefill_cache(*arguments))
+        return caches[-1]
 
-    monkeypatch.setattr(generator, "prefill", spy)
+    monkeypatch.setattr(generator, "prefill_cache", spy)
     LocalGenerator(checkpoint, "assistant", 8).generate(prompts, Sampling(1))
-    return given
+    return caches
 
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
-def test_answers_are_those_of_every_row_read_alone(
+def test_shared_prefixes_change_no_answer(
     checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch, case: str, temperature: float
 ) -> None:
-    writer, sampling = LocalGenerator(checkpoint, "assistant", 8), Sampling(8, temperature)
-    assert cached(checkpoint, CASES[case], monkeypatch)[0] is not None  # something was shared
-    monkeypatch.setattr(generator, "prefill", prefill_cache)
-    shared = writer.generate(CASES[case], sampling)
-    monkeypatch.setattr(generator, "prefill", lambda *_: None)
-    assert writer.generate(CASES[case], sampling) == shared
+    model, sampling = LocalGenerator(checkpoint, "assistant", 8), Sampling(8, temperature)
+    assert record_caches(checkpoint, CASES[case], monkeypatch)[0] is not None  # something was shared
+    monkeypatch.setattr(generator, "prefill_cache", prefill_cache)
+    shared = model.generate(CASES[case], sampling)
+    monkeypatch.setattr(generator, "prefill_cache", lambda *_: None)
+    assert model.generate(CASES[case], sampling) == shared
 
 
-def test_each_distinct_token_is_read_once(checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
-    read: list[tuple[int, ...]] = []
+def test_each_distinct_token_is_computed_once(checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    shapes: list[tuple[int, ...]] = []
     forward = checkpoint.model.forward
 
-    def counting(**inputs: Any) -> Any:
-        read.append(tuple(inputs["input_ids"].shape))
+    def record_shape(**inputs: Any) -> Any:
+        shapes.append(tuple(inputs["input_ids"].shape))
         return forward(**inputs)
 
-    monkeypatch.setattr(checkpoint.model, "forward", counting)
+    monkeypatch.setattr(checkpoint.model, "forward", record_shape)
     LocalGenerator(checkpoint, "assistant", 8).generate(CASES["both"], Sampling(1))
     rows = [checkpoint.chat.encode_prompt(p, "assistant") for p in CASES["both"]]
     first = len(checkpoint.chat.encode_prompt(prompt("", INSTRUCTION), "assistant"))
     opening = first - len(checkpoint.chat.encode_prompt([], "assistant")) - 2  # the turn's end and its line feed
     width = max(map(len, rows))
-    # The instruction once, the rest of three prompts but for the last token, and that of all six.
-    assert read == [(1, opening), (3, width - 1 - opening), (6, 1)]
+    # The instruction once, the rest of three prompts without the last token, and the last token of all six.
+    assert shapes == [(1, opening), (3, width - 1 - opening), (6, 1)]
 
 
-def test_prompts_that_share_little_are_read_as_ever(checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert cached(checkpoint, [prompt(question) for question in QUESTIONS], monkeypatch) == [None]
+def test_short_shared_prefix_gives_no_cache(
+    checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert record_caches(checkpoint, [prompt(question) for question in QUESTIONS], monkeypatch) == [None]
 
 
 COMMON = {
@@ -100,21 +102,21 @@ COMMON = {
 }
 
 
-def test_layers_that_see_a_window_share_draws(checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sliding_window_layers_share_repeated_prompts(checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     kinds = ["sliding_attention", "full_attention"]
     model = Gemma3ForCausalLM(Gemma3TextConfig(**COMMON, head_dim=8, sliding_window=8, layer_types=kinds)).eval()
     windowed = checkpoint._replace(model=model)
     for case in ("draws of one prompt", "both"):
-        writer = LocalGenerator(windowed, "assistant", 8)
-        monkeypatch.setattr(generator, "prefill", prefill_cache)
-        shared = writer.generate(CASES[case], Sampling(12))
-        monkeypatch.setattr(generator, "prefill", lambda *_: None)
-        assert writer.generate(CASES[case], Sampling(12)) == shared
-    assert cached(windowed, CASES["draws of one prompt"], monkeypatch)[0] is not None
+        windowed_generator = LocalGenerator(windowed, "assistant", 8)
+        monkeypatch.setattr(generator, "prefill_cache", prefill_cache)
+        shared = windowed_generator.generate(CASES[case], Sampling(12))
+        monkeypatch.setattr(generator, "prefill_cache", lambda *_: None)
+        assert windowed_generator.generate(CASES[case], Sampling(12)) == shared
+    assert record_caches(windowed, CASES["draws of one prompt"], monkeypatch)[0] is not None
 
 
-def test_a_model_with_other_layers_shares_nothing(checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_model_with_other_layers_gets_no_cache(checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     model = Lfm2ForCausalLM(Lfm2Config(**COMMON, layer_types=["conv", "full_attention"])).eval()
-    assert cached(checkpoint._replace(model=model), CASES["both"], monkeypatch) == [None]
+    assert record_caches(checkpoint._replace(model=model), CASES["both"], monkeypatch) == [None]

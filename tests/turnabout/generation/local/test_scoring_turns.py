@@ -1,4 +1,4 @@
-"""Likelihoods of given turns, local and scripted, against one row per sequence."""
+"""Tests of log-probabilities of given turns, compared with one row per sequence."""
 
 from pathlib import Path
 
@@ -31,8 +31,8 @@ def checkpoint(tiny_checkpoint: Path) -> Checkpoint:
     return load_checkpoint(tiny_checkpoint, "float32")
 
 
-def by_itself(checkpoint: Checkpoint, prompt: list[Message], turn: str, speaks: str) -> TurnScore:
-    """The turn's log-probability from the full logits of a row of its own."""
+def score_alone(checkpoint: Checkpoint, prompt: list[Message], turn: str, speaks: str) -> TurnScore:
+    """Return the turn's score from the full logits of a separate row."""
     before, after = checkpoint.chat.encode_prompt(prompt, speaks), checkpoint.chat.encode_completion(turn)
     logps = checkpoint.model(torch.tensor([before + after])).logits[0].detach().log_softmax(dim=-1)
     return TurnScore(sum(float(logps[len(before) + i - 1, token]) for i, token in enumerate(after)), len(after))
@@ -40,25 +40,25 @@ def by_itself(checkpoint: Checkpoint, prompt: list[Message], turn: str, speaks: 
 
 @pytest.mark.parametrize("speaks", ["user", "assistant"])
 @pytest.mark.parametrize(("batch_size", "max_nodes"), [(1, 1024), (3, 1024), (3, 1)])
-def test_a_turn_is_as_likely_as_in_a_row_of_its_own(
+def test_score_equals_that_of_a_separate_row(
     checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch, speaks: str, batch_size: int, max_nodes: int
 ) -> None:
     monkeypatch.setattr(continuations, "MAX_NODES", max_nodes)  # 1: no two prompts share a tree
-    found = LocalGenerator(checkpoint, speaks, batch_size).score(PROMPTS, TURNS)  # type: ignore[arg-type]
-    assert [len(each) for each in found] == [3, 1, 0, 2]
-    for prompt, turns, scores in zip(PROMPTS, TURNS, found, strict=True):
-        for turn, scored in zip(turns, scores, strict=True):
-            expected = by_itself(checkpoint, prompt, turn, speaks)
-            assert scored.n_tokens == expected.n_tokens
-            assert scored.logp == pytest.approx(expected.logp, abs=1e-3)
+    scores = LocalGenerator(checkpoint, speaks, batch_size).score(PROMPTS, TURNS)  # type: ignore[arg-type]
+    assert [len(prompt_scores) for prompt_scores in scores] == [3, 1, 0, 2]
+    for prompt, turns, prompt_scores in zip(PROMPTS, TURNS, scores, strict=True):
+        for turn, score in zip(turns, prompt_scores, strict=True):
+            expected = score_alone(checkpoint, prompt, turn, speaks)
+            assert score.n_tokens == expected.n_tokens
+            assert score.logp == pytest.approx(expected.logp, abs=1e-3)
 
 
-def test_in_bfloat16_a_turn_is_as_likely_within_its_rounding(tiny_checkpoint: Path) -> None:
+def test_score_in_bfloat16_is_equal_within_rounding(tiny_checkpoint: Path) -> None:
     exact, rounded = (
         [
-            s.logp
-            for each in LocalGenerator(load_checkpoint(tiny_checkpoint, dtype), "user", 3).score(PROMPTS, TURNS)
-            for s in each
+            score.logp
+            for scores in LocalGenerator(load_checkpoint(tiny_checkpoint, dtype), "user", 3).score(PROMPTS, TURNS)
+            for score in scores
         ]
         for dtype in ("float32", "bfloat16")
     )
@@ -66,13 +66,13 @@ def test_in_bfloat16_a_turn_is_as_likely_within_its_rounding(tiny_checkpoint: Pa
     assert rounded == pytest.approx(exact, rel=0.01)
 
 
-def test_no_prompt_has_no_score(checkpoint: Checkpoint) -> None:
+def test_score_of_no_prompts_is_empty(checkpoint: Checkpoint) -> None:
     assert LocalGenerator(checkpoint, "user", 3).score([], []) == []
 
 
-def test_a_scripted_likelihood_is_asked_of_every_prompt_and_turn() -> None:
-    writer = ScriptedGenerator(str, lambda prompt, turn: -float(len(prompt[-1]["content"]) * len(turn)))
-    assert writer.score([PROMPTS[1], PROMPTS[2]], [["abc", "a b"], [""]]) == [
+def test_scripted_generator_scores_every_turn() -> None:
+    generator = ScriptedGenerator(str, lambda prompt, turn: -float(len(prompt[-1]["content"]) * len(turn)))
+    assert generator.score([PROMPTS[1], PROMPTS[2]], [["abc", "a b"], [""]]) == [
         [TurnScore(-6.0, 2), TurnScore(-6.0, 3)],
         [TurnScore(0.0, 1)],
     ]

@@ -1,4 +1,4 @@
-"""The vLLM generator against a small stand-in with the interface of vLLM 0.33: tokens in, tokens out."""
+"""Tests of the vLLM generator with a small fake of the interface of vLLM 0.33."""
 
 import sys
 from pathlib import Path
@@ -29,7 +29,7 @@ class Structured:
 
 
 class Params:
-    """`SamplingParams`: the arguments that are given, by their names there."""
+    """`SamplingParams`: the arguments that the generator uses, by their names in vLLM."""
 
     def __init__(
         self,
@@ -48,53 +48,54 @@ class Params:
 
 
 class Engine:
-    """`LLM`: answers every row with `answer`; a token at place p of a prompt is given −p nats."""
+    """`LLM`: answers every row with `answer`; the token at index i of a prompt gets −i nats."""
 
     answer: tuple[int, ...] = ()
 
     def __init__(self, **settings: Any) -> None:
         self.settings = settings
-        self.asked: list[tuple[list[int], Params]] = []
+        self.calls: list[tuple[list[int], Params]] = []
 
     def generate(self, prompts: list[dict[str, list[int]]], params: list[Params], *, use_tqdm: bool) -> list[Any]:
         rows = [prompt["prompt_token_ids"] for prompt in prompts]
-        self.asked += zip(rows, params, strict=True)
-        written = [SimpleNamespace(token_ids=self.answer[: wanted.max_tokens]) for wanted in params]
-        logps = [read(row) if wanted.prompt_logprobs == 0 else None for row, wanted in zip(rows, params, strict=True)]
+        self.calls += zip(rows, params, strict=True)
+        outputs = [SimpleNamespace(token_ids=self.answer[: param.max_tokens]) for param in params]
+        logps = [build_logprobs(row) if p.prompt_logprobs == 0 else None for row, p in zip(rows, params, strict=True)]
         return [
-            SimpleNamespace(prompt_logprobs=told, outputs=[answer]) for told, answer in zip(logps, written, strict=True)
+            SimpleNamespace(prompt_logprobs=logprobs, outputs=[output])
+            for logprobs, output in zip(logps, outputs, strict=True)
         ]
 
 
-def read(row: list[int]) -> list[dict[int, Any] | None]:
-    """What vLLM tells of a prompt's tokens, each under its id; nothing of the very first."""
-    return [{token: SimpleNamespace(logprob=-float(place))} if place else None for place, token in enumerate(row)]
+def build_logprobs(row: list[int]) -> list[dict[int, Any] | None]:
+    """Return log-probabilities in vLLM's format: one entry per token, by its id; None for the first token."""
+    return [{token: SimpleNamespace(logprob=-float(i))} if i else None for i, token in enumerate(row)]
 
 
 @pytest.fixture
 def vllm(monkeypatch: pytest.MonkeyPatch) -> None:
-    package, of_sampling = ModuleType("vllm"), ModuleType("vllm.sampling_params")
+    package, sampling_params = ModuleType("vllm"), ModuleType("vllm.sampling_params")
     package.__dict__.update(LLM=Engine, SamplingParams=Params, __version__="0.33.0")
-    of_sampling.__dict__.update(StructuredOutputsParams=Structured)
+    sampling_params.__dict__.update(StructuredOutputsParams=Structured)
     monkeypatch.setitem(sys.modules, "vllm", package)
-    monkeypatch.setitem(sys.modules, "vllm.sampling_params", of_sampling)
+    monkeypatch.setitem(sys.modules, "vllm.sampling_params", sampling_params)
 
 
 @pytest.fixture
-def writer(vllm: None, tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> VLLMGenerator:
-    desk = OpenContext(Path("unused"), "float32", 8, tmp_path / "answers.sqlite")
-    opened: Any = VLLM(model=str(tiny_checkpoint), gpus=2, gpu_memory=0.5).open(desk)
-    says(monkeypatch, opened.chat, "yes")
+def generator(vllm: None, tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> VLLMGenerator:
+    context = OpenContext(Path("unused"), "float32", 8, tmp_path / "answers.sqlite")
+    opened: Any = VLLM(model=str(tiny_checkpoint), gpus=2, gpu_memory=0.5).open(context)
+    set_answer(monkeypatch, opened.chat, "yes")
     return opened  # type: ignore[no-any-return]
 
 
-def says(monkeypatch: pytest.MonkeyPatch, chat: ChatFormat, text: str) -> None:
-    """From now on the engine answers this."""
+def set_answer(monkeypatch: pytest.MonkeyPatch, chat: ChatFormat, text: str) -> None:
+    """Make the engine answer with this text."""
     monkeypatch.setattr(Engine, "answer", tuple(chat.encode_completion(text)))
 
 
-def test_the_engine_is_opened_as_the_settings_say(writer: VLLMGenerator, tiny_checkpoint: Path) -> None:
-    assert writer.engine.settings == {  # type: ignore[attr-defined]
+def test_engine_is_opened_with_the_settings(generator: VLLMGenerator, tiny_checkpoint: Path) -> None:
+    assert generator.engine.settings == {  # type: ignore[attr-defined]
         "model": str(tiny_checkpoint),
         "revision": None,
         "dtype": "float32",
@@ -105,99 +106,97 @@ def test_the_engine_is_opened_as_the_settings_say(writer: VLLMGenerator, tiny_ch
     }
 
 
-def test_prompts_go_in_as_the_tokens_of_our_own_chat_format(writer: VLLMGenerator) -> None:
-    assert writer.generate([HI, WHO], Sampling(8)) == [Completion("yes")] * 2
-    asked: Any = writer.engine.asked  # type: ignore[attr-defined]
-    assert [row for row, _ in asked] == [writer.chat.encode_prompt(prompt, "assistant") for prompt in (HI, WHO)]
-    assert asked[0][1].stop_token_ids == [writer.chat.end_of_turn_id]
-    assert (asked[0][1].max_tokens, asked[0][1].temperature, asked[0][1].detokenize) == (8, 0.0, False)
+def test_prompts_are_encoded_with_the_chat_format(generator: VLLMGenerator) -> None:
+    assert generator.generate([HI, WHO], Sampling(8)) == [Completion("yes")] * 2
+    calls: Any = generator.engine.calls  # type: ignore[attr-defined]
+    assert [row for row, _ in calls] == [generator.chat.encode_prompt(prompt, "assistant") for prompt in (HI, WHO)]
+    assert calls[0][1].stop_token_ids == [generator.chat.end_of_turn_id]
+    assert (calls[0][1].max_tokens, calls[0][1].temperature, calls[0][1].detokenize) == (8, 0.0, False)
 
 
-def test_an_answer_that_ran_out_of_tokens_says_so_and_keeps_its_prefill(writer: VLLMGenerator) -> None:
-    assert writer.generate([HI], Sampling(2, prefill="Oh, ")) == [Completion("Oh, ye", truncated=True)]
-    asked: Any = writer.engine.asked  # type: ignore[attr-defined]
-    assert asked[0][0][-4:] == writer.chat.tokenizer("Oh, ").input_ids
+def test_truncated_answer_keeps_its_prefill(generator: VLLMGenerator) -> None:
+    assert generator.generate([HI], Sampling(2, prefill="Oh, ")) == [Completion("Oh, ye", truncated=True)]
+    calls: Any = generator.engine.calls  # type: ignore[attr-defined]
+    assert calls[0][0][-4:] == generator.chat.tokenizer("Oh, ").input_ids
 
 
-def test_a_schema_is_held_to_and_takes_the_place_of_the_prefill(
-    writer: VLLMGenerator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    says(monkeypatch, writer.chat, '{"a": 1}')
-    shape = {"type": "object", "properties": {"a": {"type": "integer"}}}
-    assert writer.generate([HI], Sampling(20, prefill='{"a":', schema=shape))[0].text == '{"a": 1}'
-    asked: Any = writer.engine.asked  # type: ignore[attr-defined]
-    assert asked[0][1].structured_outputs.json == shape
-    assert asked[0][0] == writer.chat.encode_prompt(HI, "assistant")
+def test_schema_replaces_the_prefill(generator: VLLMGenerator, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_answer(monkeypatch, generator.chat, '{"a": 1}')
+    schema = {"type": "object", "properties": {"a": {"type": "integer"}}}
+    assert generator.generate([HI], Sampling(20, prefill='{"a":', schema=schema))[0].text == '{"a": 1}'
+    calls: Any = generator.engine.calls  # type: ignore[attr-defined]
+    assert calls[0][1].structured_outputs.json == schema
+    assert calls[0][0] == generator.chat.encode_prompt(HI, "assistant")
 
 
-def test_draws_of_a_prompt_have_seeds_of_their_own_that_no_other_prompt_changes(writer: VLLMGenerator) -> None:
-    def seeds(prompts: list[list[Message]], seed: int) -> list[int]:
-        writer.store = None
-        before = len(writer.engine.asked)  # type: ignore[attr-defined]
-        writer.generate(prompts, Sampling(4, 1.0, seed=seed))
-        return [params.seed for _, params in writer.engine.asked[before:]]  # type: ignore[attr-defined]
+def test_seeds_of_repeated_prompts_differ_and_ignore_other_prompts(generator: VLLMGenerator) -> None:
+    def draw_seeds(prompts: list[list[Message]], seed: int) -> list[int]:
+        generator.store = None
+        before = len(generator.engine.calls)  # type: ignore[attr-defined]
+        generator.generate(prompts, Sampling(4, 1.0, seed=seed))
+        return [params.seed for _, params in generator.engine.calls[before:]]  # type: ignore[attr-defined]
 
-    three = seeds([HI, HI, HI], 1)
+    three = draw_seeds([HI, HI, HI], 1)
     assert len(set(three)) == 3
-    assert seeds([HI, WHO, HI, WHO, HI], 1)[::2] == three
-    assert not set(seeds([HI, HI, HI], 2)) & set(three)
+    assert draw_seeds([HI, WHO, HI, WHO, HI], 1)[::2] == three
+    assert not set(draw_seeds([HI, HI, HI], 2)) & set(three)
 
 
-def test_a_user_model_may_be_kept_from_leaving(vllm: None, tiny_checkpoint: Path) -> None:
+def test_user_model_cannot_end_when_may_end_is_false(vllm: None, tiny_checkpoint: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(tiny_checkpoint)
     tokenizer.add_tokens(["<|endconversation|>"])
     chat = ChatFormat.from_tokenizer(tokenizer)
-    leaves = chat.end_of_conversation_id
+    end_id = chat.end_of_conversation_id
     engine: Any = Engine()
-    engine.answer = (leaves,)
+    engine.answer = (end_id,)
     user = VLLMGenerator("tiny", engine, chat, "user")
     assert user.generate([HI], Sampling(4)) == [Completion("", ended=True)]
     user.generate([HI], Sampling(4, may_end=False))
-    assert [params.logit_bias for _, params in engine.asked] == [None, {leaves: -100.0}]
+    assert [params.logit_bias for _, params in engine.calls] == [None, {end_id: -100.0}]
 
 
-def test_what_was_answered_is_not_asked_again(writer: VLLMGenerator, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = writer.generate([HI, HI], Sampling(8, 1.0))
-    monkeypatch.setattr(Engine, "generate", lambda *_, **__: pytest.fail("asked again"))
-    assert writer.generate([HI, HI], Sampling(8, 1.0)) == first
+def test_stored_answers_are_not_generated_again(generator: VLLMGenerator, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = generator.generate([HI, HI], Sampling(8, 1.0))
+    monkeypatch.setattr(Engine, "generate", lambda *_, **__: pytest.fail("generated again"))
+    assert generator.generate([HI, HI], Sampling(8, 1.0)) == first
 
 
-def test_a_turn_is_scored_by_the_tokens_of_its_words_and_its_end(writer: VLLMGenerator) -> None:
-    before = len(writer.chat.encode_prompt(HI, "assistant"))
+def test_score_sums_the_tokens_of_the_turn_and_its_end(generator: VLLMGenerator) -> None:
+    before = len(generator.chat.encode_prompt(HI, "assistant"))
     # A byte is a token here: "yes" and the end of the turn are four, "" is its end alone.
     expected = [TurnScore(-sum(before + i for i in range(4)), 4), TurnScore(-float(before), 1)]
-    assert writer.score([HI, WHO], [["yes", ""], []]) == [expected, []]
-    assert writer.score([], []) == []
+    assert generator.score([HI, WHO], [["yes", ""], []]) == [expected, []]
+    assert generator.score([], []) == []
 
 
-def test_without_vllm_the_error_says_how_to_have_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_missing_vllm_is_an_error_that_explains_installation(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "vllm", None)
     with pytest.raises(ModelError, match=r"needs the package vllm, .* `vllm serve MODEL`"):
         VLLM(model="some/model").open(OpenContext(tmp_path, "bfloat16", 8, tmp_path / "answers.sqlite"))
 
 
-def test_an_adapter_and_a_model_that_cannot_be_loaded_are_refused(
+def test_adapter_and_unloadable_model_are_refused(
     vllm: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_checkpoint: Path
 ) -> None:
-    desk = OpenContext(tmp_path, "bfloat16", 8, tmp_path / "answers.sqlite")
+    context = OpenContext(tmp_path, "bfloat16", 8, tmp_path / "answers.sqlite")
     adapter = tmp_path / "adapter"
     adapter.mkdir()
     (adapter / "base.json").write_text('{"base": "' + str(tiny_checkpoint) + '"}')
     with pytest.raises(ModelError, match="is an adapter"):
-        VLLM(model=str(adapter)).open(desk)
+        VLLM(model=str(adapter)).open(context)
 
-    def fails(*_: Any, **__: Any) -> None:
+    def raise_error(*_: Any, **__: Any) -> None:
         raise RuntimeError("no GPU")
 
-    monkeypatch.setattr(Engine, "__init__", fails)
+    monkeypatch.setattr(Engine, "__init__", raise_error)
     with pytest.raises(ModelError, match="vLLM cannot load it: no GPU"):
-        VLLM(model=str(tiny_checkpoint)).open(desk)
+        VLLM(model=str(tiny_checkpoint)).open(context)
 
 
-def test_a_prompt_that_vllm_does_not_take_is_told(writer: VLLMGenerator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refused_prompt_is_a_model_error(generator: VLLMGenerator, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise ValueError("the decoder prompt is longer than the maximum model length")
 
-    monkeypatch.setattr(writer.engine, "generate", refuse)
+    monkeypatch.setattr(generator.engine, "generate", refuse)
     with pytest.raises(ModelError, match=r"longer than the maximum .*lower the section's max_prompt_tokens"):
-        writer.generate([HI], Sampling(8))
+        generator.generate([HI], Sampling(8))

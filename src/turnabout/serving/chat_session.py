@@ -1,4 +1,7 @@
-"""A talk between a person and a model, turn by turn: the model opens where it plays the user, the person otherwise."""
+"""A chat between a person and a model, turn by turn.
+
+A model that plays the user opens the conversation; otherwise the person does.
+"""
 
 from typing import Literal
 
@@ -13,14 +16,16 @@ from turnabout.serving.truncation import fit_prompt
 class ChatSession:
     """The conversation so far, and the model that speaks as one of its sides.
 
-    `intent` is what the person of a user model wants; an assistant has none. Both see the newest messages that fit
-    `context` tokens with the answer.
+    `role` is the side of the model, `sampling` its sampling settings. A user model has an `intent`, which says what its
+    person wants; an assistant has none. The model reads the newest messages that fit `context_length` tokens together
+    with the answer; None means no limit.
     """
 
     def __init__(
         self,
         generator: Generator,
         chat: ChatFormat,
+        *,
         role: Literal["user", "assistant"],
         sampling: Sampling,
         context_length: int | None,
@@ -34,40 +39,45 @@ class ChatSession:
         self.restart(intent)
 
     def restart(self, intent: str | None) -> None:
-        """Start over, for an intent."""
+        """Start a new conversation with this intent."""
         self.intent = intent
         self.history: list[Message] = []
 
     def add_message(self, text: str) -> None:
-        """Take down what the person said."""
+        """Add a message of the person to the conversation."""
         self.history.append({"role": "assistant" if self.role == "user" else "user", "content": text})
 
     def generate_turn(self) -> Completion:
-        """The model's next turn; the same history is answered differently every time.
+        """Generate the model's next turn and add it to the conversation.
 
-        A user never leaves before they said anything. Raises `ModelError` for a message beyond the model's context.
+        The seed changes with every turn, so the same history gets different answers. A user never ends the conversation
+        before their first turn. Raises `ModelError` if the newest message does not fit the model's context.
         """
         has_spoken = any(message["role"] == self.role for message in self.history)
         prompt = self._build_prompt()
         with hide_progress_bars():
-            drawn = self.generator.generate([prompt], self.sampling._replace(may_end=has_spoken))[0]
+            turn = self.generator.generate([prompt], self.sampling._replace(may_end=has_spoken))[0]
         self.sampling = self.sampling._replace(seed=self.sampling.seed + 1)
-        if drawn.text:
-            self.history.append({"role": self.role, "content": drawn.text})
-        return drawn
+        if turn.text:
+            self.history.append({"role": self.role, "content": turn.text})
+        return turn
 
     def undo_last_turn(self) -> None:
-        """Forget the model's last turn, where it has the last word."""
+        """Remove the last message if it is the model's."""
         if self.history and self.history[-1]["role"] == self.role:
             self.history.pop()
 
     def _build_prompt(self) -> list[Message]:
-        told: list[Message] = [{"role": "system", "content": self.intent}] if self.intent is not None else []
-        prompt = [*told, *self.history]
+        prompt = list(self.history)
+        if self.intent is not None:
+            prompt.insert(0, {"role": "system", "content": self.intent})
         if self.context_length is None:
             return prompt
-        room = self.context_length - self.sampling.max_new_tokens
-        prompt = fit_prompt(self.chat, prompt, self.role, room)
-        if (n := len(self.chat.encode_prompt(prompt, self.role))) > room:
-            raise ModelError(f"too long: {n} tokens, and the model reads {room}; say it shorter")
+        max_prompt = self.context_length - self.sampling.max_new_tokens
+        prompt = fit_prompt(self.chat, prompt, self.role, max_prompt)
+        n_tokens = len(self.chat.encode_prompt(prompt, self.role))
+        if n_tokens > max_prompt:
+            raise ModelError(
+                f"too long: the prompt has {n_tokens} tokens, but the model reads at most {max_prompt}; write less"
+            )
         return prompt
