@@ -31,7 +31,7 @@ def prompts(n: int) -> list[list[Message]]:
 
 
 def ours(url: str, n: int, store: Path) -> int:
-    """How many prompts are answered by an author of ours with this store."""
+    """Return how many prompts our own generator answers with this store."""
     generator = OpenAI(model="m", base_url=url, key=None, retries=RETRIES, concurrency=AT_ONCE, timeout_s=TIMEOUT_S).open(
         OpenContext(store.parent, "float32", 1, store)
     )

@@ -12,7 +12,7 @@ import polars as pl
 
 from benchmarks import development
 from benchmarks.mining import Row, show
-from turnabout.core.conversations import rank_by_hash
+from turnabout.core.conversations import REPLY_KEY, rank_by_hash
 from turnabout.feedback.base import LanguageModel
 from turnabout.feedback.fitting import examples_to_exchanges
 from turnabout.feedback.miners.follow_up import FollowUp
@@ -39,8 +39,7 @@ def rewards(replies: pl.DataFrame) -> pl.Series:
     writer = LocalGenerator(checkpoint, "assistant", 8)
     miner = FollowUp(least=1e-12).with_model(LanguageModel(writer, checkpoint, 8, seed=0))
     heard = examples_to_exchanges(replies.with_columns(follow_up=pl.lit(None, pl.String)))
-    keys = ["conversation_id", "reply_index"]
-    found = heard.select(keys).join(miner.mine(heard), on=keys, how="left", maintain_order="left")
+    found = heard.select(REPLY_KEY).join(miner.mine(heard), on=REPLY_KEY, how="left", maintain_order="left")
     return found["score"].fill_null(0.0)
 
 

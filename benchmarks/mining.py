@@ -19,9 +19,14 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from benchmarks import development
 from benchmarks.ship_weights import reactions
+from turnabout.core.conversations import REPLY_KEY
 from turnabout.feedback.base import Miner
 from turnabout.feedback.fitting import EXAMPLES, examples_to_exchanges, fit_reaction_models
-from turnabout.feedback.miners.experience_features import collect_conversations, compute_relation_features, compute_user_features
+from turnabout.feedback.miners.experience_features import (
+    collect_conversations,
+    compute_relation_features,
+    compute_user_features,
+)
 from turnabout.feedback.miners.learned import Learned
 from turnabout.feedback.miners.linear import fit_linear_model
 from turnabout.feedback.miners.rephrase import Rephrase
@@ -74,10 +79,9 @@ def show(title: str, rows: list[Row]) -> None:
 
 def strength(miner: Miner, exchanges: pl.DataFrame) -> Array:
     """How dissatisfied a miner finds each exchange, 0 to 1."""
-    keys = ["conversation_id", "reply_index"]
     signals = miner.mine(exchanges).filter(label="dsat")
-    strongest = signals.group_by(keys).agg(strength=(-pl.col("score") * pl.col("confidence")).max())
-    joined = exchanges.select(keys).join(strongest, on=keys, how="left", maintain_order="left")
+    strongest = signals.group_by(REPLY_KEY).agg(strength=(-pl.col("score") * pl.col("confidence")).max())
+    joined = exchanges.select(REPLY_KEY).join(strongest, on=REPLY_KEY, how="left", maintain_order="left")
     return joined["strength"].fill_null(0.0).to_numpy()
 
 

@@ -142,7 +142,7 @@ def main() -> None:
         score = Score(
             part, [[(start, end, kind) for start, end, kind in find_personal_data(example.text, KINDS)] for example in part]
         )
-        print(f"\n{half}: {len(part)} messages, {score.sprung} of {score.n_traps} traps sprung\n")
+        print(f"\n{half}: {len(part)} messages, {score.sprung} of {score.n_traps} traps replaced\n")
         print("| kind | spans | precision | recall |\n| --- | --- | --- | --- |", *score.rows(), sep="\n")
     log = chat()
     began = time.perf_counter()
@@ -159,7 +159,7 @@ def main() -> None:
         if not answer or not timed:
             continue
         score, slower = Score(held_out, answer[0]), rate / (N_PEER_MESSAGES / timed[1])
-        print(f"\n{peer} on held_out: {score.sprung} of {score.n_traps} traps sprung; {rate / slower:,.0f} messages/s,")
+        print(f"\n{peer} on held_out: {score.sprung} of {score.n_traps} traps replaced; {rate / slower:,.0f} messages/s,")
         print(f"{slower:.1f} times as slow\n\n| kind | spans | precision | recall |\n| --- | --- | --- | --- |")
         print(*score.rows(), sep="\n")
 

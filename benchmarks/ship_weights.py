@@ -41,7 +41,7 @@ def main() -> None:
     place = development.folder(cli.parse_args().data)
     if place is None:
         raise SystemExit("no development data: set TURNABOUT_DEVELOPMENT_DATA or give --data")
-    target = Path(str(files("turnabout.feedback"))) / "weights"
+    target = Path(str(files("turnabout.feedback.miners"))) / "weights"
     reaction, experience = fit_reaction_models(reactions(place)), fit_experience(place)
     save_models(reaction.models, reaction.metadata | {"trained_on": SOURCES["reaction"]}, target / "reaction.safetensors")
     save_models({"experience": experience.model}, {"trained_on": SOURCES["experience"]}, target / "experience.safetensors")

@@ -1,8 +1,8 @@
-"""openevals' multi-turn simulation with the served user model as its simulated user (`pip install openevals`).
+"""Use the served user model in openevals' multi-turn simulation.
 
-openevals plays the user with an assistant model and exchanges the roles for it, so it asks for `user:flipped`. Its
-first message would be an instruction to begin, which a user model takes for words of the assistant: so the opening
-comes from the server, by the natural view.
+It needs `pip install openevals`. openevals plays the user with an assistant model and exchanges the roles for it, so
+this script asks for `user:flipped`. The first message of openevals would be an instruction to begin, which a user model
+takes for a message of the assistant. Therefore the opening comes from the server, in the natural view.
 """
 
 import argparse
@@ -12,20 +12,24 @@ import openai
 from langchain_openai import ChatOpenAI
 from openevals.simulators import create_llm_simulated_user, run_multiturn_simulation
 
-LEFT = "<|endconversation|>"
+END_OF_CONVERSATION = "<|endconversation|>"
 
 
-def assistant(message: dict[str, Any], **_: Any) -> dict[str, str]:
-    """The assistant under test: put yours here."""
+def answer_user(message: dict[str, Any], **_: Any) -> dict[str, str]:
+    """Return the reply of the assistant under test: put yours here."""
     return {"role": "assistant", "content": f"You said: {message['content']}"}
 
 
-def has_left(trajectory: list[dict[str, Any]], **_: Any) -> bool:
-    """Whether the user left: openevals asks after each reply."""
-    return any(LEFT in message["content"] for message in trajectory if message["role"] == "user")
+def has_ended(trajectory: list[dict[str, Any]], **_: Any) -> bool:
+    """Return whether the user ended the conversation.
+
+    openevals calls this after each reply.
+    """
+    return any(END_OF_CONVERSATION in message["content"] for message in trajectory if message["role"] == "user")
 
 
 def main() -> None:
+    """Print one simulated conversation."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--base-url", default="http://127.0.0.1:8010/v1")
     options.add_argument("--about", default="a trip by train")
@@ -41,7 +45,7 @@ def main() -> None:
         fixed_responses=[opening.choices[0].message.content or ""],
     )
     result = run_multiturn_simulation(
-        app=assistant, user=user, max_turns=chosen.turns, stopping_condition=has_left, thread_id="1"
+        app=answer_user, user=user, max_turns=chosen.turns, stopping_condition=has_ended, thread_id="1"
     )
     for message in result["trajectory"]:
         print(f"{message['role']}: {message['content']}")

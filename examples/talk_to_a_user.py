@@ -1,13 +1,17 @@
-"""A conversation with the served user model by the plain `openai` client, streamed, until the user leaves."""
+"""Talk to the served user model with the plain `openai` client.
+
+The conversation is streamed until the user ends it.
+"""
 
 import argparse
 
 import openai
 
-LEFT = "<|endconversation|>"
+END_OF_CONVERSATION = "<|endconversation|>"
 
 
 def main() -> None:
+    """Print a conversation between the user and the assistant."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--base-url", default="http://127.0.0.1:8010/v1")
     options.add_argument("--about", default="a trip by train")
@@ -17,22 +21,22 @@ def main() -> None:
     intent = f"You are a user chatting with an assistant language model to talk about {chosen.about}."
     messages = [{"role": "system", "content": intent}]
     for _ in range(chosen.turns):
-        turn = next_turn(client, messages)
+        turn = request_turn(client, messages)
         print(f"user: {turn}")
-        if LEFT in turn:
+        if END_OF_CONVERSATION in turn:
             break
         messages.append({"role": "user", "content": turn})
-        messages.append({"role": "assistant", "content": assistant(turn)})
+        messages.append({"role": "assistant", "content": answer_user(turn)})
 
 
-def next_turn(client: openai.OpenAI, messages: list[dict[str, str]]) -> str:
-    """What the user says next."""
+def request_turn(client: openai.OpenAI, messages: list[dict[str, str]]) -> str:
+    """Return the user's next turn."""
     stream = client.chat.completions.create(model="user", messages=messages, max_tokens=64, stream=True)
     return "".join(chunk.choices[0].delta.content or "" for chunk in stream)
 
 
-def assistant(text: str) -> str:
-    """The assistant under test: put yours here."""
+def answer_user(text: str) -> str:
+    """Return the reply of the assistant under test: put yours here."""
     reply = f"You said: {text}"
     print(f"assistant: {reply}")
     return reply

@@ -27,6 +27,7 @@ from turnabout.training.user_model.train import CURVE, train_user
 
 def main(
     arm: str,
+    *,
     messages: Path,
     splits: Path,
     model: Path,

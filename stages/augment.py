@@ -25,7 +25,7 @@ def main(
     metrics: Path,
     params: Path = Path("params.yaml"),
 ) -> None:
-    """Run the augmenters; write `NAME.parquet` into `tables` for each of `AUGMENTERS`."""
+    """Run the augmenters; write `NAME.parquet` of each into `tables`."""
     loaded = load_params(params)
     settings = loaded.augment
     kept_splits = drop_test_split(read_frame(splits, schemas.SPLITS))
@@ -52,7 +52,7 @@ def main(
 
 
 def open_context(params: Params, model: Path, user: Path) -> AugmentContext:
-    """Open the stage's model; other models are opened when an augmenter asks for them."""
+    """Open the stage's model; other models are opened on request."""
     settings, dtype = params.augment, params.backbone.dtype
     open_model = partial(open_configured_model, folder=model, dtype=dtype, batch_size=settings.batch_size)
     return AugmentContext(
@@ -61,7 +61,7 @@ def open_context(params: Params, model: Path, user: Path) -> AugmentContext:
         max_new_tokens=settings.max_new_tokens,
         seed=params.seed,
         open_model=open_model,
-        open_user=partial(open_checkpoint_generator, user, dtype, "user", settings.batch_size),
+        open_user=partial(open_checkpoint_generator, user, dtype=dtype, speaks="user", batch_size=settings.batch_size),
     )
 
 

@@ -9,6 +9,7 @@ from turnabout.params import load_params
 
 
 def main(model: Path, metrics: Path, params: Path = Path("params.yaml")) -> None:
+    """Pin the backbone; write its manifest and its number of parameters."""
     manifest = checkpoints.pin_backbone(load_params(params).backbone.name)
     checkpoints.write_manifest(manifest, model)
     write_json({"n_parameters": checkpoints.load_checkpoint(model).model.num_parameters()}, metrics)

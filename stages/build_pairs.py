@@ -1,4 +1,4 @@
-"""Stage: build the preference pairs of one arm from logs, feedback and a policy."""
+"""Stage: build the preference pairs of one arm."""
 
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ def main(
 ) -> None:
     loaded = load_params(params)
     settings, dtype, rule = loaded.build_pairs, loaded.backbone.dtype, loaded.get_arm(arm).pairs
-    generator, judge = open_models(rule, settings, policy, model, dtype)
+    generator, judge = open_models(rule, settings, policy=policy, model=model, dtype=dtype)
     context = RuleContext(
         messages=read_frame(messages, schemas.MESSAGES),
         splits=read_frame(splits, schemas.SPLITS),
@@ -70,7 +70,9 @@ def main(
     write_json(summarise_pairs(screened, context.messages, loaded.seed), metrics)
 
 
-def open_models(rule: Rule, settings: BuildPairs, policy: Path, model: Path, dtype: str) -> tuple[Generator, Generator]:
+def open_models(
+    rule: Rule, settings: BuildPairs, *, policy: Path, model: Path, dtype: str
+) -> tuple[Generator, Generator]:
     """Return the policy and the judge, opened only if the rule needs them.
 
     A model that has both roles is opened once.
@@ -86,7 +88,7 @@ def open_models(rule: Rule, settings: BuildPairs, policy: Path, model: Path, dty
 
 
 def read_extra_input(path: Path, dtype: str) -> Any:
-    """Return what an arm `reads`: a checkpoint, a table, or None for `LOGS_ONLY`."""
+    """Return what an arm `reads`: a checkpoint, a table, or None (`LOGS_ONLY`)."""
     if path.as_posix() == LOGS_ONLY:
         return None
     if path.suffix != ".parquet":

@@ -9,7 +9,7 @@ from turnabout.core import schemas
 from turnabout.core.io import read_frame, read_json, write_text
 from turnabout.feedback.signals import select_decisions
 from turnabout.params import load_params
-from turnabout.report import Inputs, render
+from turnabout.report import Inputs, render_page
 from turnabout.report.inputs import ASSISTANT_CURVE, BY_TURN, USER_CURVE, Metrics
 
 STAGES = ["ingest", "clean", "split", "mine", "intend", "augment", "train_user", "user", "assistants"]
@@ -39,7 +39,7 @@ def main(data: Path, metrics: Path, plots: Path, report: Path, params: Path = Pa
         assistant_curves={arm: plot_data(plots / "train_assistant" / f"{arm}.csv", ASSISTANT_CURVE) for arm in arms},
         by_turn=plot_data(plots / "user_by_turn.csv", BY_TURN),
     )
-    write_text(render(inputs), report)
+    write_text(render_page(inputs), report)
 
 
 def stage_metrics(folder: Path, arms: list[str]) -> dict[str, Metrics]:

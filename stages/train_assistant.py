@@ -18,6 +18,7 @@ from turnabout.training.engine.settings import WORK, RunContext
 
 def main(
     arm: str,
+    *,
     pairs: Path,
     policy: Path,
     assistant: Path,

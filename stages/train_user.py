@@ -1,5 +1,6 @@
 """Stage: flipped conversations in; the user language model out."""
 
+from functools import partial
 from pathlib import Path
 
 from stages._command import command
@@ -15,7 +16,7 @@ from turnabout.training.user_model.train import CURVE, save_user, train_user
 
 
 def main(
-    samples: Path, model: Path, user: Path, metrics: Path, curve: Path, params: Path = Path("params.yaml")
+    samples: Path, *, model: Path, user: Path, metrics: Path, curve: Path, params: Path = Path("params.yaml")
 ) -> None:
     from turnabout.tracking import make_curve_callback
 
@@ -23,7 +24,8 @@ def main(
     options = loaded.train_user
     n_started = count_started_processes()
     if n_started == 1 < options.processes:
-        run_in_processes(main, [samples, model, user, metrics, curve, params], options.processes)
+        work = partial(main, samples, model=model, user=user, metrics=metrics, curve=curve, params=params)
+        run_in_processes(work, options.processes)
         return
     if n_started != options.processes:
         raise ConfigError(f"train_user.processes: {options.processes}, but {n_started} were started; make them equal")

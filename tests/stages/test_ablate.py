@@ -1,4 +1,4 @@
-"""The stages of the ablations on a tiny model: two arms, and the table of both."""
+"""The stages of the ablations on a tiny model: two arms and their table."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +28,10 @@ def train(
     messages: Callable[..., pl.DataFrame],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[[str], None]:
-    """Trains one of two arms, on ten conversations or on a fifth of them, without intents."""
+    """A function that trains one of two arms without intents.
+
+    One arm has ten conversations, the other a fifth of them.
+    """
     monkeypatch.chdir(tmp_path)
     params = yaml.safe_load(SHIPPED.read_text())
     params["backbone"]["dtype"] = "float32"

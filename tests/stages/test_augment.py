@@ -1,4 +1,4 @@
-"""The augment stage: a table for every augmenter, and metrics that count what became of each row."""
+"""The stage augment: its tables, and metrics that count every reason."""
 
 import json
 from collections.abc import Callable
@@ -30,17 +30,20 @@ def run(
     messages: Callable[..., pl.DataFrame],
     signal: Callable[..., dict[str, Any]],
 ) -> Callable[[ScriptedGenerator], dict[str, Any]]:
-    """Runs the stage on one dissatisfied person in the training and one in the test split; returns its metrics."""
-    talk = "when does the shop open?", "the shop is a nice place", "that is not what I asked"
-    said = pl.concat([messages(each, *talk, user=each) for each in ("seen", "held")])
+    """Run the stage on two dissatisfied people and return its metrics.
+
+    One person is in the training split, one in the test split.
+    """
+    texts = "when does the shop open?", "the shop is a nice place", "that is not what I asked"
+    conversations = pl.concat([messages(name, *texts, user=name) for name in ("seen", "held")])
     splits = [{"conversation_id": "seen", "split": "train"}, {"conversation_id": "held", "split": "test"}]
-    write_frame(said, tmp_path / "messages.parquet", schemas.MESSAGES)
+    write_frame(conversations, tmp_path / "messages.parquet", schemas.MESSAGES)
     write_frame(pl.DataFrame(splits, schema=schemas.SPLITS), tmp_path / "splits.parquet", schemas.SPLITS)
     feedback = pl.DataFrame([signal("seen", 1), signal("held", 1)], schema=schemas.FEEDBACK)
     write_frame(feedback, tmp_path / "feedback.parquet", schemas.FEEDBACK)
     (tmp_path / "params.yaml").write_text(json.dumps(tiny_params(tmp_path)))
 
-    def with_generator(generator: ScriptedGenerator) -> dict[str, Any]:
+    def run_with(generator: ScriptedGenerator) -> dict[str, Any]:
         monkeypatch.setattr(augment, "open_configured_model", lambda *_, **__: generator)
         inputs = {name: tmp_path / f"{name}.parquet" for name in ("messages", "splits", "feedback")}
         augment.main(
@@ -53,10 +56,10 @@ def run(
         )
         return dict(json.loads((tmp_path / "augment.json").read_text()))
 
-    return with_generator
+    return run_with
 
 
-def test_a_held_out_conversation_never_reaches_the_model(
+def test_augment_shows_no_test_conversation_to_the_model(
     run: Callable[[ScriptedGenerator], dict[str, Any]], tmp_path: Path
 ) -> None:
     generator = ScriptedGenerator(lambda _: " leaves out when the shop is open.")
@@ -66,7 +69,7 @@ def test_a_held_out_conversation_never_reaches_the_model(
     assert read_frame(tmp_path / "critiques.parquet", schemas.CRITIQUES)["conversation_id"].to_list() == ["seen"]
 
 
-def test_every_reason_is_counted_and_tables_nobody_writes_are_empty(
+def test_augment_counts_reasons_and_leaves_unwritten_tables_empty(
     run: Callable[[ScriptedGenerator], dict[str, Any]], tmp_path: Path
 ) -> None:
     counts = run(ScriptedGenerator(lambda _: " fails."))

@@ -40,7 +40,10 @@ def settings() -> BuildPairs:
 
 @pytest.fixture
 def folders(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """The folders that were opened, in order; each opening gives a generator of its own."""
+    """The folders that were opened, in order.
+
+    Each opening gives a generator of its own.
+    """
     opened: list[Path] = []
 
     def policy(folder: Path, *_: Any) -> ScriptedGenerator:
@@ -65,9 +68,8 @@ def folders(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 def test_only_the_models_that_a_rule_needs_are_opened(
     settings: BuildPairs, folders: list[Path], roles: set[ModelRole], policy: Path, opened: list[Path]
 ) -> None:
-    generator, judge = build_pairs.open_models(
-        NeedsModels(roles=frozenset(roles)), settings, policy, BACKBONE, "float32"
-    )
+    rule = NeedsModels(roles=frozenset(roles))
+    generator, judge = build_pairs.open_models(rule, settings, policy=policy, model=BACKBONE, dtype="float32")
     assert folders == opened
     assert (generator is not UNOPENED, judge is not UNOPENED) == ("policy" in roles, "judge" in roles)
 

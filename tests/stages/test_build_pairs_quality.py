@@ -1,4 +1,4 @@
-"""build_pairs on pairs from the logs: measures of the policy are in pairs and metrics."""
+"""build_pairs on pairs from the logs: measures of the policy are written."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -26,12 +26,15 @@ def build_line(conversation_id: str, *texts: str, role: str = "user", user: str 
 
 
 def ingest_files(folder: Path, *paths: str, watch: str = "logs", out: str = "out") -> Path:
-    """Run the stage on openai sources at these paths below `folder`; the folder of its outputs."""
+    """Run the stage on openai sources; return the folder of its outputs.
+
+    `paths` are relative to `folder`.
+    """
     return run_stage(folder, [{"format": "openai", "path": str(folder / path)} for path in paths], watch, out)
 
 
 def run_stage(folder: Path, sources: list[dict[str, str]], watch: str = "logs", out: str = "out") -> Path:
-    """Run the stage on sources below `folder`; the folder of its outputs."""
+    """Run the stage on sources below `folder`; return the folder of its outputs."""
     section = {"watch": watch, "sources": sources}
     params = yaml.safe_load(SHIPPED.read_text()) | {"ingest": section}
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
@@ -66,7 +69,7 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def read_pieces(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the pieces that the sources were asked to read."""
+    """Return a growing list of the names of the pieces that sources read."""
     names: list[str] = []
     read_piece = OpenAI.read_piece
 

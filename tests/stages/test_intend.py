@@ -87,7 +87,7 @@ def test_intend_asks_again_after_an_unusable_answer_once_for_all_runs(run: Calla
 def test_intend_opens_no_model_in_detail_none(
     run: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("CANARY_KEY")  # its author cannot be opened
+    monkeypatch.delenv("CANARY_KEY")  # without it, the model cannot be opened
     run("http://127.0.0.1:9/v1", detail="none")
     assert read_frame(tmp_path / "intents.parquet", schemas.INTENTS)["intent"].unique().to_list() == [NO_INTENT]
     assert read_json(tmp_path / "metrics.json")["leaks"]["first_answers"]["value"] is None

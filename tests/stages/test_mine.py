@@ -1,4 +1,4 @@
-"""Stage mine: the table and figures it writes, and what an unremarkable log gives."""
+"""Stage mine: the table and the figures that it writes, labels, and the gate."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ PARAMS = ROOT / "params.yaml"
 
 @pytest.fixture
 def run(tmp_path):
-    """Write messages, run the stage, give back feedback and figures."""
+    """`run(messages)` writes the messages, runs the stage and returns feedback and figures."""
 
     def run(messages: pl.DataFrame):
         write_frame(messages, tmp_path / "messages.parquet", schemas.MESSAGES)
@@ -34,7 +34,7 @@ def run(tmp_path):
     return run
 
 
-def test_a_complaint_is_mined_and_points_at_reply_and_evidence(run, messages):
+def test_complaint_is_mined_with_its_reply_and_evidence(run, messages):
     feedback, figures = run(messages("c1", "Where is it warm?", "In winter.", "That's not what I asked.", "Sorry."))
     assert feedback.select("conversation_id", "reply_index", "evidence_index", "label", "category", "miner").rows() == [
         ("c1", 1, 2, "dsat", "complaint", "ensemble"),
@@ -43,14 +43,14 @@ def test_a_complaint_is_mined_and_points_at_reply_and_evidence(run, messages):
     assert (figures["n_exchanges"], figures["share_of_exchanges_with_signal"]) == (2, 0.5)
 
 
-def test_a_log_without_feedback_warns_and_writes_an_empty_table(run, messages, capsys):
+def test_log_without_feedback_warns_and_writes_an_empty_table(run, messages, capsys):
     feedback, figures = run(messages("c1", "I swim", "I run"))
     assert feedback.is_empty()
     assert figures["warnings"][0].startswith("no feedback found in 1 exchanges")
     assert f"warning: {figures['warnings'][0]}" in capsys.readouterr().err
 
 
-def test_the_same_messages_give_the_same_bytes(run, messages, tmp_path):
+def test_same_messages_give_the_same_bytes(run, messages, tmp_path):
     log = pl.concat(messages(name, "swim?", "Lake.", "Thanks!", "Bye", "Perfect.", "?") for name in "ba")
     run(log)
     first = (tmp_path / "feedback.parquet").read_bytes()
@@ -59,23 +59,23 @@ def test_the_same_messages_give_the_same_bytes(run, messages, tmp_path):
 
 
 def write_labels(folder: Path, labels: list[str]) -> None:
-    """Labels of the first exchanges of conversations c00, c01, … by ann, of a sample that holds them all."""
+    """Write ann's labels of the first exchanges of conversations c00, c01, …, and a sample that holds them all."""
     names = [f"c{i:02},1" for i in range(len(labels))]
     n = len(labels)
     sample = [f"{name},1,silent,{n},{n}" for name in names]
-    said = [f"{name},{label},,ann" for name, label in zip(names, labels, strict=True)]
+    lines = [f"{name},{label},,ann" for name, label in zip(names, labels, strict=True)]
     folder.mkdir(exist_ok=True)
     (folder / "sample.csv").write_text(
         "\n".join(["conversation_id,reply_index,draw,stratum,n_stratum,n_drawn", *sample])
     )
-    (folder / "feedback.csv").write_text("\n".join(["conversation_id,reply_index,label,category,annotator", *said]))
+    (folder / "feedback.csv").write_text("\n".join(["conversation_id,reply_index,label,category,annotator", *lines]))
 
 
 def complaints(messages, n: int) -> pl.DataFrame:
     return pl.concat(messages(f"c{i:02}", "swim?", "Lake.", "That's wrong.", user=f"u{i}") for i in range(n))
 
 
-def test_without_labels_the_accuracy_is_said_to_be_unknown(run, messages, capsys):
+def test_accuracy_is_unknown_without_labels(run, messages, capsys):
     _, figures = run(complaints(messages, 2))
     assert "accuracy" not in figures
     assert figures["warnings"] == [
@@ -83,7 +83,7 @@ def test_without_labels_the_accuracy_is_said_to_be_unknown(run, messages, capsys
     ]
 
 
-def test_labels_of_exchanges_that_are_gone_are_left_out_and_counted(run, messages, tmp_path):
+def test_labels_of_missing_exchanges_are_left_out_and_counted(run, messages, tmp_path):
     write_labels(tmp_path / "labels", ["dsat"] * 21)
     _, figures = run(complaints(messages, 20))
     assert (figures["accuracy"]["n_labels"], figures["n_labels_left_out"]) == (20, 1)
@@ -93,7 +93,7 @@ def test_labels_of_exchanges_that_are_gone_are_left_out_and_counted(run, message
     ]
 
 
-def test_labels_of_the_test_split_teach_and_measure_nothing(run, messages, tmp_path):
+def test_labels_of_the_test_split_are_left_out(run, messages, tmp_path):
     write_labels(tmp_path / "labels", ["dsat"] * 20 + ["none"])  # c20 is in the test split
     _, figures = run(complaints(messages, 21))
     assert (figures["accuracy"]["n_labels"], figures["n_labels_left_out"]) == (20, 1)
@@ -107,7 +107,7 @@ def test_labels_give_the_accuracy(run, messages, tmp_path):
     assert (precision["value"], precision["n"], figures["warnings"]) == (1.0, 20, [])
 
 
-def test_feedback_less_precise_than_asked_stops_the_stage_after_it_wrote_the_figures(run, messages, tmp_path):
+def test_imprecise_feedback_stops_the_stage_after_writing(run, messages, tmp_path):
     write_labels(tmp_path / "labels", ["dsat", "none"] * 10)
     with pytest.raises(
         DataError, match=r"precision of 'dsat' is 0\.50 \[0\.30, 0\.70\].*mine.min_precision asks for 0.5"
@@ -117,7 +117,7 @@ def test_feedback_less_precise_than_asked_stops_the_stage_after_it_wrote_the_fig
     assert read_frame(tmp_path / "feedback.parquet", schemas.FEEDBACK).height == 40
 
 
-def test_a_log_in_parts_gives_the_bytes_of_the_log_in_one_file(run, messages, tmp_path):
+def test_log_in_parts_gives_the_bytes_of_one_file(run, messages, tmp_path):
     log = complaints(messages, 6)
     run(log)
     whole = (tmp_path / "feedback.parquet").read_bytes()
@@ -127,9 +127,9 @@ def test_a_log_in_parts_gives_the_bytes_of_the_log_in_one_file(run, messages, tm
     assert (tmp_path / "feedback.parquet").read_bytes() == whole
 
 
-def test_what_a_model_could_not_answer_is_counted_and_told(messages, tmp_path, monkeypatch, capsys):
-    writer = ScriptedGenerator(lambda _: "What a lovely day.")
-    monkeypatch.setattr("stages._language_model.open_configured_model", lambda *_: writer)
+def test_unusable_answers_of_the_model_are_counted_with_a_warning(messages, tmp_path, monkeypatch, capsys):
+    generator = ScriptedGenerator(lambda _: "What a lovely day.")
+    monkeypatch.setattr("turnabout.generation.registry.Local.open", lambda *_: generator)
     monkeypatch.setattr("turnabout.models.checkpoints.load_checkpoint", lambda *_: None)
     params = yaml.safe_load(PARAMS.read_text())
     params["mine"]["miners"] = [{"miner": "rubric", "retries": 0}]

@@ -52,9 +52,25 @@ def project(
 def play(arm: str, policy: Path, backbone: Path, assistant: Path) -> pl.DataFrame:
     """One round: the pairs, which are returned, and an assistant trained on them."""
     pairs = Path(f"{arm}.parquet")
-    logs = [Path(f"{name}.parquet") for name in ("messages", "splits", "feedback")]
-    build_pairs.main(arm, *logs, policy, backbone, Path("data/critiques.parquet"), pairs, Path("build_pairs.json"))
-    train_assistant.main(arm, pairs, policy, assistant, Path("train.json"), Path("curve.csv"))
+    build_pairs.main(
+        arm,
+        messages=Path("messages.parquet"),
+        splits=Path("splits.parquet"),
+        feedback=Path("feedback.parquet"),
+        policy=policy,
+        model=backbone,
+        reads=Path("data/critiques.parquet"),
+        pairs=pairs,
+        metrics=Path("build_pairs.json"),
+    )
+    train_assistant.main(
+        arm,
+        pairs=pairs,
+        policy=policy,
+        assistant=assistant,
+        metrics=Path("train.json"),
+        curve=Path("curve.csv"),
+    )
     return pl.read_parquet(pairs)
 
 

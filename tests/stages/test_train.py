@@ -1,4 +1,4 @@
-"""The three training stages on the tiny model: files, figures, and identical bytes in a second run."""
+"""The three training stages on the tiny model."""
 
 import hashlib
 from collections.abc import Callable
@@ -24,7 +24,10 @@ SHIPPED = ROOT / "params.yaml"
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty project with the shipped parameters, in float32 and with a gate that a tiny model can pass."""
+    """An empty project with the shipped parameters.
+
+    It computes in float32, and its gate is one that a tiny model can pass.
+    """
     params = yaml.safe_load(SHIPPED.read_text())
     params["backbone"]["dtype"] = "float32"
     params["train_assistant"] |= {"gate_steps": 40, "gate_learning_rate": 1.0e-2, "lora_rank": 4}
@@ -83,8 +86,14 @@ def run_user(model: Path) -> None:
 
 def run_assistant(model: Path, frame: pl.DataFrame) -> None:
     write_frame(frame, Path("pairs.parquet"), schemas.PAIRS)
-    paths = [Path(name) for name in ("pairs.parquet", str(model), "assistant", "metrics.json", "curve.csv")]
-    train_assistant.main("follow_up", *paths)
+    train_assistant.main(
+        "follow_up",
+        pairs=Path("pairs.parquet"),
+        policy=model,
+        assistant=Path("assistant"),
+        metrics=Path("metrics.json"),
+        curve=Path("curve.csv"),
+    )
 
 
 def run_reward(model: Path, frame: pl.DataFrame) -> None:
@@ -93,7 +102,7 @@ def run_reward(model: Path, frame: pl.DataFrame) -> None:
 
 
 def hash_files(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of the reproducible part of every file that a stage wrote."""
+    """Return the SHA-256 of each file's reproducible part."""
     return {
         str(path.relative_to(folder)): hashlib.sha256(lasting_bytes(path)).hexdigest()
         for path in sorted(folder.rglob("*"))
@@ -143,9 +152,9 @@ def test_train_assistant_without_pairs_warns_and_writes_all_files(
 
 
 def test_train_assistant_refuses_an_unknown_arm(folder: Path) -> None:
-    paths = [folder] * 5
+    paths = dict.fromkeys(["pairs", "policy", "assistant", "metrics", "curve"], folder)
     with pytest.raises(ConfigError, match=r"arm 'nope' is not one of \['drift', 'follow_up'\]"):
-        train_assistant.main("nope", *paths)
+        train_assistant.main("nope", **paths)
 
 
 def test_train_reward_writes_a_head_and_accuracies(folder: Path, tiny_checkpoint: Path) -> None:
@@ -183,7 +192,10 @@ def test_training_stage_gives_the_same_bytes_twice(
 def test_two_processes_take_the_same_steps_as_one(
     folder: Path, tiny_checkpoint: Path, sampled_softmax: int | None
 ) -> None:
-    """Eight windows in three rows make a step of two rows and one of one row, where one process has no row."""
+    """Train with a step in which one process has no row.
+
+    Eight windows in three rows make a step of two rows and one of a single row.
+    """
     results = []
     for processes in (1, 2):
         options = {"processes": processes, "batch_size": 2, "epochs": 3, "max_length": 300, "learning_rate": 1e-2}

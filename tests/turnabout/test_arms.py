@@ -1,4 +1,4 @@
-"""Dependencies of arms on one another, through a policy or through pairs; missing and circular ones are errors."""
+"""Dependencies of arms on one another, through a policy or pairs."""
 
 from collections.abc import Callable
 from typing import Any, Literal

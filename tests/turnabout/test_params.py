@@ -1,4 +1,4 @@
-"""`params.yaml`: the shipped file is valid, and every mistake is an error that says what was allowed."""
+"""`params.yaml`: the shipped file, and the errors of mistakes in it."""
 
 from datetime import date, datetime
 from pathlib import Path

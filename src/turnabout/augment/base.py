@@ -25,7 +25,7 @@ class AugmentInputs(NamedTuple):
     splits: pl.DataFrame
     feedback: pl.DataFrame
     criticised: pl.DataFrame
-    """The replies that are worked on (`judged_replies.CRITICISED`), at most `augment.max_replies` per split."""
+    """The replies to annotate (`judged_replies.CRITICISED_REPLIES`), at most `augment.max_replies` per split."""
     tables: Mapping[str, pl.DataFrame]
     """The tables of the augmenters named before this one, by name."""
 

@@ -200,8 +200,8 @@ class Cleaner:
 def find_incomplete(messages: pl.DataFrame, min_messages: int) -> pl.DataFrame:
     """Return the conversations with too little to learn from.
 
-    The columns are `conversation_id` and `reason`. The conversations have fewer than `min_messages` messages, or no user or no
-    assistant message.
+    The columns are `conversation_id` and `reason`. The conversations have fewer than `min_messages` messages, or no
+    user or no assistant message.
     """
     has_role = {role: (pl.col("role") == role).any() for role in ("user", "assistant")}
     reason = (

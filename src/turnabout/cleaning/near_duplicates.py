@@ -39,7 +39,7 @@ class NearDuplicateIndex:
     """
 
     def __init__(self, threshold: float, known: pl.DataFrame | None = None) -> None:
-        """Start with conversations that `export_known` returned earlier, or with none.
+        """Start with the conversations that `export_known` returned, or with none.
 
         A conversation repeats an earlier one from the similarity `threshold` on. Raises `DataError` if the known
         conversations were signed by another method.

@@ -18,8 +18,8 @@ NEEDED_MEMORY_GB = 6
 class Check(NamedTuple):
     """One thing looked at: what was found, and what to do (None where nothing has to be done)."""
 
-    what: str
-    found: str
+    subject: str
+    finding: str
     remedy: str | None = None
 
 
@@ -32,8 +32,8 @@ def execute() -> int:
     from turnabout.pipeline.project import find_root
 
     n_faults = 0
-    for check in checks(find_root(Path.cwd())):
-        print(f"{'ok ' if check.remedy is None else 'DO '} {check.what}: {check.found}")
+    for check in run_checks(find_root(Path.cwd())):
+        print(f"{'ok ' if check.remedy is None else 'DO '} {check.subject}: {check.finding}")
         if check.remedy is not None:
             print(f"    → {check.remedy}")
             n_faults += 1
@@ -41,33 +41,33 @@ def execute() -> int:
     return int(n_faults > 0)
 
 
-def checks(root: Path) -> Iterator[Check]:
+def run_checks(root: Path) -> Iterator[Check]:
     """Every check of the environment and of the project at `root`, cheap ones first."""
-    yield _python()
-    yield from _packages(root)
-    yield _git(root)
-    yield _dvc(root)
-    yield _lock(root)
-    yield from _params(root)
+    yield _check_python()
+    yield from _check_packages(root)
+    yield _check_git(root)
+    yield _check_dvc(root)
+    yield _check_lock(root)
+    yield from _check_params(root)
     yield _disk(root)
     yield _memory()
     yield _allocator()
 
 
-def _python() -> Check:
+def _check_python() -> Check:
     version = platform.python_version()
     fine = sys.version_info >= (3, 11)
     return Check("Python", version, None if fine else "use Python 3.11: `make demo PYTHON=python3.11`")
 
 
-def _packages(root: Path) -> Iterator[Check]:
+def _check_packages(root: Path) -> Iterator[Check]:
     """The installed versions against `requirements.lock`; one line when all agree."""
     lock = root / "requirements.lock"
     if not lock.exists():
         yield Check("packages", "no requirements.lock here", "take it from the repository, or freeze your environment")
         return
     pins = dict(line.split("==") for line in lock.read_text(encoding="utf-8").splitlines() if "==" in line)
-    differing = [told for name, version in pins.items() if (told := _difference(name.strip(), version.strip()))]
+    differing = [told for name, version in pins.items() if (told := _compare_version(name.strip(), version.strip()))]
     yield Check(
         "packages",
         "; ".join(differing[:5]) + (f" and {len(differing) - 5} more" if len(differing) > 5 else "")
@@ -76,7 +76,7 @@ def _packages(root: Path) -> Iterator[Check]:
     )
 
 
-def _difference(name: str, pinned: str) -> str | None:
+def _compare_version(name: str, pinned: str) -> str | None:
     from importlib.metadata import PackageNotFoundError, version
 
     try:
@@ -86,7 +86,7 @@ def _difference(name: str, pinned: str) -> str | None:
     return None if installed == pinned else f"{name} is {installed}, pinned {pinned}"
 
 
-def _git(root: Path) -> Check:
+def _check_git(root: Path) -> Check:
     command = ["git", "rev-parse", "--is-inside-work-tree"]
     try:
         inside = subprocess.run(command, cwd=root, capture_output=True, check=False).returncode == 0
@@ -95,7 +95,7 @@ def _git(root: Path) -> Check:
     return Check("git", "repository" if inside else "no repository", None if inside else "run `git init`")
 
 
-def _dvc(root: Path) -> Check:
+def _check_dvc(root: Path) -> Check:
     from turnabout.errors import ConfigError
     from turnabout.pipeline.repro import load_stage_graph, select_stages
 
@@ -105,7 +105,7 @@ def _dvc(root: Path) -> Check:
         return Check("DVC", str(error), "mend dvc.yaml or params.yaml; `dvc init` where .dvc is missing")
 
 
-def _lock(root: Path) -> Check:
+def _check_lock(root: Path) -> Check:
     from turnabout.pipeline.repro import is_lock_broken
 
     if is_lock_broken(root):
@@ -115,7 +115,7 @@ def _lock(root: Path) -> Check:
     return Check("DVC lock", "free")
 
 
-def _params(root: Path) -> Iterator[Check]:
+def _check_params(root: Path) -> Iterator[Check]:
     """`params.yaml`, and what the backbone it names needs."""
     from turnabout.errors import ConfigError
     from turnabout.params import load_params
@@ -126,11 +126,11 @@ def _params(root: Path) -> Iterator[Check]:
         yield Check("params.yaml", str(error), "mend it as told")
         return
     yield Check("params.yaml", f"{len(params.arms)} arms: {', '.join(params.arms)}")
-    yield _backbone(params.backbone.name)
+    yield _check_backbone(params.backbone.name)
     yield _cache()
 
 
-def _backbone(name: str) -> Check:
+def _check_backbone(name: str) -> Check:
     from turnabout.models.checkpoints import EMBEDDED
 
     if name in EMBEDDED:

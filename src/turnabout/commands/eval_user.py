@@ -52,7 +52,7 @@ def execute(
     from turnabout.metrics.naturalness import check_same_detector
     from turnabout.operations.evaluate_user import measure_user_model
 
-    earlier = {} if beside is None else _figures(beside)
+    earlier = {} if beside is None else _read_earlier(beside)
     found = measure_user_model(model, samples, n=n, assistant=assistant, judge=judge)
     if out is not None:
         write_json(found, out)
@@ -60,13 +60,13 @@ def execute(
         check_same_detector(found, earlier)
         check_same_judge(found, earlier)
     console = Console(markup=False, highlight=False)
-    console.print(table(found, earlier))
+    console.print(build_table(found, earlier))
     for warning in found["warnings"]:
         console.print(warning)
     return 0
 
 
-def _figures(path: Path) -> dict[str, Any]:
+def _read_earlier(path: Path) -> dict[str, Any]:
     """What an earlier run wrote. Raises `DataError` where it is no such file."""
     from turnabout.core.io import read_json
     from turnabout.errors import DataError
@@ -80,24 +80,24 @@ def _figures(path: Path) -> dict[str, Any]:
     return found
 
 
-def table(found: Mapping[str, Any], earlier: Mapping[str, Any]) -> "Table":
+def build_table(found: Mapping[str, Any], earlier: Mapping[str, Any]) -> "Table":
     """A row per metric: the model, the models of an earlier file, and people, each with its interval."""
     from rich.table import Table
 
-    from turnabout.report.figures import Figure, shown
-    from turnabout.report.user_table import models_of, rows
+    from turnabout.report.figures import Figure, format_figure
+    from turnabout.report.user_table import list_models, build_rows
 
     def cell(figure: Figure | None) -> str:
         if figure is None:
             return "–"
-        return shown(figure) if figure.value is not None else f"not measured: {figure.reason}"
+        return format_figure(figure) if figure.value is not None else f"not measured: {figure.reason}"
 
-    columns = [(tree, name) for tree in (found, earlier) for name in models_of(tree)]
-    tables = [rows(tree, [name]) for tree, name in columns]
+    columns = [(tree, name) for tree in (found, earlier) for name in list_models(tree)]
+    tables = [build_rows(tree, [name]) for tree, name in columns]
     drawn = Table(title=f"{found['n_conversations']} conversations of {found['n_users']} people, 95 % intervals")
     for head in ("metric", "better", *(name for _, name in columns), "people"):
         drawn.add_column(head, justify="left" if head in ("metric", "better") else "right", overflow="fold")
-    for row, *others in zip(rows(found, []), *tables, strict=True):
+    for row, *others in zip(build_rows(found, []), *tables, strict=True):
         cells = [cell(each.figures[name]) for each, (_, name) in zip(others, columns, strict=True)]
         drawn.add_row(row.metric.name, row.metric.better, *cells, cell(row.human))
     return drawn

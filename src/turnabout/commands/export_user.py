@@ -21,7 +21,7 @@ def execute(model: str, out: Path) -> int:
     from turnabout.models.loading import open_user
 
     require_new_folder(out)
-    facts = _facts(model)
+    facts = _gather_facts(model)
     # In float32, where an adapter can be added to its base without loss; it is rounded once, when it is written.
     export_user(open_user(model, "float32", merged=True), render_card(out.name, facts), out)
     told = "without figures: it is not this project's models/user" if facts is None else f"{len(facts.estimates)} figures"
@@ -29,7 +29,7 @@ def execute(model: str, out: Path) -> int:
     return 0
 
 
-def _facts(model: str) -> "ProjectFacts | None":
+def _gather_facts(model: str) -> "ProjectFacts | None":
     """What the project here knows of the model; None where it is no model of a project."""
     from turnabout.errors import ConfigError
     from turnabout.exporting.project_facts import gather_facts

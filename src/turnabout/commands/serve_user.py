@@ -41,7 +41,7 @@ def execute(model: str, port: int, host: str, leaves_with: str | None, max_promp
         raise ConfigError("--leaves-with: no text came; give one that no person writes, such as ###STOP###")
     if max_prompt_tokens is not None and max_prompt_tokens < 1:
         raise ConfigError(f"--max-prompt-tokens: {max_prompt_tokens} came; give 1 or more")
-    listener = _listen(host, port)
+    listener = _open_listener(host, port)
     with listener:
         from turnabout.generation.local.generator import LocalGenerator
         from turnabout.models.chat_format import END_OF_CONVERSATION
@@ -61,12 +61,12 @@ def execute(model: str, port: int, host: str, leaves_with: str | None, max_promp
             max_prompt_tokens=max_prompt_tokens,
             marker=marker,
         )
-        _announce(model, listener, marker)
-        _serve(build_app(player), listener)
+        _print_usage(model, listener, marker)
+        _run_server(build_app(player), listener)
     return 0
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _open_listener(host: str, port: int) -> socket.socket:
     """A listening socket. Raises `ConfigError` where it cannot be had, before any weights are read."""
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
@@ -74,7 +74,7 @@ def _listen(host: str, port: int) -> socket.socket:
         raise ConfigError(f"--host {host} --port {port}: {error}; give another port, or 0 for a free one") from error
 
 
-def _announce(model: str, listener: socket.socket, marker: str) -> None:
+def _print_usage(model: str, listener: socket.socket, marker: str) -> None:
     import json
 
     host, port = listener.getsockname()[:2]
@@ -88,7 +88,7 @@ def _announce(model: str, listener: socket.socket, marker: str) -> None:
     print("Ctrl-C ends it.", flush=True)
 
 
-def _serve(app: "FastAPI", listener: socket.socket) -> None:
+def _run_server(app: "FastAPI", listener: socket.socket) -> None:
     """Answer until a signal comes; a request that is being answered is answered first."""
     import uvicorn
 

@@ -109,8 +109,6 @@ def _iterate_estimates(metrics: Mapping[str, Any], path: tuple[str, ...] = ()) -
         if {"value", "low", "high", "n"} <= entry.keys():
             if None not in (entry["value"], entry["low"], entry["high"]):
                 name = ", ".join((*path, key)).replace("_", " ")
-                yield NamedEstimate(
-                    name, value=entry["value"], low=entry["low"], high=entry["high"], n=entry["n"]
-                )
+                yield NamedEstimate(name, value=entry["value"], low=entry["low"], high=entry["high"], n=entry["n"])
         else:
             yield from _iterate_estimates(entry, (*path, key))

@@ -39,7 +39,7 @@ class Completion(NamedTuple):
 
 
 class TurnScore(NamedTuple):
-    """Summed log-probability of a given turn's tokens, in nats, and the number of tokens.
+    """Summed log-probability of a turn's tokens, in nats, and their number.
 
     The tokens are those of the text and the end-of-turn token.
     """
@@ -62,5 +62,8 @@ class Generator(Protocol):
         ...
 
     def score(self, prompts: Sequence[Sequence[Message]], turns: Sequence[Sequence[str]]) -> list[list[TurnScore]]:
-        """Return the log-probability of each of `turns` as the next turn of its prompt, shaped like `turns`."""
+        """Return the score of each turn as the next one, shaped like `turns`.
+
+        `turns` has the candidate turns of each prompt.
+        """
         ...

@@ -52,10 +52,10 @@ class Price(Section):
 
 
 class Budget(Section):
-    """Maximum cost of one version of a stage's output, over all its runs; null sets no limit.
+    """Maximum cost of one version of a stage's output, over all its runs.
 
-    A stored answer counts with its original cost. What was paid before an interruption is therefore not paid again,
-    and a rerun without a larger budget does not spend it twice.
+    Null sets no limit. A stored answer counts with its original cost. What was paid before an interruption is therefore
+    not paid again, and a rerun without a larger budget does not spend it twice.
     """
 
     calls: Annotated[int, Field(gt=0)] | None = None

@@ -1,4 +1,4 @@
-"""Base class of the settings that name a model in `params.yaml` and open it as a generator."""
+"""Base class of the settings that name a model and open it."""
 
 from abc import abstractmethod
 from pathlib import Path
@@ -10,7 +10,10 @@ from turnabout.generation.budget import Budget, Price
 
 
 class OpenContext(NamedTuple):
-    """What a stage provides to open a model: its own model, how to load it, and the answer store."""
+    """What a stage provides to open a model.
+
+    Its own model, how to load that, and the answer store.
+    """
 
     model: Path
     """Folder of the stage's model (`--model`)."""
@@ -21,7 +24,7 @@ class OpenContext(NamedTuple):
 
 
 class ModelConfig(Section):
-    """Settings of the model that answers; `backend` in `params.yaml` selects the class.
+    """Settings of the model that answers; `backend` selects the class.
 
     Settings only: `open` imports the heavy libraries.
     """

@@ -1,4 +1,7 @@
-"""Table of the model backends. A new one is a module with its settings and generator, and one line below."""
+"""Table of the model backends.
+
+A new backend is a module with its settings and generator, and one line below.
+"""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -13,7 +16,10 @@ from turnabout.generation.vllm.config import VLLM
 
 
 class Local(ModelConfig):
-    """The stage's own model (its `--model`) on this machine: `models/backbone` in the DAG that ships."""
+    """The stage's own model (its `--model`), on this machine.
+
+    It is `models/backbone` in the DAG that ships.
+    """
 
     backend: Literal["local"] = "local"
 

@@ -1,4 +1,7 @@
-"""Answer stores: SQLite files keyed by content, so that a crash loses no generated or paid answer."""
+"""Answer stores: SQLite files keyed by content.
+
+With them a crash loses no generated or paid answer.
+"""
 
 import hashlib
 import json
@@ -26,10 +29,11 @@ MAX_KEYS = 500
 
 
 class AnswerStore:
-    """Completions of whole batches under a hash of everything that decides them (model, prompts, sampling).
+    """Completions of whole batches, keyed by everything that decides them.
 
-    A batch is the unit because the numbers inside a model depend on what is padded together: an answer drawn in
-    another batch would not be the same bytes. Independent of DVC; several processes may share the file (WAL mode).
+    The key is a hash of model, prompts and sampling. A batch is the unit because the numbers inside a model depend on
+    what is padded together: an answer drawn in another batch would not be the same bytes. Independent of DVC; several
+    processes may share the file (WAL mode).
     """
 
     def __init__(self, path: Path, model: str) -> None:
@@ -69,10 +73,10 @@ class StoredAnswer(NamedTuple):
 
 
 class CallStore:
-    """Single answers of endpoints under a hash of the address and the whole request, without the API key.
+    """Single answers of endpoints, keyed by address and request.
 
-    The first answer to a call stays: a process that sent the same call at the same time gets that answer back.
-    Independent of DVC; several processes may share the file (WAL mode).
+    The key is a hash; the API key is not part of it. The first answer to a call stays: a process that sent the same
+    call at the same time gets that answer back. Independent of DVC; several processes may share the file (WAL mode).
     """
 
     def __init__(self, path: Path) -> None:
@@ -87,7 +91,10 @@ class CallStore:
         return answers
 
     def put(self, key: str, answer: StoredAnswer) -> StoredAnswer:
-        """Store an answer and return the one stored under the key, which may be an earlier one."""
+        """Store an answer and return the one stored under the key.
+
+        That may be an earlier one.
+        """
         usage = answer.usage
         row = [key, json.dumps(answer.answer), usage.input_tokens, usage.output_tokens, time.time()]
         stored = self.db.execute(
@@ -116,9 +123,10 @@ def hash_request(request: Sequence[Any] | Mapping[str, Any]) -> str:
 
 
 def drop_unused(path: Path, since: float) -> int:
-    """Delete the answers not used since that time and return how many batches and calls those were.
+    """Delete the answers not used since a time and return their number.
 
-    `since` is in seconds since 1970. The deleted bytes are overwritten on disk.
+    The number of batches and calls is returned. `since` is in seconds since 1970. The deleted bytes are overwritten on
+    disk.
     """
     if not path.exists():
         return 0

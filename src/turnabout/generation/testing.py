@@ -1,4 +1,6 @@
-"""Fakes for tests of code that calls endpoints: a server on the loopback interface, and a clock that does not wait.
+"""Fakes for tests of code that calls endpoints.
+
+They are a server on the loopback interface and a clock that does not wait:
 
     with FaultyEndpoint(fail_randomly(0.3, seed=1)) as server:
         config = OpenAI(model="m", base_url=server.url, key=None)
@@ -36,12 +38,13 @@ def always_answer(prompt: str, attempt: int) -> str:
 
 
 def fail_randomly(share: float, seed: int) -> Plan:
-    """Return a plan in which each attempt fails with probability `share`, in each way equally often.
+    """Return a plan in which each attempt fails with probability `share`.
 
-    The same prompt and attempt always have the same outcome.
+    It fails in each way equally often. The same prompt and attempt always have the same outcome.
     """
 
     def plan(prompt: str, attempt: int) -> str:
+        """Draw the outcome of one attempt."""
         chance = random.Random(f"{seed} {attempt} {prompt}")
         return chance.choice(FAULTS) if chance.random() < share else "answer"
 
@@ -49,7 +52,10 @@ def fail_randomly(share: float, seed: int) -> Plan:
 
 
 def echo(body: dict[str, Any]) -> dict[str, Any]:
-    """Return a chat completion that repeats the last message; a word counts as a token."""
+    """Return a chat completion that repeats the last message.
+
+    A word counts as a token.
+    """
     text = body["messages"][-1]["content"]
     usage = {"prompt_tokens": sum(len(m["content"].split()) for m in body["messages"]), "completion_tokens": 4}
     message = {"role": "assistant", "content": f"answer to {text}"}
@@ -57,15 +63,15 @@ def echo(body: dict[str, Any]) -> dict[str, Any]:
 
 
 class FaultyEndpoint:
-    """A chat completions server that fails as `plan` says; it runs while the context is entered.
+    """A chat completions server that fails as `plan` says.
 
-    `url` is the `base_url` of its clients. `bodies` has every call that was sent, `keys` every authorization header,
-    `attempts` the calls by prompt, `outcomes` the calls by outcome, `answered` the whole answers by prompt (more than
-    one of a prompt was paid for twice), `max_at_once` the largest number of calls under way at the same time. A prompt
-    is its `messages` as JSON.
+    It runs while the context is entered. `url` is the `base_url` of its clients. `bodies` has every call that was sent,
+    `keys` every authorization header, `attempts` the calls by prompt, `outcomes` the calls by outcome, `answered` the
+    whole answers by prompt (more than one of a prompt was paid for twice), `max_at_once` the largest number of calls
+    under way at the same time. A prompt is its `messages` as JSON.
 
     `retry_after_s` is what a 429 asks to wait, `hang_s` how long a hanging call is held before its connection is
-    closed, both in seconds; leaving the context ends all hanging calls.
+    closed, both in seconds; the end of the context ends all hanging calls.
     """
 
     def __init__(
@@ -154,7 +160,10 @@ class FaultyEndpoint:
 
 
 class ManualClock(Clock):
-    """A clock that advances by every wait instead of waiting; `waits` has the waits above 0, in seconds."""
+    """A clock that advances by every wait instead of waiting.
+
+    `waits` has the waits above 0, in seconds.
+    """
 
     def __init__(self) -> None:
         self.time = 0.0
@@ -183,13 +192,17 @@ def _send(handler: BaseHTTPRequestHandler, status: int, content: bytes, headers:
 
 def _make_handler(endpoint: FaultyEndpoint) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
+        """Passes every call to the endpoint."""
+
         protocol_version = "HTTP/1.1"
 
         def handle(self) -> None:
+            """Answer the calls of one connection."""
             with suppress(ConnectionError):  # the client stopped waiting
                 super().handle()
 
         def do_POST(self) -> None:
+            """Answer one call."""
             endpoint.handle_call(self)
 
         def log_message(self, format: str, *args: Any) -> None:

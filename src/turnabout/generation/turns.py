@@ -1,4 +1,4 @@
-"""Encoding of prefills and decoding of a model's tokens into a turn, for all local models."""
+"""Encoding of prefills and decoding of turns, for all local models."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,10 @@ from turnabout.models.chat_format import ChatFormat
 
 
 def list_end_ids(chat: ChatFormat) -> list[int]:
-    """Return the tokens that end a turn: end of turn, then end of conversation if there is one."""
+    """Return the tokens that end a turn.
+
+    The end-of-turn token, then the end-of-conversation token if there is one.
+    """
     return [token for token in (chat.end_of_turn_id, chat.end_of_conversation_id) if token is not None]
 
 

@@ -8,7 +8,10 @@ from turnabout.generation.base import Completion, Sampling, TurnScore
 
 
 class UnopenedGenerator:
-    """A generator that answers nothing: every call raises `ConfigError`, so that a mistake is explained."""
+    """A generator that answers nothing.
+
+    Every call raises a `ConfigError` that explains the mistake.
+    """
 
     name = "unopened"
 

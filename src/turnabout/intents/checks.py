@@ -50,10 +50,11 @@ class CheckedAnswer(NamedTuple):
 
 
 def check_answer(answer: Completion, user_texts: Sequence[str], language: str | None, detail: Detail) -> CheckedAnswer:
-    """The answer about a conversation in `language` (null where nobody knows) in which the user `said` this.
+    """Check an answer about a conversation with these user messages.
 
-    The answer may repeat the beginning it was given or go on from it. In full detail it may be of any length and share
-    any words, for that is what is asked for.
+    `language` is that of the conversation, or None if it is unknown. The answer may repeat the beginning it was given
+    or continue it. In detail `full` it may have any length and share any words with the user, because the prompt asks
+    for that.
     """
     if answer.refused:
         return CheckedAnswer("", False, answer.refused)
@@ -70,7 +71,8 @@ def check_answer(answer: Completion, user_texts: Sequence[str], language: str | 
         "language": is_foreign(topic, language),
         "leak": detail == "high_level" and leaks,
     }
-    return CheckedAnswer(topic, leaks, next((reason for reason, applies in faults.items() if applies), None))
+    reason = next((reason for reason, applies in faults.items() if applies), None)
+    return CheckedAnswer(topic, leaks, reason)
 
 
 def is_foreign(topic: str, language: str | None) -> bool:
@@ -82,6 +84,6 @@ def is_foreign(topic: str, language: str | None) -> bool:
     """
     if language is None:
         return False
-    alone, behind = detect_languages(pl.Series([topic, f"{ABOUT} {topic}"]))
-    is_sure = behind != "en" or re.search("[A-Za-z]", topic) is None
+    alone, in_sentence = detect_languages(pl.Series([topic, f"{ABOUT} {topic}"]))
+    is_sure = in_sentence != "en" or re.search("[A-Za-z]", topic) is None
     return is_sure and alone not in (None, "en", language)

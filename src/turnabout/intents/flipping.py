@@ -1,11 +1,11 @@
-"""Flipping of the dialogue: training samples in which the user's turns are learnt.
+"""Flipping of the dialogue: samples in which the user's turns are learnt.
 
 One sample per conversation has the same gradient as the K+1 samples of Naous et al. 2025 (§3.2): every user turn is
 predicted from the intent and all messages before it, and the end of the conversation is predicted after the last reply.
 The cost is linear in the number of messages.
 
-Roles may come in any order. A conversation may begin with a reply, which is context. Of consecutive user turns each is a
-target, also if several people wrote them. Consecutive replies are all context of the next turn.
+Roles may come in any order. A conversation may begin with a reply, which is context. Of consecutive user turns each is
+a target, also if several people wrote them. Consecutive replies are all context of the next turn.
 """
 
 from typing import Any
@@ -33,12 +33,14 @@ class Flip(Section):
     """Also learn from the other speaker's side of a training conversation (logs of people talking to people)."""
 
 
-def flip_conversations(messages: pl.DataFrame, splits: pl.DataFrame, intents: pl.DataFrame, mirror: bool) -> pl.DataFrame:
+def flip_conversations(
+    messages: pl.DataFrame, splits: pl.DataFrame, intents: pl.DataFrame, mirror: bool
+) -> pl.DataFrame:
     """Build one sample per conversation with an intent and a user turn to learn.
 
     The samples have the schema `schemas.USER_SAMPLES` and are sorted. Messages that the person never saw are dropped
-    (`IS_SEEN`). `ends` is false if the person wrote the last message, because then the log does not show that they ended
-    the conversation. Messages that a branch of a message tree repeats are only context: they are learnt in the
+    (`IS_SEEN`). `ends` is false if the person wrote the last message, because then the log does not show that they
+    ended the conversation. Messages that a branch of a message tree repeats are only context: they are learnt in the
     conversation where they occur first. With `mirror`, training conversations between two people are also learnt from
     the other side, under the same conversation and with the intent of the first side.
     """

@@ -15,7 +15,7 @@ from turnabout.errors import ModelError
 from turnabout.generation import Generator, Sampling
 from turnabout.generation.registry import AnyModel
 from turnabout.intents.checks import REMEDIES, CheckedAnswer, check_answer
-from turnabout.intents.questions import ABOUT, TOKEN_FACTOR, SPEAKERS, Detail, build_intent_prompt
+from turnabout.intents.questions import ABOUT, SPEAKERS, TOKEN_FACTOR, Detail, build_intent_prompt
 from turnabout.intents.wording import FALLBACK, NO_INTENT, PREFIX
 from turnabout.prompting.structured import RETRY_TEMPERATURE
 
@@ -58,7 +58,7 @@ class Intend(Section):
 
 
 def write_intents(messages: pl.DataFrame, generator: Generator, settings: Intend, seed: int) -> pl.DataFrame:
-    """Write one intent per conversation of `messages` (`schemas.INTENTS`, sorted).
+    """Write one intent per conversation (`schemas.INTENTS`, sorted).
 
     In detail `none` no model is asked, and all intents are the same. Answers are checked; if none of `tries` answers is
     usable, a fallback takes their place, with the reason. Raises `ModelError` if the share of fallbacks for one reason

@@ -1,8 +1,8 @@
-"""The only chat templating: messages to tokens, with the exact spans a model is trained on or writes.
+"""Conversion of messages to tokens, with the spans of the targets.
 
-A tokenizer's chat template is read once (`chat_template`), as the text before and after each role's messages.
-Conversations are then encoded message by message: linear in their length, for any role order, and the message of every
-token is known.
+This is the only place where chat templates are applied. A tokenizer's chat template is read once (`chat_template`), as
+the text before and after each role's messages. Conversations are then encoded message by message: linear in their
+length, for any role order, and the message of every token is known.
 """
 
 from collections.abc import Collection, Sequence
@@ -21,14 +21,20 @@ END_OF_CONVERSATION = "<|endconversation|>"
 
 
 class EncodedChat(NamedTuple):
-    """One sequence of T tokens and whether each is a target (trained on, or scored)."""
+    """One sequence of T tokens, and whether each token is a target.
+
+    Targets are trained on, or scored.
+    """
 
     input_ids: list[int]
     is_target: list[bool]
 
 
 class EncodedTurn(NamedTuple):
-    """One message as tokens, the last one its end-of-turn token, and whether these are targets."""
+    """One message as tokens, and whether these are targets.
+
+    The last token is the end-of-turn token.
+    """
 
     role: str
     ids: list[int]
@@ -37,7 +43,10 @@ class EncodedTurn(NamedTuple):
 
 @dataclass(frozen=True)
 class ChatFormat:
-    """The chat template of one tokenizer as headers and a footer; made by `from_tokenizer`."""
+    """The chat template of one tokenizer as headers and a footer.
+
+    Made by `from_tokenizer`.
+    """
 
     tokenizer: "PreTrainedTokenizerBase"
     frame: ChatFrame
@@ -58,22 +67,28 @@ class ChatFormat:
 
     @cached_property
     def end_of_conversation_id(self) -> int | None:
-        """The token with which a user model ends the conversation, or None if the vocabulary has none."""
+        """The end-of-conversation token, or None if the vocabulary has none.
+
+        A user model ends the conversation with it.
+        """
         return self.tokenizer.get_vocab().get(END_OF_CONVERSATION)
 
     def encode_prompt(self, messages: Sequence[Message], speaks: str) -> list[int]:
-        """Return the tokens of the history and of the header of the role that speaks next."""
+        """Return the tokens of the history and of the next speaker's header."""
         return self.encode(messages).input_ids + self._encode_text(self.frame.get_header(speaks))
 
     def encode_completion(self, text: str) -> list[int]:
-        """Return the tokens of one turn as its speaker writes it: the text and the end-of-turn token.
+        """Return the tokens of one turn: its text and the end-of-turn token.
 
         Control tokens that a person typed are encoded as ordinary text.
         """
         return self.encode_completions([text])[0]
 
     def encode_completions(self, texts: Sequence[str]) -> list[list[int]]:
-        """Return `encode_completion` of many texts; much faster, because the tokenizer runs in parallel."""
+        """Return `encode_completion` of many texts.
+
+        Much faster than one by one, because the tokenizer works in parallel.
+        """
         texts = [_strip_end_tokens(text) for text in texts]
         if not texts:
             return []
@@ -83,9 +98,10 @@ class ChatFormat:
         return [[*ids, self.end_of_turn_id] for ids in encoding.input_ids]
 
     def encode(self, messages: Sequence[Message], targets: Collection[int] = (), ends: bool = False) -> EncodedChat:
-        """Return the conversation as tokens; text and end-of-turn token of each message in `targets` are targets.
+        """Return the conversation as tokens.
 
-        With `ends`, a last user turn follows, which is the end-of-conversation token; it is also a target.
+        The text and the end-of-turn token of each message whose index is in `targets` are targets. With `ends`, a last
+        user turn follows, which is the end-of-conversation token; it is also a target.
         """
         contents = self.encode_completions([message["content"] for message in messages])
         turns = []
@@ -113,18 +129,19 @@ class ChatFormat:
         return EncodedChat(ids, is_target)
 
     def count_turn_tokens(self, turn: EncodedTurn) -> int:
-        """Return the number of tokens of one turn in a conversation, template included."""
+        """Return the number of tokens of one turn, template included."""
         n_header = len(self._encode_text(self.frame.get_header(turn.role)))
         return n_header + len(turn.ids) + len(self._encode_text(self.frame.footer)) - 1
 
     def count_message_tokens(self, message: Message) -> int:
-        """Return the number of tokens of one message in a conversation, template included."""
+        """Return the number of tokens of one message, template included."""
         return self.count_turn_tokens(EncodedTurn(message["role"], self.encode_completion(message["content"]), False))
 
     def keep_newest(self, messages: Sequence[Message], max_tokens: int) -> list[Message]:
-        """Return the newest messages that fit into `max_tokens`, cut at a message boundary.
+        """Return the newest messages that fit into `max_tokens`.
 
-        A leading system message always stays. At least the newest message is kept, whatever its length.
+        The conversation is cut at a message boundary. A leading system message always stays. At least the newest
+        message is kept, whatever its length.
         """
         head = [message for message in messages[:1] if message["role"] == "system"]
         start = self._encode_text(self.frame.get_start("system" if head else None))
@@ -144,7 +161,10 @@ class ChatFormat:
 
 
 def _strip_end_tokens(text: str) -> str:
-    """Return the text without end-of-conversation tokens, also those that a removal joins together."""
+    """Return the text without end-of-conversation tokens.
+
+    This includes tokens whose halves are joined by the removal of another one.
+    """
     while END_OF_CONVERSATION in text:
         text = text.replace(END_OF_CONVERSATION, "")
     return text

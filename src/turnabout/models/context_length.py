@@ -16,10 +16,10 @@ def get_context_length(checkpoint: Checkpoint) -> int | None:
 
 
 def check_context(checkpoint: Checkpoint, tokens: Mapping[str, int]) -> None:
-    """Raise `ConfigError` where the settings together exceed the model's context length.
+    """Raise `ConfigError` where settings exceed the model's context length.
 
-    `tokens` has the settings by name. Beyond its context length a model fails or, with rotary positions, continues and
-    writes nonsense.
+    The sum of the settings is compared. `tokens` has the settings by name. Beyond its context length a model fails or,
+    with rotary positions, continues and writes nonsense.
     """
     limit, total = get_context_length(checkpoint), sum(tokens.values())
     if limit is not None and total > limit:

@@ -1,4 +1,4 @@
-"""Load a model by name: a folder of the pipeline, an embedded name, or a Hugging Face Hub id."""
+"""Loading of models by folder, embedded name, or Hugging Face Hub id."""
 
 from contextlib import AbstractContextManager, redirect_stderr
 from io import StringIO
@@ -18,7 +18,10 @@ TEMPERATURE, TOP_P = 1.0, 0.8
 
 
 def open_model(name: str, dtype: str = "bfloat16", merged: bool = False) -> Checkpoint:
-    """Return the model of this name, ready for inference. Raises `ModelError` where there is none."""
+    """Return the model of this name, ready for inference.
+
+    Raises `ModelError` where there is none.
+    """
     if name.startswith((".", "/", "models/")) or Path(name).is_dir():
         return checkpoints.load_checkpoint(Path(name), dtype, merged)
     with TemporaryDirectory() as scratch:
@@ -30,7 +33,10 @@ def open_model(name: str, dtype: str = "bfloat16", merged: bool = False) -> Chec
 
 
 def open_user(name: str, dtype: str = "bfloat16", merged: bool = False) -> Checkpoint:
-    """Return the user model of this name. Raises `ModelError` for a model that cannot end a conversation."""
+    """Return the user model of this name.
+
+    Raises `ModelError` for a model that cannot end a conversation.
+    """
     checkpoint = open_model(name, dtype, merged)
     if checkpoint.chat.end_of_conversation_id is None:
         raise ModelError(
@@ -41,5 +47,8 @@ def open_user(name: str, dtype: str = "bfloat16", merged: bool = False) -> Check
 
 
 def hide_progress_bars() -> AbstractContextManager[object]:
-    """Return a context in which models write without a progress bar: one turn is no batch."""
+    """Return a context in which models write without progress bars.
+
+    For single turns of a conversation.
+    """
     return redirect_stderr(StringIO())  # bars are shown in terminals only

@@ -1,4 +1,7 @@
-"""Log-probabilities of target tokens under a causal language model: the forward pass of training and scoring."""
+"""Log-probabilities of target tokens under a causal language model.
+
+This is the only forward pass of training and scoring.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,9 +24,10 @@ _PROJECTS_LAST: "WeakKeyDictionary[torch.nn.Module, bool]" = WeakKeyDictionary()
 
 
 class TokenBatch(NamedTuple):
-    """B sequences padded on the right to T tokens: ids, attention (1 = real) and whether a token is a target.
+    """B sequences padded on the right to T tokens.
 
-    Where sequences share a row, `position_ids` has the position of each token in its own sequence.
+    The tensors have the ids, the attention (1 = real token) and whether each token is a target. Where sequences share a
+    row, `position_ids` has the position of each token in its own sequence.
     """
 
     input_ids: "Tensor"
@@ -33,7 +37,10 @@ class TokenBatch(NamedTuple):
 
 
 def pad_rows(rows: Sequence[EncodedChat], device: "torch.device | str" = "cpu") -> TokenBatch:
-    """Return the rows as one right-padded batch, each tensor of shape (B, T); padding is never a target."""
+    """Return the rows as one right-padded batch, tensors of shape (B, T).
+
+    Padding is never a target, whatever its id.
+    """
     import torch
     from torch.nn.utils.rnn import pad_sequence
 
@@ -46,11 +53,11 @@ def pad_rows(rows: Sequence[EncodedChat], device: "torch.device | str" = "cpu") 
 def encode_answers(
     chat: ChatFormat, prompt: Sequence[Message], completions: Sequence[str], max_length: int
 ) -> list[EncodedChat]:
-    """Return each completion after the same prompt; the completion's text and end-of-turn token are the targets.
+    """Return each completion after the same prompt, as targets.
 
-    A completion is the assistant's turn. The prompt is cut from the left, at a message boundary, so that its longest
-    completion fits into `max_length` tokens. Its newest message always stays, so a row may still be longer; the caller
-    decides what to do with it.
+    The targets are the completion's text and its end-of-turn token. A completion is the assistant's turn. The prompt is
+    cut from the left, at a message boundary, so that its longest completion fits into `max_length` tokens. Its newest
+    message always stays, so a row may still be longer; the caller decides what to do with it.
     """
     encoded = [chat.encode_completion(completion) for completion in completions]
     max_prompt = max_length - max(map(len, encoded)) - len(chat.encode_prompt([], "assistant"))
@@ -59,12 +66,13 @@ def encode_answers(
 
 
 def compute_token_logps(model: "PreTrainedModel", batch: TokenBatch) -> "Tensor":
-    """Return log P(token t | tokens before t) in nats, shape (B, T), float32; zero for non-targets.
+    """Return log P(token t | tokens before t) of the targets, shape (B, T).
 
-    The vocabulary projection runs only at positions whose next token is a target, so context tokens cost no logits. The
-    positions are selected before the model's own projection, so what an architecture does to its logits afterwards
-    (scaling, soft-capping) is kept. Where it does nothing, no more than `MAX_LOGITS` logits exist at a time: those of
-    more targets are computed in parts, and computed again for their gradient.
+    In nats, float32; zero where a token is not a target. The vocabulary projection runs only at positions whose next
+    token is a target, so context tokens cost no logits. The positions are selected before the model's own projection,
+    so what an architecture does to its logits afterwards (scaling, soft-capping) is kept. Where it does nothing, no
+    more than `MAX_LOGITS` logits exist at a time: those of more targets are computed in parts, and computed again for
+    their gradient.
     """
     import torch
     from torch.utils.checkpoint import checkpoint
@@ -85,10 +93,14 @@ def compute_token_logps(model: "PreTrainedModel", batch: TokenBatch) -> "Tensor"
 
 
 def compute_target_states(model: "PreTrainedModel", batch: TokenBatch) -> "Tensor":
-    """Return the hidden states, (N, D), from which the projection predicts the N targets, in order."""
+    """Return the hidden states, (N, D), that predict the N targets, in order.
+
+    They are the input of the vocabulary projection.
+    """
     kept: list[Tensor] = []
 
     def keep_for_later(hidden: "Tensor") -> "Tensor":
+        """Record the states of the targets, and project none of them."""
         kept.append(hidden[:, :-1][batch.is_target[:, 1:]])
         return kept[0][:0]
 
@@ -97,12 +109,15 @@ def compute_target_states(model: "PreTrainedModel", batch: TokenBatch) -> "Tenso
 
 
 def count_logit_rows(model: "PreTrainedModel") -> int:
-    """Return how many rows of logits over the model's vocabulary may exist at the same time."""
+    """Return how many rows of logits may exist at the same time."""
     return max(1, MAX_LOGITS // model.config.get_text_config().vocab_size)
 
 
 def _compute_logits(model: "PreTrainedModel", batch: TokenBatch, keep: "Callable[[Tensor], Tensor]") -> "Tensor":
-    """Return the logits, (N, V), of the N hidden states that `keep` selects from all of them, (B, T, D)."""
+    """Return the logits, (N, V), of N selected hidden states.
+
+    `keep` selects them from all hidden states, (B, T, D).
+    """
     # No mask: padding is on the right, where no real token attends to it, and attention without a mask is cheaper.
     positions = {} if batch.position_ids is None else {"position_ids": batch.position_ids}
     head = _unwrap(model).get_output_embeddings()
@@ -124,7 +139,10 @@ def _select_logps(logits: "Tensor", labels: "Tensor") -> "Tensor":
 
 
 def projects_last(model: "torch.nn.Module") -> bool:
-    """Return whether the model's logits are exactly its projection's output; tested once per model, on two tokens."""
+    """Return whether the model's logits are exactly its projection's output.
+
+    Tested once per model, on two tokens.
+    """
     import torch
 
     if model not in _PROJECTS_LAST:

@@ -1,9 +1,9 @@
-"""Log-probabilities of many token sequences with common prefixes; each shared token is computed once.
+"""Log-probabilities of many token sequences with common prefixes.
 
-For example replies to one prompt, or follow-ups to one reply. The model reads a tree of tokens as one row, in which a
-token attends to its ancestors only and its position is its depth (tree attention; Miao et al. 2024, SpecInfer, §4.2).
-The result equals that of one row per sequence. Works for models that mix tokens by attention only, full or within a
-window, and that accept a custom mask.
+Each shared token is computed once. For example replies to one prompt, or follow-ups to one reply. The model reads a
+tree of tokens as one row, in which a token attends to its ancestors only and its position is its depth (tree attention;
+Miao et al. 2024, SpecInfer, §4.2). The result equals that of one row per sequence. Works for models that mix tokens by
+attention only, full or within a window, and that accept a custom mask.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,7 +25,10 @@ MAX_TARGETS = 1024
 
 
 class TokenTree:
-    """Token sequences with merged common prefixes; a node is a token after all its ancestors."""
+    """Token sequences with merged common prefixes.
+
+    A node is a token after all its ancestors.
+    """
 
     def __init__(self) -> None:
         self.tokens: list[int] = []
@@ -37,7 +40,10 @@ class TokenTree:
         return len(self.tokens)
 
     def add(self, tokens: Sequence[int], after: int = -1) -> list[int]:
-        """Add `tokens` as a path below the node `after` (-1: from the start) and return their nodes."""
+        """Add `tokens` as a path below the node `after` and return their nodes.
+
+        -1 is the start. Existing nodes are reused.
+        """
         nodes = []
         for token in tokens:
             if (after, token) not in self._children:
@@ -50,7 +56,7 @@ class TokenTree:
         return nodes
 
     def count_shared(self, tokens: Sequence[int]) -> int:
-        """Return how many of the first `tokens` the tree already has, from the start."""
+        """Return how many of the first `tokens` the tree has from the start."""
         node = -1
         for count, token in enumerate(tokens):
             if (node, token) not in self._children:
@@ -59,7 +65,10 @@ class TokenTree:
         return len(tokens)
 
     def build_attention(self) -> "NDArray[np.bool_]":
-        """Return, in shape (T, T), whether the column's node is the row's node or an ancestor of it."""
+        """Return which nodes each node attends to, in shape (T, T).
+
+        True where the column's node is the row's node or an ancestor of it.
+        """
         attends = np.eye(len(self), dtype=bool)
         for node, parent in enumerate(self.parents):
             if parent >= 0:
@@ -75,9 +84,9 @@ def compute_node_logps(
     batch_size: int,
     desc: str,
 ) -> "list[NDArray[np.float32]]":
-    """Return log P(node | its ancestors) in nats for the target nodes of each tree, in order.
+    """Return log P(node | its ancestors) for each tree's targets, in nats.
 
-    The first node of a tree has no ancestors and cannot be a target.
+    In the order of `targets`, one array per tree. The first node of a tree has no ancestors and cannot be a target.
     """
     import torch
     from tqdm import tqdm
@@ -95,9 +104,9 @@ def compute_node_logps(
 def _batch_by_size(
     trees: Sequence[TokenTree], targets: Sequence[Sequence[int]], batch_size: int
 ) -> Iterator[list[int]]:
-    """Yield indexes of trees of similar size, at most `batch_size` trees together.
+    """Yield batches of indexes of trees of similar size.
 
-    A batch of several trees has at most `MAX_TARGETS` target nodes.
+    At most `batch_size` trees are together. A batch of several trees has at most `MAX_TARGETS` target nodes.
     """
     batch: list[int] = []
     for i in sorted(range(len(trees)), key=lambda i: (len(trees[i]), i)):
@@ -112,9 +121,10 @@ def _batch_by_size(
 def _compute_batch_logps(
     model: "PreTrainedModel", trees: Sequence[TokenTree], targets: Sequence[Sequence[int]]
 ) -> "Tensor":
-    """Return the log-probabilities of all trees' targets one after another, shape (targets,), float32.
+    """Return the log-probabilities of all trees' targets, concatenated.
 
-    As in `logps.compute_token_logps`, hidden states are selected before the model's own projection.
+    Shape (targets,), float32. As in `logps.compute_token_logps`, hidden states are selected before the model's own
+    projection.
     """
     import torch
 
@@ -125,10 +135,13 @@ def _compute_batch_logps(
     for row, tree in enumerate(trees):
         ids[row, : len(tree)], depths[row, : len(tree)] = tree.tokens, tree.depths
         attends[row, : len(tree), : len(tree)] = tree.build_attention()
-    nodes = [(row, tree.parents[node], tree.tokens[node]) for row, tree in enumerate(trees) for node in targets[row]]
+    nodes = []
+    for row, tree in enumerate(trees):
+        nodes += [(row, tree.parents[node], tree.tokens[node]) for node in targets[row]]
     rows, parents, labels = torch.tensor(nodes, dtype=torch.long).reshape(-1, 3).to(model.device).T
 
     def keep_parents(_: "torch.nn.Module", hidden: "tuple[Tensor, ...]") -> "tuple[Tensor]":
+        """Project only the states that predict the targets."""
         return (hidden[0][rows, parents],)
 
     hook = model.get_output_embeddings().register_forward_pre_hook(keep_parents)
@@ -146,10 +159,11 @@ def _compute_batch_logps(
 
 
 def _build_masks(model: "PreTrainedModel", attends: "Tensor", depths: "Tensor") -> "Tensor | dict[str, Tensor]":
-    """Return what each layer adds to its attention scores, from `attends` (B, T, T) and `depths` (B, T).
+    """Return what each layer adds to its attention scores.
 
-    One mask where all layers are alike; one per kind of layer where some attend within a window, as such models expect
-    it. Raises `ModelError` for a model that mixes tokens in another way, such as a recurrent one.
+    `attends` has shape (B, T, T), `depths` (B, T). One mask where all layers are alike; one per kind of layer where
+    some attend within a window, as such models expect it. Raises `ModelError` for a model that mixes tokens in another
+    way, such as a recurrent one.
     """
     import torch
     from transformers.cache_utils import DynamicCache, DynamicSlidingWindowLayer
@@ -159,11 +173,12 @@ def _build_masks(model: "PreTrainedModel", attends: "Tensor", depths: "Tensor") 
         {type(layer).__name__ for layer in layers} - {"DynamicLayer", "DynamicSlidingWindowLayer"}
     ):
         raise ModelError(
-            f"{model.config.model_type}: has layers of kind {unsupported}; only models whose layers are all attention can "
-            "score turns"
+            f"{model.config.model_type}: has layers of kind {unsupported}; only models whose layers are all "
+            "attention can score turns"
         )
 
     def build_mask(allowed: "Tensor") -> "Tensor":
+        """Return 0 where attention is allowed, and the lowest number elsewhere."""
         hidden = torch.zeros(allowed.shape, dtype=model.dtype).masked_fill(~allowed, torch.finfo(model.dtype).min)
         return hidden[:, None].to(model.device)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from turnabout.core.io import read_json
-from turnabout.report.figures import Figure, counted, figure, shown
+from turnabout.report.figures import Figure, format_count, read_figure, format_figure
 
 BASELINE = "untrained"
 VERSUS = f"versus_{BASELINE}"
@@ -25,12 +25,12 @@ def build_headline(metrics: Path) -> list[str]:
     bits = _compare_models(user, "bits_per_character", "with_intent", BASELINE)
     f1_drawn = _compare_models(user, "termination", "f1_drawn", "prompted")
     f1_best = _compare_models(user, "termination", "f1", "prompted")
-    ranking_accuracy = format_figure(figure(assistants, arm, "ranking_accuracy", arm))
+    ranking_accuracy = format_figure(read_figure(assistants, arm, "ranking_accuracy", arm))
     return [
         f"1. feedback mined: {_format_mined(mined)}",
         f"2. user model, bits per character on held-out people: {bits}",
         f"3. user model, predicting the end of the conversation (F1): {f1_drawn}; at the best threshold {f1_best}",
-        f"4. best of {counted(len(arms), 'arm', 'arms')} ({arm}), follow-up likelihood over untrained: "
+        f"4. best of {format_count(len(arms), 'arm', 'arms')} ({arm}), follow-up likelihood over untrained: "
         f"{_format_gains(get_gains(assistants, arm))}",
         f"5. {arm}, ranking accuracy on its held-out pairs: {ranking_accuracy}",
     ]
@@ -43,7 +43,7 @@ def list_compared_arms(assistants: Mapping[str, Any]) -> list[str]:
 
 def get_gains(assistants: Mapping[str, Any], arm: str) -> dict[str, Figure]:
     """Return an arm's gains in follow-up likelihood over untrained, by scorer."""
-    return {scorer: figure(assistants, arm, VERSUS, measure) for scorer, measure in SCORERS.items()}
+    return {scorer: read_figure(assistants, arm, VERSUS, measure) for scorer, measure in SCORERS.items()}
 
 
 def choose_best_arm(assistants: Mapping[str, Any]) -> str:
@@ -63,19 +63,19 @@ def choose_best_arm(assistants: Mapping[str, Any]) -> str:
 
 def format_figure(measured: Figure, signed: bool = False) -> str:
     """Format a figure as `1.87 [1.80, 1.94]`, or the reason why there is none."""
-    return f"not measured: {measured.reason}" if measured.value is None else shown(measured, signed)
+    return f"not measured: {measured.reason}" if measured.value is None else format_figure(measured, signed)
 
 
 def _format_mined(mined: Mapping[str, Any]) -> str:
     if not mined:
         return format_figure(Figure(None))
-    n_sat, n_dsat, n_exchanges = (format_figure(figure(mined, key)) for key in ("n_sat", "n_dsat", "n_exchanges"))
+    n_sat, n_dsat, n_exchanges = (format_figure(read_figure(mined, key)) for key in ("n_sat", "n_dsat", "n_exchanges"))
     return f"{n_sat} sat and {n_dsat} dsat signals in {n_exchanges} exchanges"
 
 
 def _compare_models(user: Mapping[str, Any], section: str, name: str, baseline: str) -> str:
     """Format a figure of the trained user model next to the baseline's."""
-    trained, other = (format_figure(figure(user, section, model, name)) for model in ("trained", baseline))
+    trained, other = (format_figure(read_figure(user, section, model, name)) for model in ("trained", baseline))
     return f"{trained} trained, {other} {baseline}"
 
 

@@ -65,7 +65,7 @@ class Alternatives(LogRule):
 def _select_complaints(feedback: pl.DataFrame) -> pl.DataFrame:
     """Return replies that drew dissatisfaction; `complaint` is its category.
 
-    A request for another reply does not count. `complaint` is the category.
+    A request for another reply does not count.
     """
     dissatisfied = select_decisions(feedback).filter(pl.col("category") != REPLACED, label="dsat")
     return dissatisfied.select(*REPLY_KEY, complaint="category")

@@ -64,8 +64,8 @@ class Rule(Section):
     def reads(self) -> str:
         """The path of the one extra input that the rule needs.
 
-        It is a table of `augment`, the pairs of another arm, a model's folder, or `LOGS_ONLY`. The arm's `reads` must be
-        the same.
+        It is a table of `augment`, the pairs of another arm, a model's folder, or `LOGS_ONLY`. The arm's `reads` must
+        be the same.
         """
         return LOGS_ONLY
 

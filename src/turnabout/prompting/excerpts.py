@@ -9,7 +9,10 @@ CHARS_PER_TOKEN = 4
 
 
 def keep_newest(messages: Sequence[Message], max_chars: int) -> list[Message]:
-    """Return the last messages that fit into `max_chars`, and the end of the first message that does not."""
+    """Return the last messages that fit into `max_chars`.
+
+    Of the newest message that does not fit, the end is kept.
+    """
     kept: list[Message] = []
     n_left = max_chars
     for message in reversed(messages):

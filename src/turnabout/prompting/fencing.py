@@ -1,4 +1,7 @@
-"""Fences around logged text in prompts, so that a model cannot take it for the prompt's own text."""
+"""Fences around logged text in prompts.
+
+With them, logged text cannot pass for the prompt's own text.
+"""
 
 import json
 from typing import Any

@@ -6,7 +6,10 @@ import msgspec
 
 
 def build_json_schema(shape: type[msgspec.Struct]) -> dict[str, Any]:
-    """Return the schema of a Struct: all fields are required and no others allowed, at each level."""
+    """Return the JSON schema of a Struct.
+
+    At each level, all fields are required and no others are allowed.
+    """
     schema = msgspec.json.schema(shape)
     root = schema["$ref"].rpartition("/")[2]
     definitions = {name: _make_strict(definition) for name, definition in schema["$defs"].items()}
@@ -14,9 +17,9 @@ def build_json_schema(shape: type[msgspec.Struct]) -> dict[str, Any]:
 
 
 def _make_strict(schema: Any) -> Any:
-    """Return the schema with closed objects and without defaults and descriptions.
+    """Return the schema with closed objects, without descriptions.
 
-    The question itself states those.
+    Defaults are removed, too. The question itself states those.
     """
     if isinstance(schema, list):
         return [_make_strict(entry) for entry in schema]

@@ -7,7 +7,7 @@ JSON_STRING = r'("(?:[^"\\]|\\.)*")'
 
 
 def parse_json_string(string: str) -> str | None:
-    """Return the text of a closed string, or None where it has an invalid escape.
+    """Return the text of a closed string; None where an escape is invalid.
 
     Half of a surrogate pair, which a small model writes for an emoji, becomes a question mark: no table can hold it.
     """

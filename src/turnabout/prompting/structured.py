@@ -1,4 +1,7 @@
-"""Questions that a model must answer with one JSON object, asked again after an unusable answer."""
+"""Questions that a model must answer with one JSON object.
+
+A question is asked again after an unusable answer.
+"""
 
 import json
 from collections.abc import Callable, Sequence
@@ -18,7 +21,10 @@ RETRY_TEMPERATURE = 0.7
 
 
 class UnusableAnswer(ValueError):
-    """An answer that cannot be used: `reason` is counted, the message is shown to the model."""
+    """An answer that cannot be used.
+
+    `reason` is counted; the message is shown to the model.
+    """
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -26,7 +32,10 @@ class UnusableAnswer(ValueError):
 
 
 class Question(NamedTuple, Generic[T]):
-    """The text to send, and the parser of its answer, which raises `UnusableAnswer`."""
+    """The text to send, and the parser of its answer.
+
+    The parser raises `UnusableAnswer`.
+    """
 
     text: str
     parse: Callable[[Completion], T]
@@ -50,7 +59,7 @@ class AskOptions(NamedTuple):
 def ask_structured(
     generator: Generator, questions: Sequence[Question[T]], options: AskOptions
 ) -> list[T | UnusableAnswer]:
-    """Return the parsed answer to each question, or the error of its last unusable answer.
+    """Return the parsed answer to each question, or its last error.
 
     A question is asked again together with its answer and the error, and with another seed: the same request would
     only return the stored answer. A question that an endpoint refused is not asked again.
@@ -80,9 +89,9 @@ def ask_structured(
 
 
 def parse_json(answer: Completion, shape: type[Shape]) -> Shape:
-    """Return the JSON object that an answer begins with, as `shape`; text after it is ignored.
+    """Return the JSON object that an answer begins with, as `shape`.
 
-    Raises `UnusableAnswer`.
+    Text after it is ignored. Raises `UnusableAnswer`.
     """
     if answer.refused:
         raise UnusableAnswer(answer.refused, "there was no answer")

@@ -87,8 +87,8 @@ def order_replies(preferences: pl.DataFrame, preferred: str, other: str) -> pl.D
     """Return the rows with ordered replies and which of them is preferred.
 
     `first` and `second` are both replies' words in order; `prefers_first` says which one was preferred. Preferences
-    between the same two replies can so be compared, whichever reply each prefers. Replies are the same if they have the
-    same words, whatever their case and punctuation; rows of two such replies are left out.
+    between the same two replies can then be compared, whichever reply each prefers. Replies are the same if they have
+    the same words, whatever their case and punctuation; rows of two such replies are left out.
     """
     in_words = preferences.with_columns(
         _preferred=extract_words(pl.col(preferred)).list.join(" "), _other=extract_words(pl.col(other)).list.join(" ")

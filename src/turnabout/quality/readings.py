@@ -127,9 +127,11 @@ def read_pairs(policy: Checkpoint, pairs: pl.DataFrame, batch_size: int) -> Read
             parts.append(_read_batch(policy, [rows[i] for i in indexes]))
             order.extend(indexes)
             progress.update(len(indexes))
-    in_row_order = np.argsort(order)
-    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in Readings._fields}
-    return Readings(**{name: values[in_row_order] for name, values in columns.items()})
+    position = np.argsort(order)  # of each row among the batches
+    columns: dict[str, Floats] = {}
+    for name in Readings._fields:
+        columns[name] = np.concatenate([getattr(part, name) for part in parts])[position]
+    return Readings(**columns)
 
 
 class _EncodedPair(NamedTuple):

@@ -1,6 +1,6 @@
 """The report: everything a run wrote, as one self-contained HTML page."""
 
 from turnabout.report.inputs import Inputs
-from turnabout.report.page import render
+from turnabout.report.page import render_page
 
-__all__ = ["Inputs", "render"]
+__all__ = ["Inputs", "render_page"]

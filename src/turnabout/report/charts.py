@@ -6,14 +6,14 @@ from typing import Any, NamedTuple
 import polars as pl
 from markupsafe import Markup
 
-from turnabout.report.figures import Figure, number
-from turnabout.report.svg import DSAT, INK, LINE, NOISE, SAT, SERIES, drawing
+from turnabout.report.figures import Figure, format_number
+from turnabout.report.svg import DSAT, INK, LINE, NOISE, SAT, SERIES, draw_svg
 
 #: Height of one row of a chart, and of what stands below the rows, in inches.
-ROW, FOOT = 0.42, 0.75
+ROW_HEIGHT, FOOT_HEIGHT = 0.42, 0.75
 
 #: Entries of a legend side by side.
-ENTRIES = 3
+LEGEND_COLUMNS = 3
 
 
 class Dot(NamedTuple):
@@ -24,7 +24,7 @@ class Dot(NamedTuple):
     series: int = 0
 
 
-def bars(name: str, alt: str, counts: Sequence[tuple[str, str, int]], unit: str) -> Markup:
+def draw_bars(name: str, alt: str, counts: Sequence[tuple[str, str, int]], unit: str) -> Markup:
     """Horizontal bars of (category, label sat or dsat, count), the first on top, each with its count at the end."""
 
     def draw(axes: Any) -> None:
@@ -32,7 +32,7 @@ def bars(name: str, alt: str, counts: Sequence[tuple[str, str, int]], unit: str)
         lengths = [count for _, _, count in counts]
         axes.barh(places, lengths, height=0.58, color=[{"sat": SAT, "dsat": DSAT}[label] for _, label, _ in counts])
         for place, count in zip(places, lengths, strict=True):
-            axes.annotate(number(count), (count, place), xytext=(6, 0), textcoords="offset points", va="center")
+            axes.annotate(format_number(count), (count, place), xytext=(6, 0), textcoords="offset points", va="center")
         axes.set_yticks(places, [category for category, _, _ in counts], color=INK)
         axes.invert_yaxis()
         axes.set_xticks([])
@@ -40,10 +40,10 @@ def bars(name: str, alt: str, counts: Sequence[tuple[str, str, int]], unit: str)
         axes.spines["bottom"].set_visible(False)
         axes.margins(x=0.1)
 
-    return drawing(name, alt, FOOT + ROW * len(counts), draw)
+    return draw_svg(name, alt, FOOT_HEIGHT + ROW_HEIGHT * len(counts), draw)
 
 
-def intervals(name: str, alt: str, dots: Sequence[Dot], unit: str, zero: bool = False) -> Markup:
+def draw_intervals(name: str, alt: str, dots: Sequence[Dot], unit: str, zero: bool = False) -> Markup:
     """A dot with its 95 % interval per row, the first on top; `zero` draws the line of no difference."""
 
     def draw(axes: Any) -> None:
@@ -60,22 +60,22 @@ def intervals(name: str, alt: str, dots: Sequence[Dot], unit: str, zero: bool = 
         axes.set_xlabel(unit)
         axes.margins(x=0.08)
 
-    return drawing(name, alt, FOOT + ROW * len(dots), draw)
+    return draw_svg(name, alt, FOOT_HEIGHT + ROW_HEIGHT * len(dots), draw)
 
 
-def bands(name: str, alt: str, lines: Mapping[str, pl.DataFrame], x: str, y: str, labels: tuple[str, str]) -> Markup:
+def draw_bands(name: str, alt: str, lines: Mapping[str, pl.DataFrame], x: str, y: str, labels: tuple[str, str]) -> Markup:
     """One line with dots per frame, its `low` to `high` shaded; `labels` name the axes."""
 
     def draw(axes: Any) -> None:
-        for color, (label, points) in zip(_colors(lines), lines.items(), strict=True):
+        for color, (label, points) in zip(_assign_colors(lines), lines.items(), strict=True):
             axes.fill_between(points[x], points["low"], points["high"], color=color, alpha=0.13, linewidth=0)
             axes.plot(points[x], points[y], "o-", color=color, label=label, markersize=4.5, linewidth=1.8)
-        _finish(axes, labels)
+        _finish_line_chart(axes, labels)
 
-    return drawing(name, alt, 3.6, draw)
+    return draw_svg(name, alt, 3.6, draw)
 
 
-def curves(name: str, alt: str, lines: Mapping[str, pl.DataFrame], y: str, labels: tuple[str, str]) -> Markup:
+def draw_curves(name: str, alt: str, lines: Mapping[str, pl.DataFrame], y: str, labels: tuple[str, str]) -> Markup:
     """Per frame its `y` by `step`, faint, and a running mean over a tenth of the steps, strong.
 
     Lines are dashed from where the colours repeat.
@@ -87,12 +87,12 @@ def curves(name: str, alt: str, lines: Mapping[str, pl.DataFrame], y: str, label
             smooth = points[y].rolling_mean(max(1, points.height // 10), min_samples=1, center=True)
             axes.plot(points["step"], points[y], color=color, linewidth=1, alpha=0.3)
             axes.plot(points["step"], smooth, style, color=color, linewidth=2.2, label=label)
-        _finish(axes, labels)
+        _finish_line_chart(axes, labels)
 
-    return drawing(name, alt, 2.8 + 0.24 * -(-len(lines) // ENTRIES), draw)
+    return draw_svg(name, alt, 2.8 + 0.24 * -(-len(lines) // LEGEND_COLUMNS), draw)
 
 
-def histogram(name: str, alt: str, values: Sequence[float], labels: tuple[str, str]) -> Markup:
+def draw_histogram(name: str, alt: str, values: Sequence[float], labels: tuple[str, str]) -> Markup:
     """How many values lie where, in at most 20 bins; a line where they are zero."""
 
     def draw(axes: Any) -> None:
@@ -104,18 +104,18 @@ def histogram(name: str, alt: str, values: Sequence[float], labels: tuple[str, s
         axes.set_ylabel(labels[1])
         axes.grid(axis="y", color=LINE)
 
-    return drawing(name, alt, 2.2, draw)
+    return draw_svg(name, alt, 2.2, draw)
 
 
-def _colors(lines: Mapping[str, pl.DataFrame]) -> list[str]:
+def _assign_colors(lines: Mapping[str, pl.DataFrame]) -> list[str]:
     return [SERIES[i % len(SERIES)] for i in range(len(lines))]
 
 
-def _finish(axes: Any, labels: tuple[str, str]) -> None:
+def _finish_line_chart(axes: Any, labels: tuple[str, str]) -> None:
     """What every line chart has: a quiet grid, whole steps, a legend when there is something to tell apart."""
     axes.set_xlabel(labels[0])
     axes.set_ylabel(labels[1])
     axes.grid(axis="y", color=LINE)
     axes.xaxis.get_major_locator().set_params(integer=True)
     if len(axes.get_legend_handles_labels()[0]) > 1:
-        axes.legend(ncols=ENTRIES, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+        axes.legend(ncols=LEGEND_COLUMNS, loc="lower center", bbox_to_anchor=(0.5, 1.0))

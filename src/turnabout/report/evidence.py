@@ -11,7 +11,7 @@ class Evidence(NamedTuple):
     after: str
 
 
-def located(span: str | None, text: str | None) -> Evidence | None:
+def locate_span(span: str | None, text: str | None) -> Evidence | None:
     """Where the span stands in the text, verbatim; None where it does not (a rating, a reaction, an edit)."""
     if not span or not text or span not in text:
         return None

@@ -33,63 +33,63 @@ class Figure(NamedTuple):
         return "higher" if self.value > 0 else "lower"
 
 
-def figure(tree: Mapping[str, Any] | None, *path: str) -> Figure:
+def read_figure(tree: Mapping[str, Any] | None, *path: str) -> Figure:
     """The figure at `path` of a metrics file: `{value, low, high, n}`, a bare number, or null and its reason.
 
     The reason of a null is looked for as `reason` in it, or as `<key>_reason` or `reason` next to it.
     """
     for key in path[:-1]:
         child = (tree or {}).get(key)
-        tree = child if isinstance(child, Mapping) else {"reason": reason_beside(tree or {}, key)}
+        tree = child if isinstance(child, Mapping) else {"reason": find_null_reason(tree or {}, key)}
     tree = tree or {}
     found = tree.get(path[-1])
     if isinstance(found, Mapping):
-        reason = found.get("reason") or reason_beside(tree, path[-1])
+        reason = found.get("reason") or find_null_reason(tree, path[-1])
         return Figure(found.get("value"), found.get("low"), found.get("high"), found.get("n"), reason)
-    return Figure(found, reason=reason_beside(tree, path[-1]))
+    return Figure(found, reason=find_null_reason(tree, path[-1]))
 
 
-def reason_beside(tree: Mapping[str, Any], key: str) -> str:
+def find_null_reason(tree: Mapping[str, Any], key: str) -> str:
     """Why `key` is null, as its neighbours tell it."""
     return str(tree.get(f"{key}_reason") or tree.get("reason") or Figure(None).reason)
 
 
-def number(value: float | None, scale: float | None = None, signed: bool = False) -> str:
+def format_number(value: float | None, scale: float | None = None, signed: bool = False) -> str:
     """A number for people: counts with thousands separators, measurements with two or three digits.
 
     `scale` is the size that decides the decimals, so that a value and its interval agree.
     """
     if value is None:
         return "not measured"
-    digits = 0 if isinstance(value, int) else decimals(abs(value) if scale is None else scale)
+    digits = 0 if isinstance(value, int) else choose_decimals(abs(value) if scale is None else scale)
     text = f"{value:{'+' if signed else ''},.{digits}f}"
     is_zero = float(text.replace(",", "")) == 0
     return text.lstrip("+-") if is_zero else text.replace("-", MINUS)
 
 
-def counted(n: int, one: str, many: str) -> str:
+def format_count(n: int, one: str, many: str) -> str:
     """A count with its noun, such as `1 person` or `1,200 people`."""
-    return f"{number(n)} {one if n == 1 else many}"
+    return f"{format_number(n)} {one if n == 1 else many}"
 
 
-def decimals(scale: float) -> int:
+def choose_decimals(scale: float) -> int:
     """Decimals that show two or three digits of a number of this size."""
     return 0 if scale >= 100 else 1 if scale >= 10 else 2 if scale >= 0.1 else 3
 
 
-def scale_of(figure: Figure) -> float:
+def find_scale(figure: Figure) -> float:
     """The size of a figure's largest part."""
     return max((abs(part) for part in figure[:3] if part is not None), default=0.0)
 
 
-def shown(figure: Figure, signed: bool = False) -> str:
+def format_figure(figure: Figure, signed: bool = False) -> str:
     """Value and interval in plain text, such as `1.92 [1.85, 2.01]`."""
-    scale = scale_of(figure)
-    value = number(figure.value, scale, signed)
-    return f"{value} {interval(figure, signed)}" if figure.has_interval else value
+    scale = find_scale(figure)
+    value = format_number(figure.value, scale, signed)
+    return f"{value} {format_interval(figure, signed)}" if figure.has_interval else value
 
 
-def interval(figure: Figure, signed: bool = False) -> str:
+def format_interval(figure: Figure, signed: bool = False) -> str:
     """The interval alone, such as `[1.85, 2.01]`, with the decimals of its figure."""
-    scale = scale_of(figure)
-    return f"[{number(figure.low, scale, signed)}, {number(figure.high, scale, signed)}]"
+    scale = find_scale(figure)
+    return f"[{format_number(figure.low, scale, signed)}, {format_number(figure.high, scale, signed)}]"

@@ -4,17 +4,17 @@ from typing import Any
 
 from markupsafe import Markup
 
-from turnabout.report.figures import interval, number, scale_of
+from turnabout.report.figures import format_interval, format_number, find_scale
 from turnabout.report.inputs import Inputs
 from turnabout.report.sections import SECTIONS
 
 
-def render(inputs: Inputs) -> str:
+def render_page(inputs: Inputs) -> str:
     """One HTML document without scripts, outside resources or times: the same inputs give the same text.
 
     Everything that is not a drawing of ours is escaped, whatever the logs hold.
     """
-    pages = environment()
+    pages = build_environment()
     sections = [
         {
             "name": section.name,
@@ -27,7 +27,7 @@ def render(inputs: Inputs) -> str:
     return pages.get_template("page.jinja").render(sections=sections, style=style)
 
 
-def environment() -> Any:
+def build_environment() -> Any:
     """Templates that escape what they print and refuse a name that their context lacks."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -38,5 +38,5 @@ def environment() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    pages.filters |= {"number": number, "interval": interval, "scale": scale_of}
+    pages.filters |= {"number": format_number, "interval": format_interval, "scale": find_scale}
     return pages

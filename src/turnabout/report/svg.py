@@ -45,7 +45,7 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def drawing(name: str, alt: str, height: float, draw: Callable[[Any], None]) -> Markup:
+def draw_svg(name: str, alt: str, height: float, draw: Callable[[Any], None]) -> Markup:
     """What `draw` puts on an axes, 7.2 by `height` inches, as one `<svg>` that says `alt` to those who cannot see it.
 
     `name` must be unique on the page: it prefixes every id, and is the salt of the hashed ones.
@@ -59,10 +59,10 @@ def drawing(name: str, alt: str, height: float, draw: Callable[[Any], None]) -> 
         written = StringIO()
         nothing = dict.fromkeys(["Date", "Creator", "Format", "Type"])
         sheet.savefig(written, format="svg", metadata=nothing)
-    return inlined(written.getvalue(), name, alt)
+    return inline_svg(written.getvalue(), name, alt)
 
 
-def inlined(document: str, name: str, alt: str) -> Markup:
+def inline_svg(document: str, name: str, alt: str) -> Markup:
     """An SVG file as an element of the page: no prolog, no fixed size, ids of its own, colours and font of the page."""
     body = document[document.index("<svg") :].strip()
     body = re.sub(r' (?:width|height)="[\d.]+pt"', "", body, count=2)

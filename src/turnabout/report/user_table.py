@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from turnabout.report.figures import Figure, figure
+from turnabout.report.figures import Figure, read_figure
 from turnabout.report.inputs import Metrics
 
 
@@ -33,10 +33,10 @@ METRICS = (
 )
 
 #: Metrics that were measured on what people wrote themselves, too.
-OF_PEOPLE = ("first_turn_diversity", "intent_overlap", "naturalness")
+HUMAN_METRICS = ("first_turn_diversity", "intent_overlap", "naturalness")
 
 
-class Row(NamedTuple):
+class MetricRow(NamedTuple):
     """A metric with its figure of every model, and of people (None where they have none)."""
 
     metric: Metric
@@ -44,19 +44,19 @@ class Row(NamedTuple):
     human: Figure | None
 
 
-def rows(user: Metrics, models: Sequence[str]) -> list[Row]:
+def build_rows(user: Metrics, models: Sequence[str]) -> list[MetricRow]:
     """The table of these models, one row per metric."""
     return [
-        Row(
+        MetricRow(
             metric,
-            {model: figure(user, metric.section, model, *metric.part) for model in models},
-            figure(user, metric.section, "human") if metric.section in OF_PEOPLE else None,
+            {model: read_figure(user, metric.section, model, *metric.part) for model in models},
+            read_figure(user, metric.section, "human") if metric.section in HUMAN_METRICS else None,
         )
         for metric in METRICS
     ]
 
 
-def models_of(user: Metrics) -> list[str]:
+def list_models(user: Metrics) -> list[str]:
     """The models that played the user in this metrics file."""
     found: dict[str, Any] = user.get("termination", {})
     return list(found)

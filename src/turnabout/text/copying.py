@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 
 import polars as pl
 
+from turnabout.core.conversations import REPLY_KEY
+
 #: A shorter message is never counted as copied: many replies contain "yes please".
 MIN_WORDS = 3
 
@@ -23,7 +25,7 @@ def collect_later_turns(messages: pl.DataFrame, replies: pl.DataFrame) -> list[l
         .group_by("conversation_id", "reply_index")
         .agg(later="text")
     )
-    joined = replies.join(after, on=["conversation_id", "reply_index"], how="left", maintain_order="left")
+    joined = replies.join(after, on=REPLY_KEY, how="left", maintain_order="left")
     return [turns or [] for turns in joined["later"].to_list()]
 
 

@@ -1,4 +1,4 @@
-"""Evaluation of an arm: the same people with each detail of intents, compared with the user model's own scorer."""
+"""Evaluation of an arm: scores by intent detail, and termination."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,7 @@
-"""Comparison of arms, computed by hand: two people with one message each, paired with those of the first arm."""
+"""Comparison of arms, computed by hand.
+
+Two people with one message each are paired with those of the first arm.
+"""
 
 import math
 
@@ -14,7 +17,10 @@ BIT = math.log(2)
 
 
 def build_turns(*bits: float, detail: str = "high_level", first: int = 0) -> pl.DataFrame:
-    """Return one message of ten characters by each person from number `first` on, with these bits."""
+    """Return one message of ten characters by each person.
+
+    The people are numbered from `first` on; each message has one of the given numbers of bits.
+    """
     rows = [
         {
             "conversation_id": f"c{first + i}",

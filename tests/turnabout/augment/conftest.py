@@ -15,13 +15,13 @@ REPLY = "The shop is a very nice place. It opened in 1975."
 
 
 def build_context(generator: Generator, **settings: Any) -> AugmentContext:
-    """Return a context with seed 0 and short limits, unless `settings` say otherwise."""
+    """Return a context with seed 0 and short limits; `settings` override."""
     return AugmentContext(generator, **{"max_prompt_tokens": 400, "max_new_tokens": 20, "seed": 0, **settings})
 
 
 @pytest.fixture
 def criticised() -> pl.DataFrame:
-    """One criticised reply (`CRITICISED`)."""
+    """One criticised reply (`CRITICISED_REPLIES`)."""
     row: dict[str, Any] = {
         "conversation_id": "a",
         "reply_index": 1,
@@ -45,7 +45,7 @@ def inputs(criticised: pl.DataFrame) -> AugmentInputs:
 
 @pytest.fixture
 def two_criticised(messages: Callable[..., pl.DataFrame], signal: Callable[..., dict[str, Any]]) -> AugmentInputs:
-    """A conversation in which the replies 1 and 5 were criticised and 3 was praised."""
+    """A conversation with criticised replies 1 and 5 and a praised reply 3."""
     conversation = messages(
         "a",
         "When does the shop open?",

@@ -1,4 +1,4 @@
-"""Votes on a rewrite: the score and the majority from probabilities and answers."""
+"""Votes on a rewrite: score and majority, by probabilities and answers."""
 
 import pytest
 
@@ -12,7 +12,7 @@ N_VOTES = 3
 
 
 def score_wordings(*yes_minus_no: float) -> ScriptedGenerator:
-    """Return a judge that finds Yes so many nats likelier than No under each wording."""
+    """Return a judge with these log-odds of Yes under each wording."""
 
     def likelihood(prompt: object, turn: str) -> float:
         nats = next(n for n, wording in zip(yes_minus_no, WORDINGS, strict=False) if wording in str(prompt))

@@ -52,7 +52,7 @@ def test_flag_templates_compares_the_end_when_the_start_differs() -> None:
         ("see {} and tell me what the author thinks of it", "<url_1>", "https://b.example/x"),
     ],
 )
-def test_flag_templates_takes_numbers_quotes_links_and_placeholders_as_slots(frame: str, one: str, other: str) -> None:
+def test_flag_templates_takes_numbers_quotes_and_links_as_slots(frame: str, one: str, other: str) -> None:
     log = make_openers(frame.format(one), frame.format(other), frame.format("Anna"))
     assert list_flagged(TemplateIndex(2), log) == [frame.format(other)]
 

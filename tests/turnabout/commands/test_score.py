@@ -1,4 +1,4 @@
-"""`turnabout score`: a file of pairs in, a file of scores out, by a tiny random model."""
+"""`turnabout score`: files of pairs and scores, with a tiny random model."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from turnabout.cli import main
 
 @pytest.fixture
 def pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Three pairs in the folder that is worked in."""
+    """A file with three pairs in the working directory."""
     monkeypatch.chdir(tmp_path)
     prompt = [{"role": "user", "content": "When do you open?"}]
     rows = [{"id": i, "prompt": prompt, "a": "At nine." * i, "b": "We sell bread."} for i in (1, 2, 3)]
@@ -27,13 +27,13 @@ def score(pairs: Path, *options: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in Path("scores.jsonl").read_text().splitlines()]
 
 
-def fault(pairs: Path, *options: str) -> str:
+def fail(pairs: Path, *options: str) -> str:
     with pytest.raises(SystemExit) as ended:
         main(["score", str(pairs), *options])
     return str(ended.value.code)
 
 
-def test_by_length_no_model_is_needed(pairs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_scorer_length_needs_no_model(pairs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = score(pairs, "--by", "length")
     assert [row["prefer"] for row in rows] == ["b", "a", "a"]
     assert rows[0] == {"id": 1, "score_a": 8, "score_b": 14, "prefer": "b"}
@@ -41,9 +41,7 @@ def test_by_length_no_model_is_needed(pairs: Path, capsys: pytest.CaptureFixture
 
 
 @pytest.mark.parametrize("by", ["likelihood", "follow_up_calibrated", "judge"])
-def test_a_model_folder_scores_and_a_second_run_gives_the_same_bytes(
-    pairs: Path, tiny_checkpoint: Path, by: str
-) -> None:
+def test_second_run_with_a_model_folder_gives_the_same_bytes(pairs: Path, tiny_checkpoint: Path, by: str) -> None:
     rows = score(pairs, "--by", by, "--model", str(tiny_checkpoint), "--max-prompt-tokens", "100")
     once = Path("scores.jsonl").read_bytes()
     assert [row["id"] for row in rows] == [1, 2, 3]
@@ -54,7 +52,7 @@ def test_a_model_folder_scores_and_a_second_run_gives_the_same_bytes(
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (["--by", "size", "--out", "s"], "--by: 'size' is not one of ['checklist', 'follow_up'"),
         (["--by", "length", "--out", "pairs.jsonl"], "--out: pairs.jsonl is the file of pairs"),
@@ -65,13 +63,13 @@ def test_a_model_folder_scores_and_a_second_run_gives_the_same_bytes(
         (["--by", "checklist", "--out", "s"], "pairs.jsonl:1: needs the field `checklist`"),
     ],
 )
-def test_a_mistake_is_told_and_leaves_nothing_behind(pairs: Path, options: list[str], told: str) -> None:
-    assert told in fault(pairs, *options)
+def test_mistake_is_reported_and_leaves_nothing_behind(pairs: Path, options: list[str], message: str) -> None:
+    assert message in fail(pairs, *options)
     assert list(Path().iterdir()) == [Path("pairs.jsonl")]
 
 
 @pytest.mark.parametrize(
-    ("by", "author", "told"),
+    ("by", "author", "message"),
     [
         ("judge", "{backend: local}", "backend: 'local' is not one of ['openai'"),
         ("judge", "{backend: openai}", "author.yaml: model: Field required"),
@@ -79,6 +77,6 @@ def test_a_mistake_is_told_and_leaves_nothing_behind(pairs: Path, options: list[
         ("likelihood", "{backend: openai, model: m}", "reads probabilities, which an endpoint does not give"),
     ],
 )
-def test_an_author_that_cannot_be_used_is_told(pairs: Path, by: str, author: str, told: str) -> None:
+def test_unusable_author_is_reported(pairs: Path, by: str, author: str, message: str) -> None:
     Path("author.yaml").write_text(author)
-    assert told in fault(pairs, "--by", by, "--author", "author.yaml", "--out", "s")
+    assert message in fail(pairs, "--by", by, "--author", "author.yaml", "--out", "s")

@@ -69,7 +69,9 @@ def test_gather_facts_measures_the_window_of_the_train_split(project: Path) -> N
 
 
 def test_gather_facts_includes_only_estimates_with_intervals(project: Path) -> None:
-    assert gather_facts(project).estimates == [NamedEstimate("bits, trained, with intent", value=1.2907, low=1.2143, high=1.3732, n=128)]
+    assert gather_facts(project).estimates == [
+        NamedEstimate("bits, trained, with intent", value=1.2907, low=1.2143, high=1.3732, n=128)
+    ]
 
 
 def test_card_has_front_matter_window_filters_estimates_and_no_address(project: Path) -> None:

@@ -17,7 +17,7 @@ HALF = EnsembleWeights(
 )
 
 
-def row(miner, category, label="dsat", confidence=1.0, reply=1, conversation="c"):
+def row(miner, category, label="dsat", *, confidence=1.0, reply=1, conversation="c"):
     sign = 1 if label == "sat" else -1
     return {
         "conversation_id": conversation,

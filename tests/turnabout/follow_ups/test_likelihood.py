@@ -1,4 +1,4 @@
-"""Follow-up likelihood against a row per follow-up."""
+"""Follow-up likelihood against one forward pass per follow-up."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def checkpoint(tiny_checkpoint: Path) -> Checkpoint:
     return load_checkpoint(tiny_checkpoint, "float32")
 
 
-def naive(checkpoint: Checkpoint, context: list[Message]) -> float:
+def compute_reward_naively(checkpoint: Checkpoint, context: list[Message]) -> float:
     """r(x, y) with one forward pass over the whole row for each follow-up, all logits kept."""
 
     def mean_logp(text: str) -> float:
@@ -36,29 +36,29 @@ def naive(checkpoint: Checkpoint, context: list[Message]) -> float:
     return float(np.mean(positive) - np.mean(negative))
 
 
-def test_the_reward_is_that_of_a_pass_for_each_follow_up(checkpoint: Checkpoint) -> None:
+def test_reward_equals_one_pass_per_follow_up(checkpoint: Checkpoint) -> None:
     rewards = compute_follow_up_rewards(LocalGenerator(checkpoint, "user", 3), CONTEXTS, PHRASES)
-    assert rewards == pytest.approx([naive(checkpoint, context) for context in CONTEXTS], abs=1e-4)
+    assert rewards == pytest.approx([compute_reward_naively(checkpoint, context) for context in CONTEXTS], abs=1e-4)
     assert len(set(np.round(rewards, 5))) == len(CONTEXTS)  # the reply and the prompt matter
 
 
-def test_the_intent_is_the_system_message(checkpoint: Checkpoint) -> None:
+def test_intent_is_the_system_message(checkpoint: Checkpoint) -> None:
     intents = [f"You want thing {i}." for i in range(len(CONTEXTS))]
-    told = [
-        naive(checkpoint, [{"role": "system", "content": intent}, *context])
+    expected = [
+        compute_reward_naively(checkpoint, [{"role": "system", "content": intent}, *context])
         for intent, context in zip(intents, CONTEXTS, strict=True)
     ]
     user = LocalGenerator(checkpoint, "user", 4)
-    assert compute_follow_up_rewards(user, CONTEXTS, PHRASES, intents) == pytest.approx(told, abs=1e-4)
+    assert compute_follow_up_rewards(user, CONTEXTS, PHRASES, intents) == pytest.approx(expected, abs=1e-4)
 
 
-def test_a_follow_up_counts_by_the_token_and_the_positive_ones_come_first() -> None:
+def test_likelihood_is_per_token_and_positive_follow_ups_come_first() -> None:
     user = ScriptedGenerator(str, lambda context, turn: -6.0 if turn == "That helps." else -1.0)
     logps = compute_phrase_logps(user, CONTEXTS[:1], PHRASES)
-    # Words and the end of the turn: 2, 3, 3, 2 and 2 tokens.
+    # The tokens of the text and the end of the turn: 2, 3, 3, 2 and 2.
     assert logps.tolist() == [pytest.approx([-1 / 2, -6 / 3, -1 / 3, -1 / 2, -1 / 2])]
     assert compute_follow_up_rewards(user, CONTEXTS[:1], PHRASES) == [pytest.approx(-2.5 / 2 + (4 / 3) / 3)]
 
 
-def test_no_context_has_no_reward() -> None:
+def test_no_contexts_give_no_rewards() -> None:
     assert compute_follow_up_rewards(ScriptedGenerator(str), [], PHRASES) == []

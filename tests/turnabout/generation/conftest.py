@@ -1,4 +1,7 @@
-"""Fixtures: a generator for a fake server on loopback, and an API key that must not appear anywhere."""
+"""Fixtures: a generator for a fake server, and its API key.
+
+The key must not appear anywhere.
+"""
 
 from collections.abc import Callable
 from pathlib import Path

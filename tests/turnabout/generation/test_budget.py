@@ -1,4 +1,7 @@
-"""Tests of budgets: calls under way never exceed them, and paid answers are kept and counted again."""
+"""Tests of budgets.
+
+Calls under way never exceed them; paid answers are stored, and counted by later runs.
+"""
 
 import asyncio
 from collections.abc import Callable

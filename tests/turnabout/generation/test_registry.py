@@ -1,4 +1,7 @@
-"""Tests of the table of backends and of their settings, which never repeat a key in an error."""
+"""Tests of the table of backends and of errors in their settings.
+
+No error repeats a key.
+"""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,7 @@
-"""Tests of the endpoint client with a real server: `transformers serve` on loopback, with a tiny random model."""
+"""Tests of the endpoint client with a real server, `transformers serve`.
+
+It serves a tiny random model on the loopback interface.
+"""
 
 import os
 import socket

@@ -1,17 +1,17 @@
-"""Which answers hold an intent, and why the others do not."""
+"""Checks of answers: which hold a usable intent, and why others do not."""
 
 import pytest
 
 from turnabout.generation import Completion
-from turnabout.intents.checks import REMEDIES, MAX_WORDS, CheckedAnswer, is_foreign, check_answer
+from turnabout.intents.checks import MAX_WORDS, REMEDIES, CheckedAnswer, check_answer, is_foreign
 from turnabout.intents.questions import ABOUT
 
-SAID = ["Well: one two three, four five six seven eight!"]
+USER_TEXTS = ["Well: one two three, four five six seven eight!"]
 COPY = "One two three four five six seven eight"
 
 
-def of(text: str, detail: str = "high_level", language: str | None = "en", **end: bool) -> CheckedAnswer:
-    return check_answer(Completion(text, **end), SAID, language, detail)  # type: ignore[arg-type]
+def check(text: str, detail: str = "high_level", language: str | None = "en", **end: bool) -> CheckedAnswer:
+    return check_answer(Completion(text, **end), USER_TEXTS, language, detail)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -24,17 +24,19 @@ def of(text: str, detail: str = "high_level", language: str | None = "en", **end
         "a leaking tap?",
     ],
 )
-def test_the_first_sentence_counts_with_its_beginning_or_without(text: str) -> None:
-    assert of(text) == CheckedAnswer("a leaking tap", False, None)
+def test_check_answer_takes_the_first_sentence_with_or_without_beginning(text: str) -> None:
+    assert check(text) == CheckedAnswer("a leaking tap", False, None)
 
 
-def test_the_intent_speaks_to_the_user() -> None:
-    assert of(f"{ABOUT} A's tap and B’s advice on BB's tap.").topic == "your tap and the assistant's advice on BB's tap"
+def test_check_answer_makes_the_topic_address_the_user() -> None:
+    assert (
+        check(f"{ABOUT} A's tap and B’s advice on BB's tap.").topic == "your tap and the assistant's advice on BB's tap"
+    )
 
 
 @pytest.mark.parametrize("text", [f"{ABOUT} a leaking tap. And then it", f"{ABOUT} a leaking tap\nAnd"])
-def test_an_answer_cut_off_after_its_first_sentence_is_whole(text: str) -> None:
-    assert of(text, truncated=True) == CheckedAnswer("a leaking tap", False, None)
+def test_check_answer_accepts_an_answer_cut_off_after_its_first_sentence(text: str) -> None:
+    assert check(text, truncated=True) == CheckedAnswer("a leaking tap", False, None)
 
 
 @pytest.mark.parametrize(
@@ -53,28 +55,29 @@ def test_an_answer_cut_off_after_its_first_sentence_is_whole(text: str) -> None:
         (f"{ABOUT} {COPY}", "leak"),
     ],
 )
-def test_an_answer_that_holds_no_usable_intent_is_told_apart_by_its_reason(text: str, reason: str) -> None:
-    assert of(text).reason == reason
+def test_check_answer_returns_the_reason_of_an_unusable_answer(text: str, reason: str) -> None:
+    assert check(text).reason == reason
     assert reason in REMEDIES
 
 
-def test_an_answer_that_ran_out_of_tokens_is_cut_off() -> None:
-    assert of(f"{ABOUT} a tap that", truncated=True).reason == "cut off"
-    assert of(f"{ABOUT} a tap. It has", detail="full", truncated=True).reason == "cut off"
+def test_check_answer_rejects_a_truncated_answer() -> None:
+    assert check(f"{ABOUT} a tap that", truncated=True).reason == "cut off"
+    assert check(f"{ABOUT} a tap. It has", detail="full", truncated=True).reason == "cut off"
 
 
 @pytest.mark.parametrize("topic", ["Iceland", "surely the best tap", "itinerary", "your tap"])
-def test_a_topic_is_no_aside_because_it_begins_like_one(topic: str) -> None:
-    assert of(f"{ABOUT} {topic}").reason is None
+def test_check_answer_accepts_topics_that_begin_like_an_aside(topic: str) -> None:
+    assert check(f"{ABOUT} {topic}").reason is None
 
 
-def test_in_full_copies_and_any_length_are_allowed_and_copies_counted() -> None:
+def test_check_answer_allows_copies_and_any_length_in_detail_full() -> None:
     text = f"{COPY}. {'tap ' * MAX_WORDS}"
-    assert of(f"{ABOUT} {text}", detail="full") == CheckedAnswer(text.strip(), True, None)
+    assert check(f"{ABOUT} {text}", detail="full") == CheckedAnswer(text.strip(), True, None)
 
 
-def test_what_an_endpoint_refused_keeps_the_endpoints_reason() -> None:
-    assert check_answer(Completion("", refused="content refused"), SAID, "en", "high_level").reason == "content refused"
+def test_check_answer_keeps_the_reason_of_a_refusal_by_the_endpoint() -> None:
+    refused = Completion("", refused="content refused")
+    assert check_answer(refused, USER_TEXTS, "en", "high_level").reason == "content refused"
 
 
 @pytest.mark.parametrize(
@@ -92,7 +95,7 @@ def test_what_an_endpoint_refused_keeps_the_endpoints_reason() -> None:
         ("taps", "en", False),
     ],
 )
-def test_an_intent_may_be_in_english_or_in_the_language_of_its_conversation(
+def test_is_foreign_accepts_english_and_the_language_of_the_conversation(
     topic: str, language: str | None, foreign: bool
 ) -> None:
     assert is_foreign(topic, language) == foreign

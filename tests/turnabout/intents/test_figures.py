@@ -1,4 +1,4 @@
-"""The figures of a table of intents."""
+"""Metrics of a table of intents."""
 
 import polars as pl
 import pytest
@@ -8,14 +8,14 @@ from turnabout.intents.figures import summarize_intents
 from turnabout.intents.wording import FALLBACK, NO_INTENT, PREFIX
 
 
-def table(*rows: tuple[str, str | None, int, bool, bool, str | None]) -> pl.DataFrame:
-    """Rows without their conversation."""
+def make_intents(*rows: tuple[str, str | None, int, bool, bool, str | None]) -> pl.DataFrame:
+    """Return intents from rows without the conversation."""
     return pl.DataFrame([("c", *row) for row in rows], schema=schemas.INTENTS, orient="row")
 
 
-def test_leaks_lengths_and_fallbacks_are_counted() -> None:
-    found = summarize_intents(
-        table(
+def test_summarize_intents_counts_leaks_lengths_and_fallbacks() -> None:
+    summary = summarize_intents(
+        make_intents(
             (PREFIX + "a tap.", "m", 1, False, False, None),
             (PREFIX + "one, two, three four.", "m", 2, True, False, None),
             (FALLBACK, "fallback", 3, True, True, "leak"),
@@ -23,17 +23,22 @@ def test_leaks_lengths_and_fallbacks_are_counted() -> None:
         ),
         "high_level",
     )
-    assert (found["detail"], found["n_intents"], found["n_asked_again"], found["n_fallback"]) == ("high_level", 4, 3, 2)
-    assert found["fallback_by_reason"] == {"cut off": 1, "leak": 1}
+    assert (summary["detail"], summary["n_intents"], summary["n_asked_again"], summary["n_fallback"]) == (
+        "high_level",
+        4,
+        3,
+        2,
+    )
+    assert summary["fallback_by_reason"] == {"cut off": 1, "leak": 1}
     # Wilson's interval of 2 in 4: (2 + z²/2 ± z √(2·2/4 + z²/4)) / (4 + z²), z = 1.96
-    assert found["leaks"]["first_answers"] == pytest.approx(
+    assert summary["leaks"]["first_answers"] == pytest.approx(
         {"value": 0.5, "low": 0.1500, "high": 0.8500, "n": 4}, abs=1e-4
     )
-    assert found["leaks"]["last_answers"]["value"] == 0.25
-    assert found["words"] == pytest.approx({"mean": 3, "p05": 2.1, "p50": 3, "p95": 3.9})  # lengths 2 and 4
+    assert summary["leaks"]["last_answers"]["value"] == 0.25
+    assert summary["words"] == pytest.approx({"mean": 3, "p05": 2.1, "p50": 3, "p95": 3.9})  # lengths 2 and 4
 
 
-def test_what_nobody_was_asked_has_no_rate_and_no_length() -> None:
-    found = summarize_intents(table((NO_INTENT, None, 0, False, False, None)), "none")
-    assert (found["n_intents"], found["n_fallback"], found["leaks"]["first_answers"]["value"]) == (1, 0, None)
-    assert found["words"] == dict.fromkeys(("mean", "p05", "p50", "p95"))
+def test_summarize_intents_has_no_rates_and_lengths_in_detail_none() -> None:
+    summary = summarize_intents(make_intents((NO_INTENT, None, 0, False, False, None)), "none")
+    assert (summary["n_intents"], summary["n_fallback"], summary["leaks"]["first_answers"]["value"]) == (1, 0, None)
+    assert summary["words"] == dict.fromkeys(("mean", "p05", "p50", "p95"))

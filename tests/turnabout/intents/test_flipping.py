@@ -1,4 +1,4 @@
-"""Flipping: what is learnt from which conversation."""
+"""Flipping: which turns of which conversations are learnt."""
 
 from collections.abc import Callable
 
@@ -11,8 +11,8 @@ from turnabout.intents.flipping import count_samples, flip_conversations
 Build = Callable[..., pl.DataFrame]
 
 
-def tables(*ids: str, split: str = "train") -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Splits and intents of the conversations named."""
+def make_tables(*ids: str, split: str = "train") -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return splits and intents of the conversations named."""
     splits = pl.DataFrame(
         [{"conversation_id": i, "user_key": "ann", "split": split} for i in ids], schema=schemas.SPLITS
     )
@@ -20,8 +20,8 @@ def tables(*ids: str, split: str = "train") -> tuple[pl.DataFrame, pl.DataFrame]
     return splits, pl.DataFrame(rows, schema=schemas.INTENTS)
 
 
-def test_user_turns_are_the_targets_and_leaving_follows_a_last_reply(messages: Build) -> None:
-    flipped = flip_conversations(messages("a", "hi", "hello", "bye", "see you"), *tables("a"), mirror=False)
+def test_user_turns_are_targets_and_the_end_follows_a_last_reply(messages: Build) -> None:
+    flipped = flip_conversations(messages("a", "hi", "hello", "bye", "see you"), *make_tables("a"), mirror=False)
     row = flipped.row(0, named=True)
     assert flipped.schema == schemas.USER_SAMPLES
     assert row["target_indexes"] == [0, 2]
@@ -29,8 +29,10 @@ def test_user_turns_are_the_targets_and_leaving_follows_a_last_reply(messages: B
     assert [m["content"] for m in row["messages"]] == ["hi", "hello", "bye", "see you"]
 
 
-def test_a_person_with_the_last_word_is_not_seen_leaving(messages: Build) -> None:
-    assert flip_conversations(messages("a", "hi", "hello", "bye"), *tables("a"), mirror=False)["ends"].to_list() == [False]
+def test_ends_is_false_when_the_person_wrote_the_last_message(messages: Build) -> None:
+    assert flip_conversations(messages("a", "hi", "hello", "bye"), *make_tables("a"), mirror=False)[
+        "ends"
+    ].to_list() == [False]
 
 
 ROLES = {"s": "system", "u": "user", "a": "assistant", "t": "tool"}
@@ -49,73 +51,74 @@ ROLES = {"s": "system", "u": "user", "a": "assistant", "t": "tool"}
         ("uats", "01", [0], True),
     ],
 )
-def test_any_role_order_is_kept_and_what_the_person_never_saw_is_dropped(
+def test_flip_keeps_any_role_order_and_drops_unseen_messages(
     messages: Build, roles: str, kept: str, targets: list[int], ends: bool
 ) -> None:
-    said = messages("a", *map(str, range(len(roles)))).with_columns(role=pl.Series([ROLES[role] for role in roles]))
-    row = flip_conversations(said, *tables("a"), mirror=False).row(0, named=True)
+    log = messages("a", *map(str, range(len(roles)))).with_columns(role=pl.Series([ROLES[role] for role in roles]))
+    row = flip_conversations(log, *make_tables("a"), mirror=False).row(0, named=True)
     assert "".join(m["content"] for m in row["messages"]) == kept
     assert [m["role"] for m in row["messages"]] == [ROLES[roles[int(index)]] for index in kept]
     assert (row["target_indexes"], row["ends"]) == (targets, ends)
 
 
-def test_messages_without_words_were_not_said(messages: Build) -> None:
-    # a message of blanks, a reply, and the call of a tool, after which the person left before any answer
-    row = flip_conversations(messages("a", " ", "hello", "bye", ""), *tables("a"), mirror=False).row(0, named=True)
+def test_flip_drops_messages_without_text(messages: Build) -> None:
+    # a message of blanks, a reply, and a tool call, after which the log ends before any answer
+    row = flip_conversations(messages("a", " ", "hello", "bye", ""), *make_tables("a"), mirror=False).row(0, named=True)
     assert [m["content"] for m in row["messages"]] == ["hello", "bye"]
     assert (row["target_indexes"], row["ends"]) == ([1], False)
 
 
-def test_all_people_of_a_conversation_are_learnt_from_under_the_first_ones_key(messages: Build) -> None:
-    said = messages("a", "hi", "hello", "bye", "see you").with_columns(user_key=pl.Series(["ann", None, "bob", None]))
-    row = flip_conversations(said, *tables("a"), mirror=False).row(0, named=True)
+def test_flip_learns_all_people_of_a_conversation_under_the_first_key(messages: Build) -> None:
+    log = messages("a", "hi", "hello", "bye", "see you").with_columns(user_key=pl.Series(["ann", None, "bob", None]))
+    row = flip_conversations(log, *make_tables("a"), mirror=False).row(0, named=True)
     assert (row["user_key"], row["target_indexes"]) == ("ann", [0, 2])
 
 
-def test_what_a_branch_repeats_is_context_and_learnt_once(messages: Build) -> None:
+def test_flip_learns_repeated_messages_of_a_branch_only_once(messages: Build) -> None:
     branch = messages("b", "hi", "hello", "bye").with_columns(
         extras=pl.lit('{"conversation": {"branch_of": "a", "n_shared": 2}}')
     )
     again = messages("c", "hi", "hello").with_columns(extras=pl.lit('{"conversation": {"n_shared": 1}}'))
     flipped = flip_conversations(
-        pl.concat([messages("a", "hi", "hello", "well"), branch, again]), *tables("a", "b", "c"), mirror=False
+        pl.concat([messages("a", "hi", "hello", "well"), branch, again]), *make_tables("a", "b", "c"), mirror=False
     )
     assert dict(flipped.select("conversation_id", "target_indexes").iter_rows()) == {"a": [0, 2], "b": [2]}
     assert [m["content"] for m in flipped["messages"][1]] == ["hi", "hello", "bye"]
 
 
-def test_only_conversations_with_an_intent_are_flipped(messages: Build) -> None:
-    said = pl.concat([messages("a", "hi", "ho"), messages("b", "hi", "ho")])
-    splits, intents = tables("a", "b")
-    assert flip_conversations(said, splits, intents.filter(conversation_id="b"), mirror=False)["conversation_id"].to_list() == ["b"]
+def test_flip_skips_conversations_without_an_intent(messages: Build) -> None:
+    log = pl.concat([messages("a", "hi", "ho"), messages("b", "hi", "ho")])
+    splits, intents = make_tables("a", "b")
+    flipped = flip_conversations(log, splits, intents.filter(conversation_id="b"), mirror=False)
+    assert flipped["conversation_id"].to_list() == ["b"]
 
 
 @pytest.mark.parametrize(("split", "expected"), [("train", ["a", "a#mirror"]), ("test", ["a"])])
-def test_the_mirrored_view_is_for_training_only(messages: Build, split: str, expected: list[str]) -> None:
-    said = messages("a", "hi", "hello", "bye").with_columns(
+def test_flip_mirrors_only_training_conversations(messages: Build, split: str, expected: list[str]) -> None:
+    log = messages("a", "hi", "hello", "bye").with_columns(
         user_key=pl.when(pl.col("role") == "user").then(pl.lit("ann")).otherwise(pl.lit("bob"))
     )
-    flipped = flip_conversations(said, *tables("a", split=split), mirror=True)
+    flipped = flip_conversations(log, *make_tables("a", split=split), mirror=True)
     assert flipped["conversation_id"].to_list() == expected
     if split == "train":
         mirrored = flipped.filter(conversation_id="a#mirror").row(0, named=True)
         assert (mirrored["user_key"], mirrored["target_indexes"], mirrored["ends"]) == ("bob", [1], True)
 
 
-def test_every_conversation_and_unseen_message_is_counted(messages: Build) -> None:
+def test_count_samples_counts_every_conversation_and_unseen_message(messages: Build) -> None:
     a = messages("a", "be brief", "hi", "hello", "bye").with_columns(
         role=pl.Series(["system", "user", "assistant", "user"])
     )
     b, c = messages("b", "hi", "hello"), messages("c", "hi", "hello")
     d = messages("d", "hello", "5 degrees", " ").with_columns(role=pl.Series(["assistant", "tool", "user"]))
-    said = pl.concat([a, b, c, d])
-    splits, intents = tables("a", "b", "d")
-    assert count_samples(said, intents, flip_conversations(said, splits, intents, mirror=False)) == {
+    log = pl.concat([a, b, c, d])
+    splits, intents = make_tables("a", "b", "d")
+    assert count_samples(log, intents, flip_conversations(log, splits, intents, mirror=False)) == {
         "n_conversations": 4,
         "n_samples": 2,
         "samples_by_split": {"train": 2},
         "n_targets": 3,  # a: hi, bye; b: hi
-        "n_ends": 1,  # b; in a the person had the last word
+        "n_ends": 1,  # b; in a the person wrote the last message
         "n_stays": 1,
         "dropped_by_reason": {"no intent": 1, "no user turn to learn": 1},  # c, d
         "unseen_by_role": {"system": 1, "tool": 1, "user": 1},

@@ -1,4 +1,4 @@
-"""Choices among a few options: by probabilities, by written answers, in both orders."""
+"""Choices among a few options: scored, written, and in both orders."""
 
 import math
 from collections.abc import Sequence

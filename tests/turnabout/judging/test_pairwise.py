@@ -1,4 +1,4 @@
-"""The pairwise judge in both orders, by probabilities and by written answers."""
+"""The pairwise judge in both orders, by scores and by written answers."""
 
 import json
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ def is_reply_a(prompt: Sequence[Message], reply: str) -> bool:
 
 
 def build_scoring_judge(first: float, second: float) -> ScriptedGenerator:
-    """Return a judge with these log-odds of A: where "At nine." is A, and where it is B."""
+    """Return a judge with these log-odds of A, when "At nine." is A or B."""
 
     def likelihood(prompt: Sequence[Message], turn: str) -> float:
         odds = first if is_reply_a(prompt, "At nine.") else second
@@ -33,7 +33,7 @@ def build_scoring_judge(first: float, second: float) -> ScriptedGenerator:
 
 
 def build_writing_judge(first: str, second: str) -> ScriptedGenerator:
-    """Return a judge that writes these answers: where "At nine." is A, and where it is B."""
+    """Return a judge that writes these answers, when "At nine." is A or B."""
     return ScriptedGenerator(lambda prompt: first if is_reply_a(prompt, "At nine.") else second)
 
 

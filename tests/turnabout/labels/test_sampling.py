@@ -1,40 +1,40 @@
-"""Samples to label: strata, repeatability, and weights under which judgements speak for the whole log."""
+"""Samples to label: strata, repeatability, and weights with which labels represent the whole log."""
 
 import polars as pl
 import pytest
 
 from turnabout.core import schemas
-from turnabout.labels.sampling import allocate_sample, draw_sample, assign_strata, select_unjudged, add_weights
+from turnabout.labels.sampling import add_weights, allocate_sample, assign_strata, draw_sample, select_unjudged
 
 NOTHING_DRAWN, NO_LABELS = schemas.LABEL_SAMPLE.to_frame(), schemas.LABELS.to_frame()
 
 
-def exchanges(n):
+def build_exchanges(n):
     rows = {"conversation_id": [f"c{i:03}" for i in range(n)], "reply_index": [1] * n}
     return pl.DataFrame(rows, schema={"conversation_id": pl.String, "reply_index": pl.Int32})
 
 
-def signals(n, category="complaint", label="dsat", miner="rules", confidence=0.9):
-    said = exchanges(n).with_columns(
+def build_signals(n, category="complaint", label="dsat", miner="rules", confidence=0.9):
+    rows = build_exchanges(n).with_columns(
         label=pl.lit(label), category=pl.lit(category), miner=pl.lit(miner), confidence=confidence
     )
-    missing = [pl.lit(None, dtype=t).alias(c) for c, t in schemas.FEEDBACK.items() if c not in said.columns]
-    return said.with_columns(missing).select(list(schemas.FEEDBACK))
+    missing = [pl.lit(None, dtype=t).alias(c) for c, t in schemas.FEEDBACK.items() if c not in rows.columns]
+    return rows.with_columns(missing).select(list(schemas.FEEDBACK))
 
 
-def labels(*rows):
+def build_labels(*rows):
     return pl.DataFrame([(c, 1, label, None, who) for c, label, who in rows], schema=schemas.LABELS, orient="row")
 
 
-def test_a_stratum_is_what_the_most_confident_miner_says_and_decisions_are_no_miner():
-    said = pl.concat(
+def test_stratum_is_the_most_confident_signal_that_is_no_decision():
+    rows = pl.concat(
         [
-            signals(2),
-            signals(1, "positive", "sat", "learned", 0.95),
-            signals(3, "rephrase", miner="ensemble", confidence=1.0),
+            build_signals(2),
+            build_signals(1, "positive", "sat", miner="learned", confidence=0.95),
+            build_signals(3, "rephrase", miner="ensemble", confidence=1.0),
         ]
     )
-    assert assign_strata(exchanges(3), said)["stratum"].to_list() == ["sat/positive", "dsat/complaint", "silent"]
+    assert assign_strata(build_exchanges(3), rows)["stratum"].to_list() == ["sat/positive", "dsat/complaint", "silent"]
 
 
 @pytest.mark.parametrize(
@@ -48,64 +48,64 @@ def test_a_stratum_is_what_the_most_confident_miner_says_and_decisions_are_no_mi
         ({}, 30, {"silent": 0}),
     ],
 )
-def test_a_third_is_silence_and_what_small_strata_lack_goes_to_larger(sizes, size, shares):
+def test_third_is_silent_and_small_strata_leave_more_to_larger_ones(sizes, size, shares):
     assert allocate_sample(sizes, size) == shares
 
 
-def test_a_seed_repeats_the_sample_whatever_the_order_and_another_seed_does_not():
-    one = draw_sample(exchanges(90), signals(20), NOTHING_DRAWN, 12, seed=1)
-    again = draw_sample(exchanges(90).reverse(), signals(20), NOTHING_DRAWN, 12, seed=1)
-    assert one.equals(again)
-    assert not one.equals(draw_sample(exchanges(90), signals(20), NOTHING_DRAWN, 12, seed=2))
-    assert one.select("stratum", "n_stratum", "n_drawn").unique().sort("stratum").rows() == [
+def test_seed_repeats_the_sample_whatever_the_order():
+    sample = draw_sample(build_exchanges(90), build_signals(20), NOTHING_DRAWN, size=12, seed=1)
+    again = draw_sample(build_exchanges(90).reverse(), build_signals(20), NOTHING_DRAWN, size=12, seed=1)
+    assert sample.equals(again)
+    assert not sample.equals(draw_sample(build_exchanges(90), build_signals(20), NOTHING_DRAWN, size=12, seed=2))
+    assert sample.select("stratum", "n_stratum", "n_drawn").unique().sort("stratum").rows() == [
         ("dsat/complaint", 20, 8),
         ("silent", 70, 4),
     ]
 
 
-def test_nothing_is_drawn_twice():
-    first = draw_sample(exchanges(30), signals(10), NOTHING_DRAWN, 12, seed=1)
-    second = draw_sample(exchanges(30), signals(10), first, 100, seed=1)
+def test_no_exchange_is_drawn_twice():
+    first = draw_sample(build_exchanges(30), build_signals(10), NOTHING_DRAWN, size=12, seed=1)
+    second = draw_sample(build_exchanges(30), build_signals(10), first, size=100, seed=1)
     assert second.join(first, on="conversation_id").is_empty()
     assert (second.height, second["draw"].unique().to_list()) == (18, [2])
-    assert draw_sample(exchanges(30), signals(10), first.vstack(second), 5, seed=1).is_empty()
+    assert draw_sample(build_exchanges(30), build_signals(10), first.vstack(second), size=5, seed=1).is_empty()
 
 
-def test_each_annotator_gets_what_they_have_not_judged():
-    sample = draw_sample(exchanges(3), signals(0), NOTHING_DRAWN, 3, seed=1)
-    told = labels(("c000", "sat", "ann"))
-    assert select_unjudged(sample, told, "ann")["conversation_id"].to_list() == ["c001", "c002"]
-    assert select_unjudged(sample, told, "bea").height == 3
+def test_annotator_gets_what_they_have_not_judged():
+    sample = draw_sample(build_exchanges(3), build_signals(0), NOTHING_DRAWN, size=3, seed=1)
+    labels = build_labels(("c000", "sat", "ann"))
+    assert select_unjudged(sample, labels, "ann")["conversation_id"].to_list() == ["c001", "c002"]
+    assert select_unjudged(sample, labels, "bea").height == 3
 
 
-def sampled(*rows):
+def build_sample(*rows):
     return pl.DataFrame([(c, 1, d, s, n, k) for c, d, s, n, k in rows], schema=schemas.LABEL_SAMPLE, orient="row")
 
 
-def test_a_judgement_stands_for_its_part_of_the_stratum_and_two_judges_share_it():
-    sample = sampled(("a", 1, "silent", 100, 2), ("b", 1, "silent", 100, 2), ("c", 1, "dsat/x", 10, 1))
-    told = labels(("a", "none", "ann"), ("b", "sat", "ann"), ("c", "dsat", "ann"), ("c", "none", "bea"))
-    assert add_weights(told, sample)["weight"].to_list() == [50.0, 50.0, 5.0, 5.0]
-    assert add_weights(told.filter(pl.col("conversation_id") != "b"), sample)["weight"].to_list() == [100.0, 5.0, 5.0]
+def test_label_stands_for_its_part_of_the_stratum():
+    sample = build_sample(("a", 1, "silent", 100, 2), ("b", 1, "silent", 100, 2), ("c", 1, "dsat/x", 10, 1))
+    labels = build_labels(("a", "none", "ann"), ("b", "sat", "ann"), ("c", "dsat", "ann"), ("c", "none", "bea"))
+    assert add_weights(labels, sample)["weight"].to_list() == [50.0, 50.0, 5.0, 5.0]
+    assert add_weights(labels.filter(pl.col("conversation_id") != "b"), sample)["weight"].to_list() == [100.0, 5.0, 5.0]
 
 
-def test_two_draws_are_averaged_and_the_earlier_counts_as_itself_in_the_later():
+def test_estimates_of_two_draws_are_averaged():
     # draw 1: 1 of 10; draw 2: 3 of the other 9; shares 1/4 and 3/4
-    sample = sampled(("a", 1, "silent", 10, 1), *((c, 2, "silent", 9, 3) for c in "bcd"))
-    told = labels(*((c, "none", "ann") for c in "abcd"))
-    weights = add_weights(told, sample)["weight"].to_list()
+    sample = build_sample(("a", 1, "silent", 10, 1), *((c, 2, "silent", 9, 3) for c in "bcd"))
+    labels = build_labels(*((c, "none", "ann") for c in "abcd"))
+    weights = add_weights(labels, sample)["weight"].to_list()
     assert weights == [pytest.approx(0.25 * 10 + 0.75 * 1), *[pytest.approx(0.75 * 9 / 3)] * 3]
     assert sum(weights) == pytest.approx(10)
 
 
-def test_over_many_seeds_the_weighted_share_is_the_true_share():
+def test_weighted_share_is_unbiased_over_seeds():
     # 6 of 60 are dissatisfied: 4 of the 10 that the rules flag, 2 of the 50 they pass by
     true = {f"c{i:03}" for i in (0, 1, 2, 3, 20, 40)}
     estimates = []
     for seed in range(300):
-        first = draw_sample(exchanges(60), signals(10), NOTHING_DRAWN, 12, seed)
-        sample = first.vstack(draw_sample(exchanges(60), signals(10), first, 9, seed))
-        told = labels(*((c, "dsat" if c in true else "none", "ann") for c in sample["conversation_id"]))
-        found = add_weights(told, sample)
-        estimates.append(found.filter(label="dsat")["weight"].sum())
+        first = draw_sample(build_exchanges(60), build_signals(10), NOTHING_DRAWN, size=12, seed=seed)
+        sample = first.vstack(draw_sample(build_exchanges(60), build_signals(10), first, size=9, seed=seed))
+        labels = build_labels(*((c, "dsat" if c in true else "none", "ann") for c in sample["conversation_id"]))
+        weighted = add_weights(labels, sample)
+        estimates.append(weighted.filter(label="dsat")["weight"].sum())
     assert sum(estimates) / len(estimates) == pytest.approx(6, abs=0.5)

@@ -1,4 +1,4 @@
-"""Log-probabilities of two pairs, chosen so that losses are easy to compute by hand."""
+"""Log-probabilities of two pairs, for losses computed by hand."""
 
 import torch
 

@@ -50,7 +50,10 @@ def test_kto_equals_the_loss_of_the_trl_trainer() -> None:
 
 
 def compute_trl_loss(beta: float, desirable: float, undesirable: float) -> float:
-    """Return the loss of `KTOTrainer` for the same log-probabilities; a table of them replaces its model."""
+    """Return the loss of `KTOTrainer` for the same log-probabilities.
+
+    A table of them replaces its model.
+    """
     from collections import defaultdict
 
     from trl import KTOTrainer

@@ -1,4 +1,7 @@
-"""Tests of the chat format against the tokenizer's own template, and of spans counted by hand."""
+"""Tests of the chat format against the tokenizer's own template.
+
+Spans are counted by hand.
+"""
 
 from pathlib import Path
 

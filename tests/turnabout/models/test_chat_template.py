@@ -1,4 +1,4 @@
-"""Tests of the extraction and the refusal of the kinds of chat templates that models have."""
+"""Tests of the extraction and the refusal of chat templates."""
 
 import re
 from pathlib import Path
@@ -26,7 +26,10 @@ def tokenizer(tiny_checkpoint: Path) -> PreTrainedTokenizerBase:
 
 
 def build_template(before: str, after: str = "<|im_end|>\\n", content: str = "m['content']") -> str:
-    """Return a ChatML template with Jinja code before every message, and with this footer."""
+    """Return a ChatML template with this footer.
+
+    `before` is Jinja code in front of every message.
+    """
     message = "{{ '<|im_start|>' + m['role'] + '\\n' + " + content + " + '" + after + "' }}"
     return "{% for m in messages %}" + before + message + "{% endfor %}"
 
@@ -95,7 +98,9 @@ REFUSED = {
         r"not prefix-stable: .* would give '<\|im_end\|>.*set tokenizer.chat_template to one that writes a message in",
     ),
     "only the last reply shows its thinking (Qwen 3)": (
-        build_template("", content="('<think></think>' if loop.last and m['role'] == 'assistant' else '') + m['content']"),
+        build_template(
+            "", content="('<think></think>' if loop.last and m['role'] == 'assistant' else '') + m['content']"
+        ),
         r"not prefix-stable: .* it writes '<think></think>word 4.* would give 'word 4",
     ),
     "something follows the last message": (
@@ -113,9 +118,9 @@ REFUSED = {
     ),
     "a line break ends a message": (
         build_template("", after="\\n"),
-        r"ends a message with '\\n', which is not a control token; .* such as eos_token",
+        r"ends a message with '\\n', which is no control token; .* such as eos_token",
     ),
-    "nothing ends a message": (build_template("", after=""), r"ends a message with '', which is not a control token"),
+    "nothing ends a message": (build_template("", after=""), r"ends a message with '', which is no control token"),
 }
 
 

@@ -1,4 +1,4 @@
-"""Tests of checkpoints: resolving names, pinning weights, and errors of missing models."""
+"""Tests of checkpoints: names, pinned weights, and missing models."""
 
 import hashlib
 import json
@@ -20,9 +20,7 @@ from turnabout.models.checkpoints import (
 )
 
 
-def test_folder_is_pinned_by_its_hash_and_loads_by_manifest(
-    tiny_checkpoint: Path, tmp_path: Path
-) -> None:
+def test_folder_is_pinned_by_its_hash_and_loads_by_manifest(tiny_checkpoint: Path, tmp_path: Path) -> None:
     manifest = pin_backbone(str(tiny_checkpoint))
     assert (manifest["origin"], len(manifest["sha256"])) == ("folder", 64)
     write_manifest(manifest, tmp_path / "backbone")
@@ -60,9 +58,7 @@ def test_package_with_weights_is_never_imported(tmp_path: Path, monkeypatch: pyt
         pin_backbone("carried")
 
 
-def test_missing_package_of_weights_names_the_command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_package_of_weights_names_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TURNABOUT_CACHE", str(tmp_path))
     pieces = (("turnabout", "errors.py"), ("no_such_package", "x.gguf"))
     monkeypatch.setitem(checkpoints.EMBEDDED, "absent", EmbeddedWeights(pieces, "0" * 64, "none", "make something"))
@@ -95,9 +91,7 @@ def test_hash_folder_depends_on_the_base_of_an_adapter(tmp_path: Path) -> None:
     assert hash_folder(adapter) != before
 
 
-def test_load_chat_equals_the_chat_format_of_the_model(
-    tiny_checkpoint: Path, tmp_path: Path
-) -> None:
+def test_load_chat_equals_the_chat_format_of_the_model(tiny_checkpoint: Path, tmp_path: Path) -> None:
     (tmp_path / "base.json").write_text(json.dumps({"base": str(tiny_checkpoint)}))
     frames = [
         load_checkpoint(tiny_checkpoint, "float32").chat.frame,

@@ -44,7 +44,7 @@ def test_settings_within_the_context_length_pass(checkpoint: Checkpoint) -> None
     [
         (
             {"train_user.max_length": 1025},
-            r"^train_user\.max_length: 1025 tokens in total, but .* can read 1024 .*; lower it",
+            r"^train_user\.max_length: 1025 tokens in total, but .* 1024 .*; lower it",
         ),
         (
             {"simulate.max_prompt_tokens": 1000, "simulate.user_tokens": 25},
@@ -52,6 +52,6 @@ def test_settings_within_the_context_length_pass(checkpoint: Checkpoint) -> None
         ),
     ],
 )
-def test_settings_beyond_the_context_length_are_named(checkpoint: Checkpoint, tokens: dict[str, int], message: str) -> None:
+def test_settings_beyond_it_are_named(checkpoint: Checkpoint, tokens: dict[str, int], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         check_context(checkpoint, tokens)

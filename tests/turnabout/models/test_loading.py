@@ -1,4 +1,4 @@
-"""Tests of loading models by name: folders, models that are no user models, and unknown names."""
+"""Tests of loading models by name."""
 
 from pathlib import Path
 

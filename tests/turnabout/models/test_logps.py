@@ -1,4 +1,4 @@
-"""Tests of log-probabilities of targets against the full logits of a tiny model."""
+"""Tests of target log-probabilities against full logits of a tiny model."""
 
 import pytest
 import torch

@@ -1,4 +1,7 @@
-"""Tests of the token tree against one row per sequence, and of its shape counted by hand."""
+"""Tests of the token tree against one row per sequence.
+
+Its shape is counted by hand.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -20,7 +23,10 @@ from turnabout.models.token_tree import TokenTree, compute_node_logps
 
 
 def score_alone(model: torch.nn.Module, sequence: list[int]) -> list[float]:
-    """Return log P of every token except the first, from the full logits of a separate row."""
+    """Return log P of every token except the first, from a separate row.
+
+    Computed from the full logits.
+    """
     logps = model(torch.tensor([sequence])).logits[0].detach().log_softmax(dim=-1)
     return [float(logps[i, token]) for i, token in enumerate(sequence[1:])]
 

@@ -1,4 +1,4 @@
-"""The log that pair rules are tested on: three people, one of them in the test split."""
+"""The log that pair rules are tested on: three people in three splits."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,10 +20,10 @@ MakeContext = Callable[..., RuleContext]
 def make_context(
     messages: Callable[..., pl.DataFrame], signal: Callable[..., dict[str, Any]], tiny_checkpoint: Path
 ) -> MakeContext:
-    """`make_context(policy, extra_input, judge=…)` → a context; any field of `RuleContext` may be given by name.
+    """Builds contexts: `make_context(policy, extra_input, judge=…)`.
 
-    Conversations a (train), b (validation) and c (test) ask when a shop opens; the first reply of each drew
-    dissatisfaction.
+    Any field of `RuleContext` may be given by name. Conversations a (train), b (validation) and c (test) ask when a
+    shop opens; the first reply of each drew dissatisfaction.
     """
     splits = {"a": "train", "b": "validation", "c": "test"}
     usual = RuleContext(

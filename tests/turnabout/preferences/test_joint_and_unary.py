@@ -1,4 +1,4 @@
-"""Rules on judged replies of different conversations: matching, and weights of single replies."""
+"""Joint pairs and unary rows: matching, and weights of single replies."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -19,7 +19,10 @@ class Logs(NamedTuple):
 
 @pytest.fixture
 def judged(messages: Callable[..., pl.DataFrame], signal: Callable[..., dict[str, Any]]) -> Callable[..., Logs]:
-    """`judged({"a": ("train", "ask", "reply", "sat"), …})` → logs; reply 1 of each conversation has that label."""
+    """Builds logs: `judged({"a": ("train", "ask", "reply", "sat"), …})`.
+
+    Reply 1 of each conversation has that label.
+    """
 
     def build(talks: Mapping[str, tuple[str, str, str, str]]) -> Logs:
         conversations = [messages(name, ask, reply, f"what {name} said") for name, (_, ask, reply, _) in talks.items()]

@@ -1,4 +1,4 @@
-"""Judged pairs with a scripted judge: extremes by mean strength, and objections to a pair."""
+"""Judged pairs with a scripted judge: extremes and objections."""
 
 import re
 from collections.abc import Sequence

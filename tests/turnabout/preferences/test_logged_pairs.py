@@ -1,4 +1,4 @@
-"""Pairs whose sides are both in the log, on logs read by sources and on hand-made ones."""
+"""Pairs whose sides are both in the log, on read and hand-made logs."""
 
 import json
 from collections.abc import Callable
@@ -28,7 +28,10 @@ def read_record(folder: Path, format: str, record: dict[str, Any]) -> pl.DataFra
 
 
 def assign_splits(messages: pl.DataFrame, **named: str) -> pl.DataFrame:
-    """Put every conversation, of its own person each, into train, unless its split is named."""
+    """Put every conversation into train, unless its split is named.
+
+    Each has a person of its own.
+    """
     ids = messages["conversation_id"].unique().sort()
     rows = [{"conversation_id": name, "user_key": f"by {name}", "split": named.get(name, "train")} for name in ids]
     return pl.DataFrame(rows, schema=schemas.SPLITS)
@@ -132,7 +135,7 @@ def test_tie_is_dropped(messages: Callable[..., pl.DataFrame]) -> None:
 
 
 def add_ratings(messages: Callable[..., pl.DataFrame], **replies: tuple[str, str, float]) -> pl.DataFrame:
-    """Return one conversation per keyword: its prompt, its reply and the reply's rating."""
+    """Return one conversation per keyword: its prompt, reply and rating."""
     rating = pl.when(role="assistant")
     return pl.concat(
         messages(name, prompt, reply).with_columns(rating=rating.then(pl.lit(score)))

@@ -1,4 +1,4 @@
-"""docs/pair_rules.md: the fragments of every rule are valid in the shipped `params.yaml`."""
+"""docs/pair_rules.md: its fragments are valid in the shipped `params.yaml`."""
 
 import re
 from pathlib import Path
@@ -33,9 +33,9 @@ def test_fragments_of_a_rule_are_valid_and_use_it(rule: str) -> None:
 @pytest.fixture(scope="module")
 def graph(tmp_path_factory: pytest.TempPathFactory) -> nx.DiGraph:
     """The stage graph with all arms of the guide."""
-    place = tmp_path_factory.mktemp("arms")
-    project(place, merged(SHIPPED, fragments(TEXT)))
-    return load_stage_graph(place)
+    folder = tmp_path_factory.mktemp("arms")
+    project(folder, merged(SHIPPED, fragments(TEXT)))
+    return load_stage_graph(folder)
 
 
 def test_arm_depends_on_exactly_what_its_rule_needs(graph: nx.DiGraph) -> None:

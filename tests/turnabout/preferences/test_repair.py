@@ -1,4 +1,4 @@
-"""Repairs: which later reply repairs an earlier one, and when it does not answer the request."""
+"""Repairs: which later reply counts, and when it is dropped."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,10 @@ Build = Callable[..., pl.DataFrame]
 
 @pytest.fixture
 def repair(messages: Build, signal: Callable[..., dict[str, Any]]) -> Callable[..., pl.DataFrame]:
-    """`repair("ask", "bad", "ask again", "good", "thanks")` → its pairs; reply 1 dissatisfied, reply 3 satisfied."""
+    """Builds pairs: `repair("ask", "bad", "ask again", "good", "thanks")`.
+
+    Reply 1 dissatisfied, reply 3 satisfied.
+    """
 
     def build(*texts: str, signals: tuple[Any, ...] = (), split: str = "train", **settings: Any) -> pl.DataFrame:
         splits = pl.DataFrame([{"conversation_id": "c", "user_key": "ann", "split": split}], schema=schemas.SPLITS)

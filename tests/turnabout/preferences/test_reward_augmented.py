@@ -1,4 +1,4 @@
-"""Reward-augmented pairs: two goals per pair, and which arms cannot be augmented."""
+"""Reward-augmented pairs: two goals per pair, and refused arms."""
 
 from collections.abc import Callable
 from typing import Any

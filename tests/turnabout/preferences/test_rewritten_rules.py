@@ -1,4 +1,4 @@
-"""Refined and hindsight pairs: the rewrite against the criticised reply, with its measure."""
+"""Refined and hindsight pairs: the rewrite against the criticised reply."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ SCHEMAS = {"refined": schemas.REFINEMENTS, "hindsight": schemas.HINDSIGHTS}
 
 
 def build_table(column: str, *rows: dict[str, Any]) -> pl.DataFrame:
-    """Return rows of the augmenter's table, with usual values where none is given."""
+    """Return rows of the augmenter's table, with usual values by default."""
     usual = {"reply_index": 1, "score": 0.75, "score_before": 0.25, "kept": True}
     rewritten = [{**dict.fromkeys(SCHEMAS[column]), **usual, column: "we open at nine", **row} for row in rows]
     return pl.DataFrame(rewritten, schema=SCHEMAS[column])

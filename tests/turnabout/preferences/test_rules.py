@@ -1,4 +1,4 @@
-"""Pair rules with scripted policies and a scripted scorer: sides and drop reasons."""
+"""Pair rules with scripted models: their sides and drop reasons."""
 
 from collections.abc import Callable
 from typing import Any

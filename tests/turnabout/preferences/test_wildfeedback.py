@@ -1,4 +1,4 @@
-"""WildFeedback pairs: which model writes which side, its prompt, and the checklist judge."""
+"""WildFeedback pairs: who writes which side, and the checklist judge."""
 
 import re
 from collections.abc import Sequence
@@ -37,7 +37,10 @@ def write_reply(prompt: Sequence[Message]) -> str:
 
 
 class HourJudge(ScriptedGenerator):
-    """Writes like the policy, and prefers the reply that names the hour, or the other one."""
+    """A judge that prefers the reply that names the hour, or the other one.
+
+    It writes like the policy.
+    """
 
     def __init__(self, for_the_hour: float = 1.0) -> None:
         super().__init__(write_reply)

@@ -51,17 +51,13 @@ class Recorder(ScriptedGenerator):
 def test_ask_structured_passes_the_schema() -> None:
     recorder = Recorder(lambda _: Completion('{"title": "x", "note": null}'))
     generator: Generator = recorder
-    results = ask_structured(
-        generator, [QUESTION], AskOptions("{", max_new_tokens=9, retries=0, seed=1, shape=Part)
-    )
+    results = ask_structured(generator, [QUESTION], AskOptions("{", max_new_tokens=9, retries=0, seed=1, shape=Part))
     assert results == [Part("x", None)]
     assert recorder.sampled.schema == build_json_schema(Part)
 
 
 def test_refused_question_is_not_asked_again() -> None:
     generator = ScriptedGenerator(lambda _: Completion("", refused="context too long"))
-    results = ask_structured(
-        generator, [QUESTION], AskOptions("{", max_new_tokens=9, retries=3, seed=1)
-    )
+    results = ask_structured(generator, [QUESTION], AskOptions("{", max_new_tokens=9, retries=3, seed=1))
     assert [getattr(result, "reason", None) for result in results] == ["context too long"]
     assert len(generator.prompts) == 1

@@ -1,4 +1,4 @@
-"""Shared by the tests of quality: pairs in one line each, and a filter's context."""
+"""Shared by the tests of quality: pairs in one line, a filter's context."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +17,10 @@ CONTEXT = FilterContext(messages=schemas.MESSAGES.to_frame(), seed=1, reports={}
 
 @pytest.fixture
 def pairs() -> Build:
-    """`pairs(("a", "good", "bad", {"weight": 0.5}), …)` → kept training pairs of one person each, all asked "hi"."""
+    """Builds pairs: `pairs(("a", "good", "bad", {"weight": 0.5}), …)`.
+
+    They are kept training pairs of one person each, all with the prompt "hi".
+    """
 
     def build(*rows: tuple[Any, ...]) -> pl.DataFrame:
         complete = [

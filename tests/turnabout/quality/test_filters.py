@@ -1,4 +1,4 @@
-"""Filters that need the pairs and the logs alone: which pairs they drop, and for what reason."""
+"""Filters that need pairs and logs alone: dropped pairs and reasons."""
 
 from collections.abc import Callable
 

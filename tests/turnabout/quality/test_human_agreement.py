@@ -18,7 +18,7 @@ Messages = Callable[..., pl.DataFrame]
 
 
 def add_votes(messages: Messages, name: str, alternatives: list[str], preferences: list[float | None]) -> pl.DataFrame:
-    """Return a conversation whose reply "logged" people compared with alternatives."""
+    """Return a conversation whose reply "logged" has voted alternatives."""
     conversation = messages(name, "hi", "logged")
     is_reply = pl.col("role") == "assistant"
     return conversation.with_columns(

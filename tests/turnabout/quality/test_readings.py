@@ -1,4 +1,4 @@
-"""Readings, CHES and difficulty against one forward pass per reply, without padding."""
+"""Readings, CHES and difficulty against one forward pass per reply."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def policy(tiny_checkpoint: Path) -> Checkpoint:
 
 
 def read_reply(policy: Checkpoint, reply: str) -> tuple[float, np.ndarray, np.ndarray]:
-    """Return the log-probability of a reply, the states that predict its tokens, and its last state."""
+    """Return a reply's log-probability, its predicting states and last state."""
     prompt_ids = policy.chat.encode_prompt([{"role": "user", "content": "hi"}], "assistant")
     ids = policy.chat.encode_completion(reply)
     with torch.no_grad():

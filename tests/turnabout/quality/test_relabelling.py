@@ -1,4 +1,4 @@
-"""What happens to weak training pairs: dropped, flipped, softened or weighted, with a reason."""
+"""Weak training pairs are dropped, flipped, softened or weighted."""
 
 import math
 

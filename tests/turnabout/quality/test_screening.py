@@ -1,4 +1,4 @@
-"""All filters, one after another, on one arm: what is read, dropped and left unchanged."""
+"""All filters on one arm: what is read, dropped and left unchanged."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Preference strength: cross-fitting, planted wrong labels, and when it is not credible."""
+"""Preference strength: cross-fitting, wrong labels, lack of evidence."""
 
 import numpy as np
 import polars as pl
@@ -15,7 +15,10 @@ BOOTSTRAP = Bootstrap(resamples=200, seed=1)
 
 @pytest.fixture
 def planted(pairs: Build) -> tuple[pl.DataFrame, np.ndarray, np.ndarray]:
-    """Pairs whose chosen side is better along one axis, every tenth with a wrong label; the last 20 of validation."""
+    """Pairs with a clear better side, but a wrong label on every tenth.
+
+    The better side is better along one axis; the last 20 pairs are validation.
+    """
     rng = np.random.default_rng(3)
     differences = rng.normal(0, 0.5, (N, 6)).astype(np.float32)
     differences[:, 0] += 2

@@ -1,4 +1,7 @@
-"""The metrics of pairs: the length bias. Counts and reasons are tested with the screening."""
+"""The metrics of pairs: the length bias.
+
+Counts and reasons are tested with the screening.
+"""
 
 import pytest
 

@@ -1,6 +1,6 @@
 import pytest
 
-from turnabout.report.figures import Figure, counted, figure, number, shown
+from turnabout.report.figures import Figure, format_count, read_figure, format_number, format_figure
 
 
 @pytest.mark.parametrize(
@@ -23,10 +23,10 @@ def test_a_difference_counts_only_where_its_interval_leaves_zero_out(difference:
 def test_a_figure_is_read_from_any_depth() -> None:
     tree = {"reward": {"drift": {"value": 1.5, "low": 1.0, "high": 2.0, "n": 7}}, "threshold": 0.3}
 
-    assert figure(tree, "reward", "drift")[:4] == (1.5, 1.0, 2.0, 7)
-    assert figure(tree, "threshold").value == 0.3
-    assert figure(tree, "reward", "other").value is None
-    assert figure(tree, "nothing", "at", "all") == Figure(None)
+    assert read_figure(tree, "reward", "drift")[:4] == (1.5, 1.0, 2.0, 7)
+    assert read_figure(tree, "threshold").value == 0.3
+    assert read_figure(tree, "reward", "other").value is None
+    assert read_figure(tree, "nothing", "at", "all") == Figure(None)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_a_figure_is_read_from_any_depth() -> None:
     ],
 )
 def test_a_null_keeps_the_reason_beside_it(tree: dict[str, object]) -> None:
-    assert figure(tree, "a", "b") == Figure(None, reason="one person")
+    assert read_figure(tree, "a", "b") == Figure(None, reason="one person")
 
 
 @pytest.mark.parametrize(
@@ -54,20 +54,20 @@ def test_a_null_keeps_the_reason_beside_it(tree: dict[str, object]) -> None:
     ],
 )
 def test_numbers_show_two_or_three_digits(value: float, text: str) -> None:
-    assert number(value) == text
+    assert format_number(value) == text
 
 
 def test_zero_has_no_sign() -> None:
-    assert number(0.0, signed=True) == "0.000"
-    assert number(-0.0001) == "0.000"
+    assert format_number(0.0, signed=True) == "0.000"
+    assert format_number(-0.0001) == "0.000"
 
 
 def test_a_value_and_its_interval_have_the_same_decimals() -> None:
-    assert shown(Figure(9.5, 8.25, 11.0)) == "9.5 [8.2, 11.0]"
-    assert shown(Figure(0.02, -0.07, 0.11), signed=True) == "+0.02 [−0.07, +0.11]"
-    assert shown(Figure(None)) == "not measured"
+    assert format_figure(Figure(9.5, 8.25, 11.0)) == "9.5 [8.2, 11.0]"
+    assert format_figure(Figure(0.02, -0.07, 0.11), signed=True) == "+0.02 [−0.07, +0.11]"
+    assert format_figure(Figure(None)) == "not measured"
 
 
 def test_counts_agree_with_their_noun() -> None:
-    assert counted(1, "person", "people") == "1 person"
-    assert counted(1200, "person", "people") == "1,200 people"
+    assert format_count(1, "person", "people") == "1 person"
+    assert format_count(1200, "person", "people") == "1,200 people"

@@ -1,26 +1,26 @@
 import re
 
-from turnabout.report import Inputs, render
+from turnabout.report import Inputs, render_page
 from turnabout.report.sections import SECTIONS
 
 
 def test_same_inputs_give_the_same_bytes(run: Inputs) -> None:
-    assert render(run) == render(run)
+    assert render_page(run) == render_page(run)
 
 
 def test_text_from_logs_cannot_become_markup(run: Inputs) -> None:
-    page = render(run)
+    page = render_page(run)
 
     assert "<script" not in page
     assert "what do you mean</mark> by &lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;?" in page
 
 
 def test_evidence_is_highlighted_verbatim(run: Inputs) -> None:
-    assert "No, <mark>I asked about films, not cooking</mark>." in render(run)
+    assert "No, <mark>I asked about films, not cooking</mark>." in render_page(run)
 
 
 def test_nothing_is_loaded_from_outside_the_page(run: Inputs) -> None:
-    page = render(run)
+    page = render_page(run)
 
     assert re.findall(r'(?:src|href)="(?!#)[^"]*"', page) == []
     assert "@import" not in page
@@ -28,7 +28,7 @@ def test_nothing_is_loaded_from_outside_the_page(run: Inputs) -> None:
 
 
 def test_every_link_has_its_target_and_no_id_occurs_twice(run: Inputs) -> None:
-    page = render(run)
+    page = render_page(run)
     ids = re.findall(r'\bid="([^"]+)"', page)
 
     assert len(ids) == len(set(ids))
@@ -37,7 +37,7 @@ def test_every_link_has_its_target_and_no_id_occurs_twice(run: Inputs) -> None:
 
 
 def test_every_chart_says_what_it_shows_and_takes_its_colours_from_the_page(run: Inputs) -> None:
-    page = render(run)
+    page = render_page(run)
     charts = re.findall(r"<svg[^>]*>", page)
 
     assert len(charts) == 6  # signals, bits, turns, loss of the user model, losses of the arms, differences
@@ -47,7 +47,7 @@ def test_every_chart_says_what_it_shows_and_takes_its_colours_from_the_page(run:
 
 
 def test_differences_inside_the_noise_are_greyed_and_said_so(run: Inputs) -> None:
-    page = " ".join(render(run).split())
+    page = " ".join(render_page(run).split())
 
     # drift: 0.02 ± 0.09 includes 0; follow_up: 0.21 ± 0.12 does not
     assert '<span class="noise">+0.02 <span class="interval">[−0.07, +0.11]</span>' in page
@@ -61,7 +61,7 @@ def test_an_arm_without_a_single_figure_is_listed_all_the_same(run: Inputs) -> N
         rollouts={**run.rollouts, "late": run.rollouts["drift"].clear()},
         assistant_curves={**run.assistant_curves, "late": run.assistant_curves["drift"].clear()},
     )
-    page = render(late)
+    page = render_page(late)
 
     assert page.count('<th class="n">late</th>') == 2  # differences and figures
     assert "Pairs of arm late" in page
@@ -71,7 +71,7 @@ def test_an_arm_without_a_single_figure_is_listed_all_the_same(run: Inputs) -> N
 
 
 def test_a_run_without_anything_says_so_in_words(empty_run: Inputs) -> None:
-    page = render(empty_run)
+    page = render_page(empty_run)
 
     assert all(f'<section id="{section.name}">' in page for section in SECTIONS)
     assert "<svg" not in page
@@ -90,4 +90,4 @@ def test_a_run_without_arms_says_so(empty_run: Inputs) -> None:
         arms={}, pairs={}, assistant_curves={}, rollouts={"untrained": empty_run.rollouts["untrained"]}
     )
 
-    assert "No arm is set in params.yaml, so no assistant was trained." in render(bare)
+    assert "No arm is set in params.yaml, so no assistant was trained." in render_page(bare)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from turnabout.report.figures import Figure
-from turnabout.report.user_table import METRICS, models_of, rows
+from turnabout.report.user_table import METRICS, list_models, build_rows
 
 USER: dict[str, Any] = {
     "perplexity": {"trained": {"with_intent": {"value": 20.0, "low": 18.0, "high": 23.0, "n": 7}}},
@@ -13,7 +13,7 @@ USER: dict[str, Any] = {
 
 
 def test_a_row_per_metric_with_people_where_they_have_a_value() -> None:
-    found = {row.metric.name: row for row in rows(USER, ["trained"])}
+    found = {row.metric.name: row for row in build_rows(USER, ["trained"])}
     assert len(found) == len(METRICS) == 12
     assert found["perplexity, told the intent"].figures["trained"][:4] == (20.0, 18.0, 23.0, 7)
     assert found["perplexity, told the intent"].human is None
@@ -23,5 +23,5 @@ def test_a_row_per_metric_with_people_where_they_have_a_value() -> None:
 
 
 def test_the_models_are_those_that_played() -> None:
-    assert models_of(USER) == ["trained"]
-    assert models_of({}) == []
+    assert list_models(USER) == ["trained"]
+    assert list_models({}) == []

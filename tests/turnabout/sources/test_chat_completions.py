@@ -12,7 +12,7 @@ from turnabout.sources.traffic.continuations import MAX_REPLIES
 
 
 def build_history(*texts: str) -> list[dict[str, str]]:
-    """Messages of user and assistant in turn."""
+    """Return messages of user and assistant in turn."""
     return [{"role": ("user", "assistant")[index % 2], "content": text} for index, text in enumerate(texts)]
 
 

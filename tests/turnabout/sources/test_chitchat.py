@@ -60,7 +60,10 @@ def test_record_without_exactly_two_people_is_rejected() -> None:
 
 
 def test_shipped_log_has_4018_conversations_of_two_people() -> None:
-    """Counted from the file itself, without this source: 7,168 records, 4,018 with two senders, 3,150 with one."""
+    """Compare with counts made from the file itself, without this source.
+
+    It has 7,168 records: 4,018 with two senders and 3,150 with one.
+    """
     source = SOURCES["chitchat"].model_validate({"format": "chitchat"})
     (piece,) = source.list_pieces()
     batches = list(source.read_batches(piece))

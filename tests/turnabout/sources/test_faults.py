@@ -1,4 +1,7 @@
-"""Damaged records of every format; the full number is read by `python -m benchmarks.faults`."""
+"""Tests of damaged records of every format.
+
+`python -m benchmarks.faults` reads many more of them.
+"""
 
 import json
 from pathlib import Path

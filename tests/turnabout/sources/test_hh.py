@@ -33,7 +33,10 @@ def read_batch(folder: Path, *rows: dict[str, Any]) -> Batch:
 
 
 def test_pair_becomes_chosen_dialogue_with_rejected_alternative(tmp_path: Path) -> None:
-    """printf '[["user","Name a fruit."],["assistant","Pear."],["assistant","No."]]' | sha256sum"""
+    """Compare the id with a hash from the command line.
+
+    printf '[["user","Name a fruit."],["assistant","Pear."],["assistant","No."]]' | sha256sum
+    """
     messages, rejected = read_batch(tmp_path, PAIR)
     key = "hh:f1b1e4bfb2a07966"
     wanted = ["conversation_id", "role", "text", "user_key", "alternatives", "preferences"]

@@ -34,7 +34,10 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A copy of a dataset's repository: two Parquet files of train and one of test."""
+    """Return a copy of a dataset's repository.
+
+    It has two Parquet files of train and one of test.
+    """
     copy = tmp_path / "chats"
     (copy / "data").mkdir(parents=True)
     for name, key in (("train-00000-of-00002", "a"), ("train-00001-of-00002", "b"), ("test-00000-of-00001", "c")):

@@ -1,4 +1,4 @@
-"""Tests that each conversation id is kept once, and nothing of forgotten people."""
+"""Tests of repeated conversation ids and of forgotten people."""
 
 from collections.abc import Callable
 
@@ -36,7 +36,10 @@ def test_id_belongs_to_the_first_conversation_with_it(messages: Build) -> None:
 
 
 def test_only_a_count_remains_of_forgotten_people(messages: Build) -> None:
-    """ann asks in a and in a rejected repeat of b, answers in c; d has nobody to forget."""
+    """Forget ann, who takes part in three of five conversations.
+
+    She asks in a and in a rejected repeat of b, and answers in c; nobody in d is forgotten.
+    """
     answered = messages("c", "1", "2", user="bob").with_columns(user_key=pl.coalesce("user_key", pl.lit("ann")))
     conversations = [
         messages("b", "0", user="bob"),

@@ -29,7 +29,7 @@ def read_batch(folder: Path, *records: dict[str, Any], **entry: Any) -> Batch:
 
 
 def test_traces_of_a_session_become_a_conversation(tmp_path: Path) -> None:
-    """The worked sample of the module's docstring, the traces in another order."""
+    """Read the example of the module's docstring, in another order."""
     scores = [build_score("API", 0, comment="closed!"), build_score("EVAL", 0.9, name="relevance", dataType="NUMERIC")]
     batch = read_batch(
         tmp_path,

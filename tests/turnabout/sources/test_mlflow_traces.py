@@ -21,7 +21,10 @@ JUDGE = AssessmentSource(source_type="LLM_JUDGE", source_id="j-1")
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The worked sample of the module's docstring, session s2 between its turns, and what must not be read."""
+    """Return the address of a store with the module docstring's example.
+
+    Session s2 stands between its turns; the store also holds traces that must not be read.
+    """
     uri = f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"
     before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(uri)
@@ -74,7 +77,10 @@ def log_trace(session: str, inputs: Any, outputs: Any, user: str | None = "ann")
 
 
 def log_simulated_chat(path: Path) -> None:
-    """What our own stage logs of a simulated conversation, into the same experiment."""
+    """Log a simulated conversation as our own stage does.
+
+    It goes into the same experiment.
+    """
     row: dict[str, Any] = dict.fromkeys(schemas.ROLLOUTS) | {
         "conversation_id": "sim",
         "turn": 0,

@@ -12,7 +12,10 @@ from turnabout.sources.table.batches import Batch
 
 
 def build_node(key: str, *replies: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    """A message whose author is the first letter of its key: p prompter, a assistant."""
+    """Return a message whose role is the first letter of its key.
+
+    p is prompter, a is assistant.
+    """
     role = {"p": "prompter", "a": "assistant"}[key[0]]
     shared = {"message_id": key, "user_id": f"by-{key}", "text": f"text {key}", "role": role, "lang": "en"}
     return {**shared, "replies": list(replies), **fields}
@@ -23,7 +26,10 @@ def build_tree(prompt: dict[str, Any]) -> dict[str, Any]:
 
 
 def flatten(message: dict[str, Any], tree_id: str, parent: str | None = None) -> list[dict[str, Any]]:
-    """The messages of a tree, each before those that answer it, as the release lists them."""
+    """Return the messages of a tree, each before its answers.
+
+    The release lists them in this order.
+    """
     own = {name: value for name, value in message.items() if name != "replies"}
     own |= {"message_tree_id": tree_id, "parent_id": parent, "tree_state": "ready_for_export"}
     return [own, *(record for reply in message["replies"] for record in flatten(reply, tree_id, message["message_id"]))]
@@ -38,7 +44,7 @@ def read_batch(folder: Path, *records: dict[str, Any]) -> Batch:
 
 
 def group_by_conversation(batch: Batch) -> dict[str, list[tuple[Any, ...]]]:
-    """Of each conversation its texts with their alternatives and preferences."""
+    """Return the texts, alternatives and preferences of each conversation."""
     rows = batch.messages.select(
         "conversation_id", pl.col("text").str.strip_prefix("text "), "alternatives", "preferences"
     )
@@ -88,7 +94,10 @@ def test_flat_messages_give_the_conversations_of_the_nested_tree(tmp_path: Path)
 
 
 def test_parquet_of_the_hub_gives_the_same_conversations(tmp_path: Path) -> None:
-    """Its labels and emojis are lists side by side, where the JSON lines have objects."""
+    """Read labels and emojis as parallel lists.
+
+    The JSON lines have objects instead.
+    """
     of_json = {
         "labels": {"spam": {"value": 0.0, "count": 3}, "quality": {"value": 0.75, "count": 3}},
         "emojis": {"+1": 2},

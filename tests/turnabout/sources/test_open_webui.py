@@ -16,7 +16,10 @@ def build_node(parent: str | None, role: str, content: Any, *children: str, **fi
 
 
 def build_trip(**reply: Any) -> dict[str, dict[str, Any]]:
-    """A question with two replies, the second on the screen, and what was asked then, in two versions."""
+    """Return a question with two replies, the second one current.
+
+    The follow-up to it exists in two versions.
+    """
     return {
         "a": build_node(None, "user", "Rome or Oslo?", "b", "d", timestamp=1714550400),
         "b": build_node("a", "assistant", "Hm.", model="m-7"),

@@ -66,7 +66,10 @@ def test_times_of_any_zone_are_converted_to_utc(tmp_path: Path) -> None:
 
 
 def test_missing_id_is_a_hash_of_roles_and_texts(tmp_path: Path) -> None:
-    """printf '[["user","hi"],["assistant","hello"]]' | sha256sum"""
+    """Compare the id with a hash from the command line.
+
+    printf '[["user","hi"],["assistant","hello"]]' | sha256sum
+    """
     messages, _ = read_batch(tmp_path, build_line(), build_line(messages=[{**message, "rating": 1} for message in HI]))
     assert messages["conversation_id"].unique().to_list() == ["8ba09e74ddca9dcb"]
 

@@ -14,7 +14,7 @@ ANSWERED = datetime(2023, 5, 2, 10, 0, 9, tzinfo=UTC)
 
 
 def build_message(role: str, content: str, **fields: Any) -> dict[str, Any]:
-    """One message with every field of the release."""
+    """Return one message with every field of the release."""
     of_user = {"hashed_ip": None, "country": None, "state": None, "header": None, "timestamp": None}
     shared_fields = {"language": "French", "toxic": False, "redacted": False, "turn_identifier": 41}
     return {"role": role, "content": content, **of_user, **shared_fields, **fields}

@@ -1,4 +1,4 @@
-"""Fixtures of the training tests: the tiny model in float32, settings, and preference pairs in one line each."""
+"""Fixtures of the training tests: model, settings, samples and pairs."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -35,7 +35,10 @@ class Kill(TrainerCallback):
 
 @pytest.fixture
 def kill_training(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """`kill_training(training, 3)` runs `training(callback)` up to step 3, with a checkpoint every other step."""
+    """`kill_training(training, 3)` runs `training(callback)` up to step 3.
+
+    There is a checkpoint every other step.
+    """
 
     def run(training: Callable[[TrainerCallback], object], after: int) -> None:
         monkeypatch.setattr(loop, "CHECKPOINT_STEPS", 2)
@@ -63,7 +66,7 @@ def run(tmp_path: Path) -> RunContext:
 
 @pytest.fixture
 def train_tiny(tiny: Checkpoint, run: RunContext) -> Callable[..., TrainedAssistant]:
-    """`train_tiny(pairs, DPO(), epochs=5)` → an assistant trained on the tiny model."""
+    """`train_tiny(pairs, DPO(), epochs=5)` → an assistant."""
 
     def train(frame: pl.DataFrame, loss: Loss, epochs: int = 1, gate_pairs: int = 2) -> TrainedAssistant:
         options = TrainAssistant(
@@ -82,7 +85,7 @@ def train_tiny(tiny: Checkpoint, run: RunContext) -> Callable[..., TrainedAssist
 
 @pytest.fixture
 def user_options() -> Callable[..., TrainUser]:
-    """`user_options(lora_rank=4)` → section `train_user` for the tiny model; other values by keyword."""
+    """`user_options(lora_rank=4)` → section `train_user` for the tiny model."""
 
     def build(**changes: Any) -> TrainUser:
         values = {
@@ -105,7 +108,10 @@ def user_options() -> Callable[..., TrainUser]:
 
 @pytest.fixture
 def user_samples() -> Callable[..., pl.DataFrame]:
-    """`user_samples(3)` → that many conversations of two user turns (`schemas.USER_SAMPLES`); columns by keyword."""
+    """`user_samples(3)` → three conversations of two user turns.
+
+    They are `schemas.USER_SAMPLES`; columns are changed by keyword.
+    """
     talk = [("user", "hi"), ("assistant", "hello"), ("user", "bye"), ("assistant", "see you")]
 
     def build(n: int, **columns: object) -> pl.DataFrame:
@@ -125,7 +131,10 @@ def user_samples() -> Callable[..., pl.DataFrame]:
 
 @pytest.fixture
 def pairs() -> Callable[..., pl.DataFrame]:
-    """`pairs(("hi", "good", "bad"), …)` → a kept `schemas.PAIRS` frame of the train split; columns by keyword."""
+    """`pairs(("hi", "good", "bad"), …)` → kept `schemas.PAIRS` to train on.
+
+    Columns are changed by keyword.
+    """
 
     def build(*rows: tuple[str, str, str], **columns: object) -> pl.DataFrame:
         return pl.DataFrame(

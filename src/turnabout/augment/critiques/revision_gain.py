@@ -103,7 +103,7 @@ def _write_revisions(
         prompts.append([{"role": "user", "content": _build_revision_prompt(row, text, context.max_prompt_tokens)}])
     draws = []
     for i in range(trial.n_revisions):
-        sampling = Sampling(trial.max_new_tokens, TEMPERATURE, TOP_P, context.seed + i)
+        sampling = Sampling(trial.max_new_tokens, temperature=TEMPERATURE, top_p=TOP_P, seed=context.seed + i)
         draws.append(context.generator.generate(prompts, sampling))
     return [list(of_row) for of_row in zip(*draws, strict=True)]
 

@@ -19,8 +19,8 @@ from turnabout.core.conversations import REPLY_KEY
 class Rationales(OneSentence):
     """One general rationale per criticised reply: what a better reply would do.
 
-    With `about: pairs`, one of each of `kinds` per better and worse reply that the log or a refiner has, and the above
-    for criticised replies without a pair.
+    With `about: pairs`, every pair of a better and a worse reply gets one rationale of each of `kinds`. Pairs come from
+    the log and from refinements; criticised replies without a pair get the general rationale above.
     """
 
     writes: Literal["rationales"] = "rationales"

@@ -1,6 +1,6 @@
 """How far an argument convinces a judge.
 
-A reason that would have been found for either reply convinces of both; this is how it is told from a real one.
+An argument that can be found for either reply convinces of both; a real reason convinces of one reply alone.
 """
 
 from collections.abc import Sequence

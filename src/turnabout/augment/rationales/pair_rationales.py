@@ -136,7 +136,7 @@ def _check_drafts(
     context: AugmentContext,
     options: RationaleOptions,
 ) -> list[dict[str, Any]]:
-    """Return the columns of each rationale that its flipped one decides."""
+    """Return the columns that compare each rationale with its flipped one."""
     arguments = [Argument(presented[draft.pair], draft.text, for_better=True) for draft in drafts]
     counterarguments = [Argument(presented[draft.pair], draft.text, for_better=False) for draft in flipped]
     choice_options = ChoiceOptions(

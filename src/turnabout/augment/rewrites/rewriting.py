@@ -1,4 +1,4 @@
-"""A criticised reply written anew: how it is asked for, and its faults."""
+"""Rewrites of a criticised reply: how they are asked for, and their faults."""
 
 import re
 from collections.abc import Sequence

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from turnabout.core.conversations import REPLY_KEY
 from turnabout.feedback.miners.reaction_features import MAX_CHARS, TEXT_SCALE, vectorize_words
 from turnabout.text.sentence_vectors import encode_sentences
 
@@ -37,7 +38,7 @@ def collect_conversations(exchanges: pl.DataFrame) -> tuple[list[str], list[Conv
     """
     texts = pl.col("previous_user", "reply", "follow_up").fill_null("").str.slice(0, MAX_CHARS)
     grouped = (
-        exchanges.sort("conversation_id", "reply_index")
+        exchanges.sort(REPLY_KEY)
         .select("conversation_id", texts)
         .group_by("conversation_id", maintain_order=True)
         .agg("previous_user", "reply", pl.col("follow_up").last())

@@ -1,1 +1,1 @@
-"""OpenAI-compatible endpoints: settings, client, budget and the generator on top."""
+"""OpenAI-compatible endpoints: settings, client, budget and generator."""

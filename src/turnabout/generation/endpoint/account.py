@@ -1,4 +1,4 @@
-"""Spent usage of one model within its budget, and reservations for calls under way."""
+"""Usage of one model within its budget, and reservations for open calls."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -43,9 +43,9 @@ class Account:
 
 
 class Reservations:
-    """Calls under way, each reserved at its maximum cost, so that together they never exceed the budget.
+    """Calls under way, each reserved at its maximum cost.
 
-    Belongs to one event loop.
+    Together with what was spent they never exceed the budget. Belongs to one event loop.
     """
 
     def __init__(self, account: Account) -> None:
@@ -57,8 +57,8 @@ class Reservations:
     async def hold(self, max_usage: Usage) -> AsyncIterator[None]:
         """Reserve the maximum cost of a call until the call is finished and charged.
 
-        Waits while calls under way may still cost less than reserved. Raises `BudgetExceeded` where none is under way and
-        the budget is too small.
+        Waits while calls under way may still cost less than reserved. Raises `BudgetExceeded` where none is under way
+        and the budget is too small.
         """
         async with self._released:
             while not self.account.allows(self._held.add(max_usage)):

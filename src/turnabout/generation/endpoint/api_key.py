@@ -1,4 +1,4 @@
-"""The API key of an endpoint: read from the environment, given to the client only, redacted elsewhere."""
+"""The API key of an endpoint, and its redaction."""
 
 import os
 
@@ -10,9 +10,10 @@ MIN_SECRET_CHARS = 16
 
 
 class ApiKey:
-    """An API key from the environment; it never appears in `repr` and is redacted from responses.
+    """An API key from the environment.
 
-    Raises `ConfigError` where the variable is not set or holds more than a key.
+    It never appears in `repr`, is given to the client only, and is redacted from responses. Raises `ConfigError` where
+    the variable is not set or holds more than a key.
     """
 
     def __init__(self, variable: str | None) -> None:
@@ -34,5 +35,8 @@ class ApiKey:
         return text.replace(self._secret, "[key]") if self._secret else text
 
     def redact_body(self, body: bytes) -> bytes:
-        """Return a response body without the key: a server may repeat what it was sent."""
+        """Return a response body without the key.
+
+        A server may repeat what it was sent.
+        """
         return body if len(self._secret) < MIN_SECRET_CHARS else body.replace(self._secret.encode(), b"[key]")

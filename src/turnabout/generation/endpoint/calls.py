@@ -1,4 +1,7 @@
-"""Many calls of one model: answered from the store, else by the endpoint; each answer is stored on arrival."""
+"""Many calls of one model, answered from the store or the endpoint.
+
+Each answer of the endpoint is stored on arrival.
+"""
 
 import asyncio
 import json
@@ -26,7 +29,10 @@ Body = dict[str, Any]
 
 @dataclass
 class FetchState:
-    """Calls of one run: those still to send, the answers so far by key, and the errors that stop the run."""
+    """Progress of one run.
+
+    The calls still to send, the answers so far by key, and the errors that stop the run.
+    """
 
     waiting: Iterator[tuple[str, Body]]
     answers: dict[str, Any]
@@ -93,7 +99,7 @@ class CachedCalls:
         *,
         bar: "tqdm[Any]",
     ) -> None:
-        """Send waiting calls one after another, until there are none or the run stops."""
+        """Send waiting calls, until there are none or the run stops."""
         for key, body in state.waiting:
             try:
                 async with reservations.hold(bound_usage(body)):
@@ -130,7 +136,10 @@ class CachedCalls:
 
 
 def _run_to_completion(coroutine: Coroutine[Any, Any, None]) -> None:
-    """Run the coroutine: in a new thread where this one already runs an event loop, as in a notebook."""
+    """Run the coroutine to its end.
+
+    In a new thread where this one already runs an event loop, as in a notebook.
+    """
     try:
         asyncio.get_running_loop()
     except RuntimeError:

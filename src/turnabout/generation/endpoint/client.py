@@ -1,4 +1,7 @@
-"""A client that retries failed calls to an endpoint, pauses all calls together, and hides the key."""
+"""A client of an endpoint that retries failed calls.
+
+It pauses all calls together where the server asks for that, and puts the key in no message.
+"""
 
 import asyncio
 import random
@@ -39,7 +42,10 @@ class RunStopped(Exception):
 
 
 class Clock:
-    """Time as the client uses it; tests replace it with `testing.ManualClock`, which does not wait."""
+    """Time as the client uses it.
+
+    Tests replace it with `testing.ManualClock`, which does not wait.
+    """
 
     def now(self) -> float:
         """Return the time in seconds since an arbitrary start."""
@@ -52,7 +58,10 @@ class Clock:
 
 
 class EndpointClient:
-    """A connection to the endpoint for the calls of one event loop; set `stop` to send nothing more."""
+    """A connection to the endpoint for the calls of one event loop.
+
+    Set `stop` to send nothing more.
+    """
 
     def __init__(self, settings: EndpointSettings, key: ApiKey, openai: "AsyncOpenAI", clock: Clock) -> None:
         self.settings = settings
@@ -129,7 +138,10 @@ class EndpointClient:
         self._paused_until = max(self._paused_until, self.clock.now() + seconds)
 
     async def _wait_for_pause(self) -> None:
-        """Wait out `Retry-After`, with jitter, so that calls do not start all at the same time."""
+        """Wait out `Retry-After`, with jitter.
+
+        With jitter, calls do not all start at the same time.
+        """
         await self._wait(0)
         while (remaining := self._paused_until - self.clock.now()) > 0:
             await self._wait(remaining * random.uniform(1.0, 1.25))

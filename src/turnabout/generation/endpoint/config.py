@@ -1,4 +1,4 @@
-"""Settings of a model behind an endpoint that speaks OpenAI's chat completions API."""
+"""Settings of a model behind an OpenAI-compatible endpoint."""
 
 from typing import Literal
 
@@ -9,7 +9,10 @@ from turnabout.generation.endpoint.options import EndpointSettings
 
 
 class OpenAI(EndpointSettings, ModelConfig):
-    """A model behind an OpenAI-compatible endpoint: a provider's or one's own server."""
+    """A model behind an endpoint for OpenAI's chat completions.
+
+    The endpoint is a provider's or one's own server.
+    """
 
     backend: Literal["openai"] = "openai"
 

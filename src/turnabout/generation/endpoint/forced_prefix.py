@@ -1,4 +1,4 @@
-"""Answers that must begin with a given prefix, from models whose answer cannot be prefilled.
+"""Answers with a given prefix, from models that cannot be prefilled.
 
 The model is asked for the prefix, and its answer is made to begin with it.
 """

@@ -1,4 +1,4 @@
-"""A model behind an endpoint as a generator: the calls made of prompts, and their answers."""
+"""A model behind an endpoint as a generator."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -44,18 +44,16 @@ class RemoteGenerator:
         return [_build_completion(answer, sampling.prefill) for answer in answers]
 
     def score(self, prompts: Sequence[Sequence[Message]], turns: Sequence[Sequence[str]]) -> list[list[TurnScore]]:
-        """Return the log-probability of each of `turns` as the next turn of its prompt, shaped like `turns`.
+        """Return the score of each turn as the next one, shaped like `turns`.
 
-        Works with servers that return the log-probabilities of a prompt in vLLM's format; raises `EndpointError` with
-        others.
+        `turns` has the candidate turns of each prompt. Works with servers that return the log-probabilities of a prompt
+        in vLLM's format; raises `EndpointError` with others.
         """
         # The empty turn in front of each prompt's turns shows which tokens belong to the prompt.
         scored_turns = [("", *prompt_turns) for prompt_turns in turns]
-        bodies = [
-            build_scoring_call(self.name, prompt, turn)
-            for prompt, prompt_turns in zip(prompts, scored_turns, strict=True)
-            for turn in prompt_turns
-        ]
+        bodies = []
+        for prompt, prompt_turns in zip(prompts, scored_turns, strict=True):
+            bodies += [build_scoring_call(self.name, prompt, turn) for turn in prompt_turns]
         try:
             answers = self.calls.fetch_answers(bodies, extract_tokens)
         except EndpointError as error:
@@ -63,7 +61,7 @@ class RemoteGenerator:
             raise EndpointError(f"{error}{explanation}") from None
         if refusals := [answer for answer in answers if isinstance(answer, Refusal)]:
             raise EndpointError(f"'{self.name}' does not score {len(refusals)} of {len(bodies)} texts: {refusals[0]}")
-        remaining = iter(answers)
+        remaining = (answer for answer in answers if not isinstance(answer, Refusal))
         scores = []
         for prompt_turns in scored_turns:
             empty, *readings = (next(remaining) for _ in prompt_turns)
@@ -84,7 +82,10 @@ class RemoteGenerator:
 
 
 def _extract_answer(reply: Reply) -> list[Any]:
-    """Return the text, whether it was truncated, and whether the server refused its content."""
+    """Return the text, whether it is truncated, and whether it is refused.
+
+    Refused means that the server filtered its content or the model declined.
+    """
     choice = reply.choices[0]
     is_refused = choice.finish_reason == "content_filter" or choice.message.refusal is not None
     return [choice.message.content or "", choice.finish_reason == "length", is_refused]

@@ -1,4 +1,4 @@
-"""Settings of an OpenAI-compatible endpoint: address, limits, retries, price and budget."""
+"""Settings of an endpoint: address, limits, retries, price and budget."""
 
 import re
 from typing import Annotated
@@ -16,7 +16,7 @@ OPENAI_URL = "https://api.openai.com/v1"
 class EndpointSettings(Section):
     """Address, limits, price and budget of a model behind an endpoint."""
 
-    model_config = ConfigDict(hide_input_in_errors=True)  # somebody may put a key in the wrong field
+    model_config = ConfigDict(hide_input_in_errors=True)  # a user may put a key in the wrong field
 
     model: str
     """The model's name as the endpoint knows it; pin a dated version where there is one."""
@@ -30,8 +30,8 @@ class EndpointSettings(Section):
     retries: Annotated[int, Field(ge=0)] = 8
     """How often a prompt is sent again after an error of the server."""
     reasoning_tokens: Annotated[int, Field(gt=0)] | None = None
-    """For a reasoning model: number of reasoning tokens before each answer. Its calls have `max_completion_tokens`, which
-    includes them, and neither temperature nor top_p, which such models refuse. Null for every other model."""
+    """For a reasoning model: number of reasoning tokens before each answer. Its calls have `max_completion_tokens`,
+    which includes them, and neither temperature nor top_p, which such models refuse. Null for every other model."""
     schemas: bool = True
     """Whether calls have the JSON schema of the answer (`response_format: json_schema`). False for an endpoint that
     refuses it: answers are checked in any case, and asked for again."""

@@ -1,4 +1,7 @@
-"""Log-probabilities of given turns from a server that returns those of a prompt's tokens, like vLLM's."""
+"""Log-probabilities of turns from a server that returns those of a prompt.
+
+vLLM's server returns them as `prompt_logprobs`.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -32,7 +35,10 @@ def build_scoring_call(model: str, prompt: Sequence[Message], turn: str) -> dict
 
 
 def extract_tokens(reply: Reply) -> list[Token]:
-    """Return the tokens of a prompt. Raises `EndpointError` where the server does not return them."""
+    """Return the tokens of a prompt.
+
+    Raises `EndpointError` where the server does not return them.
+    """
     if not reply.prompt_logprobs:
         raise EndpointError("the answer holds no `prompt_logprobs`")
     tokens = []
@@ -43,7 +49,10 @@ def extract_tokens(reply: Reply) -> list[Token]:
 
 
 def count_shared_tokens(empty: Sequence[Token], whole: Sequence[Token]) -> int:
-    """Return how many tokens come before the turn's own: those shared with the same prompt and an empty turn."""
+    """Return how many tokens come before the turn's own.
+
+    Those are shared with the same prompt and an empty turn.
+    """
     n_shared = 0
     for one, other in zip(empty, whole, strict=False):
         if one[0] != other[0]:
@@ -53,7 +62,10 @@ def count_shared_tokens(empty: Sequence[Token], whole: Sequence[Token]) -> int:
 
 
 def score_tokens(tokens: Sequence[Token], start: int) -> TurnScore:
-    """Return the score of the tokens from `start` on, without whitespace tokens that the template adds at the end."""
+    """Return the score of the tokens from `start` on.
+
+    Whitespace tokens that the template adds at the end are left out.
+    """
     own = list(tokens[start:])
     while own and own[-1][1].isspace():
         own.pop()

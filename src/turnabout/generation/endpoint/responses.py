@@ -1,4 +1,7 @@
-"""Responses of an endpoint: answers, transient errors, refusals of one prompt, and permanent errors."""
+"""Responses of an endpoint: answers and errors.
+
+Errors are transient, refusals of one prompt, or permanent.
+"""
 
 import re
 from collections.abc import Callable, Mapping
@@ -43,7 +46,10 @@ class TransientError(Exception):
 
 
 class Refusal(Exception):
-    """A prompt that the server will not answer; the message is the reason that is counted."""
+    """A prompt that the server will not answer.
+
+    The message is the reason that is counted.
+    """
 
 
 class ChoiceMessage(msgspec.Struct):
@@ -68,14 +74,20 @@ class TokenUsage(msgspec.Struct):
 
 
 class Reply(msgspec.Struct):
-    """The fields of a chat completion that are used; `prompt_logprobs` comes from servers that run vLLM."""
+    """The fields of a chat completion that are used.
+
+    `prompt_logprobs` comes from servers that run vLLM.
+    """
 
     choices: list[Choice] = msgspec.field(default_factory=list)
     usage: TokenUsage | None = None
     prompt_logprobs: list[dict[str, dict[str, Any]] | None] | None = None
 
     def get_usage(self) -> Usage | None:
-        """Return what the call was charged for, or None where the server does not count tokens."""
+        """Return what the call was charged for.
+
+        None where the server does not count tokens.
+        """
         usage = self.usage
         if usage is None or usage.prompt_tokens is None or usage.completion_tokens is None:
             return None
@@ -105,7 +117,7 @@ def parse_reply(body: bytes) -> Reply:
 
 
 def extract_error(error: "APIStatusError", redact: Callable[[str], str]) -> ErrorBody:
-    """Return status, code and message of an error response, whatever its body is.
+    """Return status, code and message of an error response.
 
     `redact` removes a key from the server's texts.
     """
@@ -118,9 +130,9 @@ def extract_error(error: "APIStatusError", redact: Callable[[str], str]) -> Erro
 
 
 def classify_error(error: ErrorBody, retry_after_s: float | None, label: str) -> Exception:
-    """Return the `TransientError`, `Refusal` or `EndpointError` that an error response stands for.
+    """Return the exception that an error response stands for.
 
-    `label` names model and address.
+    It is a `TransientError`, a `Refusal` or an `EndpointError`. `label` names model and address.
     """
     status, code, message = error
     if status in (401, 403):
@@ -139,7 +151,10 @@ def classify_error(error: ErrorBody, retry_after_s: float | None, label: str) ->
 
 
 def parse_retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Return the seconds to wait that `Retry-After` (a number or a date) asks for, or None."""
+    """Return the seconds to wait that `Retry-After` asks for, or None.
+
+    The header is a number or a date.
+    """
     header = headers.get("retry-after", "")
     try:
         return max(0.0, float(header))

@@ -1,4 +1,7 @@
-"""Log-probabilities of given continuations of given prompts; each shared prefix is computed once."""
+"""Log-probabilities of given continuations of given prompts.
+
+Each shared prefix is computed once.
+"""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,7 +20,10 @@ MAX_NODES = 1024
 
 
 class Branch(NamedTuple):
-    """The continuations of one prompt: the index of its tree, and the nodes of each continuation's tokens."""
+    """The continuations of one prompt in a tree.
+
+    The index of the tree, and the nodes of each continuation's tokens.
+    """
 
     tree: int
     nodes: list[list[int]]
@@ -31,9 +37,10 @@ def compute_continuation_logps(
     batch_size: int,
     desc: str,
 ) -> "list[list[NDArray[np.float32]]]":
-    """Return log P of every token of each continuation after its prompt, in nats, shaped like `continuations`.
+    """Return log P of every token of each continuation, in nats.
 
-    Prompts and continuations are token ids; no prompt may be empty.
+    The result is shaped like `continuations`, whose first level has one entry per prompt. Prompts and continuations are
+    token ids; no prompt may be empty.
     """
     trees, branches = _build_trees(prompts, continuations)
     target_nodes: list[set[int]] = [set() for _ in trees]
@@ -42,20 +49,20 @@ def compute_continuation_logps(
             target_nodes[branch.tree].update(nodes)
     ordered = [sorted(nodes) for nodes in target_nodes]
     logps = compute_node_logps(model, trees, ordered, batch_size=batch_size, desc=desc)
-    index_of_node = [{node: index for index, node in enumerate(nodes)} for nodes in ordered]
     results = []
     for branch in branches:
-        tree_logps, index_of = logps[branch.tree], index_of_node[branch.tree]
-        results.append([tree_logps[[index_of[node] for node in nodes]] for nodes in branch.nodes])
+        tree_logps, tree_nodes = logps[branch.tree], ordered[branch.tree]
+        results.append([tree_logps[np.searchsorted(tree_nodes, nodes)] for nodes in branch.nodes])
     return results
 
 
 def _build_trees(
     prompts: Sequence[Sequence[int]], continuations: Sequence[Sequence[Sequence[int]]]
 ) -> tuple[list[TokenTree], list[Branch]]:
-    """Return trees that hold every prompt and its continuations, and a branch per prompt, in the order of prompts.
+    """Return trees of prompts and continuations, and a branch per prompt.
 
-    Prompts are added in the order of their tokens, so that prompts with the same prefix come together.
+    Branches are in the order of the prompts. Prompts are added in the order of their tokens, so that prompts with the
+    same prefix come together.
     """
     trees: list[TokenTree] = []
     branches: dict[int, Branch] = {}

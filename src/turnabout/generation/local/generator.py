@@ -1,4 +1,7 @@
-"""A local transformers model as a generator: batched, sorted by length, repeatable, shared prefixes read once."""
+"""A local transformers model as a generator.
+
+Prompts are batched by length, shared prefixes are computed once, and answers are repeatable.
+"""
 
 import hashlib
 from collections.abc import Sequence
@@ -25,11 +28,11 @@ CODE = hashlib.sha256(b"".join(path.read_bytes() for path in _FILES)).hexdigest(
 
 
 class LocalGenerator:
-    """`checkpoint`, writing the turns of the role `speaks`, `batch_size` prompts at a time.
+    """`checkpoint`, writing the turns of the role `speaks`.
 
-    Batches depend only on the prompts given, so the same call gives the same answers. With a `store`, batches answered
-    before (by an interrupted run) are read instead of generated. Repeated prompts come together, so that their prompt
-    is read once.
+    It answers `batch_size` prompts at a time. Batches depend only on the prompts given, so the same call gives the same
+    answers. With a `store`, batches answered before (by an interrupted run) are read instead of generated. Repeated
+    prompts come together, so that their prompt is read once.
     """
 
     def __init__(
@@ -60,9 +63,10 @@ class LocalGenerator:
         return [answers[i] for i in range(len(ids))]
 
     def score(self, prompts: Sequence[Sequence[Message]], turns: Sequence[Sequence[str]]) -> list[list[TurnScore]]:
-        """Return the log-probability of each of `turns` as the next turn of its prompt, shaped like `turns`.
+        """Return the score of each turn as the next one, shaped like `turns`.
 
-        Scores are not stored: nothing is drawn, and reading texts costs a fraction of writing them.
+        `turns` has the candidate turns of each prompt. Scores are not stored: nothing is drawn, and reading texts costs
+        a fraction of writing them.
         """
         chat = self.checkpoint.chat
         prompt_ids = [chat.encode_prompt(prompt, self.speaks) for prompt in prompts]
@@ -76,7 +80,10 @@ class LocalGenerator:
         return scores
 
     def _answer(self, rows: list[list[int]], sampling: Sampling, start: int) -> list[Completion]:
-        """Return the answers to one batch of encoded prompts, from the store where it has them."""
+        """Return the answers to one batch of encoded prompts.
+
+        From the store where it has them.
+        """
         chat = self.checkpoint.chat
         request = [CODE, str(self.checkpoint.model.device), chat.end_of_conversation_id, rows, start, sampling]
         if self.store is None:
@@ -86,7 +93,10 @@ class LocalGenerator:
         return self.store.put(request, self._draw(rows, sampling, start))
 
     def _draw(self, rows: list[list[int]], sampling: Sampling, start: int) -> list[Completion]:
-        """Generate the answers to one batch; `start` is its offset in the call and part of its seed."""
+        """Generate the answers to one batch.
+
+        `start` is its offset in the call and part of its seed.
+        """
         import torch
         from transformers import GenerationConfig
 

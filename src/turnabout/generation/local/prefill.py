@@ -1,4 +1,4 @@
-"""Key-value caches of batches of prompts, in which each prefix that prompts share is computed once."""
+"""Key-value caches of batches of prompts; shared prefixes computed once."""
 
 from collections.abc import Sequence
 from itertools import takewhile
@@ -16,11 +16,12 @@ MIN_SHARED = 32
 def prefill_cache(
     model: "PreTrainedModel", rows: Sequence[Sequence[int]], ids: "Tensor", attention: "Tensor"
 ) -> "DynamicCache | None":
-    """Return the key-values of all but the last token of each row, or None where nothing is or can be shared.
+    """Return the key-values of all tokens but the last of each row.
 
-    `ids` and `attention`, shape (B, T), are the rows padded on the left. Draws of one prompt are equal rows: the row is
-    computed once and copied. The prefix that all rows share is computed once, too. A token's key-values depend on its
-    position in the text and on the tokens before it, not on the padding, so they are copied to its column in each row.
+    None where nothing is shared or the model cannot share it. `ids` and `attention`, shape (B, T), are the rows padded
+    on the left. Draws of one prompt are equal rows: the row is computed once and copied. The prefix that all rows share
+    is computed once, too. A token's key-values depend on its position in the text and on the tokens before it, not on
+    the padding, so they are copied to its column in each row.
     """
     import torch
     from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
@@ -50,9 +51,10 @@ def _count_common(rows: Sequence[Sequence[int]]) -> int:
 
 
 def _share_prefix(model: "PreTrainedModel", tokens: Sequence[int], n_padding: "Tensor", cache: "DynamicCache") -> None:
-    """Fill the first columns of `cache` with the key-values of `tokens`, shifted right by each row's padding.
+    """Fill the first columns of `cache` with the key-values of `tokens`.
 
-    The padded columns, which no token attends to, hold those of the first token.
+    They are shifted right by each row's padding. The padded columns, which no token attends to, hold those of the first
+    token.
     """
     import torch
     from transformers.cache_utils import DynamicCache
@@ -66,7 +68,10 @@ def _share_prefix(model: "PreTrainedModel", tokens: Sequence[int], n_padding: "T
 
 
 def _extend(model: "PreTrainedModel", ids: "Tensor", attention: "Tensor", cache: "DynamicCache") -> None:
-    """Add the key-values of `ids`, the last columns of `attention`, to the cache."""
+    """Add the key-values of `ids` to the cache.
+
+    `ids` are the last columns of `attention`.
+    """
     positions = (attention.cumsum(dim=1) - 1).clamp(min=0)[:, -ids.shape[1] :]
     model(
         input_ids=ids.to(model.device),

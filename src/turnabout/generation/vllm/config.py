@@ -56,11 +56,15 @@ class VLLM(ModelConfig):
         except (OSError, ValueError, RuntimeError) as error:
             raise ModelError(f"{self.model}: vLLM cannot load it: {error}") from error
         store = AnswerStore(context.answers, f"{_identify(self.model, self.revision)} {context.dtype}")
-        return VLLMGenerator(self.model, engine, ChatFormat.from_tokenizer(tokenizer), "assistant", store)
+        chat = ChatFormat.from_tokenizer(tokenizer)
+        return VLLMGenerator(self.model, engine, chat, speaks="assistant", store=store)
 
 
 def _identify(model: str, revision: str | None) -> str:
-    """Return what decides the answers: the hash of a folder's weights, or a Hub id with its commit."""
+    """Return what decides the model's answers.
+
+    It is the hash of a folder's weights, or a Hub id with its commit.
+    """
     from turnabout.models.checkpoints import hash_folder
 
     return hash_folder(Path(model)) if Path(model).is_dir() else f"{model}@{revision}"

@@ -34,10 +34,11 @@ CODE = hashlib.sha256(
 
 
 class VLLMGenerator:
-    """`engine`, writing the turns of the role `speaks`, with the same chat format as every other local model.
+    """`engine`, writing the turns of the role `speaks`.
 
-    The seed of each draw is made of the sampling's seed and of how often the prompt occurred before in the call: draws
-    of one prompt differ, and no draw depends on the other prompts.
+    It has the same chat format as every other local model. The seed of each draw is made of the sampling's seed and of
+    how often the prompt occurred before in the call: draws of one prompt differ, and no draw depends on the other
+    prompts.
     """
 
     def __init__(
@@ -71,14 +72,16 @@ class VLLMGenerator:
         return answers
 
     def score(self, prompts: Sequence[Sequence[Message]], turns: Sequence[Sequence[str]]) -> list[list[TurnScore]]:
-        """Return the log-probability of each of `turns` as the next turn of its prompt, shaped like `turns`.
+        """Return the score of each turn as the next one, shaped like `turns`.
 
-        vLLM reads no prefix from its cache where it returns the log-probabilities of a prompt, so each turn costs its
-        whole prompt; `LocalGenerator` reads the prompt once.
+        `turns` has the candidate turns of each prompt. vLLM reads no prefix from its cache where it returns the
+        log-probabilities of a prompt, so each turn costs its whole prompt; `LocalGenerator` reads the prompt once.
         """
         heads = [self.chat.encode_prompt(prompt, self.speaks) for prompt in prompts]
         tails = [self.chat.encode_completions(prompt_turns) for prompt_turns in turns]
-        rows = [[*head, *tail] for head, prompt_tails in zip(heads, tails, strict=True) for tail in prompt_tails]
+        rows = []
+        for head, prompt_tails in zip(heads, tails, strict=True):
+            rows += [[*head, *tail] for tail in prompt_tails]
         params = import_vllm().SamplingParams(max_tokens=1, temperature=0.0, prompt_logprobs=0, detokenize=False)
         outputs = iter(self._run(rows, [params] * len(rows)))
         scores = []
@@ -87,7 +90,10 @@ class VLLMGenerator:
         return scores
 
     def _answer(self, draws: list[tuple[list[int], int]], sampling: Sampling) -> list[Completion]:
-        """Return the answers to encoded prompts with their seeds, from the store where it has them."""
+        """Return the answers to encoded prompts with their seeds.
+
+        From the store where it has them.
+        """
         request = [CODE, import_vllm().__version__, self.speaks, self.chat.end_of_conversation_id, draws, sampling]
         stored = None if self.store is None else self.store.get(request)
         if stored is not None:
@@ -114,7 +120,10 @@ class VLLMGenerator:
         )
 
     def _run(self, rows: list[list[int]], params: "list[vllm.SamplingParams]") -> "list[vllm.RequestOutput]":
-        """Return vLLM's output for every row of tokens, in order. Raises `ModelError` where vLLM refuses a row."""
+        """Return vLLM's output for every row of tokens, in order.
+
+        Raises `ModelError` where vLLM refuses a row.
+        """
         prompts: Any = [{"prompt_token_ids": row} for row in rows]
         try:
             return self.engine.generate(prompts, params, use_tqdm=True) if prompts else []
@@ -138,7 +147,10 @@ def import_vllm() -> Any:
 
 
 def _make_seeds(rows: Sequence[Sequence[int]], seed: int) -> Iterator[int]:
-    """Yield a seed per row: one for the first draw of every prompt, another for its second, and so on."""
+    """Yield a seed per row.
+
+    One seed is for the first draw of every prompt, another for its second, and so on.
+    """
     counts: Counter[tuple[int, ...]] = Counter()
     for row in map(tuple, rows):
         yield int.from_bytes(hashlib.sha256(f"{seed}:{counts[row]}".encode()).digest()[:4], "big")
@@ -146,6 +158,9 @@ def _make_seeds(rows: Sequence[Sequence[int]], seed: int) -> Iterator[int]:
 
 
 def _score_tail(logps: "Sequence[Any]", head: Sequence[int], tail: Sequence[int]) -> TurnScore:
-    """Sum the log-probabilities of the turn's tokens; `logps` has one entry per token of the row."""
+    """Return the score of the turn's tokens.
+
+    `logps` has one entry per token of the row.
+    """
     entries = zip(logps[len(head) :], tail, strict=True)
     return TurnScore(sum(entry[token].logprob for entry, token in entries), len(tail))

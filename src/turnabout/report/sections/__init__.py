@@ -17,7 +17,7 @@ from turnabout.report.sections import (
 )
 
 
-class Section(NamedTuple):
+class PageSection(NamedTuple):
     """One part of the page. `name` is its anchor, and its template's name."""
 
     name: str
@@ -25,21 +25,21 @@ class Section(NamedTuple):
     context: Callable[[Inputs], dict[str, Any]]
 
 
-def nothing(_: Inputs) -> dict[str, Any]:
+def build_empty_context(_: Inputs) -> dict[str, Any]:
     """The context of a section that is the same for every run."""
     return {}
 
 
 SECTIONS = [
-    Section("findings", "What this run found", findings.context),
-    Section("log", "What went in", log.context),
-    Section("feedback", "Feedback found", feedback.context),
-    Section("user_model", "The user model", user_model.context),
-    Section("augmentation", "Critiques and rationales", augmentation.context),
-    Section("pairs", "Preference pairs", pairs.context),
-    Section("assistants", "The assistants compared", assistants.context),
-    Section("conversations", "Simulated conversations", conversations.context),
-    Section("caveats", "What to keep in mind", caveats.context),
-    Section("next_steps", "Your own logs", nothing),
-    Section("glossary", "Words used here", nothing),
+    PageSection("findings", "What this run found", findings.build_context),
+    PageSection("log", "What went in", log.build_context),
+    PageSection("feedback", "Feedback found", feedback.build_context),
+    PageSection("user_model", "The user model", user_model.build_context),
+    PageSection("augmentation", "Critiques and rationales", augmentation.build_context),
+    PageSection("pairs", "Preference pairs", pairs.build_context),
+    PageSection("assistants", "The assistants compared", assistants.build_context),
+    PageSection("conversations", "Simulated conversations", conversations.build_context),
+    PageSection("caveats", "What to keep in mind", caveats.build_context),
+    PageSection("next_steps", "Your own logs", build_empty_context),
+    PageSection("glossary", "Words used here", build_empty_context),
 ]

@@ -2,8 +2,8 @@
 
 from typing import Any, NamedTuple
 
-from turnabout.report.charts import Dot, intervals
-from turnabout.report.figures import Figure, figure, shown
+from turnabout.report.charts import Dot, draw_intervals
+from turnabout.report.figures import Figure, read_figure, format_figure
 from turnabout.report.inputs import Inputs, Metrics
 
 SCORERS = {
@@ -12,7 +12,7 @@ SCORERS = {
 }
 
 
-class Row(NamedTuple):
+class MeasureRow(NamedTuple):
     """One measure: its name, the term of the glossary that explains it, and its figure per assistant or arm."""
 
     measure: str
@@ -20,23 +20,23 @@ class Row(NamedTuple):
     figures: list[Figure]
 
 
-def context(inputs: Inputs) -> dict[str, Any]:
+def build_context(inputs: Inputs) -> dict[str, Any]:
     """Both tables, and the chart of differences (None where nothing was measured)."""
     scores = inputs.metrics.get("assistants", {})
     return {
         "assistants": inputs.assistants,
         "arms": list(inputs.arms),
-        "levels": levels(scores, inputs.assistants, list(inputs.arms)),
-        "differences": differences(scores, list(inputs.arms)),
-        "forest": forest(scores, list(inputs.arms)),
+        "levels": list_levels(scores, inputs.assistants, list(inputs.arms)),
+        "differences": list_differences(scores, list(inputs.arms)),
+        "forest": draw_differences(scores, list(inputs.arms)),
     }
 
 
-def levels(scores: Metrics, assistants: list[str], arms: list[str]) -> list[Row]:
+def list_levels(scores: Metrics, assistants: list[str], arms: list[str]) -> list[MeasureRow]:
     """One row per measure, one figure per assistant."""
 
-    def row(measure: str, term: str, *path: str) -> Row:
-        return Row(measure, term, [figure(scores, assistant, *path) for assistant in assistants])
+    def row(measure: str, term: str, *path: str) -> MeasureRow:
+        return MeasureRow(measure, term, [read_figure(scores, assistant, *path) for assistant in assistants])
 
     return [
         row("follow-up likelihood, scored by the user model", "follow-up-likelihood", "follow_up_likelihood", "user"),
@@ -47,11 +47,11 @@ def levels(scores: Metrics, assistants: list[str], arms: list[str]) -> list[Row]
     ]
 
 
-def differences(scores: Metrics, arms: list[str]) -> list[Row]:
+def list_differences(scores: Metrics, arms: list[str]) -> list[MeasureRow]:
     """One row per measure, one difference to the untrained assistant per arm."""
 
-    def row(measure: str, term: str, *path: str) -> Row:
-        return Row(measure, term, [figure(scores, arm, "versus_untrained", *path) for arm in arms])
+    def row(measure: str, term: str, *path: str) -> MeasureRow:
+        return MeasureRow(measure, term, [read_figure(scores, arm, "versus_untrained", *path) for arm in arms])
 
     return [
         *(row(f"follow-up likelihood, {told}", "follow-up-likelihood", key) for key, told in SCORERS.items()),
@@ -60,16 +60,16 @@ def differences(scores: Metrics, arms: list[str]) -> list[Row]:
     ]
 
 
-def forest(scores: Metrics, arms: list[str]) -> Any:
+def draw_differences(scores: Metrics, arms: list[str]) -> Any:
     """Differences in follow-up likelihood to the untrained assistant under both scorers; what is noise is grey."""
     rows = [
         Dot(f"{arm}\n{told}", found, -1 if found.verdict == "inside the noise" else 0)
         for arm in arms
         for key, told in SCORERS.items()
-        if (found := figure(scores, arm, "versus_untrained", key)).value is not None
+        if (found := read_figure(scores, arm, "versus_untrained", key)).value is not None
     ]
     if not rows:
         return None
-    told = "; ".join(f"{row.label}: {shown(row.figure, signed=True)}, {row.figure.verdict}" for row in rows)
+    told = "; ".join(f"{row.label}: {format_figure(row.figure, signed=True)}, {row.figure.verdict}" for row in rows)
     alt = f"Difference in follow-up likelihood to the untrained assistant. {told}".replace("\n", ", ")
-    return intervals("forest", alt, rows, "difference to untrained, nats per token (right is better)", zero=True)
+    return draw_intervals("forest", alt, rows, "difference to untrained, nats per token (right is better)", zero=True)

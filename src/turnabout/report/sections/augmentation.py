@@ -21,33 +21,33 @@ KINDS = {
 }
 
 
-def context(inputs: Inputs) -> dict[str, Any]:
+def build_context(inputs: Inputs) -> dict[str, Any]:
     """The yield of every table that has rows, that of the critics, what trying critiques showed, and examples."""
     told = inputs.metrics.get("augment", {})
     tables = {name: counts for name, counts in told.items() if isinstance(counts, Mapping) and counts["n"]}
     return {
         "kinds": KINDS,
-        "yields": {name: fates(counts) for name, counts in tables.items()},
+        "yields": {name: list_outcomes(counts) for name, counts in tables.items()},
         "critics": told.get("critiques", {}).get("units", {}).get("by_critic", {}),
-        "tried": tried(inputs.critiques),
-        "examples": examples(inputs),
+        "tried": summarise_revisions(inputs.critiques),
+        "examples": select_criticised_exchanges(inputs),
     }
 
 
-def fates(counts: Mapping[str, Any]) -> list[dict[str, Any]]:
+def list_outcomes(counts: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What became of a table's rows, as bars: kept ones first, then one row per reason, most frequent first."""
     dropped = sorted(counts["dropped_by_reason"].items(), key=lambda item: (-item[1], item[0]))
     rows = [("kept", counts["kept"]), *((f"dropped: {reason}", n) for reason, n in dropped)]
     return [{"fate": fate, "n": n, "share": n / counts["n"]} for fate, n in rows]
 
 
-def tried(critiques: pl.DataFrame) -> dict[str, Any] | None:
+def summarise_revisions(critiques: pl.DataFrame) -> dict[str, Any] | None:
     """How many critiques were tried by revision, how many of them helped, and the mean gain; None where none was."""
     gains = critiques["gain"].drop_nulls()
     return {"n": len(gains), "helped": int((gains > 0).sum()), "mean": gains.mean()} if len(gains) else None
 
 
-def examples(inputs: Inputs) -> list[dict[str, Any]]:
+def select_criticised_exchanges(inputs: Inputs) -> list[dict[str, Any]]:
     """Exchanges with their critique and a rationale: half of `examples` with a kept critique, half without.
 
     Of one conversation, as far as there are enough others, one reply only; of its rationales a kept one, if any is.

@@ -13,7 +13,7 @@ PEOPLE_ONLY = "chitchat"
 USER_MODEL = "models/user"
 
 
-def context(inputs: Inputs) -> dict[str, Any]:
+def build_context(inputs: Inputs) -> dict[str, Any]:
     """What the data say about themselves: who talks, how many were tested, whether pairs and scores share a model."""
     sources = inputs.messages["source"].unique().sort().to_list()
     return {

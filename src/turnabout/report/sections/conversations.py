@@ -15,25 +15,25 @@ ENDINGS = {
 }
 
 
-def context(inputs: Inputs) -> dict[str, Any]:
+def build_context(inputs: Inputs) -> dict[str, Any]:
     """The simulator's faults by assistant, and the first tasks with everybody's conversation."""
     return {
         "assistants": inputs.assistants,
         "counts": {name: inputs.metrics.get(f"simulate/{name}", {}) for name in inputs.assistants},
-        "simulators": simulators(inputs),
-        "tasks": tasks(inputs),
+        "simulators": describe_simulators(inputs),
+        "tasks": collect_tasks(inputs),
         "endings": ENDINGS,
     }
 
 
-def simulators(inputs: Inputs) -> list[str]:
+def describe_simulators(inputs: Inputs) -> list[str]:
     """Who played the person, in words, from `kind:model` in the rollouts; there is one trained user model."""
     names = pl.concat([table.select("simulator") for table in inputs.rollouts.values()])
     found = [name.partition(":") for name in names["simulator"].drop_nulls().unique().sort()]
     return [PLAYERS[kind] + (f" ({model})" if kind == "prompted" else "") for kind, _, model in found]
 
 
-def tasks(inputs: Inputs) -> list[dict[str, Any]]:
+def collect_tasks(inputs: Inputs) -> list[dict[str, Any]]:
     """The first `examples` tasks that any assistant met: the intent, and each assistant's messages in order."""
     everything = pl.concat(
         [table.with_columns(assistant=pl.lit(name)) for name, table in inputs.rollouts.items()]

@@ -14,12 +14,12 @@ SPLITS = {
 }
 
 
-def context(inputs: Inputs) -> dict[str, Any]:
+def build_context(inputs: Inputs) -> dict[str, Any]:
     """The funnel with each step's share of what was read, the reasons for every drop, and the warnings of the split."""
     return {
-        "funnel": funnel(inputs),
-        "rejected": reasons(inputs.ingest_quarantine),
-        "dropped": reasons(inputs.clean_quarantine),
+        "funnel": build_funnel(inputs),
+        "rejected": count_quarantine(inputs.ingest_quarantine),
+        "dropped": count_quarantine(inputs.clean_quarantine),
         "sources": inputs.metrics.get("ingest", {}).get("conversations_by_source", {}),
         "excluded": {why: n for why, n in inputs.metrics.get("split", {}).get("excluded_by_reason", {}).items() if n},
         "scrubbed": {kind: n for kind, n in inputs.metrics.get("clean", {}).get("scrubbed_by_kind", {}).items() if n},
@@ -27,7 +27,7 @@ def context(inputs: Inputs) -> dict[str, Any]:
     }
 
 
-def funnel(inputs: Inputs) -> list[dict[str, Any]]:
+def build_funnel(inputs: Inputs) -> list[dict[str, Any]]:
     """One row per step: its name, its meaning, conversations, people (None where not counted), share of all read."""
     ingest, clean, split = (inputs.metrics.get(stage, {}) for stage in ("ingest", "clean", "split"))
     readable = ingest.get("n_conversations")
@@ -45,7 +45,7 @@ def funnel(inputs: Inputs) -> list[dict[str, Any]]:
     ]
 
 
-def reasons(quarantine: pl.DataFrame) -> list[dict[str, Any]]:
+def count_quarantine(quarantine: pl.DataFrame) -> list[dict[str, Any]]:
     """One row per kind of reason, most frequent first: how many records, and where the first of them is.
 
     Not what it says: a rejected record was never scrubbed.

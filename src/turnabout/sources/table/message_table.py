@@ -15,6 +15,9 @@ from turnabout.sources.table.conversation import LoggedConversation, LoggedMessa
 #: Roles of the table of messages.
 ROLES = frozenset({"system", "user", "assistant", "tool"})
 
+#: Fields of a message that hold one text or name, besides its role.
+TEXT_FIELDS = ("text", "reaction", "edited_text", "model", "user_key")
+
 _encode_json = json.JSONEncoder(sort_keys=True, ensure_ascii=False, allow_nan=False, default=str).encode
 
 
@@ -92,15 +95,7 @@ def _chain_strings(conversation: LoggedConversation, logged: Mapping[str, tuple[
     """
     names = (conversation.conversation_id, conversation.user_id, conversation.model, conversation.language)
     lists = chain.from_iterable(filter(None, logged["alternatives"] + logged["flags"]))
-    return chain(
-        names,
-        logged["text"],
-        logged["reaction"],
-        logged["edited_text"],
-        logged["model"],
-        logged["user_key"],
-        lists,
-    )
+    return chain(names, *(logged[field] for field in TEXT_FIELDS), lists)
 
 
 def _count_bytes(strings: Iterable[str | None]) -> int:

@@ -28,7 +28,7 @@ class GateResult(NamedTuple):
 
 
 def run_gate(
-    model: "torch.nn.Module", rows: Sequence[Any], objective: Objective, settings: TrainingSettings, work: Path
+    model: "torch.nn.Module", rows: Sequence[Any], objective: Objective, *, settings: TrainingSettings, work: Path
 ) -> GateResult:
     """Train `model` until it ranks the rows correctly.
 

@@ -108,7 +108,7 @@ def train_assistant(
         gate_rows = add_reference_logps(policy.model, gate_rows, settings, family.compute_logps)
     trial = create_adapter(policy, options.lora_rank, run.seed)
     gate_settings = _build_gate_settings(options, settings)
-    gate = run_gate(trial, gate_rows, family.objective, gate_settings, run.work / "gate")
+    gate = run_gate(trial, gate_rows, family.objective, settings=gate_settings, work=run.work / "gate")
     trial.unload()
     model = create_adapter(policy, options.lora_rank, run.seed)
     work = run.work / "training"

@@ -8,7 +8,7 @@ import os
 import socket
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from turnabout.errors import ConfigError, StageFailed, TurnaboutError
@@ -33,8 +33,8 @@ class _Group(NamedTuple):
     failures: Any
 
 
-def run_in_processes(work: Callable[..., None], arguments: Sequence[Any], n: int) -> None:
-    """Run `work(*arguments)` in `n` new connected processes.
+def run_in_processes(work: Callable[[], None], n: int) -> None:
+    """Run `work()` in `n` new connected processes.
 
     There is one process per GPU, or all are on the CPU. The first process that fails ends all. Its error is raised
     here: the same `TurnaboutError`, or `StageFailed` for any other one. Raises `ConfigError` if there are fewer GPUs
@@ -50,7 +50,7 @@ def run_in_processes(work: Callable[..., None], arguments: Sequence[Any], n: int
     threads = max(1, torch.get_num_threads() // n)
     group = _Group(size=n, port=_find_free_port(), threads=threads, failures=failures)
     try:
-        torch.multiprocessing.spawn(_run_process, (group, work, arguments), nprocs=n)
+        torch.multiprocessing.spawn(_run_process, (group, work), nprocs=n)
     except (ProcessExitedException, ProcessRaisedException) as error:
         if not failures.empty():
             raise failures.get() from None
@@ -60,7 +60,7 @@ def run_in_processes(work: Callable[..., None], arguments: Sequence[Any], n: int
         ) from None
 
 
-def _run_process(rank: int, group: _Group, work: Callable[..., None], arguments: Sequence[Any]) -> None:
+def _run_process(rank: int, group: _Group, work: Callable[[], None]) -> None:
     """Run one process of the group: set its environment, then do the work."""
     import torch
 
@@ -78,7 +78,7 @@ def _run_process(rank: int, group: _Group, work: Callable[..., None], arguments:
     if torch.cuda.is_available():
         torch.cuda.set_device(rank)
     try:
-        work(*arguments)
+        work()
     except TurnaboutError as error:
         group.failures.put(error)
         sys.exit(1)

@@ -31,10 +31,10 @@ class ShrunkVocabulary(NamedTuple):
 
 
 def shrink_vocabulary(model: Any, windows: Iterable[EncodedChat], always: Iterable[int]) -> ShrunkVocabulary:
-    """Shrink the vocabulary in place to the tokens in two sources.
+    """Shrink the vocabulary in place to the tokens that are needed.
 
-    These are `windows` and `always`. New token ids are ranks. Raises `ModelError` for a model that changes its logits
-    after their projection.
+    These are the tokens in `windows` and `always`; their new ids are ranks. Raises `ModelError` for a model that
+    changes its logits after their projection.
     """
     if not projects_last(model):
         raise ModelError(
@@ -99,7 +99,11 @@ def renumber_tokens(windows: Sequence[EncodedChat], vocabulary: ShrunkVocabulary
     Raises `KeyError` for a token that was not kept.
     """
     new_ids = {old: new for new, old in enumerate(vocabulary.kept_ids)}
-    return [window._replace(input_ids=[new_ids[token] for token in window.input_ids]) for window in windows]
+    renumbered: list[EncodedChat] = []
+    for window in windows:
+        input_ids = [new_ids[token] for token in window.input_ids]
+        renumbered.append(window._replace(input_ids=input_ids))
+    return renumbered
 
 
 def _list_vocabulary_weights(model: Any) -> "list[Tensor]":
@@ -109,4 +113,5 @@ def _list_vocabulary_weights(model: Any) -> "list[Tensor]":
     """
     output = model.get_output_embeddings()
     weights = [model.get_input_embeddings().weight, output.weight, getattr(output, "bias", None)]
-    return list({id(weight): weight for weight in weights if weight is not None}.values())
+    distinct = {id(weight): weight for weight in weights if weight is not None}
+    return list(distinct.values())

@@ -1,4 +1,4 @@
-"""Critics and the meta-critique: units, their labels and the merged critique."""
+"""Critics and the meta-critique: units, labels and the merged critique."""
 
 import json
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ MISQUOTED = {**YEAR, "location": "in 1976"}
 
 
 def build_writer(*units: dict[str, Any], critique: str = "It gives a year and no hours.") -> ScriptedGenerator:
-    """Return a model that finds these units from every perspective, labels and merges them.
+    """Return a model that finds these units, labels and merges them.
 
     It labels dull units vague and all else sound.
     """

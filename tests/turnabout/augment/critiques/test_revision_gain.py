@@ -1,4 +1,4 @@
-"""Critiques tested by revision: kept only where another model prefers the revisions."""
+"""Critiques tested by revision: another model compares the revisions."""
 
 from collections.abc import Sequence
 
@@ -46,7 +46,7 @@ def build_user() -> ScriptedGenerator:
 
 
 def build_judge() -> ScriptedGenerator:
-    """Return a judge that prefers the reply with an hour in it, in either position."""
+    """Return a judge that prefers the reply with an hour in it."""
 
     def script(prompt: Sequence[Message]) -> str:
         a = prompt[0]["content"].split("<reply_A>")[1].split("</reply_A>")[0]

@@ -1,4 +1,4 @@
-"""Principles: the evidence, the rules, their votes and the agreement with people."""
+"""Principles: evidence, rules, votes and the agreement with people."""
 
 import json
 import re
@@ -35,7 +35,7 @@ PRAISED, BLAMED, EDITED = (
 
 @pytest.fixture
 def inputs(messages: Callable[..., pl.DataFrame], signal: Callable[..., dict[str, Any]]) -> AugmentInputs:
-    """Four people whose reply was edited into a better one, two of them held out.
+    """Four people whose reply was edited, two of them held out.
 
     A fifth person praised a list.
     """

@@ -25,7 +25,7 @@ BREAD, NINE, LATE = "We sell bread.", "At nine.", "At nine, and until five."
 
 @pytest.fixture
 def inputs(messages: Callable[..., pl.DataFrame]) -> AugmentInputs:
-    """One criticised reply with an edit and two alternatives, one of them the reply itself."""
+    """One criticised reply with an edit and two alternatives, one the reply."""
     conversation = messages("a", "When do you open?", BREAD, "Not what I asked.")
     conversation = conversation.with_columns(
         edited_text=pl.when(pl.col("message_index") == 1).then(pl.lit(NINE)),
@@ -48,7 +48,7 @@ def list_texts(prompt: Sequence[Message]) -> list[str]:
 
 
 def rate_by_length(prompt: Sequence[Message]) -> str:
-    """Return an answer, after the prefill, that rates a text by its number of words, up to 5."""
+    """Return an answer that rates a text by its number of words, up to 5."""
     rated = [{"rationale": f"about {text}", "rating": min(5, len(text.split()))} for text in list_texts(prompt)]
     return json.dumps({"ratings": rated}).removeprefix('{"ratings": [{"rationale": "')
 

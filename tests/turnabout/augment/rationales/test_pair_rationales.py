@@ -1,4 +1,4 @@
-"""Rationales about pairs: the pairs, their order, and the check by the flipped label."""
+"""Rationales about pairs: the pairs, their order, and the flipped label."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -22,7 +22,7 @@ BREAD, NINE = "We sell fresh bread.", "The doors open at nine."
 
 @pytest.fixture
 def edited(messages: Callable[..., pl.DataFrame], signal: Callable[..., dict[str, Any]]) -> AugmentInputs:
-    """A criticised reply that was edited into a better one, and one that was not."""
+    """A criticised reply that was edited, and one that was not."""
     edit = pl.when(pl.col("message_index") == 1).then(pl.lit(NINE))
     a = messages("a", "When do you open?", BREAD, "Not what I asked.").with_columns(edited_text=edit)
     b = messages("b", "When do you open?", BREAD, "Not what I asked.", user="ben")

@@ -1,4 +1,4 @@
-"""Hindsights: which later messages the model sees, and what a rewrite may not copy."""
+"""Hindsights: the later messages in the prompt, and the checks."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -66,7 +66,7 @@ def test_hindsights_ask_nothing_about_a_reply_without_feedback(two_criticised: A
 
 
 def script_with_votes(vote_on: Callable[[str], str]) -> Script:
-    """Return a script that writes a reply, and votes on new replies by `vote_on`."""
+    """Return a script that writes a reply and votes on others by `vote_on`."""
 
     def script(prompt: Sequence[Message]) -> str:
         text = prompt[0]["content"]

@@ -1,4 +1,4 @@
-"""Refinements: which draft is taken, when the search continues, and its prompts."""
+"""Refinements: which draft is taken, when the search ends, its prompts."""
 
 import math
 import re
@@ -18,7 +18,7 @@ from turnabout.generation.scripted import ScriptedGenerator
 
 
 def build_writer(drafts: Sequence[str], score: Callable[[str], float]) -> ScriptedGenerator:
-    """Return a model that writes the drafts in turn and judges replies by `score`.
+    """Return a model that writes the drafts and judges replies by `score`.
 
     `score` is how many nats likelier Yes is than No for a new reply.
     """
@@ -33,7 +33,7 @@ def build_writer(drafts: Sequence[str], score: Callable[[str], float]) -> Script
 
 
 def score_by_length(text: str) -> float:
-    """Return 0 nats, and so P(yes) = 0.5, for the 49 characters of the criticised reply."""
+    """Return 0 nats (P(yes) = 0.5) for the criticised reply, 49 characters."""
     return (len(text) - 49) / 10
 
 

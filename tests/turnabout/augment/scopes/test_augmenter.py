@@ -1,4 +1,4 @@
-"""Scopes: where the model says that rules apply, what is near, and what is kept."""
+"""Scopes: where rules apply, what is near, and what is kept."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ VECTORS = {
 
 @pytest.fixture
 def inputs(messages: Callable[..., pl.DataFrame], monkeypatch: pytest.MonkeyPatch) -> AugmentInputs:
-    """Four training prompts and one held out, with two principles, one of which was kept."""
+    """Four training prompts and one held out, and one kept principle of two."""
     monkeypatch.setattr(augmenter, "encode_sentences", lambda texts: np.array([VECTORS[text] for text in texts]))
     all_messages = pl.concat(messages(name, text, "Here you are.", user=name) for name, text in ASKED.items())
     split = ["validation" if name == "t" else "train" for name in ASKED]
@@ -55,7 +55,7 @@ def inputs(messages: Callable[..., pl.DataFrame], monkeypatch: pytest.MonkeyPatc
 
 
 def script(prompt: Sequence[Message]) -> str:
-    """Answer that the rule about lists applies where the conversation asks for one."""
+    """Answer that the rule about lists applies to requests for a list."""
     _, _, asked = prompt[0]["content"].partition("<conversation>")
     applies = "list of" in asked.partition("</conversation>")[0] and LIST in asked
     return f'So.", "answer": "{"Yes" if applies == (APPLIES in asked) else "No"}"}}'

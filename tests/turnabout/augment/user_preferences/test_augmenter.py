@@ -1,4 +1,4 @@
-"""Preferences: the feedback they are read from, and every check of a preference."""
+"""Preferences: the feedback they are read from, and every check."""
 
 from typing import Any
 

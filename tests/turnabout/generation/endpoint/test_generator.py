@@ -1,4 +1,4 @@
-"""Tests of the calls made of prompts, and of answers and scores read from replies."""
+"""Tests of calls, answers and scores of the endpoint generator."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -68,13 +68,19 @@ def test_completion_has_the_finish_reason(generator: Build, choice: dict[str, An
 
 
 def build_logprobs(tokens: Sequence[str]) -> list[Any]:
-    """Build them in vLLM's format: null for the first token, −index / 10 for the token at each other index."""
+    """Build log-probabilities in vLLM's format.
+
+    Null for the first token, −index / 10 for the token at each other index.
+    """
     entries = [{str(hash(t)): {"logprob": -i / 10, "rank": 1, "decoded_token": t}} for i, t in enumerate(tokens)]
     return [None, *entries[1:]]
 
 
 def answer_with_logprobs(body: dict[str, Any]) -> dict[str, Any]:
-    """Tokenise by a template of one token for each role, word and end, and a line feed after each end."""
+    """Answer with the log-probabilities of the prompt's tokens.
+
+    The template has one token for each role, word and end, and a line feed after each end.
+    """
     tokens = ["<bos>"]
     for message in body["messages"]:
         tokens += [f"<{message['role']}>", *message["content"].split(), "<end>", "\n"]

@@ -1,4 +1,4 @@
-"""Tests of the local generator on a tiny random model: order, repeatability, prefill, store."""
+"""Tests of the local generator on a tiny random model."""
 
 from pathlib import Path
 
@@ -22,7 +22,10 @@ def checkpoint(tiny_checkpoint: Path) -> Checkpoint:
 
 
 def decode_greedily(checkpoint: Checkpoint, prompt: list[Message], n: int) -> str:
-    """Return the argmax continuation of one prompt, token by token, without cache or padding."""
+    """Return the argmax continuation of one prompt.
+
+    Computed token by token, without cache or padding.
+    """
     ids = checkpoint.chat.encode_prompt(prompt, "assistant")
     new: list[int] = []
     for _ in range(n):

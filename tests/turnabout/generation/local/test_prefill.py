@@ -1,4 +1,4 @@
-"""Tests that computing shared prefixes once changes no answer, for all kinds of attention layers."""
+"""Tests that computing shared prefixes once changes no answer."""
 
 from pathlib import Path
 from typing import Any
@@ -83,9 +83,7 @@ def test_each_distinct_token_is_computed_once(checkpoint: Checkpoint, monkeypatc
     assert shapes == [(1, opening), (3, width - 1 - opening), (6, 1)]
 
 
-def test_short_shared_prefix_gives_no_cache(
-    checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_short_shared_prefix_gives_no_cache(checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     assert record_caches(checkpoint, [prompt(question) for question in QUESTIONS], monkeypatch) == [None]
 
 

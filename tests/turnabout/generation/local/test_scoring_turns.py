@@ -1,4 +1,4 @@
-"""Tests of log-probabilities of given turns, compared with one row per sequence."""
+"""Tests of scores of given turns, compared with one row per sequence."""
 
 from pathlib import Path
 

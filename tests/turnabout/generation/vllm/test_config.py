@@ -1,4 +1,4 @@
-"""Tests of the vLLM generator with a small fake of the interface of vLLM 0.33."""
+"""Tests of the vLLM generator with a fake of vLLM 0.33's interface."""
 
 import sys
 from pathlib import Path
@@ -29,7 +29,7 @@ class Structured:
 
 
 class Params:
-    """`SamplingParams`: the arguments that the generator uses, by their names in vLLM."""
+    """`SamplingParams` with the arguments that the generator uses."""
 
     def __init__(
         self,
@@ -48,7 +48,10 @@ class Params:
 
 
 class Engine:
-    """`LLM`: answers every row with `answer`; the token at index i of a prompt gets −i nats."""
+    """`LLM`, which answers every row with `answer`.
+
+    The token at index i of a prompt gets −i nats.
+    """
 
     answer: tuple[int, ...] = ()
 
@@ -68,7 +71,10 @@ class Engine:
 
 
 def build_logprobs(row: list[int]) -> list[dict[int, Any] | None]:
-    """Return log-probabilities in vLLM's format: one entry per token, by its id; None for the first token."""
+    """Return log-probabilities in vLLM's format.
+
+    One entry per token, by its id; None for the first token.
+    """
     return [{token: SimpleNamespace(logprob=-float(i))} if i else None for i, token in enumerate(row)]
 
 

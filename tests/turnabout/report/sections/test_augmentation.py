@@ -3,12 +3,12 @@ from typing import Any
 import polars as pl
 import pytest
 
-from turnabout.report import Inputs, render
-from turnabout.report.sections.augmentation import context, examples, fates, tried
+from turnabout.report import Inputs, render_page
+from turnabout.report.sections.augmentation import build_context, select_criticised_exchanges, list_outcomes, summarise_revisions
 
 
 def test_the_yield_of_every_table_with_rows_is_told(run: Inputs) -> None:
-    assert context(run)["yields"] == {
+    assert build_context(run)["yields"] == {
         "critiques": [
             {"fate": "kept", "n": 1, "share": 0.5},
             {"fate": "dropped: too short", "n": 1, "share": 0.5},
@@ -19,7 +19,7 @@ def test_the_yield_of_every_table_with_rows_is_told(run: Inputs) -> None:
 
 def test_the_most_frequent_reason_comes_first() -> None:
     counts = {"n": 8, "kept": 0, "dropped_by_reason": {"cut off": 2, "generic": 4, "copies": 2}}
-    assert [(row["fate"], row["share"]) for row in fates(counts)] == [
+    assert [(row["fate"], row["share"]) for row in list_outcomes(counts)] == [
         ("kept", 0.0),
         ("dropped: generic", 0.5),
         ("dropped: copies", 0.25),
@@ -28,16 +28,16 @@ def test_the_most_frequent_reason_comes_first() -> None:
 
 
 def test_what_trying_critiques_showed_is_told_where_any_was(run: Inputs) -> None:
-    assert tried(run.critiques) is None
+    assert summarise_revisions(run.critiques) is None
     gains = run.critiques.with_columns(gain=pl.Series([1.5, -0.5]))
-    assert tried(gains) == {"n": 2, "helped": 1, "mean": 0.5}
-    assert "Of 2 tried, 1 made the replies better" in render(run._replace(critiques=gains))
+    assert summarise_revisions(gains) == {"n": 2, "helped": 1, "mean": 0.5}
+    assert "Of 2 tried, 1 made the replies better" in render_page(run._replace(critiques=gains))
 
 
 def test_a_reply_is_shown_once_with_a_kept_rationale_if_it_has_one(run: Inputs) -> None:
     row = run.rationales.row(0, named=True)
     rows = [{**row, "kind": "general", "kept": False, "reason": "argues for either side"}, {**row, "kind": "specific"}]
-    found = examples(run._replace(rationales=pl.DataFrame(rows, schema=run.rationales.schema)))
+    found = select_criticised_exchanges(run._replace(rationales=pl.DataFrame(rows, schema=run.rationales.schema)))
     assert [(each["conversation_id"], each["kept"], each["kept_rationale"]) for each in found] == [
         ("c1", True, True),
         ("c2", False, None),
@@ -57,7 +57,7 @@ def merged(run: Inputs) -> Inputs:
 
 
 def test_dropped_units_are_shown_and_critics_counted(merged: Inputs) -> None:
-    page = render(merged)
+    page = render_page(merged)
     assert "dropped: vague" in page
     assert "It is &lt;i&gt;dull&lt;/i&gt;." in page
     assert "It is off the topic." not in page

@@ -1,7 +1,7 @@
 import polars as pl
 
-from turnabout.report import Inputs, render
-from turnabout.report.sections.feedback import accuracy, examples
+from turnabout.report import Inputs, render_page
+from turnabout.report.sections.feedback import list_accuracies, select_exchanges
 
 
 def test_kinds_take_turns_and_the_most_confident_of_each_comes_first(run: Inputs) -> None:
@@ -15,7 +15,7 @@ def test_kinds_take_turns_and_the_most_confident_of_each_comes_first(run: Inputs
             ),
         ]
     )
-    found = examples(run.messages, signals, "dsat", 4)
+    found = select_exchanges(run.messages, signals, "dsat", 4)
 
     assert [(row["category"], row["conversation_id"]) for row in found] == [
         ("clarification", "c2"),
@@ -23,11 +23,11 @@ def test_kinds_take_turns_and_the_most_confident_of_each_comes_first(run: Inputs
         ("clarification", "c1"),
         ("correction", "c1"),
     ]
-    assert len(examples(run.messages, signals, "dsat", 2)) == 2
+    assert len(select_exchanges(run.messages, signals, "dsat", 2)) == 2
 
 
 def test_an_example_shows_the_turns_round_the_reply(run: Inputs) -> None:
-    (row,) = (row for row in examples(run.messages, run.feedback, "sat", 9) if row["category"] == "positive")
+    (row,) = (row for row in select_exchanges(run.messages, run.feedback, "sat", 9) if row["category"] == "positive")
 
     assert row["previous_user"] == "No, I asked about films, not cooking."
     assert row["reply"].startswith("Sorry! Try Paterson")
@@ -36,7 +36,7 @@ def test_an_example_shows_the_turns_round_the_reply(run: Inputs) -> None:
 
 def test_a_rating_is_not_mistaken_for_words_of_the_follow_up(run: Inputs) -> None:
     messages = run.messages.with_columns(pl.col("text").str.replace("lovely!", "version 1.0 of you!"))
-    (row,) = (row for row in examples(messages, run.feedback, "sat", 9) if row["category"] == "rating")
+    (row,) = (row for row in select_exchanges(messages, run.feedback, "sat", 9) if row["category"] == "rating")
 
     assert row["follow_up"] == "version 1.0 of you! is it cold?"
     assert row["evidence"] is None
@@ -52,19 +52,19 @@ def test_words_that_were_shown_before_come_last(run: Inputs) -> None:
         ]
     )
 
-    assert [row["conversation_id"] for row in examples(run.messages, signals, "dsat", 3)] == ["c1", "c3", "c2"]
+    assert [row["conversation_id"] for row in select_exchanges(run.messages, signals, "dsat", 3)] == ["c1", "c3", "c2"]
 
 
 def test_accuracy_is_shown_per_finder_and_label_all_together_first() -> None:
     figure = {"value": 0.8, "low": 0.7, "high": 0.9, "n": 50}
     figures = {"precision": figure, "recall": {**figure, "value": 0.4}, "kappa": figure}
-    rows = accuracy({"miners": {"rules": {"sat": figures}}, "decisions": {"dsat": figures}})
+    rows = list_accuracies({"miners": {"rules": {"sat": figures}}, "decisions": {"dsat": figures}})
 
     assert [(row["finder"], row["label"], row["recall"].value) for row in rows] == [
         ("all together", "dsat", 0.4),
         ("rules", "sat", 0.4),
     ]
-    assert accuracy({}) == []
+    assert list_accuracies({}) == []
 
 
 def test_the_page_says_whether_people_agree(run: Inputs) -> None:
@@ -72,7 +72,7 @@ def test_the_page_says_whether_people_agree(run: Inputs) -> None:
     figures = {"dsat": {"precision": figure, "recall": figure, "kappa": figure}}
     mine = {**run.metrics["mine"], "accuracy": {"n_exchanges": 50, "decisions": figures, "miners": {}}}
 
-    assert "nobody has judged a sample of this log yet" in render(run)
-    page = render(run._replace(metrics={**run.metrics, "mine": mine}))
+    assert "nobody has judged a sample of this log yet" in render_page(run)
+    page = render_page(run._replace(metrics={**run.metrics, "mine": mine}))
     assert "People judged a sample of 50 exchanges" in page
     assert "<th>all together</th>" in page

@@ -10,7 +10,7 @@ NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
 
 def build_turn(nth: int, reply: str, *texts: str, session: str | None = "s", **fields: Any) -> Turn:
-    """A turn `nth` minutes after noon; what was said alternates, the user last."""
+    """Return a turn `nth` minutes after noon; roles alternate, the user last."""
     roles = ["user" if (len(texts) - index) % 2 else "assistant" for index in range(len(texts))]
     messages = [InputMessage(role, text) for role, text in zip(roles, texts, strict=True)]
     at = NOON + timedelta(minutes=nth)

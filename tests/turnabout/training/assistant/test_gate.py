@@ -1,4 +1,4 @@
-"""The must-learn gate: it passes learnable pairs and stops on contradictory ones."""
+"""The must-learn gate, on learnable and on contradictory pairs."""
 
 import pytest
 
@@ -15,7 +15,9 @@ def run_gate_on(tiny, settings, tmp_path):
     def run(pairs, steps):
         rows = add_reference_logps(tiny.model, encode_pairs(tiny.chat, pairs, 100)[0], settings, compute_pair_logps)
         gate = settings._replace(schedule="constant", epochs=steps, max_steps=steps)
-        return run_gate(create_adapter(tiny, 4, 7), rows, build_pair_objective(DPO()), gate, tmp_path / "gate")
+        return run_gate(
+            create_adapter(tiny, 4, 7), rows, build_pair_objective(DPO()), settings=gate, work=tmp_path / "gate"
+        )
 
     return run
 

@@ -1,4 +1,4 @@
-"""Pairs as rows: tokens, reference log-probabilities, and the loss of a batch."""
+"""Pairs as rows: tokens, reference log-probabilities, and the loss."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Preference training on the tiny model: adapter, curve, resuming, and the empty case."""
+"""Preference training on the tiny model."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Single labelled replies as rows of a unary loss, and an assistant trained on them."""
+"""Single labelled replies as rows, and an assistant trained on them."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Termination: the end token's output row that best predicts where people ended the conversation."""
+"""The fit of the end-of-conversation token's output row."""
 
 import numpy as np
 import pytest
@@ -53,7 +53,10 @@ def test_end_row_is_the_solution_of_ridge_regression_around_the_initial_row() ->
 
 @pytest.fixture
 def model(tiny):
-    """The tiny model with rows as large as those of a trained one, and the end token last in its vocabulary."""
+    """The tiny model with rows as large as a trained one's.
+
+    The end token is the last one of its vocabulary.
+    """
     tiny.model.get_input_embeddings().weight.data *= 10
     return add_end_token(tiny)
 

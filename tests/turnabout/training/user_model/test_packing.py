@@ -1,4 +1,4 @@
-"""Packing: how rows are filled, and that a window in a row has the logits and gradient it has alone."""
+"""Packing: rows, positions, and windows that do not see each other."""
 
 import pytest
 import torch
@@ -36,7 +36,10 @@ def list_lengths(rows):
 
 @pytest.fixture(params=["llama", "gemma3", "llama-eager"])
 def model(request):
-    """A random model whose output would change if windows saw each other; Gemma's first layer sees 4 tokens back."""
+    """A random model whose output would change if windows saw each other.
+
+    Gemma's first layer sees 4 tokens back.
+    """
     torch.manual_seed(1)
     if request.param == "gemma3":
         layers = {"layer_types": ["sliding_attention", "full_attention"], "sliding_window": 4, "head_dim": 8}

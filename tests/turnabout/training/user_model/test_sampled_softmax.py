@@ -1,4 +1,4 @@
-"""A shrunk vocabulary: the same model on the kept tokens, and the whole model again afterwards."""
+"""The shrunk vocabulary, its sampled tokens, and its restoration."""
 
 import pytest
 import torch

@@ -29,9 +29,9 @@ def test_end_token_is_not_special_and_copies_the_end_of_turn(tiny) -> None:
 
 
 def build_k_plus_one_samples(tokenizer, intent, messages, ends):
-    """Yield the samples of Naous et al. 2025, §3.2, by the tokenizer's own template.
+    """Yield the samples of Naous et al. 2025, §3.2.
 
-    Each is (all token ids, number of tokens before the turn).
+    The tokenizer's own template makes them. Each is (all token ids, number of tokens before the turn).
     """
     end = [{"role": "user", "content": END_OF_CONVERSATION}] if ends else []
     conversation = [{"role": "system", "content": intent}, *messages, *end]

@@ -115,7 +115,10 @@ def test_rows_of_many_conversations_are_those_of_each_in_order(chat) -> None:
 
 
 def build_random_conversation(rng, number):
-    """Return a conversation with roles in any order, distinct messages, and control tokens as typed text."""
+    """Return a conversation with roles in any order and distinct messages.
+
+    Its texts hold control tokens, as a person may type them.
+    """
     pieces = ["", " ", "\n", "x", "né", "你好", "🙂", "<|im_start|>user\n", "<|im_end|>", END_OF_CONVERSATION]
     messages = [
         {"role": rng.choice(["user", "assistant"]), "content": f"{number}.{i}{''.join(rng.choices(pieces, k=3))}"}
@@ -127,7 +130,10 @@ def build_random_conversation(rng, number):
 
 
 def encode_plainly(chat, talk):
-    """Return the row of an uncut conversation, by `ChatFormat.encode`, up to the last target."""
+    """Return the row of an uncut conversation, up to the last target.
+
+    `ChatFormat.encode` makes it.
+    """
     if not talk["target_indexes"]:
         return []
     messages = talk["messages"] if talk["ends"] else talk["messages"][: talk["target_indexes"][-1] + 1]
@@ -172,7 +178,7 @@ def list_target_turns(chat, rows):
 
 
 def decode_target_turns(chat, row):
-    """Return the target turns of a row, each after the reply before it, if there is one."""
+    """Return the target turns of a row, each after the reply before it."""
     ids, turns = row.input_ids, []
     starts = [i for i, token in enumerate(ids) if token == ids[0]] + [len(ids)]
     for before, start, stop in zip(starts, starts[1:], starts[2:], strict=False):
