@@ -35,7 +35,7 @@ RESAMPLES = 2000
 COMPARED = [name for name in SCORERS if name != "checklist"]
 
 
-class Labelled(NamedTuple):
+class PreferenceSet(NamedTuple):
     """Pairs, whether people preferred `a`, and who the bootstrap draws together."""
 
     name: str
@@ -44,70 +44,70 @@ class Labelled(NamedTuple):
     clusters: list[str]
 
 
-def ifllm(place: Path, n_pairs: int) -> Labelled:
+def load_ifllm(folder: Path, n_pairs: int) -> PreferenceSet:
     """Turns at which somebody preferred one of two answers, in the order shown.
 
     What came before them are the earlier turns with the answer preferred there, the first one where none was.
     """
-    turns = pl.read_parquet(place / "ifllm.parquet").sort("conversation_id", "turn_index")
+    turns = pl.read_parquet(folder / "ifllm.parquet").sort("conversation_id", "turn_index")
     judged = turns.drop_nulls("preferred").sort(rank_by_hash(0, "conversation_id", "turn_index")).head(n_pairs)
     talks = turns.partition_by("conversation_id", as_dict=True)
     pairs = [
         Pair(
             f"{row['conversation_id']}:{row['turn_index']}",
-            _talk(talks[row["conversation_id"],].filter(pl.col("turn_index") < row["turn_index"]), row["user_query"]),
+            _build_prompt(talks[row["conversation_id"],].filter(pl.col("turn_index") < row["turn_index"]), row["user_query"]),
             row["response_1"],
             row["response_2"],
         )
         for row in judged.iter_rows(named=True)
     ]
-    return Labelled("IFLLM", pairs, (judged["preferred"] == 1).to_numpy(), judged["user"].to_list())
+    return PreferenceSet("IFLLM", pairs, (judged["preferred"] == 1).to_numpy(), judged["user"].to_list())
 
 
-def _talk(earlier: pl.DataFrame, query: str) -> list[Message]:
-    talk: list[Message] = []
+def _build_prompt(earlier: pl.DataFrame, query: str) -> list[Message]:
+    prompt: list[Message] = []
     for row in earlier.iter_rows(named=True):
         answer = row["response_2"] if row["preferred"] == 2 else row["response_1"]
-        talk += [{"role": "user", "content": row["user_query"]}, {"role": "assistant", "content": answer}]
-    return [*talk, {"role": "user", "content": query}]
+        prompt += [{"role": "user", "content": row["user_query"]}, {"role": "assistant", "content": answer}]
+    return [*prompt, {"role": "user", "content": query}]
 
 
-def eurtad(place: Path, n_pairs: int) -> Labelled:
+def load_eurtad(folder: Path, n_pairs: int) -> PreferenceSet:
     """Bad replies that somebody corrected; the corrected one is `a` in every second pair."""
-    items = pl.read_parquet(place / "eurtad.parquet").filter("erroneous", pl.col("target") != "-")
+    items = pl.read_parquet(folder / "eurtad.parquet").filter("erroneous", pl.col("target") != "-")
     rows = items.sort(rank_by_hash(0, "item_id")).head(n_pairs).to_dicts()
     pairs, is_a = [], np.arange(len(rows)) % 2 == 0
     for row, corrected_first in zip(rows, is_a, strict=True):
         replies = (row["target"], row["error_text"]) if corrected_first else (row["error_text"], row["target"])
         pairs.append(Pair(row["item_id"], row["context"], *replies))
     openings = [[m["content"] for m in row["context"] if m["role"] == "user"][:2] for row in rows]
-    return Labelled("EURTAD", pairs, is_a, [" / ".join(opening) for opening in openings])
+    return PreferenceSet("EURTAD", pairs, is_a, [" / ".join(opening) for opening in openings])
 
 
-SETS = {"eurtad": eurtad, "ifllm": ifllm}
+SETS = {"eurtad": load_eurtad, "ifllm": load_ifllm}
 
 
-def agreement(scores: Sequence[Score], a_is_better: NDArray[np.bool_], by_size: bool = False) -> NDArray[np.float64]:
+def measure_agreement(scores: Sequence[Score], a_is_better: NDArray[np.bool_], by_score: bool = False) -> NDArray[np.float64]:
     """1 where the reply people preferred is preferred, 0 where the other one is, 0.5 where neither is.
 
     `by_size`: the reply with the larger score is, even where the scorer itself prefers neither.
     """
     sign = {"a": 1.0, "b": -1.0, None: 0.0}
-    told = [float(np.sign((s.a or 0) - (s.b or 0))) if by_size else sign[s.prefer] for s in scores]
-    return np.asarray(0.5 + 0.5 * np.array(told) * np.where(a_is_better, 1, -1))
+    signs = [float(np.sign((s.a or 0) - (s.b or 0))) if by_score else sign[s.prefer] for s in scores]
+    return np.asarray(0.5 + 0.5 * np.array(signs) * np.where(a_is_better, 1, -1))
 
 
-def show(labelled: Labelled, chosen: Sequence[str]) -> None:
+def print_agreement(labelled: PreferenceSet, chosen: Sequence[str]) -> None:
     """A table of one set, a line printed as each scorer is done."""
     table = Table("scorer", "agrees, %", "95 % interval", "prefers none", "less length", "95 % interval", "s a pair")
     readings: dict[object, tuple[Sequence[RawScore], float]] = {}
     bootstrap = Bootstrap(RESAMPLES, seed=0)
-    longer = agreement(scored("length", labelled.pairs, readings)[0], labelled.a_is_better)
+    longer = measure_agreement(scored("length", labelled.pairs, readings)[0], labelled.a_is_better)
     for name in chosen:
         scores, seconds = scored(name, labelled.pairs, readings)
         ways = {name: False} | ({f"{name}, by strength": True} if "judge" in name or "self" in name else {})
         for told, by_size in ways.items():
-            right = agreement(scores, labelled.a_is_better, by_size)
+            right = measure_agreement(scores, labelled.a_is_better, by_size)
             own, gain = (bootstrap.mean(each, labelled.clusters) for each in (right, right - longer))
             ties = f"{(right == 0.5).sum()} of {len(right)}"
             table.add_row(told, *percent(own), ties, *percent(gain), f"{seconds / len(right):.2f}")
@@ -149,7 +149,7 @@ def main() -> None:
         print("skipped: no development data; set TURNABOUT_DEVELOPMENT_DATA or give --data")
         return
     for name in given.sets:
-        show(SETS[name](place, given.pairs), given.by)
+        print_agreement(SETS[name](place, given.pairs), given.by)
 
 
 if __name__ == "__main__":

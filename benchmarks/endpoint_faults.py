@@ -32,9 +32,9 @@ def prompts(n: int) -> list[list[Message]]:
 
 def ours(url: str, n: int, store: Path) -> int:
     """Return how many prompts our own generator answers with this store."""
-    generator = OpenAI(model="m", base_url=url, key=None, retries=RETRIES, concurrency=AT_ONCE, timeout_s=TIMEOUT_S).open(
-        OpenContext(store.parent, "float32", 1, store)
-    )
+    generator = OpenAI(
+        model="m", base_url=url, key=None, retries=RETRIES, concurrency=AT_ONCE, timeout_s=TIMEOUT_S
+    ).open(OpenContext(store.parent, "float32", 1, store))
     try:
         return sum(answer.refused is None for answer in generator.generate(prompts(n), Sampling(16)))
     except TurnaboutError as error:

@@ -9,8 +9,8 @@ as this project asks, and with the same texts pasted without a fence. "harmless"
 small talk, for labels of a weak judge turn by that alone; "as wanted" are those that turned into what the attempt was
 after. Intervals are Wilson's.
 
-`--generator` is a YAML file like `augment.generator` in params.yaml; answers are read from it, and probabilities from an
-embedded model.
+`--generator` is a YAML file like `augment.generator` in params.yaml; answers are read from it, and probabilities from
+an embedded model.
 """
 
 import argparse
@@ -141,7 +141,9 @@ def opened(model: str, generator: Path | None) -> Generator:
     """Open the judge: the model that the YAML file describes, or an embedded one."""
     if generator is not None:
         settings = TypeAdapter(AnyModel).validate_python(yaml.safe_load(generator.read_text(encoding="utf-8")))
-        return settings.open(OpenContext(Path("models/backbone"), "bfloat16", BATCH_SIZE, Path(".turnabout/answers.sqlite")))
+        return settings.open(
+            OpenContext(Path("models/backbone"), "bfloat16", BATCH_SIZE, Path(".turnabout/answers.sqlite"))
+        )
     from turnabout.generation.local.generator import LocalGenerator
     from turnabout.models.checkpoints import load_embedded
 

@@ -16,6 +16,7 @@ from turnabout.models.checkpoints import Checkpoint
 from turnabout.params import BuildPairs, load_params
 from turnabout.preferences import Rule, RuleContext
 from turnabout.preferences.base import LOGS_ONLY
+from turnabout.preferences.cut_off import CutOffCounter
 from turnabout.quality import screen_pairs, summarise_pairs
 
 #: Schemas of the tables that a rule may read, by file name.
@@ -38,12 +39,13 @@ def main(
     loaded = load_params(params)
     settings, dtype, rule = loaded.build_pairs, loaded.backbone.dtype, loaded.get_arm(arm).pairs
     generator, judge = open_models(rule, settings, policy=policy, model=model, dtype=dtype)
+    counter = CutOffCounter(generator)
     context = RuleContext(
         messages=read_frame(messages, schemas.MESSAGES),
         splits=read_frame(splits, schemas.SPLITS),
         feedback=read_frame(feedback, schemas.FEEDBACK),
         extra_input=read_extra_input(reads, dtype),
-        policy=generator,
+        policy=counter,
         chat=checkpoints.load_chat(policy),
         max_prompt_tokens=settings.max_prompt_tokens,
         max_new_tokens=settings.max_new_tokens,
@@ -58,8 +60,11 @@ def main(
             return generator.checkpoint
         return checkpoints.load_checkpoint(policy, dtype)
 
+    candidates = rule.build_pairs(context)
+    counter.check_share(settings.max_cut_off, settings.max_new_tokens)
+    max_length = loaded.train_assistant.max_length
     screened = screen_pairs(
-        rule.build_pairs(context),
+        drop_long_pairs(candidates, context.chat, max_length),
         settings.quality,
         messages=context.messages,
         open_policy=open_policy,
@@ -67,7 +72,8 @@ def main(
         seed=loaded.seed,
     )
     write_frame(screened.pairs, pairs, schemas.PAIRS)
-    write_json(summarise_pairs(screened, context.messages, loaded.seed), metrics)
+    counts = {"n_replies": counter.n_replies, "n_replies_cut_off": counter.n_cut_off}
+    write_json({**summarise_pairs(screened, context.messages, loaded.seed), **counts}, metrics)
 
 
 def open_models(

@@ -34,21 +34,21 @@ def main(data: Path, metrics: Path, plots: Path, report: Path, params: Path = Pa
         rollouts={
             name: read_frame(data / "rollouts" / f"{name}.parquet", schemas.ROLLOUTS) for name in ["untrained", *arms]
         },
-        metrics=stage_metrics(metrics, list(arms)),
-        user_curve=plot_data(plots / "train_user.csv", USER_CURVE),
-        assistant_curves={arm: plot_data(plots / "train_assistant" / f"{arm}.csv", ASSISTANT_CURVE) for arm in arms},
-        by_turn=plot_data(plots / "user_by_turn.csv", BY_TURN),
+        metrics=read_metrics(metrics, list(arms)),
+        user_curve=read_plot(plots / "train_user.csv", USER_CURVE),
+        assistant_curves={arm: read_plot(plots / "train_assistant" / f"{arm}.csv", ASSISTANT_CURVE) for arm in arms},
+        by_turn=read_plot(plots / "user_by_turn.csv", BY_TURN),
     )
     write_text(render_page(inputs), report)
 
 
-def stage_metrics(folder: Path, arms: list[str]) -> dict[str, Metrics]:
+def read_metrics(folder: Path, arms: list[str]) -> dict[str, Metrics]:
     """Every metrics file by its name without `.json`; the page says of one that is absent that it was not measured."""
     names = [*STAGES, "simulate/untrained", *(f"{stage}/{arm}" for stage in ARM_STAGES for arm in arms)]
     return {name: read_json(path) for name in names if (path := folder / f"{name}.json").exists()}
 
 
-def plot_data(path: Path, schema: pl.Schema) -> pl.DataFrame:
+def read_plot(path: Path, schema: pl.Schema) -> pl.DataFrame:
     """The points of one plot; none where training took no step and wrote no file."""
     if not path.exists():
         return schema.to_frame()

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, model_validator
 
-from turnabout.core.config import Count, Section, resolve
+from turnabout.core.config import Count, Section, Share, resolve
 from turnabout.generation.registry import AnyModel
 from turnabout.losses import LOSSES
 from turnabout.preferences import RULES, Rule
@@ -33,6 +33,9 @@ class BuildPairs(Section):
     max_prompt_tokens: Count
     """Longest prompt of a pair, in tokens; older messages are dropped first."""
     max_new_tokens: Count
+    """Longest reply that the policy writes, in tokens; a reply that is cut off there is never used."""
+    max_cut_off: Share
+    """Largest share of the policy's replies that may be cut off; beyond it the stage stops."""
     batch_size: Count
     quality: Quality
     """Measures and filters of every arm's pairs."""

@@ -9,7 +9,7 @@ import pytest
 
 from tests.toy_project import make_project
 from turnabout.cli import main
-from turnabout.commands.plan import planned
+from turnabout.commands.plan import explain_stages
 from turnabout.pipeline.processes import ProcessGroups
 from turnabout.pipeline.repro import reproduce_stage, load_stage_graph, select_stages
 
@@ -57,7 +57,7 @@ def test_plan_shows_reasons_and_unknown_times(project: Path, capsys: pytest.Capt
 
 def test_a_stage_after_a_stale_one_is_planned_with_that_reason(project: Path) -> None:
     graph = load_stage_graph(project)
-    reasons = planned(graph, select_stages(graph), {"train_assistant@drift": ["arms.drift.train modified"]})
+    reasons = explain_stages(graph, select_stages(graph), {"train_assistant@drift": ["arms.drift.train modified"]})
     assert reasons == {
         "train_assistant@drift": ["arms.drift.train modified"],
         "evaluate": ["after train_assistant@drift"],

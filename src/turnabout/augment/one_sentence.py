@@ -63,7 +63,7 @@ class OneSentence(Augmenter):
         return add_annotations(criticised, self.column, texts, outcomes)
 
     def _build_prompt(self, row: dict[str, Any], max_tokens: int) -> list[Message]:
-        """Return the question about one criticised reply, a row of `CRITICISED_REPLIES`."""
+        """Return the question about one row of `CRITICISED_REPLIES`."""
         content = f"{format_record(row, max_tokens)}\n\n{SHORT_NOTICE} {self.sentence.instruction}"
         return [{"role": "user", "content": content}]
 

@@ -49,9 +49,9 @@ def run_checks(root: Path) -> Iterator[Check]:
     yield _check_dvc(root)
     yield _check_lock(root)
     yield from _check_params(root)
-    yield _disk(root)
-    yield _memory()
-    yield _allocator()
+    yield _check_disk(root)
+    yield _check_memory()
+    yield _check_allocator()
 
 
 def _check_python() -> Check:
@@ -127,7 +127,7 @@ def _check_params(root: Path) -> Iterator[Check]:
         return
     yield Check("params.yaml", f"{len(params.arms)} arms: {', '.join(params.arms)}")
     yield _check_backbone(params.backbone.name)
-    yield _cache()
+    yield _check_cache()
 
 
 def _check_backbone(name: str) -> Check:
@@ -144,7 +144,7 @@ def _check_backbone(name: str) -> Check:
     return Check("backbone", f"{name}, from the Hugging Face Hub", remedy)
 
 
-def _cache() -> Check:
+def _check_cache() -> Check:
     from turnabout.models.checkpoints import get_cache_folder
 
     folder = get_cache_folder()
@@ -153,7 +153,7 @@ def _cache() -> Check:
     return Check("cache", str(folder), None if writable else "not writable: set TURNABOUT_CACHE to a folder that is")
 
 
-def _disk(root: Path) -> Check:
+def _check_disk(root: Path) -> Check:
     free = shutil.disk_usage(root).free / GIBIBYTE
     return Check(
         "disk",
@@ -162,7 +162,7 @@ def _disk(root: Path) -> Check:
     )
 
 
-def _memory() -> Check:
+def _check_memory() -> Check:
     import psutil
 
     free = psutil.virtual_memory().available / GIBIBYTE
@@ -170,7 +170,7 @@ def _memory() -> Check:
     return Check("memory", f"{free:.0f} GB available", remedy)
 
 
-def _allocator() -> Check:
+def _check_allocator() -> Check:
     """Nothing has to be done about it: stages run on either."""
     from turnabout.pipeline.allocator import allocator_environment
 

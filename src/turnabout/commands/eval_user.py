@@ -84,13 +84,13 @@ def build_table(found: Mapping[str, Any], earlier: Mapping[str, Any]) -> "Table"
     """A row per metric: the model, the models of an earlier file, and people, each with its interval."""
     from rich.table import Table
 
-    from turnabout.report.figures import Figure, format_figure
+    from turnabout.report.figures import Figure, format_estimate
     from turnabout.report.user_table import list_models, build_rows
 
     def cell(figure: Figure | None) -> str:
         if figure is None:
             return "–"
-        return format_figure(figure) if figure.value is not None else f"not measured: {figure.reason}"
+        return format_estimate(figure) if figure.value is not None else f"not measured: {figure.reason}"
 
     columns = [(tree, name) for tree in (found, earlier) for name in list_models(tree)]
     tables = [build_rows(tree, [name]) for tree, name in columns]

@@ -22,7 +22,7 @@ def execute(people: Sequence[str]) -> int:
     root = find_root(Path.cwd())
     path = root / FORGOTTEN
     write_text(append_people(path.read_text(encoding="utf-8") if path.exists() else "", people), path)
-    for person, n_conversations in conversations_of(root / "data" / "messages", people).items():
+    for person, n_conversations in count_conversations(root / "data" / "messages", people).items():
         print(f"{person}: {n_conversations} conversations in data/messages")
     print(f"Added to {FORGOTTEN}. The next `turnabout run` makes every table and model without these conversations,")
     print("then deletes what older runs kept: old versions in DVC's cache (of other branches and commits, too), stored")
@@ -30,7 +30,7 @@ def execute(people: Sequence[str]) -> int:
     return 0
 
 
-def conversations_of(messages: Path, people: Sequence[str]) -> dict[str, int]:
+def count_conversations(messages: Path, people: Sequence[str]) -> dict[str, int]:
     """In how many conversations each of these people writes; 0 for all where there is no table yet."""
     import polars as pl
 

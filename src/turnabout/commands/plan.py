@@ -35,15 +35,15 @@ def execute(targets: Sequence[str]) -> int:
     repair_lock(root)
     graph = load_stage_graph(root)
     names = select_stages(graph, targets)
-    reasons = planned(graph, names, find_stale_reasons(root, names))
+    reasons = explain_stages(graph, names, find_stale_reasons(root, names))
     if not reasons:
         print(f"Everything is up to date ({len(names)} stages), nothing would run.")
         return 0
-    _print(reasons, params, read_last_run(root), len(names) - len(reasons))
+    _print_plan(reasons, params, read_last_run(root), len(names) - len(reasons))
     return 0
 
 
-def planned(graph: "nx.DiGraph", names: Sequence[str], stale: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+def explain_stages(graph: "nx.DiGraph", names: Sequence[str], stale: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     """Why each stage would run, in order: its own reasons, else the planned stages right before it.
 
     A stage that only follows others may still turn out current, where those write the same bytes again.
@@ -56,7 +56,7 @@ def planned(graph: "nx.DiGraph", names: Sequence[str], stale: Mapping[str, Seque
     return reasons
 
 
-def _print(
+def _print_plan(
     reasons: Mapping[str, Sequence[str]], params: "Params", last: Mapping[str, "StageRun"], n_current: int
 ) -> None:
     from rich.console import Console
@@ -72,32 +72,32 @@ def _print(
     for name, why in reasons.items():
         seconds = f"{last[name].seconds:.0f}" if name in last else "unknown"
         work = efforts[name]
-        costs = [_money(work.money), _allowed(work)] if paid else []
-        table.add_row(name, _shortened(why), *map(_counted, work[:3]), *costs, seconds)
+        costs = [_format_money(work.money), _format_budget(work)] if paid else []
+        table.add_row(name, _shorten_reasons(why), *map(_format_count, work[:3]), *costs, seconds)
     calls, read, written, money, _ = zip(*efforts.values(), strict=True)
-    costs = [_total(money, digits=2), ""] if paid else []
-    seconds = _total([last[name].seconds if name in last else None for name in reasons])
+    costs = [_format_total(money, digits=2), ""] if paid else []
+    seconds = _format_total([last[name].seconds if name in last else None for name in reasons])
     summary = f"{len(reasons)} to run, {n_current} current"
-    table.add_row(summary, "", *map(_total, (calls, read, written)), *costs, seconds)
+    table.add_row(summary, "", *map(_format_total, (calls, read, written)), *costs, seconds)
     console = Console()
     console.width = max(console.width, LEAST_WIDTH + MONEY_WIDTH * paid)
     console.print(table)
 
 
-def _shortened(why: Sequence[str], shown: int = 3) -> str:
+def _shorten_reasons(why: Sequence[str], shown: int = 3) -> str:
     more = f" and {len(why) - shown} more" if len(why) > shown else ""
     return ", ".join(why[:shown]) + more
 
 
-def _counted(number: int | None) -> str:
+def _format_count(number: int | None) -> str:
     return "unknown" if number is None else f"{number:,}" if number else "–"
 
 
-def _money(amount: float | None) -> str:
+def _format_money(amount: float | None) -> str:
     return "unknown" if amount is None else f"{amount:,.2f}" if amount else "–"
 
 
-def _allowed(work: "CostEstimate") -> str:
+def _format_budget(work: "CostEstimate") -> str:
     """What the budget allows, and whether the stage could come to its end within it."""
     if work.budget is None or not (limits := work.budget.model_dump(exclude_none=True)):
         return "–"
@@ -108,7 +108,7 @@ def _allowed(work: "CostEstimate") -> str:
     return told + (": may stop early" if short else "")
 
 
-def _total(numbers: Sequence[float | None], digits: int = 0) -> str:
+def _format_total(numbers: Sequence[float | None], digits: int = 0) -> str:
     """The sum of what is known, and how many are not."""
     known = [number for number in numbers if number is not None]
     n_unknown = len(numbers) - len(known)

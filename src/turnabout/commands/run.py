@@ -37,20 +37,20 @@ def execute(targets: Sequence[str], force: bool) -> int:
     names = select_stages(load_stage_graph(root), targets)
     if not force and list_unwatched_stages(root).isdisjoint(names) and not find_stale_reasons(root, names):
         print(f"Everything is up to date ({len(names)} stages), nothing to do.")
-        _tell_where(root, names)
+        _print_locations(root, names)
         sweep_if_due(root)
         return 0
     began = time.time()
     status = _run_flow(root, targets, force)
     if status == 0:
         if "evaluate" in names:
-            _tell_result(root)
-        _tell_where(root, names)
+            _print_headline(root)
+        _print_locations(root, names)
         sweep_if_due(root, began)
     return status
 
 
-def flow_environment(root: Path) -> dict[str, str]:
+def build_flow_environment(root: Path) -> dict[str, str]:
     """The environment of the flow: this Python first, the project importable, Prefect's records inside the project."""
     ours = {
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
@@ -72,7 +72,7 @@ def _run_flow(root: Path, targets: Sequence[str], force: bool) -> int:
     Afterwards nothing of its session is left: a cancelled flow sometimes leaves Prefect's temporary server behind.
     """
     command = [sys.executable, "-m", "flows.pipeline", *targets, *["--force"] * force]
-    flow = subprocess.Popen(command, cwd=root, env=flow_environment(root), start_new_session=True)
+    flow = subprocess.Popen(command, cwd=root, env=build_flow_environment(root), start_new_session=True)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: flow.send_signal(signal.SIGINT))
     try:
@@ -82,7 +82,7 @@ def _run_flow(root: Path, targets: Sequence[str], force: bool) -> int:
             os.killpg(flow.pid, signal.SIGTERM)
 
 
-def _tell_result(root: Path) -> None:
+def _print_headline(root: Path) -> None:
     from turnabout.operations.headline import build_headline
 
     print()
@@ -90,7 +90,7 @@ def _tell_result(root: Path) -> None:
         print(line)
 
 
-def _tell_where(root: Path, names: Sequence[str]) -> None:
+def _print_locations(root: Path, names: Sequence[str]) -> None:
     """Say where the results are, and whether these stages brought the report up to date."""
     if "compare" in names:
         print(f"\narms of the user model: {root / ARM_TABLE}")

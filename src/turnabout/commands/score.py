@@ -92,7 +92,7 @@ def _check_options(pairs: Path, by: str, out: Path, limits: Mapping[str, int]) -
     if out.is_dir() or out.resolve() == pairs.resolve():
         raise ConfigError(f"--out: {out} is {'a folder' if out.is_dir() else 'the file of pairs'}; name another file")
     if wrong := [f"{name}: {number}" for name, number in limits.items() if number < 1]:
-        raise ConfigError(f"{', '.join(wrong)} came; give 1 or more")
+        raise ConfigError(f"{', '.join(wrong)} is not allowed; give 1 or more")
 
 
 def _summarise_preferences(scores: Sequence["Score"]) -> str:

@@ -57,32 +57,32 @@ def _start_mlflow(root: Path, groups: "ProcessGroups", port: int) -> str:
     if uri.startswith("http"):
         return uri
     prepare_store(root)
-    port = _free_port(port)
+    port = _find_free_port(port)
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", uri, "--artifacts-destination", str(root / ARTIFACTS)]
-    _start(groups, command, root, {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}, "mlflow")
+    _start_server(groups, command, root, {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}, "mlflow")
     return f"http://{HOST}:{port}"
 
 
 def _start_prefect(root: Path, groups: "ProcessGroups", port: int) -> str:
     """The address of Prefect's server on the project's records, starting; `PREFECT_API_URL`'s where that is set."""
-    from turnabout.commands.run import flow_environment
+    from turnabout.commands.run import build_flow_environment
 
     if "PREFECT_API_URL" in os.environ:
         return os.environ["PREFECT_API_URL"].removesuffix("/").removesuffix("/api")
-    port = _free_port(port)
+    port = _find_free_port(port)
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", str(port)]
-    _start(groups, command, root, flow_environment(root), "prefect")
+    _start_server(groups, command, root, build_flow_environment(root), "prefect")
     return f"http://{HOST}:{port}"
 
 
-def _start(groups: "ProcessGroups", command: list[str], root: Path, env: dict[str, str], name: str) -> None:
+def _start_server(groups: "ProcessGroups", command: list[str], root: Path, env: dict[str, str], name: str) -> None:
     """Start a server whose output goes to `.turnabout/<name>.log`."""
     with (root / ".turnabout" / f"{name}.log").open("wb") as log:
         groups.start(command, root, env, log.fileno())
 
 
-def _free_port(wanted: int) -> int:
+def _find_free_port(wanted: int) -> int:
     """The wanted port where nothing listens on it, else any free one."""
     for port in (wanted, 0):
         with socket.socket() as listener:

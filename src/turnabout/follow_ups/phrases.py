@@ -42,7 +42,7 @@ def load_phrases(per_dimension: int, name: str = DEFAULT_SET) -> Phrases:
     max_per_dimension = count_per_dimension(dimensions)
     if not 1 <= per_dimension <= max_per_dimension:
         raise ConfigError(
-            f"phrases_per_dimension: {per_dimension} came, the phrases of '{name}' allow 1 to {max_per_dimension}"
+            f"phrases_per_dimension: {per_dimension} is not allowed; the phrases of '{name}' allow 1 to {max_per_dimension}"
         )
     positive: list[str] = []
     negative: list[str] = []

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from turnabout.core.io import read_json
-from turnabout.report.figures import Figure, format_count, read_figure, format_figure
+from turnabout.report.figures import Figure, format_count, format_estimate, read_figure
 
 BASELINE = "untrained"
 VERSUS = f"versus_{BASELINE}"
@@ -63,7 +63,7 @@ def choose_best_arm(assistants: Mapping[str, Any]) -> str:
 
 def format_figure(measured: Figure, signed: bool = False) -> str:
     """Format a figure as `1.87 [1.80, 1.94]`, or the reason why there is none."""
-    return f"not measured: {measured.reason}" if measured.value is None else format_figure(measured, signed)
+    return f"not measured: {measured.reason}" if measured.value is None else format_estimate(measured, signed)
 
 
 def _format_mined(mined: Mapping[str, Any]) -> str:

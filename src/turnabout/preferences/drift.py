@@ -26,6 +26,7 @@ from turnabout.preferences.base import (
     prepend_instruction,
     to_pairs_frame,
 )
+from turnabout.preferences.cut_off import CUT_OFF
 from turnabout.prompting.fencing import fence
 
 GUIDE = """\
@@ -80,7 +81,7 @@ class Drift(Rule):
                 "weight": row["confidence"],
                 "rationale": row["flaw"],
                 "evidence": row["follow_up"],
-                "reason": find_drop_reason(reply.text, row["reply"]),
+                "reason": CUT_OFF if reply.truncated else find_drop_reason(reply.text, row["reply"]),
             }
             for prompt, row, reply in zip(prompts, rows.to_dicts(), replies, strict=True)
         ]

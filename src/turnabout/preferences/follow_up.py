@@ -4,7 +4,8 @@ Follow-up Likelihood as Reward (Zhang et al., AAAI 2025): no label is needed, on
 the user model trained on the same logs. Each follow-up is calibrated against the other replies to the same prompt.
 """
 
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 import polars as pl
 from pydantic import Field, field_validator
@@ -57,13 +58,16 @@ class FollowUp(Rule):
             return schemas.PAIRS.to_frame()
         prompts = fit_prompts(rows["prompt"], context.chat, context.max_prompt_tokens)
         drawn = draw_replies(context, prompts, self.k, temperature=self.temperature, top_p=self.top_p)
-        rewards = self._score_replies(context, prompts, drawn)
-        pairs = [
-            {**row, "prompt": prompt, **self._select_extremes(replies, reply_rewards)}
-            for row, prompt, replies, reply_rewards in zip(
-                rows.drop("prompt").to_dicts(), prompts, drawn, rewards, strict=True
+        usable = [replies.complete if len(replies.complete) > 1 else [] for replies in drawn]
+        rewards = self._score_replies(context, prompts, usable)
+        pairs = []
+        for row, prompt, replies, of_prompt in zip(
+            rows.drop("prompt").to_dicts(), prompts, drawn, rewards, strict=True
+        ):
+            columns: Mapping[str, Any] = (
+                self._select_extremes(replies.complete, of_prompt) if of_prompt else replies.build_cut_off_pair()
             )
-        ]
+            pairs.append({**row, "prompt": prompt, **columns})
         return to_pairs_frame(self.rule, pairs)
 
     def _score_replies(
@@ -74,15 +78,16 @@ class FollowUp(Rule):
         The result is shaped like `drawn`.
         """
         conversations: list[list[Message]] = []
-        for prompt, replies in zip(prompts, drawn, strict=True):
+        prompt_indexes: list[int] = []
+        for index, (prompt, replies) in enumerate(zip(prompts, drawn, strict=True)):
             conversations += [[*prompt, {"role": "assistant", "content": reply}] for reply in replies]
+            prompt_indexes += [index] * len(replies)
         phrases = load_phrases(self.phrases_per_dimension, self.phrases)
         user = LocalGenerator(context.extra_input, "user", context.batch_size)
         # A user model has never seen a conversation without an intent; most prompts here have none of their own.
         logps = compute_phrase_logps(user, conversations, phrases, [FALLBACK] * len(conversations))
-        prompt_indexes = [i // self.k for i in range(len(conversations))]
-        rewards = average_rewards(calibrate_logps(logps, prompt_indexes), phrases)
-        return [rewards[i : i + self.k] for i in range(0, len(rewards), self.k)]
+        rewards = iter(average_rewards(calibrate_logps(logps, prompt_indexes), phrases))
+        return [[next(rewards) for _ in replies] for replies in drawn]
 
     def _select_extremes(self, replies: list[str], rewards: list[float]) -> dict[str, str | float | None]:
         """Return the best and the worst reply as columns of `schemas.PAIRS`."""

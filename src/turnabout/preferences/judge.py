@@ -17,6 +17,7 @@ from turnabout.core.messages import Message
 from turnabout.judging.base import Comparison, Verdict
 from turnabout.judging.pairwise import compare
 from turnabout.preferences.base import ModelRole, Rule, RuleContext, find_drop_reason, fit_prompts, to_pairs_frame
+from turnabout.preferences.cut_off import CUT_OFF
 from turnabout.preferences.sampled import draw_replies, max_prompts_by_split, sample_logged_replies
 from turnabout.preferences.verdicts import build_judge_options, find_judge_objection, max_judge_calls
 
@@ -59,16 +60,17 @@ class Judge(Rule):
             return schemas.PAIRS.to_frame()
         prompts = fit_prompts(rows["prompt"], context.chat, context.max_prompt_tokens)
         drawn = draw_replies(context, prompts, self._n_drawn, temperature=self.temperature, top_p=self.top_p)
+        candidates = [replies.complete for replies in drawn]
         if self.logged:
-            replies = [[logged, *fresh] for logged, fresh in zip(rows["reply"].to_list(), drawn, strict=True)]
-        else:
-            replies = drawn
-        extremes = self._judge_replies(context, prompts, replies)
-        sources = rows.drop("prompt", "reply").to_dicts()
-        pairs = [
-            {**source, "prompt": prompt, **columns}
-            for source, prompt, columns in zip(sources, prompts, extremes, strict=True)
-        ]
+            candidates = [[logged, *fresh] for logged, fresh in zip(rows["reply"].to_list(), candidates, strict=True)]
+        usable = [texts if len(texts) > 1 else [] for texts in candidates]
+        extremes = self._judge_replies(context, prompts, usable)
+        pairs = []
+        for row, prompt, replies, columns in zip(rows.to_dicts(), prompts, drawn, extremes, strict=True):
+            if columns is None:
+                columns = {"chosen": replies.cut_off[0], "rejected": row["reply"], "reason": CUT_OFF}
+            source = {name: value for name, value in row.items() if name not in ("prompt", "reply")}
+            pairs.append({**source, "prompt": prompt, **columns})
         return to_pairs_frame(self.rule, pairs)
 
     @property
@@ -77,17 +79,19 @@ class Judge(Rule):
 
     def _judge_replies(
         self, context: RuleContext, prompts: list[list[Message]], replies: list[list[str]]
-    ) -> list[dict[str, Any]]:
-        """Return the columns of `select_extremes` for each prompt's `k` replies."""
-        matchups = list(combinations(range(self.k), 2))
+    ) -> list[dict[str, Any] | None]:
+        """Return the columns of `select_extremes` for each prompt's replies.
+
+        A prompt without replies gets None.
+        """
         comparisons: list[Comparison] = []
-        for prompt, candidates in zip(prompts, replies, strict=True):
-            comparisons += [Comparison(prompt, candidates[a], candidates[b]) for a, b in matchups]
-        verdicts = compare(context.judge, comparisons, build_judge_options(context, self.judge, self.by))
-        extremes = []
-        for i, candidates in enumerate(replies):
-            of_prompt = verdicts[i * len(matchups) : (i + 1) * len(matchups)]
-            extremes.append(select_extremes(candidates, dict(zip(matchups, of_prompt, strict=True))))
+        for prompt, texts in zip(prompts, replies, strict=True):
+            comparisons += [Comparison(prompt, a, b) for a, b in combinations(texts, 2)]
+        verdicts = iter(compare(context.judge, comparisons, build_judge_options(context, self.judge, self.by)))
+        extremes: list[dict[str, Any] | None] = []
+        for texts in replies:
+            of_prompt = {matchup: next(verdicts) for matchup in combinations(range(len(texts)), 2)}
+            extremes.append(select_extremes(texts, of_prompt) if texts else None)
         return extremes
 
 

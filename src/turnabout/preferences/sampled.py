@@ -1,5 +1,7 @@
 """Sampled prompts and fresh replies, for rules that need no feedback."""
 
+from typing import NamedTuple
+
 import polars as pl
 
 from turnabout.core.conversations import (
@@ -12,6 +14,7 @@ from turnabout.core.conversations import (
 from turnabout.core.messages import Message
 from turnabout.generation import Sampling
 from turnabout.preferences.base import RuleContext
+from turnabout.preferences.cut_off import CUT_OFF
 
 
 def max_prompts_by_split(prompts: int) -> dict[str, int]:
@@ -38,11 +41,34 @@ def sample_logged_replies(context: RuleContext, prompts: int) -> pl.DataFrame:
     return add_histories(context.messages, wanted).drop("before").sort("conversation_id")
 
 
+class DrawnReplies(NamedTuple):
+    """Replies of the policy to one prompt."""
+
+    complete: list[str]
+    """Replies that ended by themselves."""
+    cut_off: list[str]
+    """Replies that reached `max_new_tokens`; they are never used."""
+
+    def build_cut_off_pair(self) -> dict[str, str]:
+        """Return columns of a dropped pair of two replies (`schemas.PAIRS`)."""
+        first, second, *_ = [*self.complete, *self.cut_off]
+        return {"chosen": first, "rejected": second, "reason": CUT_OFF}
+
+
 def draw_replies(
     context: RuleContext, prompts: list[list[Message]], k: int, *, temperature: float, top_p: float
-) -> list[list[str]]:
+) -> list[DrawnReplies]:
     """Draw `k` replies of the policy to each prompt."""
     sampling = Sampling(max_new_tokens=context.max_new_tokens, temperature=temperature, top_p=top_p, seed=context.seed)
     repeated = [prompt for prompt in prompts for _ in range(k)]
-    texts = [completion.text for completion in context.policy.generate(repeated, sampling)]
-    return [texts[i : i + k] for i in range(0, len(texts), k)]
+    completions = context.policy.generate(repeated, sampling)
+    drawn = []
+    for start in range(0, len(completions), k):
+        of_prompt = completions[start : start + k]
+        drawn.append(
+            DrawnReplies(
+                [completion.text for completion in of_prompt if not completion.truncated],
+                [completion.text for completion in of_prompt if completion.truncated],
+            )
+        )
+    return drawn

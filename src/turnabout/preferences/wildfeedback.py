@@ -16,7 +16,7 @@ from pydantic import Field
 from turnabout.core.conversations import REPLY_KEY
 from turnabout.core.messages import Message
 from turnabout.feedback.judged_replies import CRITICISED_REPLIES, limit_per_split
-from turnabout.generation import Sampling
+from turnabout.generation import Completion, Sampling
 from turnabout.judging.base import Comparison, Verdict
 from turnabout.judging.pairwise import compare
 from turnabout.preferences.base import (
@@ -29,6 +29,7 @@ from turnabout.preferences.base import (
     prepend_instruction,
     to_pairs_frame,
 )
+from turnabout.preferences.cut_off import CUT_OFF
 from turnabout.preferences.rewritten import join_rewrites
 from turnabout.preferences.verdicts import VerdictSource, build_judge_options, find_judge_objection, max_judge_calls
 from turnabout.prompting.fencing import fence
@@ -79,8 +80,8 @@ class WildFeedback(Rule):
     def build_pairs(self, context: RuleContext) -> pl.DataFrame:
         rows = self._select_rows(context)
         usable, unusable = rows.filter(pl.col("reason").is_null()), rows.filter(pl.col("reason").is_not_null())
-        comparisons = self._write_replies(context, usable)
-        judgements = self._judge_replies(context, comparisons)
+        comparisons, is_cut_off = self._write_replies(context, usable)
+        judgements = self._judge_replies(context, comparisons, is_cut_off)
         pairs = [
             {
                 **self._build_source(row),
@@ -119,8 +120,11 @@ class WildFeedback(Rule):
             reason=pl.when(is_toxic).then(pl.lit("toxic prompt")).otherwise("reason")
         )
 
-    def _write_replies(self, context: RuleContext, rows: pl.DataFrame) -> list[Comparison]:
-        """Return the chosen (`a`) and the rejected reply (`b`) to each prompt."""
+    def _write_replies(self, context: RuleContext, rows: pl.DataFrame) -> tuple[list[Comparison], list[bool]]:
+        """Return the chosen (`a`) and the rejected reply (`b`) to each prompt.
+
+        The second list says whether one of the two was cut off.
+        """
         prompts = fit_prompts(rows["prompt"], context.chat, context.max_prompt_tokens)
         checklists = [tuple(preferences) for preferences in rows["user_preferences"].to_list()]
         generator = context.policy if self.version == "on_policy" else context.judge
@@ -131,22 +135,29 @@ class WildFeedback(Rule):
             seed=context.seed,
         )
         guided = [add_preferences(prompt, checklist) for prompt, checklist in zip(prompts, checklists, strict=True)]
-        chosen = [completion.text for completion in generator.generate(guided, sampling)]
+        chosen = generator.generate(guided, sampling)
         if self.version == "on_policy":
-            rejected = [completion.text for completion in generator.generate(prompts, sampling)]
+            rejected = generator.generate(prompts, sampling)
         else:
-            rejected = rows["reply"].to_list()
-        return [
-            Comparison(prompt=prompt, a=a, b=b, checklist=checklist)
+            rejected = [Completion(text) for text in rows["reply"].to_list()]
+        comparisons = [
+            Comparison(prompt=prompt, a=a.text, b=b.text, checklist=checklist)
             for prompt, a, b, checklist in zip(prompts, chosen, rejected, checklists, strict=True)
         ]
+        is_cut_off = [a.truncated or b.truncated for a, b in zip(chosen, rejected, strict=True)]
+        return comparisons, is_cut_off
 
-    def _judge_replies(self, context: RuleContext, comparisons: Sequence[Comparison]) -> list[dict[str, Any]]:
+    def _judge_replies(
+        self, context: RuleContext, comparisons: Sequence[Comparison], is_cut_off: Sequence[bool]
+    ) -> list[dict[str, Any]]:
         """Return the checklist judge's verdicts as columns of `schemas.PAIRS`.
 
         A pair that cannot teach anything is not judged.
         """
-        reasons = [find_drop_reason(comparison.a, comparison.b) for comparison in comparisons]
+        reasons = [
+            CUT_OFF if cut_off else find_drop_reason(comparison.a, comparison.b)
+            for comparison, cut_off in zip(comparisons, is_cut_off, strict=True)
+        ]
         usable = [comparison for comparison, reason in zip(comparisons, reasons, strict=True) if reason is None]
         verdicts = iter(compare(context.judge, usable, build_judge_options(context, "checklist", self.by)))
         return [{"reason": reason} if reason else build_verdict_columns(next(verdicts)) for reason in reasons]

@@ -1,4 +1,4 @@
-"""The report: everything a run wrote, as one self-contained HTML page."""
+"""The report: the results of a run as one self-contained HTML page."""
 
 from turnabout.report.inputs import Inputs
 from turnabout.report.page import render_page

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from turnabout.report.figures import Figure, format_number
 from turnabout.report.svg import DSAT, INK, LINE, NOISE, SAT, SERIES, draw_svg
 
-#: Height of one row of a chart, and of what stands below the rows, in inches.
+#: Height in inches of one row of a chart, and of the axis below the rows.
 ROW_HEIGHT, FOOT_HEIGHT = 0.42, 0.75
 
 #: Entries of a legend side by side.
@@ -17,7 +17,10 @@ LEGEND_COLUMNS = 3
 
 
 class Dot(NamedTuple):
-    """One row of an interval chart. Rows of the same `series` share a colour; -1 is the grey of noise."""
+    """One row of an interval chart.
+
+    Rows with the same `series` have the same colour; -1 is the grey of noise.
+    """
 
     label: str
     figure: Figure
@@ -25,15 +28,18 @@ class Dot(NamedTuple):
 
 
 def draw_bars(name: str, alt: str, counts: Sequence[tuple[str, str, int]], unit: str) -> Markup:
-    """Horizontal bars of (category, label sat or dsat, count), the first on top, each with its count at the end."""
+    """Draw one horizontal bar per count, the first on top.
+
+    `counts` holds (category, label `sat` or `dsat`, count); each count stands at the end of its bar.
+    """
 
     def draw(axes: Any) -> None:
-        places = range(len(counts))
+        rows = range(len(counts))
         lengths = [count for _, _, count in counts]
-        axes.barh(places, lengths, height=0.58, color=[{"sat": SAT, "dsat": DSAT}[label] for _, label, _ in counts])
-        for place, count in zip(places, lengths, strict=True):
-            axes.annotate(format_number(count), (count, place), xytext=(6, 0), textcoords="offset points", va="center")
-        axes.set_yticks(places, [category for category, _, _ in counts], color=INK)
+        axes.barh(rows, lengths, height=0.58, color=[{"sat": SAT, "dsat": DSAT}[label] for _, label, _ in counts])
+        for row, count in zip(rows, lengths, strict=True):
+            axes.annotate(format_number(count), (count, row), xytext=(6, 0), textcoords="offset points", va="center")
+        axes.set_yticks(rows, [category for category, _, _ in counts], color=INK)
         axes.invert_yaxis()
         axes.set_xticks([])
         axes.set_xlabel(unit)
@@ -44,14 +50,17 @@ def draw_bars(name: str, alt: str, counts: Sequence[tuple[str, str, int]], unit:
 
 
 def draw_intervals(name: str, alt: str, dots: Sequence[Dot], unit: str, zero: bool = False) -> Markup:
-    """A dot with its 95 % interval per row, the first on top; `zero` draws the line of no difference."""
+    """Draw a dot with its 95 % interval per row, the first on top.
+
+    `zero` draws the line of no difference.
+    """
 
     def draw(axes: Any) -> None:
-        for place, dot in enumerate(dots):
+        for row, dot in enumerate(dots):
             color = NOISE if dot.series < 0 else SERIES[dot.series % len(SERIES)]
             if dot.figure.has_interval:
-                axes.plot([dot.figure.low, dot.figure.high], [place, place], color=color, linewidth=2.2, alpha=0.55)
-            axes.plot([dot.figure.value], [place], "o", color=color, markersize=8)
+                axes.plot([dot.figure.low, dot.figure.high], [row, row], color=color, linewidth=2.2, alpha=0.55)
+            axes.plot([dot.figure.value], [row], "o", color=color, markersize=8)
         if zero:
             axes.axvline(0, color=INK, linewidth=1)
         axes.set_yticks(range(len(dots)), [dot.label for dot in dots], color=INK)
@@ -63,22 +72,30 @@ def draw_intervals(name: str, alt: str, dots: Sequence[Dot], unit: str, zero: bo
     return draw_svg(name, alt, FOOT_HEIGHT + ROW_HEIGHT * len(dots), draw)
 
 
-def draw_bands(name: str, alt: str, lines: Mapping[str, pl.DataFrame], x: str, y: str, labels: tuple[str, str]) -> Markup:
-    """One line with dots per frame, its `low` to `high` shaded; `labels` name the axes."""
+def draw_bands(
+    name: str, alt: str, lines: Mapping[str, pl.DataFrame], *, x: str, y: str, axis_labels: tuple[str, str]
+) -> Markup:
+    """Draw one line with dots per frame, its `low` to `high` shaded.
+
+    `x` and `y` are the columns drawn, `axis_labels` the labels of the x and the y axis.
+    """
 
     def draw(axes: Any) -> None:
         for color, (label, points) in zip(_assign_colors(lines), lines.items(), strict=True):
             axes.fill_between(points[x], points["low"], points["high"], color=color, alpha=0.13, linewidth=0)
             axes.plot(points[x], points[y], "o-", color=color, label=label, markersize=4.5, linewidth=1.8)
-        _finish_line_chart(axes, labels)
+        _finish_line_chart(axes, axis_labels)
 
     return draw_svg(name, alt, 3.6, draw)
 
 
-def draw_curves(name: str, alt: str, lines: Mapping[str, pl.DataFrame], y: str, labels: tuple[str, str]) -> Markup:
-    """Per frame its `y` by `step`, faint, and a running mean over a tenth of the steps, strong.
+def draw_curves(
+    name: str, alt: str, lines: Mapping[str, pl.DataFrame], *, y: str, axis_labels: tuple[str, str]
+) -> Markup:
+    """Draw the column `y` of each frame by `step`.
 
-    Lines are dashed from where the colours repeat.
+    The values are faint, their running mean over a tenth of the steps is strong. Lines are dashed from where the
+    colours repeat.
     """
 
     def draw(axes: Any) -> None:
@@ -87,21 +104,25 @@ def draw_curves(name: str, alt: str, lines: Mapping[str, pl.DataFrame], y: str, 
             smooth = points[y].rolling_mean(max(1, points.height // 10), min_samples=1, center=True)
             axes.plot(points["step"], points[y], color=color, linewidth=1, alpha=0.3)
             axes.plot(points["step"], smooth, style, color=color, linewidth=2.2, label=label)
-        _finish_line_chart(axes, labels)
+        _finish_line_chart(axes, axis_labels)
 
-    return draw_svg(name, alt, 2.8 + 0.24 * -(-len(lines) // LEGEND_COLUMNS), draw)
+    n_legend_rows = -(-len(lines) // LEGEND_COLUMNS)
+    return draw_svg(name, alt, 2.8 + 0.24 * n_legend_rows, draw)
 
 
-def draw_histogram(name: str, alt: str, values: Sequence[float], labels: tuple[str, str]) -> Markup:
-    """How many values lie where, in at most 20 bins; a line where they are zero."""
+def draw_histogram(name: str, alt: str, values: Sequence[float], axis_labels: tuple[str, str]) -> Markup:
+    """Draw the distribution of the values in at most 20 bins.
+
+    A vertical line marks zero if there are values on both sides of it.
+    """
 
     def draw(axes: Any) -> None:
         axes.hist(values, bins=min(20, max(5, len(values) // 4)), color=SERIES[0], alpha=0.75, rwidth=0.92)
         if min(values) < 0 < max(values):
             axes.axvline(0, color=INK, linewidth=1)
         axes.yaxis.get_major_locator().set_params(integer=True)
-        axes.set_xlabel(labels[0])
-        axes.set_ylabel(labels[1])
+        axes.set_xlabel(axis_labels[0])
+        axes.set_ylabel(axis_labels[1])
         axes.grid(axis="y", color=LINE)
 
     return draw_svg(name, alt, 2.2, draw)
@@ -111,10 +132,13 @@ def _assign_colors(lines: Mapping[str, pl.DataFrame]) -> list[str]:
     return [SERIES[i % len(SERIES)] for i in range(len(lines))]
 
 
-def _finish_line_chart(axes: Any, labels: tuple[str, str]) -> None:
-    """What every line chart has: a quiet grid, whole steps, a legend when there is something to tell apart."""
-    axes.set_xlabel(labels[0])
-    axes.set_ylabel(labels[1])
+def _finish_line_chart(axes: Any, axis_labels: tuple[str, str]) -> None:
+    """Add what every line chart has: axis labels, a grid, a legend.
+
+    Steps are whole numbers. There is a legend only if there are two lines or more.
+    """
+    axes.set_xlabel(axis_labels[0])
+    axes.set_ylabel(axis_labels[1])
     axes.grid(axis="y", color=LINE)
     axes.xaxis.get_major_locator().set_params(integer=True)
     if len(axes.get_legend_handles_labels()[0]) > 1:

@@ -1,4 +1,4 @@
-"""One figure with its interval as the page shows it, and whether a difference is more than noise."""
+"""Figures with intervals as the page shows them, and their significance."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -7,7 +7,10 @@ MINUS = "\N{MINUS SIGN}"
 
 
 class Figure(NamedTuple):
-    """A number with its 95 % interval and the cases behind it; `value` is None where it could not be measured."""
+    """A number, its 95 % interval and the number of cases behind it.
+
+    `value` is None where the number could not be measured; `reason` says why.
+    """
 
     value: float | None
     low: float | None = None
@@ -17,14 +20,15 @@ class Figure(NamedTuple):
 
     @property
     def has_interval(self) -> bool:
-        """Whether resampling gave it both ends."""
+        """Whether both ends of the interval are known."""
         return self.low is not None and self.high is not None
 
     @property
     def verdict(self) -> str:
-        """Of a difference: `higher` or `lower` where its interval leaves 0 out, `inside the noise` where it does not.
+        """The verdict on a difference: is it more than noise?
 
-        A difference without an interval (too few people to resample) is not told from noise either.
+        It is `higher` or `lower` if the interval excludes 0, and `inside the noise` if the interval includes 0. A
+        difference without an interval (too few people to resample) is inside the noise, too.
         """
         if self.value is None:
             return "not measured"
@@ -34,30 +38,37 @@ class Figure(NamedTuple):
 
 
 def read_figure(tree: Mapping[str, Any] | None, *path: str) -> Figure:
-    """The figure at `path` of a metrics file: `{value, low, high, n}`, a bare number, or null and its reason.
+    """Read the figure at `path` of a metrics file.
 
-    The reason of a null is looked for as `reason` in it, or as `<key>_reason` or `reason` next to it.
+    The entry is `{value, low, high, n}`, a bare number, or null. The reason of a null is its own `reason`, else the
+    `<key>_reason` or `reason` next to it.
     """
     for key in path[:-1]:
         child = (tree or {}).get(key)
         tree = child if isinstance(child, Mapping) else {"reason": find_null_reason(tree or {}, key)}
     tree = tree or {}
-    found = tree.get(path[-1])
-    if isinstance(found, Mapping):
-        reason = found.get("reason") or find_null_reason(tree, path[-1])
-        return Figure(found.get("value"), found.get("low"), found.get("high"), found.get("n"), reason)
-    return Figure(found, reason=find_null_reason(tree, path[-1]))
+    entry = tree.get(path[-1])
+    if not isinstance(entry, Mapping):
+        return Figure(entry, reason=find_null_reason(tree, path[-1]))
+    return Figure(
+        value=entry.get("value"),
+        low=entry.get("low"),
+        high=entry.get("high"),
+        n=entry.get("n"),
+        reason=entry.get("reason") or find_null_reason(tree, path[-1]),
+    )
 
 
 def find_null_reason(tree: Mapping[str, Any], key: str) -> str:
-    """Why `key` is null, as its neighbours tell it."""
+    """Return why `key` is null, as the entries next to it say."""
     return str(tree.get(f"{key}_reason") or tree.get("reason") or Figure(None).reason)
 
 
 def format_number(value: float | None, scale: float | None = None, signed: bool = False) -> str:
-    """A number for people: counts with thousands separators, measurements with two or three digits.
+    """Format a number for people.
 
-    `scale` is the size that decides the decimals, so that a value and its interval agree.
+    A count gets thousands separators, a measurement two or three digits. `scale` is the size that decides the number
+    of decimals, so that a value and its interval have the same.
     """
     if value is None:
         return "not measured"
@@ -68,28 +79,31 @@ def format_number(value: float | None, scale: float | None = None, signed: bool 
 
 
 def format_count(n: int, one: str, many: str) -> str:
-    """A count with its noun, such as `1 person` or `1,200 people`."""
+    """Format a count with its noun, such as `1 person` or `1,200 people`."""
     return f"{format_number(n)} {one if n == 1 else many}"
 
 
 def choose_decimals(scale: float) -> int:
-    """Decimals that show two or three digits of a number of this size."""
+    """Return how many decimals show two or three digits of a number."""
     return 0 if scale >= 100 else 1 if scale >= 10 else 2 if scale >= 0.1 else 3
 
 
 def find_scale(figure: Figure) -> float:
-    """The size of a figure's largest part."""
+    """Return the largest absolute value among value, low and high."""
     return max((abs(part) for part in figure[:3] if part is not None), default=0.0)
 
 
-def format_figure(figure: Figure, signed: bool = False) -> str:
-    """Value and interval in plain text, such as `1.92 [1.85, 2.01]`."""
+def format_estimate(figure: Figure, signed: bool = False) -> str:
+    """Format value and interval as plain text, such as `1.92 [1.85, 2.01]`."""
     scale = find_scale(figure)
     value = format_number(figure.value, scale, signed)
     return f"{value} {format_interval(figure, signed)}" if figure.has_interval else value
 
 
 def format_interval(figure: Figure, signed: bool = False) -> str:
-    """The interval alone, such as `[1.85, 2.01]`, with the decimals of its figure."""
+    """Format the interval alone, such as `[1.85, 2.01]`.
+
+    It has as many decimals as its figure.
+    """
     scale = find_scale(figure)
     return f"[{format_number(figure.low, scale, signed)}, {format_number(figure.high, scale, signed)}]"

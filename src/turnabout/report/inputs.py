@@ -1,4 +1,4 @@
-"""All that the page is made of."""
+"""The inputs of the page, and its section of params.yaml."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -7,7 +7,7 @@ import polars as pl
 
 from turnabout.core.config import Count, Section
 
-#: Columns of the plot data the page draws.
+#: Columns of the plot data that the page draws.
 USER_CURVE = pl.Schema({"step": pl.Int64, "loss": pl.Float64, "learning_rate": pl.Float64, "tokens": pl.Int64})
 ASSISTANT_CURVE = pl.Schema({"step": pl.Int64, "loss": pl.Float64, "accuracy": pl.Float64, "margin": pl.Float64})
 BY_TURN = pl.Schema(
@@ -26,25 +26,29 @@ Metrics = Mapping[str, Any]
 
 
 class Report(Section):
+    """Section `report` of params.yaml."""
+
     examples: Count
-    """Example exchanges shown per kind of feedback, and conversations per assistant."""
+    """Number of example exchanges per kind of feedback, and of conversations per assistant."""
 
 
 class Inputs(NamedTuple):
-    """Tables, metrics and plot data of one run. Mappings per arm have every arm of `params.yaml`, in its order.
+    """Tables, metrics and plot data of one run.
 
-    Metrics that no stage has written are empty mappings: what depends on them is shown as not measured.
+    Mappings by arm have every arm of `params.yaml`, in its order. Metrics that no stage has written are empty mappings:
+    what depends on them is shown as not measured.
     """
 
     arms: Mapping[str, str]
-    """What each arm's pairs were built with, as `reads` in `params.yaml`: a table, or the model that scored."""
+    """The input that each arm's pairs were built from, as `reads` in `params.yaml`: a table or a scoring model."""
     examples: int
+    """As `Report.examples`."""
     ingest_quarantine: pl.DataFrame
     clean_quarantine: pl.DataFrame
     messages: pl.DataFrame
     splits: pl.DataFrame
     feedback: pl.DataFrame
-    """Decisions alone: at most one row per reply."""
+    """Decisions only: at most one row per reply."""
     intents: pl.DataFrame
     critiques: pl.DataFrame
     rationales: pl.DataFrame
@@ -59,5 +63,5 @@ class Inputs(NamedTuple):
 
     @property
     def assistants(self) -> list[str]:
-        """Everyone who answers: the backbone as it comes, then every arm."""
+        """All assistants: the untrained backbone, then every arm."""
         return ["untrained", *self.arms]

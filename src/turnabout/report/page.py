@@ -1,4 +1,4 @@
-"""The page: every section's context in its template, with the style sheet inlined."""
+"""Render every section's template into one page with its style sheet."""
 
 from typing import Any
 
@@ -10,33 +10,37 @@ from turnabout.report.sections import SECTIONS
 
 
 def render_page(inputs: Inputs) -> str:
-    """One HTML document without scripts, outside resources or times: the same inputs give the same text.
+    """Return the report as one HTML document.
 
-    Everything that is not a drawing of ours is escaped, whatever the logs hold.
+    It has no scripts, no outside resources and no times: the same inputs give the same text. Everything except our own
+    charts is escaped, whatever the logs contain.
     """
-    pages = build_environment()
+    templates = build_environment()
     sections = [
         {
             "name": section.name,
             "title": section.title,
-            "body": Markup(pages.get_template(f"{section.name}.jinja").render(section.context(inputs))),
+            "body": Markup(templates.get_template(f"{section.name}.jinja").render(section.context(inputs))),
         }
         for section in SECTIONS
     ]
-    style = Markup(pages.loader.get_source(pages, "style.css")[0])
-    return pages.get_template("page.jinja").render(sections=sections, style=style)
+    style = Markup(templates.loader.get_source(templates, "style.css")[0])
+    return templates.get_template("page.jinja").render(sections=sections, style=style)
 
 
 def build_environment() -> Any:
-    """Templates that escape what they print and refuse a name that their context lacks."""
+    """Return the template environment.
+
+    Templates escape what they print, and raise an error for a name that their context lacks.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    pages = Environment(
+    templates = Environment(
         loader=PackageLoader("turnabout.report"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    pages.filters |= {"number": format_number, "interval": format_interval, "scale": find_scale}
-    return pages
+    templates.filters |= {"number": format_number, "interval": format_interval, "scale": find_scale}
+    return templates

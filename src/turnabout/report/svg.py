@@ -1,4 +1,7 @@
-"""Drawings as inline SVG that follows the page: its colours (light or dark), font and width; same input, same bytes."""
+"""Charts as inline SVG in the colours, font and width of the page.
+
+The same input gives the same bytes.
+"""
 
 import re
 from collections.abc import Callable
@@ -7,7 +10,8 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-#: Stand-in colours for matplotlib, and the variables of `style.css` that replace them in the finished drawing.
+#: Placeholder colours for matplotlib, and the variables of `style.css` that replace them in the finished SVG, so that
+#: charts follow the light or dark colours of the page.
 INK, MUTED, LINE, SAT, DSAT, NOISE = "#010101", "#020202", "#030303", "#040404", "#050505", "#060606"
 SERIES = ["#0a0a0a", "#0b0b0b", "#0c0c0c", "#0d0d0d", "#0e0e0e", "#0f0f0f"]
 VARIABLES = {
@@ -46,24 +50,28 @@ STYLE: dict[Any, Any] = {
 
 
 def draw_svg(name: str, alt: str, height: float, draw: Callable[[Any], None]) -> Markup:
-    """What `draw` puts on an axes, 7.2 by `height` inches, as one `<svg>` that says `alt` to those who cannot see it.
+    """Return what `draw` draws on an axes as one `<svg>` element.
 
-    `name` must be unique on the page: it prefixes every id, and is the salt of the hashed ones.
+    The drawing is 7.2 by `height` inches; the page scales it to its own width. `alt` is the text for people who cannot
+    see it. `name` must be unique on the page: it prefixes every id, and is the salt of the hashed ones.
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     with rc_context({**STYLE, "svg.hashsalt": name}):
-        sheet = Figure(figsize=(7.2, height), layout="constrained")
-        draw(sheet.subplots())
-        written = StringIO()
-        nothing = dict.fromkeys(["Date", "Creator", "Format", "Type"])
-        sheet.savefig(written, format="svg", metadata=nothing)
-    return inline_svg(written.getvalue(), name, alt)
+        canvas = Figure(figsize=(7.2, height), layout="constrained")
+        draw(canvas.subplots())
+        document = StringIO()
+        no_metadata = dict.fromkeys(["Date", "Creator", "Format", "Type"])
+        canvas.savefig(document, format="svg", metadata=no_metadata)
+    return inline_svg(document.getvalue(), name, alt)
 
 
 def inline_svg(document: str, name: str, alt: str) -> Markup:
-    """An SVG file as an element of the page: no prolog, no fixed size, ids of its own, colours and font of the page."""
+    """Turn an SVG file into an element of the page.
+
+    The element has no prolog and no fixed size (its `viewBox` stays), unique ids, and the colours and font of the page.
+    """
     body = document[document.index("<svg") :].strip()
     body = re.sub(r' (?:width|height)="[\d.]+pt"', "", body, count=2)
     body = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", body)

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.source_tree import ROOT
-from turnabout.commands.plan import _print
+from turnabout.commands.plan import _print_plan
 from turnabout.generation.endpoint.config import OpenAI
 from turnabout.params import Params, load_params
 
@@ -20,7 +20,7 @@ def printed(params: Params, capsys: pytest.CaptureFixture[str], **generator: obj
     paid = (
         params.intend.model_copy(update={"generator": OpenAI.model_validate(PAID | generator)}) if generator else params.intend
     )
-    _print(REASONS, params.model_copy(update={"intend": paid}), {}, 3)
+    _print_plan(REASONS, params.model_copy(update={"intend": paid}), {}, 3)
     return capsys.readouterr().out.splitlines()
 
 

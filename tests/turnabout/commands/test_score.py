@@ -57,7 +57,7 @@ def test_second_run_with_a_model_folder_gives_the_same_bytes(pairs: Path, tiny_c
         (["--by", "size", "--out", "s"], "--by: 'size' is not one of ['checklist', 'follow_up'"),
         (["--by", "length", "--out", "pairs.jsonl"], "--out: pairs.jsonl is the file of pairs"),
         (["--by", "length", "--out", "."], "--out: . is a folder"),
-        (["--by", "judge", "--out", "s", "--batch-size", "0"], "batch_size: 0 came; give 1 or more"),
+        (["--by", "judge", "--out", "s", "--batch-size", "0"], "batch_size: 0 is not allowed; give 1 or more"),
         (["--by", "judge", "--out", "s", "--model", "x", "--author", "y"], "give one of them"),
         (["--by", "judge", "--out", "s", "--author", "none.yaml"], "none.yaml: cannot be read"),
         (["--by", "checklist", "--out", "s"], "pairs.jsonl:1: needs the field `checklist`"),

@@ -20,7 +20,7 @@ def test_every_dimension_has_as_many_phrases_of_each_sign(name: str, n_phrases: 
 
 @pytest.mark.parametrize("per_dimension", [0, 11])
 def test_wrong_number_of_phrases_is_refused(per_dimension: int) -> None:
-    with pytest.raises(ConfigError, match=f"phrases_per_dimension: {per_dimension} came, .* allow 1 to 10"):
+    with pytest.raises(ConfigError, match=f"phrases_per_dimension: {per_dimension} is not allowed; .* allow 1 to 10"):
         load_phrases(per_dimension)
 
 

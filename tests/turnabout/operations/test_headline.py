@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from turnabout.operations.headline import build_headline, choose_best_arm
-from turnabout.report.figures import Figure, read_figure, format_figure
+from turnabout.report.figures import Figure, format_estimate, read_figure
 
 
 def estimate(value: float | None, low: float | None = None, high: float | None = None, **more: str) -> dict:
@@ -45,16 +45,19 @@ def test_headline_has_five_lines_with_intervals(tmp_path: Path) -> None:
     assert lines[1].startswith("2. user model, bits per character on held-out people: ")
     assert lines[2].startswith("3. user model, predicting the end of the conversation (F1): ")
     assert lines[0].endswith("3 sat and 4 dsat signals in 1,500 exchanges")
-    assert f"{format_figure(Figure(1.5, 1.4, 1.6))} trained, {format_figure(Figure(2.0, 1.9, 2.1))} untrained" in lines[1]
-    drawn = f"{format_figure(Figure(0.3, 0.2, 0.4))} trained, {format_figure(Figure(0.0, 0.0, 0.1))} prompted"
-    best = f"{format_figure(Figure(0.4, 0.3, 0.5))} trained, {format_figure(Figure(0.1, 0.0, 0.2))} prompted"
+    assert (
+        f"{format_estimate(Figure(1.5, 1.4, 1.6))} trained, {format_estimate(Figure(2.0, 1.9, 2.1))} untrained"
+        in lines[1]
+    )
+    drawn = f"{format_estimate(Figure(0.3, 0.2, 0.4))} trained, {format_estimate(Figure(0.0, 0.0, 0.1))} prompted"
+    best = f"{format_estimate(Figure(0.4, 0.3, 0.5))} trained, {format_estimate(Figure(0.1, 0.0, 0.2))} prompted"
     assert lines[2].endswith(f"(F1): {drawn}; at the best threshold {best}")
-    user, backbone = (format_figure(Figure(*values), signed=True) for values in ((0.2, 0.1, 0.3), (0.4, 0.3, 0.5)))
+    user, backbone = (format_estimate(Figure(*values), signed=True) for values in ((0.2, 0.1, 0.3), (0.4, 0.3, 0.5)))
     assert lines[3] == (
         "4. best of 1 arm (drift), follow-up likelihood over untrained: "
         f"{user} by the user model, {backbone} by the backbone – higher by both"
     )
-    assert lines[4].endswith(format_figure(Figure(0.75, 0.6, 0.9)))
+    assert lines[4].endswith(format_estimate(Figure(0.75, 0.6, 0.9)))
 
 
 CLEAR, LOWER, NOISE = estimate(0.2, 0.1, 0.3), estimate(-0.2, -0.3, -0.1), estimate(0.2, -0.1, 0.5)
@@ -77,7 +80,9 @@ def test_gain_is_above_noise_only_if_both_intervals_exclude_zero(
     folder = write(tmp_path, assistants={"drift": arm(user, backbone)})
     line = build_headline(folder)[3]
     assert line.endswith(f" – {verdict}")
-    verdicts = {read_figure({"gain": gain}, "gain").verdict for gain in (user, backbone)}  # the report's verdict on each
+    verdicts = {
+        read_figure({"gain": gain}, "gain").verdict for gain in (user, backbone)
+    }  # the report's verdict on each
     assert (verdict == "higher by both") == (verdicts == {"higher"})
     assert (verdict == "inside the noise") == ("inside the noise" in verdicts)
 

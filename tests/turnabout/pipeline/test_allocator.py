@@ -21,10 +21,10 @@ def test_stages_run_on_tcmalloc_where_it_is_installed() -> None:
 def test_elsewhere_on_the_allocator_of_the_system(monkeypatch: pytest.MonkeyPatch, target: str, value: object) -> None:
     monkeypatch.setattr(f"turnabout.pipeline.allocator.{target}", value)
     assert allocator.allocator_environment() == {}
-    assert "`make tcmalloc`" in doctor._allocator().finding
+    assert "`make tcmalloc`" in doctor._check_allocator().finding
 
 
 def test_what_is_preloaded_already_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LD_PRELOAD", "libjemalloc.so.2")
     assert allocator.allocator_environment() == {}
-    assert doctor._allocator() == doctor.Check("allocator", "libjemalloc.so.2")
+    assert doctor._check_allocator() == doctor.Check("allocator", "libjemalloc.so.2")

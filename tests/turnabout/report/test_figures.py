@@ -1,6 +1,6 @@
 import pytest
 
-from turnabout.report.figures import Figure, format_count, read_figure, format_number, format_figure
+from turnabout.report.figures import Figure, format_count, read_figure, format_number, format_estimate
 
 
 @pytest.mark.parametrize(
@@ -63,9 +63,9 @@ def test_zero_has_no_sign() -> None:
 
 
 def test_a_value_and_its_interval_have_the_same_decimals() -> None:
-    assert format_figure(Figure(9.5, 8.25, 11.0)) == "9.5 [8.2, 11.0]"
-    assert format_figure(Figure(0.02, -0.07, 0.11), signed=True) == "+0.02 [−0.07, +0.11]"
-    assert format_figure(Figure(None)) == "not measured"
+    assert format_estimate(Figure(9.5, 8.25, 11.0)) == "9.5 [8.2, 11.0]"
+    assert format_estimate(Figure(0.02, -0.07, 0.11), signed=True) == "+0.02 [−0.07, +0.11]"
+    assert format_estimate(Figure(None)) == "not measured"
 
 
 def test_counts_agree_with_their_noun() -> None:

@@ -1,4 +1,7 @@
-"""The sections of the page in reading order: each a module with `context` and a template of the same name."""
+"""The sections of the page in reading order.
+
+Each section is a module with `build_context` and a template of the same name.
+"""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -18,7 +21,7 @@ from turnabout.report.sections import (
 
 
 class PageSection(NamedTuple):
-    """One part of the page. `name` is its anchor, and its template's name."""
+    """One section of the page; `name` is its anchor and its template's name."""
 
     name: str
     title: str
@@ -26,7 +29,7 @@ class PageSection(NamedTuple):
 
 
 def build_empty_context(_: Inputs) -> dict[str, Any]:
-    """The context of a section that is the same for every run."""
+    """Return the context of a section that is the same for every run."""
     return {}
 
 
@@ -39,7 +42,7 @@ SECTIONS = [
     PageSection("pairs", "Preference pairs", pairs.build_context),
     PageSection("assistants", "The assistants compared", assistants.build_context),
     PageSection("conversations", "Simulated conversations", conversations.build_context),
-    PageSection("caveats", "What to keep in mind", caveats.build_context),
+    PageSection("caveats", "Limitations", caveats.build_context),
     PageSection("next_steps", "Your own logs", build_empty_context),
-    PageSection("glossary", "Words used here", build_empty_context),
+    PageSection("glossary", "Glossary", build_empty_context),
 ]

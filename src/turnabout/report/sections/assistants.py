@@ -1,9 +1,9 @@
-"""The assistants compared: every figure with its interval, and every difference to untrained with its verdict."""
+"""Section "The assistants compared": figures and differences to untrained."""
 
 from typing import Any, NamedTuple
 
 from turnabout.report.charts import Dot, draw_intervals
-from turnabout.report.figures import Figure, read_figure, format_figure
+from turnabout.report.figures import Figure, format_estimate, read_figure
 from turnabout.report.inputs import Inputs, Metrics
 
 SCORERS = {
@@ -13,7 +13,10 @@ SCORERS = {
 
 
 class MeasureRow(NamedTuple):
-    """One measure: its name, the term of the glossary that explains it, and its figure per assistant or arm."""
+    """One measure with its figure per assistant or arm.
+
+    `term` is the key of the glossary entry that explains it, or empty.
+    """
 
     measure: str
     term: str
@@ -21,55 +24,63 @@ class MeasureRow(NamedTuple):
 
 
 def build_context(inputs: Inputs) -> dict[str, Any]:
-    """Both tables, and the chart of differences (None where nothing was measured)."""
-    scores = inputs.metrics.get("assistants", {})
+    """Return both tables and the chart of differences.
+
+    The chart is None where nothing was measured.
+    """
+    scores, arms = inputs.metrics.get("assistants", {}), list(inputs.arms)
     return {
         "assistants": inputs.assistants,
-        "arms": list(inputs.arms),
-        "levels": list_levels(scores, inputs.assistants, list(inputs.arms)),
-        "differences": list_differences(scores, list(inputs.arms)),
-        "forest": draw_differences(scores, list(inputs.arms)),
+        "arms": arms,
+        "levels": list_levels(scores, inputs.assistants, arms),
+        "differences": list_differences(scores, arms),
+        "chart_of_differences": draw_differences(scores, arms),
     }
 
 
 def list_levels(scores: Metrics, assistants: list[str], arms: list[str]) -> list[MeasureRow]:
-    """One row per measure, one figure per assistant."""
+    """Return one row per measure, with one figure per assistant."""
 
-    def row(measure: str, term: str, *path: str) -> MeasureRow:
+    def build_row(measure: str, term: str, *path: str) -> MeasureRow:
         return MeasureRow(measure, term, [read_figure(scores, assistant, *path) for assistant in assistants])
 
+    likelihood, term = "follow_up_likelihood", "follow-up-likelihood"
     return [
-        row("follow-up likelihood, scored by the user model", "follow-up-likelihood", "follow_up_likelihood", "user"),
-        row("follow-up likelihood, scored by the backbone", "follow-up-likelihood", "follow_up_likelihood", "backbone"),
-        row("reply length, characters", "", "reply_characters"),
-        *(row(f"reward, learned from the {arm} pairs", "reward", "reward", arm) for arm in arms),
-        *(row(f"ranking accuracy on {arm} pairs", "ranking-accuracy", "ranking_accuracy", arm) for arm in arms),
+        build_row("follow-up likelihood, scored by the user model", term, likelihood, "user"),
+        build_row("follow-up likelihood, scored by the backbone", term, likelihood, "backbone"),
+        build_row("reply length, characters", "", "reply_characters"),
+        *(build_row(f"reward, learned from the {arm} pairs", "reward", "reward", arm) for arm in arms),
+        *(build_row(f"ranking accuracy on {arm} pairs", "ranking-accuracy", "ranking_accuracy", arm) for arm in arms),
     ]
 
 
 def list_differences(scores: Metrics, arms: list[str]) -> list[MeasureRow]:
-    """One row per measure, one difference to the untrained assistant per arm."""
+    """Return one row per measure, with one difference to untrained per arm."""
 
-    def row(measure: str, term: str, *path: str) -> MeasureRow:
+    def build_row(measure: str, term: str, *path: str) -> MeasureRow:
         return MeasureRow(measure, term, [read_figure(scores, arm, "versus_untrained", *path) for arm in arms])
 
     return [
-        *(row(f"follow-up likelihood, {told}", "follow-up-likelihood", key) for key, told in SCORERS.items()),
-        row("reply length, characters", "", "reply_characters"),
-        *(row(f"reward, learned from the {arm} pairs", "reward", "reward", arm) for arm in arms),
+        *(build_row(f"follow-up likelihood, {by}", "follow-up-likelihood", key) for key, by in SCORERS.items()),
+        build_row("reply length, characters", "", "reply_characters"),
+        *(build_row(f"reward, learned from the {arm} pairs", "reward", "reward", arm) for arm in arms),
     ]
 
 
 def draw_differences(scores: Metrics, arms: list[str]) -> Any:
-    """Differences in follow-up likelihood to the untrained assistant under both scorers; what is noise is grey."""
-    rows = [
-        Dot(f"{arm}\n{told}", found, -1 if found.verdict == "inside the noise" else 0)
-        for arm in arms
-        for key, told in SCORERS.items()
-        if (found := read_figure(scores, arm, "versus_untrained", key)).value is not None
-    ]
-    if not rows:
+    """Draw the differences in follow-up likelihood to the untrained assistant.
+
+    There is one row per arm and scorer; a difference inside the noise is grey. Returns None where nothing was measured.
+    """
+    dots = []
+    for arm in arms:
+        for key, by in SCORERS.items():
+            difference = read_figure(scores, arm, "versus_untrained", key)
+            if difference.value is not None:
+                dots.append(Dot(f"{arm}\n{by}", difference, -1 if difference.verdict == "inside the noise" else 0))
+    if not dots:
         return None
-    told = "; ".join(f"{row.label}: {format_figure(row.figure, signed=True)}, {row.figure.verdict}" for row in rows)
-    alt = f"Difference in follow-up likelihood to the untrained assistant. {told}".replace("\n", ", ")
-    return draw_intervals("forest", alt, rows, "difference to untrained, nats per token (right is better)", zero=True)
+    listed = "; ".join(f"{dot.label}: {format_estimate(dot.figure, signed=True)}, {dot.figure.verdict}" for dot in dots)
+    alt = f"Difference in follow-up likelihood to the untrained assistant. {listed}".replace("\n", ", ")
+    unit = "difference to untrained, nats per token (right is better)"
+    return draw_intervals("forest", alt, dots, unit, zero=True)

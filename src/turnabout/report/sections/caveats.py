@@ -1,4 +1,4 @@
-"""What to keep in mind: the limits of this run that its own data show."""
+"""Section "Limitations": the limits of this run that its own data show."""
 
 from typing import Any
 
@@ -9,12 +9,15 @@ from turnabout.report.inputs import Inputs
 #: The embedded log of people talking to people.
 PEOPLE_ONLY = "chitchat"
 
-#: What an arm reads whose pairs were chosen by the model that also scores the assistants.
+#: `reads` of an arm whose pairs were chosen by the model that also scores the assistants.
 USER_MODEL = "models/user"
 
 
 def build_context(inputs: Inputs) -> dict[str, Any]:
-    """What the data say about themselves: who talks, how many were tested, whether pairs and scores share a model."""
+    """Return the facts about the data that limit the results.
+
+    They are who talks, how many people were tested, and which arms' pairs were chosen by the model that scores them.
+    """
     sources = inputs.messages["source"].unique().sort().to_list()
     return {
         "people_only": PEOPLE_ONLY in sources,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from turnabout.report.figures import Figure, format_count, read_figure, format_interval, format_number, find_scale, format_figure
+from turnabout.report.figures import Figure, format_count, read_figure, format_interval, format_number, find_scale, format_estimate
 from turnabout.report.inputs import Inputs
 from turnabout.report.sections.caveats import USER_MODEL
 from turnabout.report.sections.conversations import describe_simulators
@@ -48,7 +48,7 @@ def describe_prediction(inputs: Inputs) -> str:
         "lower": "predicts people it has never met worse than the untrained backbone does",
         "inside the noise": "cannot be told from the untrained backbone, inside the noise, in predicting people",
     }
-    return f"The trained user model {outcome[saved.verdict]}: {format_figure(saved)} bits per character saved."
+    return f"The trained user model {outcome[saved.verdict]}: {format_estimate(saved)} bits per character saved."
 
 
 def describe_termination(inputs: Inputs) -> str:
@@ -57,7 +57,7 @@ def describe_termination(inputs: Inputs) -> str:
     def told(model: str) -> tuple[Figure, str]:
         of_it = (inputs.metrics.get("user", {}), "termination", model)
         drawn, best = read_figure(*of_it, "f1_drawn"), read_figure(*of_it, "f1")
-        return drawn, f"{format_figure(drawn)} (at the best threshold {format_figure(best)})"
+        return drawn, f"{format_estimate(drawn)} (at the best threshold {format_estimate(best)})"
 
     (trained, how), (prompted, how_prompted) = told("trained"), told("prompted")
     if trained.value is None:
@@ -79,8 +79,8 @@ def describe_assistant(inputs: Inputs, arm: str) -> str:
     maker = ", which also chose its pairs" if inputs.arms[arm] == USER_MODEL else ""
     check = f"{'agrees' if second.verdict == first.verdict else 'does not confirm it'}: {second.verdict}"
     return (
-        f"{outcome[first.verdict]} ({format_figure(first, signed=True)} nats per token by the user model{maker}); "
-        f"the second scorer, the backbone, {check} ({format_figure(second, signed=True)})."
+        f"{outcome[first.verdict]} ({format_estimate(first, signed=True)} nats per token by the user model{maker}); "
+        f"the second scorer, the backbone, {check} ({format_estimate(second, signed=True)})."
     )
 
 

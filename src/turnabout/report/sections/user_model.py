@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 
 from turnabout.report.charts import Dot, draw_bands, draw_curves, draw_intervals
-from turnabout.report.figures import read_figure, format_figure
+from turnabout.report.figures import read_figure, format_estimate
 from turnabout.report.inputs import Inputs, Metrics
 from turnabout.report.user_table import build_rows
 
@@ -51,7 +51,7 @@ def draw_bits(user: Metrics) -> Any:
     measured = [row for row in rows if row.figure.value is not None]
     if not measured:
         return None
-    told = "; ".join(f"{row.label}: {format_figure(row.figure)}".replace("\n", ", ") for row in measured)
+    told = "; ".join(f"{row.label}: {format_estimate(row.figure)}".replace("\n", ", ") for row in measured)
     return draw_intervals("bits", f"Bits per character. {told}", measured, "bits per character (fewer is better)")
 
 
