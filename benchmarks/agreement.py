@@ -97,27 +97,27 @@ def measure_agreement(scores: Sequence[Score], a_is_better: NDArray[np.bool_], b
     return np.asarray(0.5 + 0.5 * np.array(signs) * np.where(a_is_better, 1, -1))
 
 
-def print_agreement(labelled: PreferenceSet, chosen: Sequence[str]) -> None:
+def print_agreement(labelled: PreferenceSet, scorers: Sequence[str]) -> None:
     """A table of one set, a line printed as each scorer is done."""
     table = Table("scorer", "agrees, %", "95 % interval", "prefers none", "less length", "95 % interval", "s a pair")
     readings: dict[object, tuple[Sequence[RawScore], float]] = {}
     bootstrap = Bootstrap(RESAMPLES, seed=0)
-    longer = measure_agreement(scored("length", labelled.pairs, readings)[0], labelled.a_is_better)
-    for name in chosen:
-        scores, seconds = scored(name, labelled.pairs, readings)
+    longer = measure_agreement(score_pairs("length", labelled.pairs, readings)[0], labelled.a_is_better)
+    for name in scorers:
+        scores, seconds = score_pairs(name, labelled.pairs, readings)
         ways = {name: False} | ({f"{name}, by strength": True} if "judge" in name or "self" in name else {})
         for told, by_size in ways.items():
             right = measure_agreement(scores, labelled.a_is_better, by_size)
             own, gain = (bootstrap.mean(each, labelled.clusters) for each in (right, right - longer))
             ties = f"{(right == 0.5).sum()} of {len(right)}"
-            table.add_row(told, *percent(own), ties, *percent(gain), f"{seconds / len(right):.2f}")
-            print(f"{labelled.name} {told}: {' '.join(percent(own))}", flush=True)
+            table.add_row(told, *format_percent(own), ties, *format_percent(gain), f"{seconds / len(right):.2f}")
+            print(f"{labelled.name} {told}: {' '.join(format_percent(own))}", flush=True)
     n_clusters = len(set(labelled.clusters))
     table.title = f"{labelled.name}: {len(labelled.pairs)} pairs, {n_clusters} people or dialogues"
     Console(width=120).print(table)
 
 
-def scored(
+def score_pairs(
     name: str, pairs: Sequence[Pair], readings: dict[object, tuple[Sequence[RawScore], float]]
 ) -> tuple[list[Score], float]:
     """Scores as `turnabout score` gives them, and the seconds of reading; what two scorers read alike is read once."""
@@ -131,7 +131,7 @@ def scored(
     return scorer.finalize(found), seconds
 
 
-def percent(estimate: Estimate) -> tuple[str, str]:
+def format_percent(estimate: Estimate) -> tuple[str, str]:
     """The value and its interval, in percent (points)."""
     value, low, high = (float("nan") if each is None else 100 * each for each in estimate[:3])
     return f"{value:.1f}", f"{low:.1f} to {high:.1f}"
@@ -143,13 +143,13 @@ def main() -> None:
     cli.add_argument("--pairs", type=int, default=60, metavar="N", help="of each set (default 60)")
     cli.add_argument("--by", nargs="+", choices=COMPARED, default=COMPARED, metavar="SCORER")
     cli.add_argument("--sets", nargs="+", choices=list(SETS), default=list(SETS), metavar="SET")
-    given = cli.parse_args()
-    place = development.folder(given.data)
-    if place is None:
+    options = cli.parse_args()
+    folder = development.find_folder(options.data)
+    if folder is None:
         print("skipped: no development data; set TURNABOUT_DEVELOPMENT_DATA or give --data")
         return
-    for name in given.sets:
-        print_agreement(SETS[name](place, given.pairs), given.by)
+    for name in options.sets:
+        print_agreement(SETS[name](folder, options.pairs), options.by)
 
 
 if __name__ == "__main__":

@@ -35,35 +35,35 @@ def main() -> None:
     cli.add_argument("--trained", action="store_true", help=argparse.SUPPRESS)
     options = cli.parse_args()
     if options.trained:
-        print(json.dumps(trained(options)))
+        print(json.dumps(train_once(options)))
         return
-    if not (with_it := allocator_environment()):
+    if not (tcmalloc_variables := allocator_environment()):
         sys.exit("tcmalloc is not installed, or LD_PRELOAD is set already: run `make tcmalloc`, unset LD_PRELOAD")
-    found: dict[str, list[dict[str, Any]]] = {name: [] for name in SIDES}
+    results: dict[str, list[dict[str, Any]]] = {name: [] for name in SIDES}
     for turn in range(options.rounds):
         for name in sorted(SIDES, reverse=turn % 2 == 0):
             again = [sys.executable, "-m", __spec__.name, *sys.argv[1:], "--trained"]
-            env = {**os.environ, **(with_it if name == SIDES[1] else {})}
+            env = {**os.environ, **(tcmalloc_variables if name == SIDES[1] else {})}
             done = subprocess.run(again, stdout=subprocess.PIPE, text=True, check=True, env=env)
-            found[name].append(json.loads(done.stdout))
-            told = "{:<12} {whole:4.0f} tokens/s (first fifth {first:.0f}, last {last:.0f})  {mb:6,.0f} MB"
-            print(told.format(name, **found[name][-1]), flush=True)
-    both = list(zip(*found.values(), strict=True))
+            results[name].append(json.loads(done.stdout))
+            line = "{:<12} {whole:4.0f} tokens/s (first fifth {first:.0f}, last {last:.0f})  {mb:6,.0f} MB"
+            print(line.format(name, **results[name][-1]), flush=True)
+    both = list(zip(*results.values(), strict=True))
     for system, tcmalloc in both:
         assert system["losses"] == tcmalloc["losses"], "the sides differ in their losses"
     ratios = [tcmalloc["whole"] / system["whole"] for system, tcmalloc in both]
     print(f"tcmalloc is {statistics.median(ratios):.2f} times as fast, with the same loss at every step")
 
 
-def trained(options: argparse.Namespace) -> dict[str, Any]:
+def train_once(options: argparse.Namespace) -> dict[str, Any]:
     """One training: tokens per second of it all, its first and its last fifth, and most memory in 10⁶ bytes."""
-    from benchmarks.sft_conversations import build_train_options, excerpts
+    from benchmarks.sft_conversations import build_train_options, load_excerpts
     from turnabout.models.loading import open_model
     from turnabout.training.engine.settings import RunContext
     from turnabout.training.user_model.train import add_end_token, train_user
 
     start = add_end_token(open_model(options.start, "float32"))
-    cut = excerpts(start.chat, MAX_LENGTH).head(options.conversations)
+    cut = load_excerpts(start.chat, MAX_LENGTH).head(options.conversations)
     train_options = build_train_options(
         max_length=MAX_LENGTH,
         batch_size=BATCH,
@@ -77,15 +77,15 @@ def trained(options: argparse.Namespace) -> dict[str, Any]:
         history = train_user(start, cut, options=train_options, run=run).history
     fifth = history.height // 5
     return {
-        "whole": _rate(history),
-        "first": _rate(history.head(fifth)),
-        "last": _rate(history.tail(fifth)),
+        "whole": _compute_tokens_per_second(history),
+        "first": _compute_tokens_per_second(history.head(fifth)),
+        "last": _compute_tokens_per_second(history.tail(fifth)),
         "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
         "losses": history["loss"].to_list(),
     }
 
 
-def _rate(steps: pl.DataFrame) -> float:
+def _compute_tokens_per_second(steps: pl.DataFrame) -> float:
     """Tokens of these steps, without the first's, over the seconds they took."""
     return float((steps["tokens"][-1] - steps["tokens"][0]) / steps["seconds"][1:].sum())
 

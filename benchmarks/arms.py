@@ -27,15 +27,15 @@ ROOT = Path(__file__).parents[1]
 GUIDE = ROOT / "docs" / "pair_rules.md"
 
 #: Longest text shown of an example, in characters.
-SHOWN = 90
+MAX_EXAMPLE_CHARS = 90
 
 
-def fragments(text: str) -> list[dict[str, Any]]:
+def parse_fragments(text: str) -> list[dict[str, Any]]:
     """The YAML fragments of a guide, in order."""
     return [yaml.safe_load(fragment) for fragment in re.findall(r"```yaml\n(.*?)```", text, re.S)]
 
 
-def merged(params: dict[str, Any], parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def merge_params(params: dict[str, Any], parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The parameters with all augmenters and all other settings of the fragments, and with their arms alone."""
     writers = [writer for part in parts for writer in part.get("augment", {}).get("augmenters", [])]
     augmenters = {writer["writes"]: writer for writer in [*params["augment"]["augmenters"], *writers]}
@@ -46,49 +46,49 @@ def merged(params: dict[str, Any], parts: Sequence[dict[str, Any]]) -> dict[str,
     return {**params, "augment": {**params["augment"], "augmenters": list(augmenters.values())}, "arms": arms}
 
 
-def small(params: dict[str, Any], replies: int, prompts: int) -> dict[str, Any]:
+def limit_params(params: dict[str, Any], replies: int, prompts: int) -> dict[str, Any]:
     """The parameters with so many criticised replies and sampled prompts per arm, and arms from the backbone alone."""
     arms = {name: arm for name, arm in params["arms"].items() if arm["policy"] == "backbone"}
     for arm in arms.values():
-        knobs = {"max_pairs": replies, "prompts": prompts}
-        arm["pairs"] |= {knob: value for knob, value in knobs.items() if knob in arm["pairs"]}
+        limits = {"max_pairs": replies, "prompts": prompts}
+        arm["pairs"] |= {knob: value for knob, value in limits.items() if knob in arm["pairs"]}
     return {**params, "augment": {**params["augment"], "max_replies": replies}, "arms": arms}
 
 
-def project(place: Path, params: dict[str, Any]) -> None:
+def create_project(folder: Path, params: dict[str, Any]) -> None:
     """A copy of the graph and its code under `place`, with these parameters and no logs but the embedded ones."""
     for part in ("stages", "src", "evaluation_sets"):
-        shutil.copytree(ROOT / part, place / part, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
     for part in ("dvc.yaml", ".dvcignore", "forgotten.txt"):
-        shutil.copy(ROOT / part, place / part)
+        shutil.copy(ROOT / part, folder / part)
     for part in ("logs", "labels"):
-        (place / part).mkdir()
-    (place / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
-    subprocess.run([sys.executable, "-m", "dvc", "init", "--no-scm", "-q"], cwd=place, check=True)
+        (folder / part).mkdir()
+    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    subprocess.run([sys.executable, "-m", "dvc", "init", "--no-scm", "-q"], cwd=folder, check=True)
 
 
-def take_over(place: Path) -> None:
+def reuse_outputs(folder: Path) -> None:
     """What this project has made so far, in the copy: its tables copied, its models linked."""
-    shutil.copytree(ROOT / "data", place / "data", ignore=shutil.ignore_patterns("pairs", "rollouts"))
-    (place / "models").symlink_to(ROOT / "models")
+    shutil.copytree(ROOT / "data", folder / "data", ignore=shutil.ignore_patterns("pairs", "rollouts"))
+    (folder / "models").symlink_to(ROOT / "models")
 
 
-def run(place: Path, is_taken_over: bool) -> dict[str, float]:
+def run_stages(folder: Path, as_run: bool) -> dict[str, float]:
     """Processor seconds of every stage up to the pairs of all arms, each run by its own command."""
-    graph = load_stage_graph(place)
-    environment = {**os.environ, "PYTHONPATH": f"{place / 'src'}{os.pathsep}{place}"}
-    taken = {}
+    graph = load_stage_graph(folder)
+    environment = {**os.environ, "PYTHONPATH": f"{folder / 'src'}{os.pathsep}{folder}"}
+    seconds = {}
     wanted = select_stages(graph, ["build_pairs"])
-    for name in (name for name in wanted if not is_taken_over or name.startswith(("augment", "build_pairs@"))):
+    for name in (name for name in wanted if not as_run or name.startswith(("augment", "build_pairs@"))):
         words = shlex.split(graph.nodes[name]["stage"].command)
-        before = processor_seconds()
-        subprocess.run([sys.executable, *words[1:]], cwd=place, env=environment, check=True)
-        taken[name] = processor_seconds() - before
-        print(f"{name}: {taken[name]:.0f} s", file=sys.stderr)
-    return taken
+        before = read_child_processor_seconds()
+        subprocess.run([sys.executable, *words[1:]], cwd=folder, env=environment, check=True)
+        seconds[name] = read_child_processor_seconds() - before
+        print(f"{name}: {seconds[name]:.0f} s", file=sys.stderr)
+    return seconds
 
 
-def processor_seconds() -> float:
+def read_child_processor_seconds() -> float:
     """What finished child processes have computed so far: other work on the machine does not count."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
@@ -118,7 +118,7 @@ def example(arm: str, pairs: pl.DataFrame) -> str:
 
 def _cut(text: str) -> str:
     line = " ".join(text.split())
-    return line if len(line) <= SHOWN else line[: SHOWN - 1] + "…"
+    return line if len(line) <= MAX_EXAMPLE_CHARS else line[: MAX_EXAMPLE_CHARS - 1] + "…"
 
 
 def main() -> None:
@@ -133,14 +133,14 @@ def main() -> None:
     )
     options = cli.parse_args()
     shipped = yaml.safe_load((ROOT / "params.yaml").read_text())
-    parts = [part for part in fragments(GUIDE.read_text()) if not options.only or part["arms"].keys() & {*options.only}]
-    params = small(merged(shipped, parts), options.replies, options.prompts)
+    parts = [part for part in parse_fragments(GUIDE.read_text()) if not options.only or part["arms"].keys() & {*options.only}]
+    params = limit_params(merge_params(shipped, parts), options.replies, options.prompts)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        project(place, params)
+        create_project(place, params)
         if options.as_run:
-            take_over(place)
-        taken = run(place, options.as_run)
+            reuse_outputs(place)
+        taken = run_stages(place, options.as_run)
         built = {arm: pl.read_parquet(place / "data" / "pairs" / f"{arm}.parquet") for arm in params["arms"]}
     print("| arm | candidates | kept | dropped | chosen | rejected | chosen is longer | CPU s |")
     print("|---|---|---|---|---|---|---|---|")

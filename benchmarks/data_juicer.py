@@ -15,7 +15,7 @@ import msgspec
 import polars as pl
 import yaml
 
-from benchmarks.process_tree import Run, run
+from benchmarks.process_tree import Usage, run_command
 
 OPERATORS: tuple[dict[str, dict[str, object]], ...] = (
     {"clean_email_mapper": {"repl": "<email>"}},
@@ -26,31 +26,31 @@ OPERATORS: tuple[dict[str, dict[str, object]], ...] = (
     {"document_deduplicator": {"lowercase": False}},
 )
 #: What the operators put into a text for what they replaced.
-REPLACED = r"<(?:email|url|ip)>|\[(?:\w+_)?REDACTED\]"
+PLACEHOLDER = r"<(?:email|url|ip)>|\[(?:\w+_)?REDACTED\]"
 
 SCRIPT = "from data_juicer.tools.process_data import main; main()"
 
 
-def clean(python: str, logs: Iterable[Path], folder: Path, processes: int) -> Run:
+def clean_messages(python: str, logs: Iterable[Path], folder: Path, processes: int) -> Usage:
     """Run the operators on all messages with the interpreter that has data-juicer; a first run on a few is not told."""
-    texts = [message["content"] for log in logs for row in _lines(log) for message in row["messages"]]
-    _processed(python, texts[:100], folder / "first", processes)
-    taken = _processed(python, texts, folder / "all", processes)
+    texts = [message["content"] for log in logs for row in _read_records(log) for message in row["messages"]]
+    _run_operators(python, texts[:100], folder / "first", processes)
+    taken = _run_operators(python, texts, folder / "all", processes)
     kept = pl.read_ndjson(folder / "all" / "clean.jsonl")["text"]
-    n_replaced = kept.str.contains(REPLACED).sum()
+    n_replaced = kept.str.contains(PLACEHOLDER).sum()
     print(f"data-juicer: {kept.len():,} of {len(texts):,} texts left, {n_replaced:,} of them with something replaced")
     return taken
 
 
-def _lines(log: Path) -> Iterable[dict[str, list[dict[str, str]]]]:
+def _read_records(log: Path) -> Iterable[dict[str, list[dict[str, str]]]]:
     return map(msgspec.json.decode, log.read_bytes().splitlines())
 
 
-def _processed(python: str, texts: Iterable[str], folder: Path, processes: int) -> Run:
+def _run_operators(python: str, texts: Iterable[str], folder: Path, processes: int) -> Usage:
     folder.mkdir(parents=True)
     given, recipe = folder / "texts.jsonl", folder / "recipe.yaml"
     given.write_bytes(b"\n".join(msgspec.json.encode({"text": text}) for text in texts))
     settings = {"dataset_path": str(given), "export_path": str(folder / "clean.jsonl"), "np": processes}
     recipe.write_text(yaml.safe_dump({**settings, "process": list(OPERATORS)}), encoding="utf-8")
     caches = {name: str(folder / "cache") for name in ("HF_DATASETS_CACHE", "DATA_JUICER_CACHE_HOME")}
-    return run([python, "-c", SCRIPT, "--config", str(recipe)], folder / "data_juicer.log", caches)
+    return run_command([python, "-c", SCRIPT, "--config", str(recipe)], folder / "data_juicer.log", caches)

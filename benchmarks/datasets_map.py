@@ -28,84 +28,84 @@ def main(logs: Path, out: Path, processes: int) -> None:
 
     files = sorted(str(path) for path in logs.glob("*.jsonl"))
     log = load_dataset("json", data_files=files, split="train")
-    clean = log.map(cleaned, num_proc=processes, desc="clean")
-    clean = clean.filter(is_enough, num_proc=processes, desc="min_messages")
-    said: set[int] = set()
-    clean = clean.filter(lambda row: is_new(row, said), desc="duplicates")
-    feedback = clean.map(mined, num_proc=processes, desc="rules", remove_columns=clean.column_names)
+    clean = log.map(clean_conversation, num_proc=processes, desc="clean")
+    clean = clean.filter(is_long_enough, num_proc=processes, desc="min_messages")
+    seen: set[int] = set()
+    clean = clean.filter(lambda row: is_new(row, seen), desc="duplicates")
+    feedback = clean.map(mine_conversation, num_proc=processes, desc="rules", remove_columns=clean.column_names)
     clean.to_parquet(out / "messages.parquet")
     feedback.to_parquet(out / "feedback.parquet")
 
 
-def cleaned(row: Row) -> Row:
+def clean_conversation(row: Row) -> Row:
     """The conversation scrubbed, its empty messages left out."""
     conversation = ConversationScrubber()
-    texts = scrubbed(conversation, row["messages"])
+    texts = scrub_texts(conversation, row["messages"])
     if conversation.full_names:
-        texts = scrubbed(ConversationScrubber(conversation.full_names), row["messages"])
-    told = [{**message, "content": text} for message, text in zip(row["messages"], texts, strict=True)]
-    return {"messages": [message for message in told if message["content"].strip()]}
+        texts = scrub_texts(ConversationScrubber(conversation.full_names), row["messages"])
+    cleaned = [{**message, "content": text} for message, text in zip(row["messages"], texts, strict=True)]
+    return {"messages": [message for message in cleaned if message["content"].strip()]}
 
 
-def scrubbed(conversation: ConversationScrubber, messages: Iterable[Row]) -> list[str]:
+def scrub_texts(conversation: ConversationScrubber, messages: Iterable[Row]) -> list[str]:
     """The texts of the messages with every kind of personal data replaced."""
     others = {"edited_text": None, "alternatives": None, "extras": None}
     return [conversation.scrub_message({"text": message["content"], **others}, KINDS)["text"] for message in messages]
 
 
-def is_enough(row: Row) -> bool:
+def is_long_enough(row: Row) -> bool:
     """Whether both sides say something, in enough messages."""
     roles = [message["role"] for message in row["messages"]]
     return len(roles) >= MIN_MESSAGES and {"user", "assistant"}.issubset(roles)
 
 
-def is_new(row: Row, said: set[int]) -> bool:
+def is_new(row: Row, seen: set[int]) -> bool:
     """Whether no conversation before had these texts."""
     key = hash(tuple((message["role"], message["content"]) for message in row["messages"]))
-    if key in said:
+    if key in seen:
         return False
-    said.add(key)
+    seen.add(key)
     return True
 
 
-def mined(row: Row) -> Row:
+def mine_conversation(row: Row) -> Row:
     """The signals of a conversation."""
-    return {"conversation_id": row["conversation_id"], "signals": list(signals(row["messages"]))}
+    return {"conversation_id": row["conversation_id"], "signals": list(find_signals(row["messages"]))}
 
 
-def signals(messages: list[Row]) -> Iterator[Row]:
+def find_signals(messages: list[Row]) -> Iterator[Row]:
     """What each follow-up says of the reply before: the first rule that matches of each category."""
     for index, (reply, follow_up) in enumerate(pairwise(messages)):
         if (reply["role"], follow_up["role"]) != ("assistant", "user"):
             continue
-        found: dict[str, tuple[NamedRule, str]] = {}
-        for rule, span in matches(reply["content"], follow_up["content"]):
-            found.setdefault(rule.category, (rule, span))
-        is_complaint = any(rule.score < 0 and rule.category not in WEAK for rule, _ in found.values())
-        for rule, span in found.values():
+        first_matches: dict[str, tuple[NamedRule, str]] = {}
+        for rule, span in match_rules(reply["content"], follow_up["content"]):
+            first_matches.setdefault(rule.category, (rule, span))
+        is_complaint = any(rule.score < 0 and rule.category not in WEAK for rule, _ in first_matches.values())
+        for rule, span in first_matches.values():
             if rule.score < 0 or not is_complaint:
                 yield {"reply_index": index, "rule": rule.name, "span": span}
 
 
-def matches(reply: str, follow_up: str) -> Iterator[tuple[NamedRule, str]]:
+def match_rules(reply: str, follow_up: str) -> Iterator[tuple[NamedRule, str]]:
     """Every rule that matches, with the words it found."""
-    heard = NEVER.sub(REMOVED, follow_up[: Rules().reach])
-    for rule, unless_reply, places in RULES:
+    text = REMOVED_PHRASES.sub(REMOVED, follow_up[: Rules().reach])
+    for rule, unless_reply, patterns in COMPILED_RULES:
         if unless_reply and unless_reply.search(reply):
             continue
-        match = next(filter(None, (place.search(heard) for place in places)), None)
+        match = next(filter(None, (place.search(text) for place in patterns)), None)
         if match and match[1] in follow_up:
             yield rule, match[1]
 
 
-def compiled(pattern: str) -> re.Pattern[str]:
+def compile_pattern(pattern: str) -> re.Pattern[str]:
     """A Rust expression as Python's, in which `$` would also match before a last line break."""
     return re.compile(pattern.replace("$", r"\Z"))
 
 
-NEVER = compiled(build_anywhere_regex(RULE_BOOK.never))
-RULES = [
-    (rule, compiled(build_anywhere_regex(rule.unless_reply)) if rule.unless_reply else None, [*map(compiled, build_regexes(rule))])
+REMOVED_PHRASES = compile_pattern(build_anywhere_regex(RULE_BOOK.never))
+COMPILED_RULES = [
+    (rule, compile_pattern(build_anywhere_regex(rule.unless_reply)) if rule.unless_reply else None, [*map(compile_pattern, build_regexes(rule))])
     for rule in RULE_BOOK.rules
 ]
 

@@ -17,7 +17,7 @@ CATEGORIES = {
 IGNORED = "Ignore and Continue"
 
 #: A text without its case, punctuation and spacing: texts that agree in this are one text.
-PLAIN = (
+NORMALIZED_TEXT = (
     pl.col("follow_up")
     .str.to_lowercase()
     .str.replace_all(r"[^a-z0-9 ]", "")
@@ -27,26 +27,26 @@ PLAIN = (
 )
 
 
-def folder(given: Path | None = None) -> Path | None:
+def find_folder(given: Path | None = None) -> Path | None:
     """Where the corpora are; None where there is no such folder."""
-    place = given or Path(os.environ.get("TURNABOUT_DEVELOPMENT_DATA", "../shared/data"))
-    return place if place.is_dir() else None
+    path = given or Path(os.environ.get("TURNABOUT_DEVELOPMENT_DATA", "../shared/data"))
+    return path if path.is_dir() else None
 
 
-def eurtad(place: Path) -> pl.DataFrame:
+def load_eurtad(folder: Path) -> pl.DataFrame:
     """One row per distinct follow-up: reactions to bad replies, and the last user turn of flawless dialogues.
 
     Columns of `fitting.EXAMPLES`, and `source`, `reaction` (the type; null in flawless dialogues). `group` is the
     dialogue, told by its first two user turns.
     """
-    items = pl.read_parquet(place / "eurtad.parquet")
-    rows = pl.DataFrame([_eurtad_row(item) for item in items.iter_rows(named=True)], infer_schema_length=None)
-    said = rows.with_columns(plain=PLAIN).filter(pl.col("plain") != "", pl.col("follow_up") != "<SILENCE>")
-    distinct = said.sort("reaction", nulls_last=True, maintain_order=True).unique("plain", maintain_order=True)
+    items = pl.read_parquet(folder / "eurtad.parquet")
+    rows = pl.DataFrame([_build_eurtad_row(item) for item in items.iter_rows(named=True)], infer_schema_length=None)
+    spoken = rows.with_columns(plain=NORMALIZED_TEXT).filter(pl.col("plain") != "", pl.col("follow_up") != "<SILENCE>")
+    distinct = spoken.sort("reaction", nulls_last=True, maintain_order=True).unique("plain", maintain_order=True)
     return distinct.with_columns(category=pl.col("reaction").replace_strict(CATEGORIES, default=None)).drop("plain")
 
 
-def _eurtad_row(item: dict[str, Any]) -> dict[str, Any]:
+def _build_eurtad_row(item: dict[str, Any]) -> dict[str, Any]:
     context = item["context"]
     if item["erroneous"]:
         reply, follow_up, before = item["error_text"], item["user_reaction"], context
@@ -58,22 +58,22 @@ def _eurtad_row(item: dict[str, Any]) -> dict[str, Any]:
         "reply": reply,
         "follow_up": follow_up,
         "reaction": item["user_reaction_type"],
-        "source": _origin(item),
+        "source": _get_source(item),
         "group": " / ".join([m["content"] for m in context if m["role"] == "user"][:2]),
     }
 
 
-def _origin(item: dict[str, Any]) -> str:
+def _get_source(item: dict[str, Any]) -> str:
     """The dialogue collection an item comes from; `tfd` items name it in their id."""
     return item["source"] if item["source"] != "tfd" else item["item_id"].split("_")[1]
 
 
-def dialogue_eval(place: Path) -> pl.DataFrame:
+def load_dialogue_eval(folder: Path) -> pl.DataFrame:
     """One row per conversation: `conversation_id`, `worker`, `z_mean`, `messages`."""
-    return pl.read_parquet(place / "dialogue_eval.parquet", columns=["conversation_id", "worker", "z_mean", "messages"])
+    return pl.read_parquet(folder / "dialogue_eval.parquet", columns=["conversation_id", "worker", "z_mean", "messages"])
 
 
-def exchanges_of(conversations: pl.DataFrame) -> pl.DataFrame:
+def build_exchange_table(conversations: pl.DataFrame) -> pl.DataFrame:
     """Conversations (`conversation_id`, `worker`, `messages`) as `EXCHANGES`."""
     from turnabout.core import schemas
     from turnabout.core.conversations import build_exchanges
@@ -85,8 +85,8 @@ def exchanges_of(conversations: pl.DataFrame) -> pl.DataFrame:
         .rename({"content": "text"})
         .with_columns(message_index=pl.int_range(pl.len(), dtype=pl.Int32).over("conversation_id"))
     )
-    return build_exchanges(flat.with_columns(pl.lit(None, schemas.MESSAGES[name]).alias(name) for name in LOGGED))
+    return build_exchanges(flat.with_columns(pl.lit(None, schemas.MESSAGES[name]).alias(name) for name in ABSENT_COLUMNS))
 
 
 #: Columns of `schemas.MESSAGES` that exchanges look at and these corpora do not have.
-LOGGED = ("rating", "reaction", "edited_text", "alternatives", "preferences", "extras")
+ABSENT_COLUMNS = ("rating", "reaction", "edited_text", "alternatives", "preferences", "extras")

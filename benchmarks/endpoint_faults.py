@@ -25,24 +25,24 @@ from turnabout.generation.testing import FAULTS, FaultyEndpoint, fail_randomly
 RETRIES, AT_ONCE, TIMEOUT_S = 8, 16, 3.0
 
 
-def prompts(n: int) -> list[list[Message]]:
+def build_prompts(n: int) -> list[list[Message]]:
     """So many different questions."""
     return [[{"role": "user", "content": f"question {i}"}] for i in range(n)]
 
 
-def ours(url: str, n: int, store: Path) -> int:
+def run_turnabout(url: str, n: int, store: Path) -> int:
     """Return how many prompts our own generator answers with this store."""
     generator = OpenAI(
         model="m", base_url=url, key=None, retries=RETRIES, concurrency=AT_ONCE, timeout_s=TIMEOUT_S
     ).open(OpenContext(store.parent, "float32", 1, store))
     try:
-        return sum(answer.refused is None for answer in generator.generate(prompts(n), Sampling(16)))
+        return sum(answer.refused is None for answer in generator.generate(build_prompts(n), Sampling(16)))
     except TurnaboutError as error:
         print(error)
         return 0
 
 
-def client_alone(url: str, n: int, _: Path) -> int:
+def run_openai_client(url: str, n: int, _: Path) -> int:
     """How many prompts the client answers by itself, a failed call costing only its prompt."""
     from openai import AsyncOpenAI
 
@@ -55,13 +55,13 @@ def client_alone(url: str, n: int, _: Path) -> int:
                     came = await client.chat.completions.create(model="m", messages=prompt, max_tokens=16)  # type: ignore[arg-type]
                     return came.choices[0].message.content or ""
 
-            answers = await asyncio.gather(*map(ask, prompts(n)), return_exceptions=True)
+            answers = await asyncio.gather(*map(ask, build_prompts(n)), return_exceptions=True)
         return sum(isinstance(answer, str) for answer in answers)
 
     return asyncio.run(run())
 
 
-def killed_half_way(client: Callable[[str, int, Path], int], server: FaultyEndpoint, n: int, store: Path) -> int:
+def run_with_kill(client: Callable[[str, int, Path], int], server: FaultyEndpoint, n: int, store: Path) -> int:
     """The same in a process that is killed once half of the prompts are answered, and then from the beginning."""
     script = f"from benchmarks.endpoint_faults import *; {client.__name__}({server.url!r}, {n}, Path({str(store)!r}))"
     started = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL)
@@ -77,13 +77,13 @@ def main(n: int, share: float, seed: int) -> None:
     table = Table("who asks", box=None, pad_edge=False)
     for column in ("prompts", "answered", "tries", *FAULTS, "paid twice", "seconds"):
         table.add_column(column, justify="right")
-    for client in (ours, client_alone):
+    for client in (run_turnabout, run_openai_client):
         for killed in (False, True):
             with tempfile.TemporaryDirectory() as folder, FaultyEndpoint(fail_randomly(share, seed)) as server:
                 store, started = Path(folder, "answers.sqlite"), time.perf_counter()
-                answered = killed_half_way(client, server, n, store) if killed else client(server.url, n, store)
+                answered = run_with_kill(client, server, n, store) if killed else client(server.url, n, store)
                 seconds = time.perf_counter() - started
-            name = ("turnabout" if client is ours else "openai client alone") + ", killed half-way" * killed
+            name = ("turnabout" if client is run_turnabout else "openai client alone") + ", killed half-way" * killed
             faults = [str(server.outcomes[fault]) for fault in FAULTS]
             twice = server.answered.total() - len(server.answered)
             row = [n, answered, server.outcomes.total(), *faults, twice, f"{seconds:.1f}"]

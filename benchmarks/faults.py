@@ -11,7 +11,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.log_samples import samples
+from benchmarks.log_samples import build_samples
 from turnabout.core import schemas
 from turnabout.sources.detection import RECORD_FORMATS, suggest_format
 
@@ -23,7 +23,7 @@ WRONG: tuple[Any, ...] = (
 )  # fmt: skip
 
 
-class Count(NamedTuple):
+class OutcomeCount(NamedTuple):
     """What became of the records of one format."""
 
     n_records: int
@@ -34,18 +34,18 @@ class Count(NamedTuple):
     n_reasons: int
 
 
-def places(tree: Any) -> Iterator[tuple[Any, Any]]:
+def list_positions(tree: Any) -> Iterator[tuple[Any, Any]]:
     """Every container in a JSON value with each of its keys or indexes."""
     keys = list(tree) if isinstance(tree, dict) else range(len(tree)) if isinstance(tree, list) else ()
     for key in keys:
         yield tree, key
-        yield from places(tree[key])
+        yield from list_positions(tree[key])
 
 
-def damaged_tree(record: dict[str, Any], chance: random.Random) -> dict[str, Any]:
+def damage_record(record: dict[str, Any], chance: random.Random) -> dict[str, Any]:
     """The record with one to three values wrong, gone, doubled, or beside a key that nobody knows."""
     for _ in range(chance.randint(1, 3)):
-        held = list(places(record))
+        held = list(list_positions(record))
         if not held:
             break
         container, key = chance.choice(held)
@@ -61,7 +61,7 @@ def damaged_tree(record: dict[str, Any], chance: random.Random) -> dict[str, Any
     return record
 
 
-def nested(depth: int) -> bytes:
+def build_nested_lists(depth: int) -> bytes:
     """Lists in lists, so many deep."""
     return b"[" * depth + b"]" * depth
 
@@ -70,14 +70,14 @@ def nested(depth: int) -> bytes:
 DAMAGES: tuple[Callable[[bytes, random.Random], bytes], ...] = (
     lambda line, chance: line[: chance.randrange(len(line))],
     lambda line, chance: line[chance.randrange(len(line)) :],
-    lambda line, chance: _put(line, bytes([chance.randrange(256)]), chance).replace(b"\n", b" "),
-    lambda line, chance: _put(
+    lambda line, chance: _overwrite_byte(line, bytes([chance.randrange(256)]), chance).replace(b"\n", b" "),
+    lambda line, chance: _overwrite_byte(
         line, chance.choice([b"\x00", b"\xff", b"\xed\xa0\x80", b"\\ud800", b"\\", b'"']), chance
     ),
     lambda line, chance: line.replace(b'": "', b'": "\\ud83d', 1),
     lambda line, chance: b"\xef\xbb\xbf" + line + b"\r",
     lambda line, chance: line + line,
-    lambda line, chance: line[:-1] + b', "deep": ' + nested(chance.choice([10, 400, 900, 990, 5_000, 100_000])) + b"}",
+    lambda line, chance: line[:-1] + b', "deep": ' + build_nested_lists(chance.choice([10, 400, 900, 990, 5_000, 100_000])) + b"}",
     lambda line, chance: (
         line[:-1] + b', "not": ' + chance.choice([b"NaN", b"-Infinity", b"1e999", b"01", b"'x'"]) + b"}"
     ),
@@ -87,50 +87,50 @@ DAMAGES: tuple[Callable[[bytes, random.Random], bytes], ...] = (
 )
 
 
-def _put(line: bytes, what: bytes, chance: random.Random) -> bytes:
-    place = chance.randrange(len(line))
-    return line[:place] + what + line[place + 1 :]
+def _overwrite_byte(line: bytes, replacement: bytes, chance: random.Random) -> bytes:
+    index = chance.randrange(len(line))
+    return line[:index] + replacement + line[index + 1 :]
 
 
-def mark_of(number: int) -> str:
+def format_mark(number: int) -> str:
     """The mark in the texts of a record."""
     return f"m{number:07}m"
 
 
-def lines(format_: str, n: int, seed: int) -> list[bytes]:
+def build_damaged_lines(format_: str, n: int, seed: int) -> list[bytes]:
     """Damaged records, one a line; one in ten is of another format."""
     chance = random.Random(f"{seed} {format_}")
-    made: list[bytes] = []
+    lines: list[bytes] = []
     for number in range(n):
-        known = samples(mark_of(number))
+        known = build_samples(format_mark(number))
         record = known[format_ if chance.random() < 0.9 else chance.choice(sorted(known))]
         if chance.random() < 0.5:
-            record = damaged_tree(record, chance)
+            record = damage_record(record, chance)
         line = json.dumps(record, ensure_ascii=chance.random() < 0.5).encode()
         if chance.random() < 0.5:
             line = chance.choice(DAMAGES)(line, chance)
-        made.append(line.replace(b"\n", b" "))
-    return made
+        lines.append(line.replace(b"\n", b" "))
+    return lines
 
 
-def count(format_: str, folder: Path, made: list[bytes]) -> Count:
+def count_outcomes(format_: str, folder: Path, lines: list[bytes]) -> OutcomeCount:
     """Read the lines as a log of the format and say where each went."""
-    (folder / "log.jsonl").write_bytes(b"\n".join(made))
+    (folder / "log.jsonl").write_bytes(b"\n".join(lines))
     source = RECORD_FORMATS[format_].model_validate({"format": format_, "path": str(folder / "log.jsonl")})
     (piece,) = source.list_pieces()
     in_messages, quarantined, reasons = set[int](), set[int](), set[str]()
     for batch in source.read_batches(piece, suggest_format):
         schemas.check(batch.messages, schemas.MESSAGES, format_)
-        told = batch.messages.select("conversation_id", "text", "alternatives", "edited_text", "user_key", "extras")
-        in_messages |= _marks(told.write_ndjson())
+        texts = batch.messages.select("conversation_id", "text", "alternatives", "edited_text", "user_key", "extras")
+        in_messages |= _find_marks(texts.write_ndjson())
         quarantined |= {int(record.rpartition(":")[2]) - 1 for record in batch.quarantine["record"]}
         reasons |= set(batch.quarantine["reason"])
-    wanted = {number for number, line in enumerate(made) if line.strip(b" \t\r\n")}
+    wanted = {number for number, line in enumerate(lines) if line.strip(b" \t\r\n")}
     lost = sorted(wanted - in_messages - quarantined)
-    return Count(len(wanted), len(in_messages - quarantined), len(quarantined), lost, len(reasons))
+    return OutcomeCount(len(wanted), len(in_messages - quarantined), len(quarantined), lost, len(reasons))
 
 
-def _marks(text: str) -> set[int]:
+def _find_marks(text: str) -> set[int]:
     return {int(number) for number in re.findall(r"m(\d{7})m", text)}
 
 
@@ -139,18 +139,18 @@ def main() -> None:
     cli.add_argument("--lines", type=int, default=50_000, help="damaged records, of all formats together")
     cli.add_argument("--seed", type=int, default=0)
     options = cli.parse_args()
-    each = options.lines // len(RECORD_FORMATS)
+    n_per_format = options.lines // len(RECORD_FORMATS)
     total, lost = 0, []
     for format_ in RECORD_FORMATS:
         with tempfile.TemporaryDirectory() as folder:
             began = time.perf_counter()
-            told = count(format_, Path(folder), lines(format_, each, options.seed))
-        total += told.n_records
-        lost += [(format_, number) for number in told.lost]
+            outcome = count_outcomes(format_, Path(folder), build_damaged_lines(format_, n_per_format, options.seed))
+        total += outcome.n_records
+        lost += [(format_, number) for number in outcome.lost]
         seconds = time.perf_counter() - began
         print(
-            f"{format_:17}{told.n_records:7,} records: {told.n_in_messages:6,} in messages, {told.n_quarantined:6,} in "
-            f"quarantine for {told.n_reasons:4} reasons, {len(told.lost)} in neither, {seconds:.1f} s"
+            f"{format_:17}{outcome.n_records:7,} records: {outcome.n_in_messages:6,} in messages, {outcome.n_quarantined:6,} in "
+            f"quarantine for {outcome.n_reasons:4} reasons, {len(outcome.lost)} in neither, {seconds:.1f} s"
         )
     assert not lost, f"in neither messages nor quarantine: {lost[:10]}"
     print(f"{total:,} damaged records, each in messages or in quarantine")

@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 import polars as pl
 
-from benchmarks.peers import installed
+from benchmarks.peers import import_peer
 from turnabout.core.conversations import build_exchanges, add_histories
 from turnabout.core.messages import Message
 from turnabout.follow_ups import load_phrases
@@ -38,10 +38,10 @@ def main() -> None:
     cli.add_argument("--their-batch", type=int, default=8, help="requests that lm-eval reads at once")
     cli.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32")
     given = cli.parse_args()
-    if installed("lm_eval") is None:
+    if import_peer("lm_eval") is None:
         return
     checkpoint = load_embedded(BACKBONE, given.dtype)
-    contexts = chats(checkpoint, given.contexts, given.tokens)
+    contexts = load_contexts(checkpoint, given.contexts, given.tokens)
     phrases = load_phrases(2)
     turns = [*phrases.positive[: N_FOLLOW_UPS // 2], *phrases.negative[: N_FOLLOW_UPS // 2]]
     user = LocalGenerator(checkpoint, "user", BATCH_SIZE)
@@ -49,8 +49,8 @@ def main() -> None:
     def ours() -> list[float]:
         return [scored.logp for of_context in user.score(contexts, [turns] * len(contexts)) for scored in of_context]
 
-    theirs = peer(checkpoint, contexts, turns, given.their_batch)
-    rounds = [(timed(ours), timed(theirs)) for _ in range(given.rounds)]
+    theirs = build_lm_eval_scorer(checkpoint, contexts, turns, given.their_batch)
+    rounds = [(measure_time(ours), measure_time(theirs)) for _ in range(given.rounds)]
     lengths = [len(checkpoint.chat.encode_prompt(context, "user")) for context in contexts]
     apart = max(abs(a - b) for (_, mine), (_, other) in rounds for a, b in zip(mine, other, strict=True))
     ratios = sorted(other / mine for (mine, _), (other, _) in rounds)
@@ -63,23 +63,23 @@ def main() -> None:
     print(f"ours is {middle(ratios):.1f} times as fast (rounds: {told}); sums differ by {apart:.1e} nats at most")
 
 
-def chats(checkpoint: Checkpoint, n_contexts: int, n_tokens: int) -> list[list[Message]]:
+def load_contexts(checkpoint: Checkpoint, n_contexts: int, n_tokens: int) -> list[list[Message]]:
     """The newest messages before and with a reply in as many long chats, about `n_tokens` tokens each."""
     log = Chitchat(format="chitchat")
     messages = next(iter(log.read_batches(log.list_pieces()[0]))).messages
     last = build_exchanges(messages).group_by("conversation_id", maintain_order=True).last()
     wanted = last.select("conversation_id", before=pl.col("reply_index") + 1)
-    found = []
+    contexts = []
     for prompt in add_histories(messages, wanted)["prompt"].to_list():
         cut = checkpoint.chat.keep_newest(prompt, n_tokens)
         if len(checkpoint.chat.encode_prompt(cut, "user")) >= 0.8 * n_tokens:
-            found.append(cut)
-        if len(found) == n_contexts:
+            contexts.append(cut)
+        if len(contexts) == n_contexts:
             break
-    return found
+    return contexts
 
 
-def peer(
+def build_lm_eval_scorer(
     checkpoint: Checkpoint, contexts: list[list[Message]], turns: list[str], batch_size: int
 ) -> Callable[[], list[float]]:
     """lm-eval's sums for every follow-up after every context, as it would be asked for them."""
@@ -95,7 +95,7 @@ def peer(
     return lambda: [logp for logp, _ in lm.loglikelihood(requests, disable_tqdm=True)]
 
 
-def timed(work: Callable[[], list[float]]) -> tuple[float, list[float]]:
+def measure_time(work: Callable[[], list[float]]) -> tuple[float, list[float]]:
     """Processor seconds of one run, and what it gave."""
     began = time.process_time()
     result = work()

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from benchmarks.follow_up_speed import BACKBONE, chats
+from benchmarks.follow_up_speed import BACKBONE, load_contexts
 from turnabout.core.messages import Message
 from turnabout.generation import Sampling
 from turnabout.generation.local.generator import LocalGenerator
@@ -37,15 +37,15 @@ def main() -> None:
     checkpoint, exact = load_embedded(BACKBONE, "bfloat16"), load_embedded(BACKBONE, "float32")
     sampling = Sampling(given.new_tokens, temperature=0.7, top_p=0.9, seed=1)
     cases = {
-        f"{DRAWS} draws of each of {N_PROMPTS['draws']} prompts of about 128 tokens": draws(checkpoint),
-        f"{N_PROMPTS['instruction']} prompts of about 40 tokens behind {INSTRUCTION_TOKENS} shared": instructed(
+        f"{DRAWS} draws of each of {N_PROMPTS['draws']} prompts of about 128 tokens": build_repeated_prompts(checkpoint),
+        f"{N_PROMPTS['instruction']} prompts of about 40 tokens behind {INSTRUCTION_TOKENS} shared": build_instructed_prompts(
             checkpoint
         ),
     }
     for name, prompts in cases.items():
-        same = shared(exact, prompts, sampling) == plain(exact, prompts, sampling)
-        work = [partial(side, checkpoint, prompts, sampling) for side in (shared, plain)]
-        rounds = [[timed(side) for side in work] for _ in range(given.rounds)]
+        same = generate_with_shared_prefixes(exact, prompts, sampling) == generate_with_transformers(exact, prompts, sampling)
+        work = [partial(side, checkpoint, prompts, sampling) for side in (generate_with_shared_prefixes, generate_with_transformers)]
+        rounds = [[measure_processor_seconds(side) for side in work] for _ in range(given.rounds)]
         ratios = sorted(theirs / mine for mine, theirs in rounds)
         print(f"{name}, {given.new_tokens} new ones: {'the same' if same else 'OTHER'} answers in float32")
         for side, seconds in zip(("shared", "plain"), zip(*rounds, strict=True), strict=True):
@@ -53,30 +53,30 @@ def main() -> None:
         print(f"  {statistics.median(ratios):.2f} times as fast (rounds: {', '.join(f'{r:.2f}' for r in ratios)})")
 
 
-def draws(checkpoint: Checkpoint) -> list[list[Message]]:
+def build_repeated_prompts(checkpoint: Checkpoint) -> list[list[Message]]:
     """Chats of the embedded log up to a reply, each several times."""
-    return [chat[:-1] for chat in chats(checkpoint, N_PROMPTS["draws"], 128) for _ in range(DRAWS)]
+    return [chat[:-1] for chat in load_contexts(checkpoint, N_PROMPTS["draws"], 128) for _ in range(DRAWS)]
 
 
-def instructed(checkpoint: Checkpoint) -> list[list[Message]]:
+def build_instructed_prompts(checkpoint: Checkpoint) -> list[list[Message]]:
     """Ends of chats behind one instruction."""
-    words = checkpoint.tokenizer(INSTRUCTION * INSTRUCTION_TOKENS).input_ids[:INSTRUCTION_TOKENS]
-    told: Message = {"role": "system", "content": str(checkpoint.tokenizer.decode(words))}
-    return [[told, *chat[:-1]] for chat in chats(checkpoint, N_PROMPTS["instruction"], 40)]
+    token_ids = checkpoint.tokenizer(INSTRUCTION * INSTRUCTION_TOKENS).input_ids[:INSTRUCTION_TOKENS]
+    instruction: Message = {"role": "system", "content": str(checkpoint.tokenizer.decode(token_ids))}
+    return [[instruction, *chat[:-1]] for chat in load_contexts(checkpoint, N_PROMPTS["instruction"], 40)]
 
 
-def shared(checkpoint: Checkpoint, prompts: list[list[Message]], sampling: Sampling) -> list[str]:
+def generate_with_shared_prefixes(checkpoint: Checkpoint, prompts: list[list[Message]], sampling: Sampling) -> list[str]:
     """Ours."""
     writer = LocalGenerator(checkpoint, "assistant", BATCH_SIZE)
     return [answer.text for answer in writer.generate(prompts, sampling)]
 
 
-def plain(checkpoint: Checkpoint, prompts: list[list[Message]], sampling: Sampling) -> list[str]:
+def generate_with_transformers(checkpoint: Checkpoint, prompts: list[list[Message]], sampling: Sampling) -> list[str]:
     """The same batches and seeds, padded and handed to `model.generate`."""
     import torch
 
     tokenizer, chat = checkpoint.tokenizer, checkpoint.chat
-    rows = sorted(((chat.encode_prompt(prompt, "assistant"), i) for i, prompt in enumerate(prompts)), key=_by_length)
+    rows = sorted(((chat.encode_prompt(prompt, "assistant"), i) for i, prompt in enumerate(prompts)), key=_length_key)
     answers: dict[int, str] = {}
     for start in range(0, len(rows), BATCH_SIZE):
         batch = rows[start : start + BATCH_SIZE]
@@ -97,11 +97,11 @@ def plain(checkpoint: Checkpoint, prompts: list[list[Message]], sampling: Sampli
     return [answers[i] for i in range(len(prompts))]
 
 
-def _by_length(row: tuple[list[int], int]) -> tuple[int, list[int], int]:
+def _length_key(row: tuple[list[int], int]) -> tuple[int, list[int], int]:
     return len(row[0]), *row
 
 
-def timed(work: Callable[[], list[str]]) -> float:
+def measure_processor_seconds(work: Callable[[], list[str]]) -> float:
     """Processor seconds of one run."""
     began = time.process_time()
     work()

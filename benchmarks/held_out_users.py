@@ -43,15 +43,15 @@ LENGTH = 128
 
 #: Last tokens of each conversation in which leaving is foreseen; of how many that are not learnt to choose its
 #: threshold on, and of how many test conversations.
-ENDING, CHOSEN_ON, LEAVING = 512, 100, 200
+ENDING_LENGTH, N_VALIDATION, N_TEST = 512, 100, 200
 
-BATCH = 8
+BATCH_SIZE = 8
 
 
-def samples(params: Params) -> pl.DataFrame:
+def load_samples(params: Params) -> pl.DataFrame:
     """Every conversation of the log that is not excluded, flipped, with an intent by the backbone."""
     with TemporaryDirectory() as folder:
-        talks, splits = everybody(params, Path(folder))
+        talks, splits = clean_and_split_log(params, Path(folder))
     settings = params.intend
     generator = open_configured_model(
         settings.generator, Path("models/backbone"), params.backbone.dtype, settings.batch_size
@@ -62,13 +62,13 @@ def samples(params: Params) -> pl.DataFrame:
     )
 
 
-def everybody(params: Params, folder: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
+def clean_and_split_log(params: Params, folder: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The messages as ingested, cleaned but for the cap on people who talk much; split into train and test alone."""
-    knobs = params.model_dump(mode="json")
-    knobs["clean"]["max_conversations_per_person"] = None
-    knobs["split"]["validation"] = 0.0
+    values = params.model_dump(mode="json")
+    values["clean"]["max_conversations_per_person"] = None
+    values["split"]["validation"] = 0.0
     settings = folder / "params.yaml"
-    settings.write_text(yaml.safe_dump(knobs), encoding="utf-8")
+    settings.write_text(yaml.safe_dump(values), encoding="utf-8")
     messages, splits = folder / "messages", folder / "splits.parquet"
     clean.main(
         Path("data/ingested"),
@@ -84,13 +84,13 @@ def everybody(params: Params, folder: Path) -> tuple[pl.DataFrame, pl.DataFrame]
     return read_frame(messages, schemas.MESSAGES).join(assigned, on="conversation_id", how="semi"), assigned
 
 
-def train(options: argparse.Namespace, params: Params, learnt: pl.DataFrame) -> Checkpoint:
+def train_on_parts(options: argparse.Namespace, params: Params, conversations: pl.DataFrame) -> Checkpoint:
     """The start, trained on the beginnings of these conversations and as many endings as asked for; prints how long."""
     changes = {
         "learning_rate": options.learning_rate,
         "batch_size": options.batch_size,
         "epochs": 1,
-        "max_length": ENDING,
+        "max_length": ENDING_LENGTH,
         "max_tokens": None,
         "packing": False,
         "lora_rank": options.lora_rank or None,
@@ -100,9 +100,9 @@ def train(options: argparse.Namespace, params: Params, learnt: pl.DataFrame) -> 
     run = RunContext(seed=params.seed, dtype="bfloat16", start=options.start, work=WORK / "strangers")
     began, spent = time.monotonic(), time.process_time()
     start = open_model(options.start, "float32")
-    cut = parts(learnt, start.chat)
+    cut = cut_into_parts(conversations, start.chat)
     begins, endings = cut.filter("begins"), cut.filter(~pl.col("begins"), "ends")
-    rows = pl.concat([begins, _some(endings, options.endings, params.seed)]).drop("begins")
+    rows = pl.concat([begins, _sample_rows(endings, options.endings, params.seed)]).drop("begins")
     trained = train_user(start, rows, options=train_options, run=run)
     minutes, cpu = (time.monotonic() - began) / 60, (time.process_time() - spent) / 60
     print(
@@ -113,51 +113,51 @@ def train(options: argparse.Namespace, params: Params, learnt: pl.DataFrame) -> 
     return trained.checkpoint
 
 
-def parts(talks: pl.DataFrame, chat: ChatFormat) -> pl.DataFrame:
+def cut_into_parts(talks: pl.DataFrame, chat: ChatFormat) -> pl.DataFrame:
     """Conversations in parts of whole messages, each as long as what is foreseen; column `begins` tells the first."""
-    found = []
+    rows = []
     for talk in talks.iter_rows(named=True):
         sizes = [len(ids) for ids in chat.encode_completions([m["content"] for m in talk["messages"]])]
-        begun, said = 0, 0
+        begin, n_tokens = 0, 0
         for stop, size in enumerate(sizes, start=1):
-            said += size
-            if said >= LENGTH or stop == len(sizes):
-                of_it = {"target_indexes": list(range(stop - begun)), "ends": talk["ends"] and stop == len(sizes)}
-                of_it |= {"messages": talk["messages"][begun:stop], "begins": begun == 0}
-                found.append({**talk, "conversation_id": f"{talk['conversation_id']} {begun}", **of_it})
-                begun, said = stop, 0
-    return pl.DataFrame(found, schema={**talks.schema, "begins": pl.Boolean()})
+            n_tokens += size
+            if n_tokens >= LENGTH or stop == len(sizes):
+                of_it = {"target_indexes": list(range(stop - begin)), "ends": talk["ends"] and stop == len(sizes)}
+                of_it |= {"messages": talk["messages"][begin:stop], "begins": begin == 0}
+                rows.append({**talk, "conversation_id": f"{talk['conversation_id']} {begin}", **of_it})
+                begin, n_tokens = stop, 0
+    return pl.DataFrame(rows, schema={**talks.schema, "begins": pl.Boolean()})
 
 
-def foreseen(name: str, checkpoint: Checkpoint, test: pl.DataFrame, params: Params) -> None:
+def print_bits_per_character(name: str, checkpoint: Checkpoint, test: pl.DataFrame, params: Params) -> None:
     """Print bits per character of what both speakers say, told the intent and told nothing."""
-    for told in ("told the intent", "told nothing"):
+    for condition in ("told the intent", "told nothing"):
         rows, sizes = [], []
         for talk in test.iter_rows(named=True):
-            system = talk["intent"] if told == "told the intent" else NO_INTENT
-            row, size = _beginning(checkpoint, [{"role": "system", "content": system}, *talk["messages"]])
+            system = talk["intent"] if condition == "told the intent" else NO_INTENT
+            row, size = _cut_to_first_tokens(checkpoint, [{"role": "system", "content": system}, *talk["messages"]])
             rows.append(row)
             sizes.append(size)
-        _show(f"{name}, {told}", checkpoint, rows, sizes, test, params)
+        _print_estimate(f"{name}, {condition}", checkpoint, rows, sizes, test, params)
 
 
-def _beginning(checkpoint: Checkpoint, messages: list[Any]) -> tuple[EncodedChat, int]:
+def _cut_to_first_tokens(checkpoint: Checkpoint, messages: list[Any]) -> tuple[EncodedChat, int]:
     """A conversation up to the last token that is foreseen, and the characters up to there; an end of turn is one."""
     chat = checkpoint.chat
     row = chat.encode(messages, range(1, len(messages)))
-    said = [i for i, is_target in enumerate(row.is_target) if is_target][:LENGTH]
-    kept = EncodedChat(row.input_ids[: said[-1] + 1], row.is_target[: said[-1] + 1])
-    left, characters = len(said), 0
+    positions = [i for i, is_target in enumerate(row.is_target) if is_target][:LENGTH]
+    kept = EncodedChat(row.input_ids[: positions[-1] + 1], row.is_target[: positions[-1] + 1])
+    n_remaining, characters = len(positions), 0
     texts = [m["content"] for m in messages[1:]]
     for text, ids in zip(texts, chat.encode_completions(texts), strict=True):
-        if len(ids) > left:
-            return kept, characters + len(checkpoint.tokenizer.decode(ids[:left]))
-        left -= len(ids)
+        if len(ids) > n_remaining:
+            return kept, characters + len(checkpoint.tokenizer.decode(ids[:n_remaining]))
+        n_remaining -= len(ids)
         characters += len(text) + 1
     return kept, characters
 
 
-def foreseen_as_lines(name: str, checkpoint: Checkpoint, test: pl.DataFrame, params: Params) -> None:
+def print_bits_per_character_as_lines(name: str, checkpoint: Checkpoint, test: pl.DataFrame, params: Params) -> None:
     """Print bits per character of the same beginnings as plain text, one message a line: no template to be learnt."""
     rows, sizes = [], []
     tokenizer = checkpoint.tokenizer
@@ -169,39 +169,39 @@ def foreseen_as_lines(name: str, checkpoint: Checkpoint, test: pl.DataFrame, par
         )
         rows.append(EncodedChat([*first, *read.input_ids], [False] * len(first) + [True] * len(read.input_ids)))
         sizes.append(read.offset_mapping[-1][1] - (0 if first else read.offset_mapping[0][1]))
-    _show(f"{name}, as plain lines", checkpoint, rows, sizes, test, params)
+    _print_estimate(f"{name}, as plain lines", checkpoint, rows, sizes, test, params)
 
 
-def _show(
+def _print_estimate(
     name: str, checkpoint: Checkpoint, rows: list[EncodedChat], sizes: list[int], test: pl.DataFrame, params: Params
 ) -> None:
     import torch
 
     bits = []
     with torch.inference_mode():
-        for start in range(0, len(rows), BATCH):
-            logps = compute_token_logps(checkpoint.model, pad_rows(rows[start : start + BATCH]))
+        for start in range(0, len(rows), BATCH_SIZE):
+            logps = compute_token_logps(checkpoint.model, pad_rows(rows[start : start + BATCH_SIZE]))
             bits += (-logps.sum(dim=1) / math.log(2)).tolist()
-    found = Bootstrap(params.evaluate.resamples, params.seed).ratio(bits, sizes, test["user_key"].to_list())
+    estimate = Bootstrap(params.evaluate.resamples, params.seed).ratio(bits, sizes, test["user_key"].to_list())
     print(
-        f"{name}: {found.value:.3f} [{found.low:.3f}, {found.high:.3f}] bits per character "
+        f"{name}: {estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}] bits per character "
         f"of {sum(sizes):,} in {test.height} conversations",
         flush=True,
     )
 
 
-def left(name: str, checkpoint: Checkpoint, speaks: Any, some: list[pl.DataFrame], params: Params) -> None:
+def print_termination(name: str, checkpoint: Checkpoint, role: Any, conversations: list[pl.DataFrame], params: Params) -> None:
     """Print F1 of leaving over the last tokens of conversations, by draws and at the threshold best on the first."""
-    validation, test = some
-    settings = params.evaluate.model_copy(update={"ending_length": ENDING})
+    validation, test = conversations
+    settings = params.evaluate.model_copy(update={"ending_length": ENDING_LENGTH})
     termination = measure_termination(
-        LocalGenerator(checkpoint, speaks, BATCH), validation=validation, test=test, settings=settings, seed=params.seed
+        LocalGenerator(checkpoint, role, BATCH_SIZE), validation=validation, test=test, settings=settings, seed=params.seed
     )
     for key, e in termination.estimates.items():
         print(f"{name}, leaving, {key}: {format_estimate(e.to_dict())} at {e.n:,} places", flush=True)
 
 
-def _some(talks: pl.DataFrame, n: int, seed: int) -> pl.DataFrame:
+def _sample_rows(talks: pl.DataFrame, n: int, seed: int) -> pl.DataFrame:
     return talks.sample(min(n, talks.height), shuffle=True, seed=seed)
 
 
@@ -220,18 +220,18 @@ def main() -> None:
     cli.add_argument("--out", type=Path, help="folder for the trained model")
     options = cli.parse_args()
     params = load_params(Path("params.yaml"))
-    talks = samples(params)
-    test, drawn = talks.filter(split="test"), _some(talks.filter(split="train"), talks.height, params.seed)
-    leaving_in = [drawn.head(CHOSEN_ON), _some(test, LEAVING, params.seed)]
-    trained = train(options, params, drawn[CHOSEN_ON:].head(options.conversations))
+    talks = load_samples(params)
+    test, drawn = talks.filter(split="test"), _sample_rows(talks.filter(split="train"), talks.height, params.seed)
+    leaving_in = [drawn.head(N_VALIDATION), _sample_rows(test, N_TEST, params.seed)]
+    trained = train_on_parts(options, params, drawn[N_VALIDATION:].head(options.conversations))
     if options.out:
         save_user(trained, options.out)
     trained.model.to(torch.bfloat16).eval()
-    foreseen("trained", trained, test, params)
-    left("trained", trained, "user", leaving_in, params)
+    print_bits_per_character("trained", trained, test, params)
+    print_termination("trained", trained, "user", leaving_in, params)
     del trained
-    foreseen_as_lines("untrained", open_model(options.start), test, params)
-    left("prompted", open_model(str(Path("models/backbone"))), "assistant", leaving_in, params)
+    print_bits_per_character_as_lines("untrained", open_model(options.start), test, params)
+    print_termination("prompted", open_model(str(Path("models/backbone"))), "assistant", leaving_in, params)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ import polars as pl
 import yaml
 
 from benchmarks import data_juicer
-from benchmarks.process_tree import ROOT, Run, run, total
+from benchmarks.process_tree import ROOT, Usage, run_command, sum_usage
 from benchmarks.synthetic_log import write_days
 from turnabout.core.incremental import LEDGER
 from turnabout.core.io import list_part_files, read_json
@@ -44,87 +44,87 @@ def main() -> None:
     options = cli.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder, prefix="benchmark-") as folder:
         if options.memory:
-            memory(Path(folder), options.messages or 10_000_000)
+            measure_memory(Path(folder), options.messages or 10_000_000)
         else:
-            speed(Path(folder), options.messages or 1_000_000, options.peer_messages, options.data_juicer)
+            measure_speed(Path(folder), options.messages or 1_000_000, options.peer_messages, options.data_juicer)
 
 
-def speed(folder: Path, n_messages: int, n_peer_messages: int, python: str | None) -> None:
+def measure_speed(folder: Path, n_messages: int, n_peer_messages: int, python: str | None) -> None:
     """Print seconds and messages per second of ours and the peers."""
     logs, slice_logs = folder / "logs", folder / "slice" / "logs"
     n_messages = write_days(logs, range(DAYS), n_messages // DAYS, SEED)
     n_slice = write_days(slice_logs, range(DAYS), min(n_messages, n_peer_messages) // DAYS, SEED)
     n_bytes = sum(path.stat().st_size for path in logs.iterdir())
     print(f"log: {n_messages:,} messages, {n_bytes / 1e6:,.0f} MB of JSON lines in {DAYS} files; slice: {n_slice:,}")
-    told("ours, the settings that ship", n_messages, ours(logs, folder / "shipped", shipped_settings(logs)))
-    rate = told("ours, the peers' steps", n_messages, ours(logs, folder / "plain", plain_settings(logs, folder)))
-    on_slice = ours(slice_logs, folder / "ours", plain_settings(slice_logs, folder))
-    slice_rate = told("ours, the peers' steps on the slice", n_slice, on_slice)
-    mapped = in_datasets(slice_logs, folder / "datasets")
-    same(folder / "ours", folder / "datasets")
-    compare("datasets.map, on the slice", n_slice, mapped, rate, slice_rate)
+    print_usage("ours, the settings that ship", n_messages, run_stages(logs, folder / "shipped", load_shipped_settings(logs)))
+    rate = print_usage("ours, the peers' steps", n_messages, run_stages(logs, folder / "plain", load_peer_settings(logs, folder)))
+    on_slice = run_stages(slice_logs, folder / "ours", load_peer_settings(slice_logs, folder))
+    slice_rate = print_usage("ours, the peers' steps on the slice", n_slice, on_slice)
+    mapped = run_datasets_map(slice_logs, folder / "datasets")
+    check_same_results(folder / "ours", folder / "datasets")
+    print_comparison("datasets.map, on the slice", n_slice, mapped, rate, slice_rate)
     if python is None:
         print("data-juicer: not compared; give --data-juicer PYTHON, benchmarks/data_juicer.py says how to have it")
         return
-    cleaned = data_juicer.clean(python, sorted(slice_logs.iterdir()), folder / "data_juicer", PROCESSES)
-    compare("data-juicer, on the slice", n_slice, cleaned, rate, slice_rate)
+    cleaned = data_juicer.clean_messages(python, sorted(slice_logs.iterdir()), folder / "data_juicer", PROCESSES)
+    print_comparison("data-juicer, on the slice", n_slice, cleaned, rate, slice_rate)
 
 
-def memory(folder: Path, n_messages: int) -> None:
+def measure_memory(folder: Path, n_messages: int) -> None:
     """Print seconds and memory of each stage, then the same after one more day."""
-    logs, settings = folder / "logs", shipped_settings(folder / "logs")
+    logs, settings = folder / "logs", load_shipped_settings(folder / "logs")
     of_day = n_messages // DAYS_FOR_MEMORY
     n_messages = write_days(logs, range(DAYS_FOR_MEMORY), of_day, SEED, ".jsonl.zst")
     print(f"log: {n_messages:,} messages in {DAYS_FOR_MEMORY} files of JSON lines, packed by zstd")
-    whole = ours(logs, folder / "tables", settings)
-    told("from nothing", n_messages, whole)
+    whole = run_stages(logs, folder / "tables", settings)
+    print_usage("from nothing", n_messages, whole)
     n_more = write_days(logs, [DAYS_FOR_MEMORY], n_messages // 100, SEED, ".jsonl.zst")
-    keys = ledger_keys(folder / "tables")
-    more = ours(logs, folder / "tables", settings)
-    if keys != ledger_keys(folder / "tables"):
+    keys = read_build_keys(folder / "tables")
+    more = run_stages(logs, folder / "tables", settings)
+    if keys != read_build_keys(folder / "tables"):
         raise RuntimeError("code of a stage was changed meanwhile, so that it began anew: measure again")
-    told(f"one more day of {n_more:,}", n_more, more)
-    for stage, before, after in zip((*STAGES, "all"), (*whole, total(whole)), (*more, total(more)), strict=True):
+    print_usage(f"one more day of {n_more:,}", n_more, more)
+    for stage, before, after in zip((*STAGES, "all"), (*whole, sum_usage(whole)), (*more, sum_usage(more)), strict=True):
         print(f"  {stage}: one more day takes {after.seconds / before.seconds:.1%} of the time")
 
 
-def ledger_keys(tables: Path) -> list[str]:
+def read_build_keys(tables: Path) -> list[str]:
     """What the stages that grow their tables hold to be settings and code."""
     return [read_json(tables / f"{stage}_ledger" / LEDGER)["key"] for stage in ("ingest", "clean")]
 
 
-def ours(logs: Path, folder: Path, settings: dict[str, Any]) -> list[Run]:
+def run_stages(logs: Path, folder: Path, settings: dict[str, Any]) -> list[Usage]:
     """Run the three stages on a folder of logs; what is in `folder` already is kept as far as the stages can use it."""
     folder.mkdir(parents=True, exist_ok=True)
     params = folder / "params.yaml"
     params.write_text(yaml.safe_dump(settings), encoding="utf-8")
     (folder / "forgotten.txt").touch()
-    places = {
-        "ingest": {"watch": logs, "forgotten": "forgotten.txt", "ingested": "ingested", **kept("ingest")},
+    paths = {
+        "ingest": {"watch": logs, "forgotten": "forgotten.txt", "ingested": "ingested", **list_incremental_outputs("ingest")},
         "clean": {
             "ingested": "ingested",
             "evaluation-sets": settings["clean"]["decontaminate"],
             "messages": "messages",
-            **kept("clean"),
+            **list_incremental_outputs("clean"),
         },
         "mine": {"messages": "messages", "feedback": "feedback.parquet", "labels": "labels"},
     }
-    return [run(stage_command(stage, folder, places[stage], params), folder / f"{stage}.log") for stage in STAGES]
+    return [run_command(build_stage_command(stage, folder, paths[stage], params), folder / f"{stage}.log") for stage in STAGES]
 
 
-def kept(stage: str) -> dict[str, str]:
+def list_incremental_outputs(stage: str) -> dict[str, str]:
     """What a stage that grows its tables writes besides them."""
     return {"quarantine": f"{stage}_quarantine.parquet", "ledger": f"{stage}_ledger"}
 
 
-def stage_command(stage: str, folder: Path, places: dict[str, str | Path], params: Path) -> list[str]:
+def build_stage_command(stage: str, folder: Path, paths: dict[str, str | Path], params: Path) -> list[str]:
     """The command line of a stage; relative places are in `folder`."""
-    everything = {**places, "metrics": f"{stage}.json", "params": params}
+    everything = {**paths, "metrics": f"{stage}.json", "params": params}
     options = [word for name, place in everything.items() for word in (f"--{name}", str(folder / place))]
     return [sys.executable, "-m", f"stages.{stage}", *options]
 
 
-def shipped_settings(logs: Path) -> dict[str, Any]:
+def load_shipped_settings(logs: Path) -> dict[str, Any]:
     """`params.yaml` with this log and the miner of the rules alone."""
     settings: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     settings["ingest"] = {"watch": str(logs), "sources": [{"format": "openai", "path": str(logs)}]}
@@ -133,9 +133,9 @@ def shipped_settings(logs: Path) -> dict[str, Any]:
     return settings
 
 
-def plain_settings(logs: Path, folder: Path) -> dict[str, Any]:
+def load_peer_settings(logs: Path, folder: Path) -> dict[str, Any]:
     """The same without the steps of `clean` that the peers do not have."""
-    settings = shipped_settings(logs)
+    settings = load_shipped_settings(logs)
     no_sets = folder / "no_evaluation_sets"
     no_sets.mkdir(exist_ok=True)
     off = {"max_conversations_per_person": None, "languages": None, "toxicity": False, "templates": None}
@@ -143,54 +143,54 @@ def plain_settings(logs: Path, folder: Path) -> dict[str, Any]:
     return settings
 
 
-def in_datasets(logs: Path, folder: Path) -> Run:
+def run_datasets_map(logs: Path, folder: Path) -> Usage:
     """Run the same steps in `datasets.map`."""
     folder.mkdir()
     quiet = {"HF_DATASETS_CACHE": str(folder / "cache"), "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
     command = [sys.executable, "-m", "benchmarks.datasets_map", str(logs), str(folder), str(PROCESSES)]
-    return run(command, folder / "datasets.log", quiet)
+    return run_command(command, folder / "datasets.log", quiet)
 
 
-def same(ours: Path, peer: Path) -> None:
+def check_same_results(own_folder: Path, peer_folder: Path) -> None:
     """Check that both kept the same conversations with the same texts, and found the same. Raises AssertionError."""
-    texts = pl.read_parquet(list_part_files(ours / "messages")).select("conversation_id", "role", "text")
-    their = pl.read_parquet(peer / "messages.parquet").select("conversation_id", "messages")
-    their_texts = their.explode("messages").select(
+    texts = pl.read_parquet(list_part_files(own_folder / "messages")).select("conversation_id", "role", "text")
+    peer_messages = pl.read_parquet(peer_folder / "messages.parquet").select("conversation_id", "messages")
+    peer_texts = peer_messages.explode("messages").select(
         "conversation_id",
         role=pl.col("messages").struct.field("role"),
         text=pl.col("messages").struct.field("content"),
     )
-    assert texts.equals(their_texts), "other conversations or texts"
-    found = pl.read_parquet(ours / "feedback.parquet").filter(miner="rules").select(SIGNAL).sort(SIGNAL)
-    signals = pl.read_parquet(peer / "feedback.parquet").explode("signals").unnest("signals").drop_nulls("rule")
-    assert found.equals(signals.select(SIGNAL).sort(SIGNAL), null_equal=True), "other signals"
-    n_scrubbed = sum(read_json(ours / "clean.json")["scrubbed_by_kind"].values())
+    assert texts.equals(peer_texts), "other conversations or texts"
+    own_signals = pl.read_parquet(own_folder / "feedback.parquet").filter(miner="rules").select(SIGNAL).sort(SIGNAL)
+    peer_signals = pl.read_parquet(peer_folder / "feedback.parquet").explode("signals").unnest("signals").drop_nulls("rule")
+    assert own_signals.equals(peer_signals.select(SIGNAL).sort(SIGNAL), null_equal=True), "other signals"
+    n_scrubbed = sum(read_json(own_folder / "clean.json")["scrubbed_by_kind"].values())
     print(
-        f"the same from both: {their.height:,} conversations, {texts.height:,} texts, {n_scrubbed:,} values scrubbed, "
-        f"{found.height:,} signals"
+        f"the same from both: {peer_messages.height:,} conversations, {texts.height:,} texts, {n_scrubbed:,} values scrubbed, "
+        f"{own_signals.height:,} signals"
     )
 
 
-def told(name: str, n_messages: int, runs: list[Run]) -> float:
+def print_usage(name: str, n_messages: int, runs: list[Usage]) -> float:
     """Print what the stages took; messages per second."""
-    everything = total(runs)
-    print(f"{name}: {line(everything, n_messages)}")
+    everything = sum_usage(runs)
+    print(f"{name}: {format_usage(everything, n_messages)}")
     for stage, one in zip(STAGES, runs, strict=True):
-        print(f"  {stage}: {line(one, n_messages)}")
+        print(f"  {stage}: {format_usage(one, n_messages)}")
     return n_messages / everything.seconds
 
 
-def compare(name: str, n_messages: int, peer: Run, rate: float, slice_rate: float) -> None:
+def print_comparison(name: str, n_messages: int, peer: Usage, rate: float, slice_rate: float) -> None:
     """Print what a peer took on the slice, and how it compares with our messages per second on all and on the slice."""
     theirs = n_messages / peer.seconds
-    print(f"{name}: {line(peer, n_messages)}; ours is {slice_rate / theirs:.1f} times as fast there, ", end="")
+    print(f"{name}: {format_usage(peer, n_messages)}; ours is {slice_rate / theirs:.1f} times as fast there, ", end="")
     print(f"{rate / theirs:.1f} times on the whole log")
 
 
-def line(taken: Run, n_messages: int) -> str:
+def format_usage(usage: Usage, n_messages: int) -> str:
     """Seconds, messages per second and memory."""
-    memory = f"at most {taken.resident / 2**20:,.0f} MB resident, {taken.own / 2**20:,.0f} MB without files"
-    return f"{taken.seconds:,.1f} s, {n_messages / taken.seconds:,.0f} messages/s, {memory}"
+    memory = f"at most {usage.resident_bytes / 2**20:,.0f} MB resident, {usage.own_bytes / 2**20:,.0f} MB without files"
+    return f"{usage.seconds:,.1f} s, {n_messages / usage.seconds:,.0f} messages/s, {memory}"
 
 
 if __name__ == "__main__":

@@ -10,27 +10,27 @@ from types import ModuleType
 
 import polars as pl
 
-from benchmarks.peers import with_installed
+from benchmarks.peers import build_for_installed
 from turnabout.text.language_detection import MIN_PROBABILITY, detect_languages
 
 MESSAGES = Path(__file__).with_name("languages.tsv")
 N_REPEATS = 20
 
-Find = Callable[[list[str]], list[str | None]]
+Detector = Callable[[list[str]], list[str | None]]
 
 
-def ours(texts: list[str]) -> list[str | None]:
+def detect_with_turnabout(texts: list[str]) -> list[str | None]:
     return detect_languages(pl.Series(texts)).to_list()
 
 
-def with_py3langid(_: ModuleType) -> Find:
+def build_py3langid_detector(_: ModuleType) -> Detector:
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True, min_confidence=MIN_PROBABILITY)
     return lambda texts: [identifier.classify(text)[0].replace("und", "") or None for text in texts]
 
 
-def with_pycld2(pycld2: ModuleType) -> Find:
+def build_pycld2_detector(pycld2: ModuleType) -> Detector:
     codes = {"un": None, "iw": "he"}
 
     def find(texts: list[str]) -> list[str | None]:
@@ -40,7 +40,7 @@ def with_pycld2(pycld2: ModuleType) -> Find:
     return find
 
 
-def with_lingua(lingua: ModuleType) -> Find:
+def build_lingua_detector(lingua: ModuleType) -> Detector:
     detector = lingua.LanguageDetectorBuilder.from_all_languages().with_low_accuracy_mode().build()
 
     def find(texts: list[str]) -> list[str | None]:
@@ -55,8 +55,8 @@ def main() -> None:
     texts, truth = rows["text"].to_list(), [None if code == "-" else code for code in rows["language"]]
     n_silent = truth.count(None)
     print(f"{len(texts) - n_silent} messages in {len(set(truth)) - 1} languages, {n_silent} that tell none")
-    makers = {"py3langid": with_py3langid, "pycld2": with_pycld2, "lingua": with_lingua}
-    for name, find in {"turnabout": ours, **with_installed(makers)}.items():
+    makers = {"py3langid": build_py3langid_detector, "pycld2": build_pycld2_detector, "lingua": build_lingua_detector}
+    for name, find in {"turnabout": detect_with_turnabout, **build_for_installed(makers)}.items():
         answers = list(zip(find(texts), truth, strict=True))
         began = time.perf_counter()
         for _ in range(N_REPEATS):

@@ -3,22 +3,22 @@
 from typing import Any
 
 #: Key, parent, children and role of each message of a tree.
-TREE: tuple[tuple[str, str | None, list[str], str], ...] = (
+TREE_MESSAGES: tuple[tuple[str, str | None, list[str], str], ...] = (
     ("a", None, ["b", "c"], "user"),
     ("b", "a", [], "assistant"),
     ("c", "a", [], "assistant"),
 )
 
 
-def turns(mark: str, speaker: str, user: str, assistant: str, text: str) -> list[dict[str, Any]]:
+def build_turns(mark: str, speaker: str, user: str, assistant: str, text: str) -> list[dict[str, Any]]:
     """Two exchanges, in the names that a format has for speakers and texts."""
-    said = ("How so?", "Like so.", "Thanks!", "Any time.")
-    return [{speaker: (user, assistant)[index % 2], text: f"{told} {mark}"} for index, told in enumerate(said)]
+    sentences = ("How so?", "Like so.", "Thanks!", "Any time.")
+    return [{speaker: (user, assistant)[index % 2], text: f"{told} {mark}"} for index, told in enumerate(sentences)]
 
 
-def samples(mark: str) -> dict[str, dict[str, Any]]:
+def build_samples(mark: str) -> dict[str, dict[str, Any]]:
     """A record by format."""
-    spoken = turns(mark, "role", "user", "assistant", "content")
+    messages = build_turns(mark, "role", "user", "assistant", "content")
     moderation = [{"flagged": True, "categories": {"hate": True}, "category_scores": {"hate": 0.7}}] * 4
     replies = [
         {
@@ -33,7 +33,7 @@ def samples(mark: str) -> dict[str, dict[str, Any]]:
     ]
     nodes = {
         key: {"id": key, "parentId": parent, "childrenIds": list(below), "role": role, "content": f"{key}. {mark}"}
-        for key, parent, below, role in TREE
+        for key, parent, below, role in TREE_MESSAGES
     }
     leaves: list[dict[str, Any]] = [
         {
@@ -51,7 +51,7 @@ def samples(mark: str) -> dict[str, dict[str, Any]]:
             "conversation_id": mark,
             "user_id": "ann",
             "model": "m",
-            "messages": [{**told, "created_at": 1714550400, "rating": 1.0, "alternatives": [mark]} for told in spoken],
+            "messages": [{**told, "created_at": 1714550400, "rating": 1.0, "alternatives": [mark]} for told in messages],
         },
         "messages": {
             "conversation_id": mark,
@@ -62,10 +62,10 @@ def samples(mark: str) -> dict[str, dict[str, Any]]:
             "team": mark,
         },
         "chat_completions": {
-            "request": {"model": "m", "user": f"ann {mark}", "messages": spoken[:3]},
-            "response": {"id": mark, "created": 1714550400, "choices": [{"index": 0, "message": spoken[3]}]},
+            "request": {"model": "m", "user": f"ann {mark}", "messages": messages[:3]},
+            "response": {"id": mark, "created": 1714550400, "choices": [{"index": 0, "message": messages[3]}]},
         },
-        "sharegpt": {"id": mark, "conversations": turns(mark, "from", "human", "gpt", "value")},
+        "sharegpt": {"id": mark, "conversations": build_turns(mark, "from", "human", "gpt", "value")},
         "wildchat": {
             "conversation_hash": mark,
             "model": "m",
@@ -74,7 +74,7 @@ def samples(mark: str) -> dict[str, dict[str, Any]]:
             "hashed_ip": "9ab0",
             "conversation": [
                 {**told, "toxic": False, "redacted": False, "turn_identifier": 4, "timestamp": "2023-05-02T10:00:09Z"}
-                for told in spoken
+                for told in messages
             ],
             "openai_moderation": moderation,
             "detoxify_moderation": [{"toxicity": 0.8}] * 4,
@@ -85,7 +85,7 @@ def samples(mark: str) -> dict[str, dict[str, Any]]:
             "turn": 2,
             "language": "English",
             "redacted": False,
-            "conversation": spoken,
+            "conversation": messages,
             "openai_moderation": moderation,
         },
         "hh": {
@@ -125,7 +125,7 @@ def samples(mark: str) -> dict[str, dict[str, Any]]:
             "sessionId": mark,
             "userId": "ann",
             "timestamp": "2024-05-01T08:00:00Z",
-            "input": spoken[:3],
+            "input": messages[:3],
             "output": f"Any time. {mark}",
         },
     }

@@ -15,7 +15,7 @@ from typing import Any
 TOKENS, VOCABULARY, WIDTH = 1_001, 262_144, 128
 
 
-def step(side: str) -> dict[str, Any]:
+def measure_step(side: str) -> dict[str, Any]:
     """The loss of one step, the length of its gradient, seconds, and the memory it took beside the model."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
@@ -29,29 +29,29 @@ def step(side: str) -> dict[str, Any]:
     ids = torch.randint(VOCABULARY, (TOKENS,)).tolist()
     sum(weight.sum() for weight in model.parameters()).backward()  # what gradients take is no part of the question
     model.zero_grad(set_to_none=False)
-    before, began = peak_mb(), time.perf_counter()
+    before, began = read_peak_mb(), time.perf_counter()
     if side == "turnabout":
         loss = -compute_token_logps(model, pad_rows([EncodedChat(ids, [True] * TOKENS)])).sum() / (TOKENS - 1)
     else:
         loss = model(input_ids=torch.tensor([ids]), labels=torch.tensor([ids])).loss
     loss.backward()
     length = torch.cat([weight.grad.flatten() for weight in model.parameters() if weight.grad is not None]).norm()
-    took = {"seconds": time.perf_counter() - began, "mb": peak_mb() - before}
+    took = {"seconds": time.perf_counter() - began, "mb": read_peak_mb() - before}
     return {"loss": loss.item(), "gradient": length.item(), **took}
 
 
-def peak_mb() -> float:
+def read_peak_mb() -> float:
     """Most memory that this process has had, in 10⁶ bytes (Linux counts in 1,024)."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
 
 
 def main() -> None:
-    found = {}
+    results = {}
     for side in ("transformers", "turnabout"):
         done = subprocess.run([sys.executable, "-m", __spec__.name, side], capture_output=True, text=True, check=True)
-        found[side] = json.loads(done.stdout)
-        print("{:<13} {mb:6.0f} MB  {seconds:5.1f} s  loss {loss:.5f}".format(side, **found[side]))
-    theirs, ours = found.values()
+        results[side] = json.loads(done.stdout)
+        print("{:<13} {mb:6.0f} MB  {seconds:5.1f} s  loss {loss:.5f}".format(side, **results[side]))
+    theirs, ours = results.values()
     for name in ("loss", "gradient"):
         assert abs(ours[name] - theirs[name]) < 1e-4 * theirs[name], f"{name} differs: {theirs[name]} and {ours[name]}"
     less, longer = theirs["mb"] / ours["mb"], ours["seconds"] / theirs["seconds"]
@@ -60,6 +60,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        print(json.dumps(step(sys.argv[1])))
+        print(json.dumps(measure_step(sys.argv[1])))
     else:
         main()

@@ -9,17 +9,17 @@ from typing import Any
 
 import polars as pl
 
-from benchmarks.peers import with_installed
+from benchmarks.peers import build_for_installed
 from turnabout.cleaning.near_duplicates import NearDuplicateIndex
 
 N_ORIGINALS, N_COPIES, N_WORDS = 20_000, 4_000, 65
-MOST_EDITS = 8
+MAX_EDITS = 8
 THRESHOLD = 0.8
 
-Find = Callable[[list[list[str]]], list[bool]]
+Finder = Callable[[list[list[str]]], list[bool]]
 
 
-def planted(seed: int) -> tuple[list[list[str]], list[float]]:
+def build_texts(seed: int) -> tuple[list[list[str]], list[float]]:
     """Texts as words, copies after originals, and each text's true Jaccard similarity to what it was copied from.
 
     Words follow Zipf's law. A copy has 0 to `MOST_EDITS` words changed, left out or put in.
@@ -31,37 +31,37 @@ def planted(seed: int) -> tuple[list[list[str]], list[float]]:
     similarities = [0.0] * N_ORIGINALS
     for original in texts[:N_COPIES]:
         copy = list(original)
-        for _ in range(rng.randint(0, MOST_EDITS)):
+        for _ in range(rng.randint(0, MAX_EDITS)):
             at = rng.randrange(len(copy))
             copy[at : at + rng.randint(0, 1)] = [rng.choice(vocabulary)] * rng.randint(0, 1)
         texts.append(copy)
-        one, other = shingles(original), shingles(copy)
+        one, other = build_shingles(original), build_shingles(copy)
         similarities.append(len(one & other) / len(one | other))
     return texts, similarities
 
 
-def shingles(words: list[str]) -> set[str]:
+def build_shingles(words: list[str]) -> set[str]:
     return {f"{one} {two} {three}" for (one, two), (_, three) in pairwise(pairwise(words))}
 
 
-def ours(texts: list[list[str]]) -> list[bool]:
+def find_with_turnabout(texts: list[list[str]]) -> list[bool]:
     ids = [str(number) for number in range(len(texts))]
     log = pl.DataFrame({"conversation_id": ids, "role": "user", "text": [" ".join(words) for words in texts]})
     state = NearDuplicateIndex(THRESHOLD)
-    found = set(pl.concat([state.find_repeats(batch) for batch in log.iter_slices(4_000)])["conversation_id"])
-    return [number in found for number in ids]
+    repeats = set(pl.concat([state.find_repeats(batch) for batch in log.iter_slices(4_000)])["conversation_id"])
+    return [number in repeats for number in ids]
 
 
-def with_rensa(rensa: ModuleType) -> Find:
+def build_rensa_finder(rensa: ModuleType) -> Finder:
     def find(texts: list[list[str]]) -> list[bool]:
         state = rensa.RMinHashDeduplicator(threshold=THRESHOLD, num_perm=128, use_lsh=True)
-        kept = state.add_pairs((str(number), list(shingles(words))) for number, words in enumerate(texts))
+        kept = state.add_pairs((str(number), list(build_shingles(words))) for number, words in enumerate(texts))
         return [not is_kept for is_kept in kept]
 
     return find
 
 
-def with_gaoya(gaoya: ModuleType) -> Find:
+def build_gaoya_finder(gaoya: ModuleType) -> Finder:
     def find(texts: list[list[str]]) -> list[bool]:
         index = gaoya.minhash.MinHashStringIndex(
             hash_size=32, jaccard_threshold=THRESHOLD, num_bands=16, band_size=8, analyzer="word", ngram_range=(3, 3)
@@ -77,14 +77,14 @@ def with_gaoya(gaoya: ModuleType) -> Find:
     return find
 
 
-def with_datasketch(datasketch: ModuleType) -> Find:
+def build_datasketch_finder(datasketch: ModuleType) -> Finder:
     def find(texts: list[list[str]]) -> list[bool]:
         index = datasketch.MinHashLSH(threshold=THRESHOLD, num_perm=128)
         kept: dict[int, Any] = {}
         found = []
         for number, words in enumerate(texts):
             signature = datasketch.MinHash(num_perm=128)
-            signature.update_batch([shingle.encode() for shingle in shingles(words)])
+            signature.update_batch([shingle.encode() for shingle in build_shingles(words)])
             found.append(any(signature.jaccard(kept[like]) >= THRESHOLD for like in index.query(signature)))
             if not found[-1]:
                 kept[number] = signature
@@ -95,20 +95,20 @@ def with_datasketch(datasketch: ModuleType) -> Find:
 
 
 def main() -> None:
-    texts, similarities = planted(seed=1)
+    texts, similarities = build_texts(seed=1)
     is_copy = [similarity >= THRESHOLD for similarity in similarities]
     print(f"{len(texts):,} texts of about {N_WORDS} words, {sum(is_copy):,} of them copies of similarity ≥ {THRESHOLD}")
-    makers = {"rensa": with_rensa, "gaoya": with_gaoya, "datasketch": with_datasketch}
-    for name, find in {"turnabout": ours, **with_installed(makers)}.items():
+    makers = {"rensa": build_rensa_finder, "gaoya": build_gaoya_finder, "datasketch": build_datasketch_finder}
+    for name, find in {"turnabout": find_with_turnabout, **build_for_installed(makers)}.items():
         began = time.perf_counter()
-        found = find(texts)
+        is_repeat = find(texts)
         seconds = time.perf_counter() - began
-        hits = sum(one and other for one, other in zip(found, is_copy, strict=True))
-        clear = [hit for hit, similarity in zip(found, similarities, strict=True) if similarity >= THRESHOLD + 0.05]
-        wrong = sum(hit and similarity < THRESHOLD - 0.1 for hit, similarity in zip(found, similarities, strict=True))
+        hits = sum(one and other for one, other in zip(is_repeat, is_copy, strict=True))
+        clear = [hit for hit, similarity in zip(is_repeat, similarities, strict=True) if similarity >= THRESHOLD + 0.05]
+        wrong = sum(hit and similarity < THRESHOLD - 0.1 for hit, similarity in zip(is_repeat, similarities, strict=True))
         print(
             f"{name:10} recall {hits / sum(is_copy):.3f}, {sum(clear) / len(clear):.3f} where similarity ≥ .85; "
-            f"precision {hits / sum(found):.3f}, {wrong} found of similarity < .7; {len(texts) / seconds:,.0f} texts/s"
+            f"precision {hits / sum(is_repeat):.3f}, {wrong} found of similarity < .7; {len(texts) / seconds:,.0f} texts/s"
         )
 
 

@@ -21,7 +21,7 @@ from typing import TypeVar
 Made = TypeVar("Made")
 
 
-def installed(name: str) -> ModuleType | None:
+def import_peer(name: str) -> ModuleType | None:
     """The module, or None after telling that it could not be compared."""
     try:
         return import_module(name)
@@ -30,7 +30,7 @@ def installed(name: str) -> ModuleType | None:
         return None
 
 
-def with_installed(makers: Mapping[str, Callable[[ModuleType], Made]]) -> dict[str, Made]:
+def build_for_installed(makers: Mapping[str, Callable[[ModuleType], Made]]) -> dict[str, Made]:
     """By module name what each maker makes of its module, of the modules that are installed."""
-    modules = {name: installed(name) for name in makers}
+    modules = {name: import_peer(name) for name in makers}
     return {name: makers[name](module) for name, module in modules.items() if module is not None}

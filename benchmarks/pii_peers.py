@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-Find = Callable[[str], Iterable[tuple[int, int, str]]]
+Finder = Callable[[str], Iterable[tuple[int, int, str]]]
 
 KINDS = {
     "EMAIL_ADDRESS": "email", "EMAIL": "email", "PHONE_NUMBER": "phone", "PHONE": "phone", "CREDIT_CARD": "card",
@@ -19,7 +19,7 @@ KINDS = {
 }  # fmt: skip
 
 
-def datafog() -> Find:
+def build_datafog_finder() -> Finder:
     """Datafog's regex engine."""
     from datafog.processing.text_processing.regex_annotator.regex_annotator import RegexAnnotator
 
@@ -31,7 +31,7 @@ def datafog() -> Find:
     return find
 
 
-def presidio() -> Find:
+def build_presidio_finder() -> Finder:
     """Presidio's pattern recognisers, without a language model (its names come from one)."""
     import spacy
     from presidio_analyzer import AnalyzerEngine
@@ -50,7 +50,7 @@ def presidio() -> Find:
     return find
 
 
-def scrubadub() -> Find:
+def build_scrubadub_finder() -> Finder:
     """Scrubadub's default detectors."""
     from scrubadub import Scrubber
 
@@ -62,7 +62,7 @@ def scrubadub() -> Find:
     return find
 
 
-def phonenumbers() -> Find:
+def build_phonenumbers_finder() -> Finder:
     """The matcher of the Python port of libphonenumber, told that numbers without a country are American."""
     from phonenumbers import PhoneNumberMatcher
 
@@ -72,16 +72,16 @@ def phonenumbers() -> Find:
     return find
 
 
-PEERS = {"datafog": datafog, "presidio": presidio, "scrubadub": scrubadub, "phonenumbers": phonenumbers}
+PEERS = {"datafog": build_datafog_finder, "presidio": build_presidio_finder, "scrubadub": build_scrubadub_finder, "phonenumbers": build_phonenumbers_finder}
 
 
 def main(peer: str, texts: list[str]) -> dict[str, Any]:
     find = PEERS[peer]()
     list(find("warm up: ann@example.com"))
     began = time.perf_counter()
-    found = [list(find(text)) for text in texts]
+    findings = [list(find(text)) for text in texts]
     seconds = time.perf_counter() - began
-    spans = [[(start, end, KINDS.get(kind, kind)) for start, end, kind in row] for row in found]
+    spans = [[(start, end, KINDS.get(kind, kind)) for start, end, kind in row] for row in findings]
     return {"spans": spans, "seconds": seconds}
 
 

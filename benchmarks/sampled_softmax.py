@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from benchmarks.sft_conversations import build_train_options, excerpts, one_sequence
+from benchmarks.sft_conversations import build_train_options, load_excerpts, encode_conversation
 from turnabout.models.checkpoints import Checkpoint
 from turnabout.models.loading import open_model
 from turnabout.training.engine.settings import RunContext, autocast
@@ -25,7 +25,7 @@ MAX_LENGTH, N_HELD_OUT, BATCH = 192, 32, 4
 SIDES = ("whole softmax", "sampled softmax")
 
 
-class Trained(NamedTuple):
+class TrainingResult(NamedTuple):
     """What one training took and gave; losses in nats per target token."""
 
     tokens_per_second: float
@@ -43,27 +43,27 @@ def main() -> None:
     cli.add_argument("--learning-rate", type=float, default=2e-4)
     cli.add_argument("--rounds", type=int, default=2)
     options = cli.parse_args()
-    found: dict[str, list[Trained]] = {name: [] for name in SIDES}
+    results: dict[str, list[TrainingResult]] = {name: [] for name in SIDES}
     for turn in range(options.rounds):
         for name in sorted(SIDES, reverse=turn % 2 == 0):
-            found[name].append(trained(options, options.sample if name == SIDES[1] else None))
-    for name, rounds in found.items():
+            results[name].append(train_once(options, options.sample if name == SIDES[1] else None))
+    for name, rounds in results.items():
         speed = statistics.median(each.tokens_per_second for each in rounds)
         one = rounds[0]
         print(
             f"{name}: {speed:.0f} tokens/s with {one.n_vocabulary:,} vocabulary tokens; "
             f"last loss {one.last_loss:.4f}, held-out {one.held_out:.4f} nats"
         )
-    whole, sampled = (found[name] for name in SIDES)
+    whole, sampled = (results[name] for name in SIDES)
     ratios = [b.tokens_per_second / a.tokens_per_second for a, b in zip(whole, sampled, strict=True)]
     by_round = ", ".join(f"{ratio:.2f}" for ratio in ratios)
     print(f"sampled softmax is {statistics.median(ratios):.2f} times as fast (rounds: {by_round})")
 
 
-def trained(options: argparse.Namespace, sampled_softmax: int | None) -> Trained:
+def train_once(options: argparse.Namespace, sampled_softmax: int | None) -> TrainingResult:
     """One training from the start, on the first conversations of the embedded log; others are held out."""
     start = add_end_token(open_model(options.start, "float32"))
-    cut = excerpts(start.chat, MAX_LENGTH).head(options.conversations + N_HELD_OUT)
+    cut = load_excerpts(start.chat, MAX_LENGTH).head(options.conversations + N_HELD_OUT)
     train_options = build_train_options(
         max_length=MAX_LENGTH,
         batch_size=BATCH,
@@ -75,20 +75,20 @@ def trained(options: argparse.Namespace, sampled_softmax: int | None) -> Trained
     with TemporaryDirectory() as work:
         run = RunContext(seed=1, dtype="bfloat16", start=options.start, work=Path(work) / "work")
         user = train_user(start, cut.head(options.conversations), options=train_options, run=run)
-    speed = user.metrics["cost"]["tokens_per_second"]
-    return Trained(
+    speed = user.history["tokens"][-1] / user.history["seconds"].sum()
+    return TrainingResult(
         tokens_per_second=speed,
         n_vocabulary=user.metrics["n_vocabulary"],
         last_loss=user.metrics["last_loss"],
-        held_out=_mean_loss(user.checkpoint, cut.tail(N_HELD_OUT)),
+        held_out=_compute_mean_loss(user.checkpoint, cut.tail(N_HELD_OUT)),
     )
 
 
-def _mean_loss(checkpoint: Checkpoint, held_out: pl.DataFrame) -> float:
+def _compute_mean_loss(checkpoint: Checkpoint, held_out: pl.DataFrame) -> float:
     import torch
 
     model, chat = checkpoint.model.eval(), checkpoint.chat
-    rows = [one_sequence(chat, sample) for sample in held_out.iter_rows(named=True)]
+    rows = [encode_conversation(chat, sample) for sample in held_out.iter_rows(named=True)]
     nats = 0.0
     for at in range(0, len(rows), BATCH):
         part = rows[at : at + BATCH]

@@ -45,12 +45,12 @@ class Example(NamedTuple):
     traps: Spans
 
 
-def load() -> list[Example]:
+def load_examples() -> list[Example]:
     """The labelled set; `[[kind:value]]` marks a span and `[[no:value]]` a trap. Raises ValueError for another kind."""
-    return [parse(**json.loads(line)) for line in LABELLED.read_text(encoding="utf-8").splitlines()]
+    return [parse_example(**json.loads(line)) for line in LABELLED.read_text(encoding="utf-8").splitlines()]
 
 
-def parse(half: str, text: str) -> Example:
+def parse_example(half: str, text: str) -> Example:
     """One line of the set with its marks turned into character spans."""
     plain, end, spans = "", 0, []
     for mark in MARK.finditer(text):
@@ -79,12 +79,12 @@ class Score:
             for label in example.spans:
                 self.labels[label[2]] += 1
                 self.recalled[label[2]] += label in spans
-                self.touched[label[2]] += overlaps(label, spans)
+                self.touched[label[2]] += has_overlap(label, spans)
             for span in spans:
                 self.found[span[2]] += 1
                 self.right[span[2]] += span in example.spans
-                self.near[span[2]] += overlaps(span, example.spans)
-            self.sprung += sum(overlaps((*trap[:2], span[2]), [span]) for trap in example.traps for span in spans)
+                self.near[span[2]] += has_overlap(span, example.spans)
+            self.sprung += sum(has_overlap((*trap[:2], span[2]), [span]) for trap in example.traps for span in spans)
 
     def rows(self) -> Iterable[str]:
         """One Markdown row per kind that is labelled, and one for all kinds but names without a cue."""
@@ -97,15 +97,15 @@ class Score:
             sum(counter[kind] for kind in kinds)
             for counter in (self.labels, self.recalled, self.touched, self.found, self.right, self.near)
         )
-        precision, recall = share(right, found, near), share(recalled, labels, touched)
+        precision, recall = format_share(right, found, near), format_share(recalled, labels, touched)
         return f"| {name} | {labels} | {precision} | {recall} |"
 
 
-def overlaps(span: tuple[int, int, str], others: Spans) -> bool:
+def has_overlap(span: tuple[int, int, str], others: Spans) -> bool:
     return any(span[0] < end and start < span[1] and span[2] == kind for start, end, kind in others)
 
 
-def share(k: int, n: int, k_lenient: int) -> str:
+def format_share(k: int, n: int, k_lenient: int) -> str:
     """`0.95 [0.90, 0.98] (0.97)`."""
     if not n:
         return "–"
@@ -113,7 +113,7 @@ def share(k: int, n: int, k_lenient: int) -> str:
     return f"{k / n:.2f} [{interval.low:.2f}, {interval.high:.2f}] ({k_lenient / n:.2f})"
 
 
-def ask(python: str, peer: str, texts: list[str]) -> tuple[list[Spans], float] | None:
+def run_peer(python: str, peer: str, texts: list[str]) -> tuple[list[Spans], float] | None:
     """What the peer found and how long it took; None, with the reason printed, where it does not run."""
     script = str(Path(__file__).with_name("pii_peers.py"))
     done = subprocess.run([python, script, peer], input=json.dumps(texts), capture_output=True, text=True, check=False)
@@ -124,7 +124,7 @@ def ask(python: str, peer: str, texts: list[str]) -> tuple[list[Spans], float] |
     return [[(start, end, kind) for start, end, kind in spans] for spans in answer["spans"]], answer["seconds"]
 
 
-def chat() -> pl.DataFrame:
+def load_chat_messages() -> pl.DataFrame:
     """`N_MESSAGES` ordinary messages: the embedded log, repeated as often as it takes, texts only."""
     source = Chitchat(format="chitchat")
     log = pl.concat(batch.messages for piece in source.list_pieces() for batch in source.read_batches(piece))
@@ -136,7 +136,7 @@ def main() -> None:
     cli = argparse.ArgumentParser(description=__doc__)
     cli.add_argument("--peers", help="interpreter of an environment that holds the peers")
     python = cli.parse_args().peers
-    examples = load()
+    examples = load_examples()
     for half in ("dev", "held_out"):
         part = [example for example in examples if example.half == half]
         score = Score(
@@ -144,7 +144,7 @@ def main() -> None:
         )
         print(f"\n{half}: {len(part)} messages, {score.sprung} of {score.n_traps} traps replaced\n")
         print("| kind | spans | precision | recall |\n| --- | --- | --- | --- |", *score.rows(), sep="\n")
-    log = chat()
+    log = load_chat_messages()
     began = time.perf_counter()
     scrub_messages(log, list(KINDS))
     rate = log.height / (time.perf_counter() - began)
@@ -154,8 +154,8 @@ def main() -> None:
         return
     held_out = [example for example in examples if example.half == "held_out"]
     for peer in PEERS:
-        answer = ask(python, peer, [example.text for example in held_out])
-        timed = answer and ask(python, peer, log["text"].head(N_PEER_MESSAGES).to_list())
+        answer = run_peer(python, peer, [example.text for example in held_out])
+        timed = answer and run_peer(python, peer, log["text"].head(N_PEER_MESSAGES).to_list())
         if not answer or not timed:
             continue
         score, slower = Score(held_out, answer[0]), rate / (N_PEER_MESSAGES / timed[1])

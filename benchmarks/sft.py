@@ -18,12 +18,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks import process_tree
-from benchmarks.sft_sides import Case, Training
+from benchmarks.sft_sides import Case, TrainingRun
 
 #: Nats between the losses of a step: what rounding to bfloat16 may do to them.
 TOLERANCE = 0.01
 
-Measured = tuple[Training, process_tree.Run]
+Measured = tuple[TrainingRun, process_tree.Usage]
 
 
 def main() -> None:
@@ -38,17 +38,17 @@ def main() -> None:
     cli.add_argument("--float32", action="store_true", help="no bfloat16: losses differ by no more than rounding")
     cli.add_argument("--rounds", type=int, default=2)
     cli.add_argument("--peak-tflops", type=float, help="of the device in bfloat16; prints the share of it in use")
-    given = cli.parse_args()
+    options = cli.parse_args()
     case = Case(
-        given.conversations, given.tokens, given.steps, given.their_batch, given.their_packing, not given.float32
+        options.conversations, options.tokens, options.steps, options.their_batch, options.their_packing, not options.float32
     )
     rounds: list[dict[str, Measured]] = []
-    for turn in range(given.rounds):
+    for turn in range(options.rounds):
         sides = ["ours", "trl"] if turn % 2 == 0 else ["trl", "ours"]
-        rounds.append({side: trained(side, case) for side in sides})
-    told = {"ours": "ours", "trl": f"TRL, {'packed, ' if case.their_packing else ''}batches of {case.their_batch}"}
-    for side, name in told.items():
-        print(f"{name}: {speed([r[side] for r in rounds], case, given.peak_tflops)}")
+        rounds.append({side: train_in_process(side, case) for side in sides})
+    names = {"ours": "ours", "trl": f"TRL, {'packed, ' if case.their_packing else ''}batches of {case.their_batch}"}
+    for side, name in names.items():
+        print(f"{name}: {format_speed([r[side] for r in rounds], case, options.peak_tflops)}")
     for unit in ("seconds", "processor_seconds"):
         ratios = sorted(getattr(r["trl"][0], unit) / getattr(r["ours"][0], unit) for r in rounds)
         print(
@@ -58,16 +58,16 @@ def main() -> None:
     compare_losses(rounds[0]["ours"][0], rounds[0]["trl"][0])
 
 
-def trained(side: str, case: Case) -> Measured:
+def train_in_process(side: str, case: Case) -> Measured:
     """One training in a process of its own, and what the process took."""
     with TemporaryDirectory() as folder:
         out = Path(folder) / "training.json"
         command = [sys.executable, "-m", "benchmarks.sft_sides", side, str(out), json.dumps(case._asdict())]
-        run = process_tree.run(command, Path(folder) / "log")
-        return Training(**json.loads(out.read_text(encoding="utf-8"))), run
+        run = process_tree.run_command(command, Path(folder) / "log")
+        return TrainingRun(**json.loads(out.read_text(encoding="utf-8"))), run
 
 
-def speed(measured: list[Measured], case: Case, peak_tflops: float | None) -> str:
+def format_speed(measured: list[Measured], case: Case, peak_tflops: float | None) -> str:
     """Seconds, tokens and memory of one side, the median of its rounds."""
     training = measured[0][0]
     passes = case.n_conversations * case.steps
@@ -76,7 +76,7 @@ def speed(measured: list[Measured], case: Case, peak_tflops: float | None) -> st
     tokens_per_second = training.tokens * case.steps / seconds
     # Forward and backward are 6 floating-point operations per weight and token (Kaplan et al. 2020, §2.1).
     used = 6 * training.parameters * tokens_per_second / 1e12
-    memory = training.device_bytes or max(run.own for _, run in measured)
+    memory = training.device_bytes or max(run.own_bytes for _, run in measured)
     parts = [
         f"{seconds / passes:.2f} s per conversation ({processor / passes:.2f} processor s)",
         f"{training.sequences} sequences of {training.tokens:,} tokens a step, {training.targets:,} learnt",
@@ -86,7 +86,7 @@ def speed(measured: list[Measured], case: Case, peak_tflops: float | None) -> st
     return ", ".join(parts if peak_tflops is None else [*parts, f"MFU {used / peak_tflops:.1%}"])
 
 
-def compare_losses(ours: Training, trl: Training) -> None:
+def compare_losses(ours: TrainingRun, trl: TrainingRun) -> None:
     """Print both trajectories. Raises where they are not one."""
     apart = max(abs(a - b) for a, b in zip(ours.losses, trl.losses, strict=True))
     for name, training in {"ours": ours, "TRL": trl}.items():

@@ -18,13 +18,13 @@ N_READ = 500
 MIN_MESSAGES = 4
 
 
-def excerpts(chat: ChatFormat, max_length: int) -> pl.DataFrame:
+def load_excerpts(chat: ChatFormat, max_length: int) -> pl.DataFrame:
     """The last messages within `max_length` tokens of each conversation that somebody left (`schemas.USER_SAMPLES`).
 
     Without those of which not even one user turn fits.
     """
-    cut = [last_messages(chat, sample, max_length) for sample in left().iter_rows(named=True)]
-    fits = [s for s in cut if s["target_indexes"] and len(one_sequence(chat, s).input_ids) <= max_length]
+    cut = [keep_last_messages(chat, sample, max_length) for sample in load_ended_conversations().iter_rows(named=True)]
+    fits = [s for s in cut if s["target_indexes"] and len(encode_conversation(chat, s).input_ids) <= max_length]
     return pl.DataFrame(fits, schema=schemas.USER_SAMPLES)
 
 
@@ -43,7 +43,7 @@ def build_train_options(**values: Any) -> TrainUser:
     return TrainUser.model_validate(defaults | values)
 
 
-def left() -> pl.DataFrame:
+def load_ended_conversations() -> pl.DataFrame:
     """Flipped conversations of the embedded log that somebody left, all with one intent."""
     log = Chitchat(format="chitchat")
     messages = next(batch.messages for piece in log.list_pieces() for batch in log.read_batches(piece))
@@ -55,7 +55,7 @@ def left() -> pl.DataFrame:
     return samples.filter(pl.col("ends") & (pl.col("messages").list.len() >= MIN_MESSAGES))
 
 
-def last_messages(chat: ChatFormat, sample: dict[str, Any], max_length: int) -> dict[str, Any]:
+def keep_last_messages(chat: ChatFormat, sample: dict[str, Any], max_length: int) -> dict[str, Any]:
     """The conversation cut from the left so that it is one training row, leaving included."""
     leaving = chat.count_message_tokens({"role": "user", "content": ""}) + 1
     system: Message = {"role": "system", "content": sample["intent"]}
@@ -63,20 +63,20 @@ def last_messages(chat: ChatFormat, sample: dict[str, Any], max_length: int) -> 
     return {**sample, "messages": kept, "target_indexes": [i for i, m in enumerate(kept) if m["role"] == "user"]}
 
 
-def one_sequence(chat: ChatFormat, sample: dict[str, Any]) -> EncodedChat:
+def encode_conversation(chat: ChatFormat, sample: dict[str, Any]) -> EncodedChat:
     """The conversation with the end of it as one row: what ours reads."""
     targets = {index + 1 for index in sample["target_indexes"]}
     return chat.encode([{"role": "system", "content": sample["intent"]}, *sample["messages"]], targets, sample["ends"])
 
 
-def k_plus_one(sample: dict[str, Any]) -> list[dict[str, list[Message]]]:
+def build_k_plus_one_samples(sample: dict[str, Any]) -> list[dict[str, list[Message]]]:
     """The paper's samples: all that was said before each user turn and the turn, and the whole and leaving."""
-    said: list[Message] = [{"role": "system", "content": sample["intent"]}, *sample["messages"]]
-    turns = [{"prompt": said[: i + 1], "completion": [said[i + 1]]} for i in sample["target_indexes"]]
-    return [*turns, {"prompt": said, "completion": [{"role": "user", "content": END_OF_CONVERSATION}]}]
+    messages: list[Message] = [{"role": "system", "content": sample["intent"]}, *sample["messages"]]
+    turns = [{"prompt": messages[: i + 1], "completion": [messages[i + 1]]} for i in sample["target_indexes"]]
+    return [*turns, {"prompt": messages, "completion": [{"role": "user", "content": END_OF_CONVERSATION}]}]
 
 
-def user_template(chat: ChatFormat) -> str:
+def build_user_template(chat: ChatFormat) -> str:
     """The tokenizer's template with a *user* header to continue from; it stops at the last end of turn.
 
     What a template writes after that would be part of the completion, which TRL learns to its last token.

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from benchmarks.sft_conversations import build_train_options, excerpts, k_plus_one, one_sequence, user_template
+from benchmarks.sft_conversations import build_train_options, load_excerpts, build_k_plus_one_samples, encode_conversation, build_user_template
 from turnabout.errors import ConfigError
 from turnabout.models.checkpoints import Checkpoint, load_embedded
 from turnabout.training.engine.settings import RunContext, autocast
@@ -36,7 +36,7 @@ class Case(NamedTuple):
     bf16: bool
 
 
-class Training(NamedTuple):
+class TrainingRun(NamedTuple):
     """What one training took and gave. Tokens are those of one step without padding; times those of all steps."""
 
     seconds: float
@@ -57,29 +57,29 @@ def main(side: str, out: Path, case: Case) -> None:
     import torch
 
     checkpoint = add_end_token(load_embedded(BACKBONE, "float32"))
-    cut = excerpts(checkpoint.chat, case.max_length).head(case.n_conversations + N_HELD_OUT)
+    cut = load_excerpts(checkpoint.chat, case.max_length).head(case.n_conversations + N_HELD_OUT)
     if cut.height < case.n_conversations + N_HELD_OUT:
         at_most = cut.height - N_HELD_OUT
         raise ConfigError(f"--conversations: {case.n_conversations} came; give at most {at_most}, the rest is held out")
     train, held_out = cut.head(case.n_conversations), cut.tail(N_HELD_OUT)
-    before = mean_loss(checkpoint, held_out, case)
+    before = compute_mean_loss(checkpoint, held_out, case)
     with TemporaryDirectory() as work:
-        found = {"ours": ours, "trl": trl}[side](checkpoint, train, case, Path(work) / "work")
+        result = {"ours": train_with_turnabout, "trl": train_with_trl}[side](checkpoint, train, case, Path(work) / "work")
     rest = {
         "held_out_before": before,
-        "held_out": mean_loss(checkpoint, held_out, case),
+        "held_out": compute_mean_loss(checkpoint, held_out, case),
         "parameters": sum(weights.numel() for weights in checkpoint.model.parameters()),
         "device_bytes": torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0,
     }
-    out.write_text(json.dumps(Training(**found, **rest)._asdict()), encoding="utf-8")
+    out.write_text(json.dumps(TrainingRun(**result, **rest)._asdict()), encoding="utf-8")
 
 
-def ours(checkpoint: Checkpoint, train: pl.DataFrame, case: Case, work: Path) -> dict[str, Any]:
+def train_with_turnabout(checkpoint: Checkpoint, train: pl.DataFrame, case: Case, work: Path) -> dict[str, Any]:
     """The stage's own training."""
     options = build_train_options(
         max_length=case.max_length, batch_size=train.height, epochs=case.steps, learning_rate=LEARNING_RATE
     )
-    timer = clock()
+    timer = build_timer()
     dtype = "bfloat16" if case.bf16 else "float32"
     run = RunContext(seed=1, dtype=dtype, start=BACKBONE, work=work, callbacks=[timer])
     trained = train_user(checkpoint, train, options=options, run=run)
@@ -93,14 +93,14 @@ def ours(checkpoint: Checkpoint, train: pl.DataFrame, case: Case, work: Path) ->
     }
 
 
-def trl(checkpoint: Checkpoint, train: pl.DataFrame, case: Case, work: Path) -> dict[str, Any]:
+def train_with_trl(checkpoint: Checkpoint, train: pl.DataFrame, case: Case, work: Path) -> dict[str, Any]:
     """TRL's, on K+1 samples of each conversation; a step adds up the gradients of all of them."""
     import torch
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
 
-    checkpoint.tokenizer.chat_template = user_template(checkpoint.chat)
-    rows = [row for sample in train.iter_rows(named=True) for row in k_plus_one(sample)]
+    checkpoint.tokenizer.chat_template = build_user_template(checkpoint.chat)
+    rows = [row for sample in train.iter_rows(named=True) for row in build_k_plus_one_samples(sample)]
     arguments = SFTConfig(
         output_dir=str(work),
         max_length=case.max_length,
@@ -121,7 +121,7 @@ def trl(checkpoint: Checkpoint, train: pl.DataFrame, case: Case, work: Path) -> 
         logging_steps=1,
         report_to="none",
     )
-    timer = clock()
+    timer = build_timer()
     trainer = SFTTrainer(
         checkpoint.model,
         arguments,
@@ -141,17 +141,17 @@ def trl(checkpoint: Checkpoint, train: pl.DataFrame, case: Case, work: Path) -> 
     }
 
 
-def mean_loss(checkpoint: Checkpoint, conversations: pl.DataFrame, case: Case) -> float:
+def compute_mean_loss(checkpoint: Checkpoint, conversations: pl.DataFrame, case: Case) -> float:
     """Mean −log P of all target tokens, in nats, by our loss whoever trained the model."""
     import torch
 
     model = checkpoint.model.eval()
-    rows = [one_sequence(checkpoint.chat, sample) for sample in conversations.iter_rows(named=True)]
+    rows = [encode_conversation(checkpoint.chat, sample) for sample in conversations.iter_rows(named=True)]
     with torch.no_grad(), autocast(model, case.bf16):
         return float(compute_user_loss(model, rows)[0])
 
 
-def clock() -> Any:
+def build_timer() -> Any:
     """A callback; its `seconds` and `processor_seconds` run from the beginning of training to the end of a step."""
     import torch
     from transformers import TrainerCallback

@@ -18,31 +18,31 @@ SOURCES = {
 }
 
 
-def reactions(place: Path) -> pl.DataFrame:
+def load_reactions(folder: Path) -> pl.DataFrame:
     """What the reaction model learns from: EURTAD without the turns of people who ignored the error."""
-    rows = development.eurtad(place)
+    rows = development.load_eurtad(folder)
     return rows.filter(pl.col("reaction").is_null() | (pl.col("reaction") != development.IGNORED)).select(
         list(EXAMPLES)
     )
 
 
-def fit_experience(place: Path) -> FittedModel:
+def fit_experience(folder: Path) -> FittedModel:
     """The experience model: rated below the median, folds by worker."""
-    rated = development.dialogue_eval(place).sort("conversation_id")
-    _, said = collect_conversations(development.exchanges_of(rated))
+    rated = development.load_dialogue_eval(folder).sort("conversation_id")
+    _, conversations = collect_conversations(development.build_exchange_table(rated))
     z = rated["z_mean"].to_numpy()
     labels = (z < np.median(z)).astype(np.float64)
-    return fit_linear_model(compute_experience_features(said), labels, rated["worker"].to_list(), np.ones(len(z)))
+    return fit_linear_model(compute_experience_features(conversations), labels, rated["worker"].to_list(), np.ones(len(z)))
 
 
 def main() -> None:
     cli = argparse.ArgumentParser(description=__doc__)
     cli.add_argument("--data", type=Path, default=None)
-    place = development.folder(cli.parse_args().data)
-    if place is None:
+    folder = development.find_folder(cli.parse_args().data)
+    if folder is None:
         raise SystemExit("no development data: set TURNABOUT_DEVELOPMENT_DATA or give --data")
     target = Path(str(files("turnabout.feedback.miners"))) / "weights"
-    reaction, experience = fit_reaction_models(reactions(place)), fit_experience(place)
+    reaction, experience = fit_reaction_models(load_reactions(folder)), fit_experience(folder)
     save_models(reaction.models, reaction.metadata | {"trained_on": SOURCES["reaction"]}, target / "reaction.safetensors")
     save_models({"experience": experience.model}, {"trained_on": SOURCES["experience"]}, target / "experience.safetensors")
     print(f"weights written to {target}")

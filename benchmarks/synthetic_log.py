@@ -40,99 +40,99 @@ class Sentence(NamedTuple):
     slots: Sequence[Sequence[str]]
 
 
-def parsed(template: str) -> Sentence:
+def parse_template(template: str) -> Sentence:
     """A template such as `Buy {noun}.` taken apart."""
     fixed, names = SLOT.split(template)[::2], SLOT.findall(template)
     return Sentence(fixed, [getattr(words, name.upper()) for name in names])
 
 
 QUESTIONS, STATEMENTS, FACTS, DETAILS = (
-    [parsed(template) for template in templates]
+    [parse_template(template) for template in templates]
     for templates in (words.QUESTIONS, words.STATEMENTS, words.FACTS, words.DETAILS)
 )
 
 
-class Writer:
+class ConversationWriter:
     """Writes the messages of one day."""
 
     def __init__(self, seed: str) -> None:
         self._rng = Random(seed)
         self._chance = self._rng.random
 
-    def conversation(self) -> list[Message]:
+    def write_conversation(self) -> list[Message]:
         """Exchanges of a user's and an assistant's message."""
         told = []
-        for number in range(self._of(EXCHANGES)):
-            told += [{"role": "user", "content": self._user(number)}, {"role": "assistant", "content": self._reply()}]
+        for number in range(self._choose(EXCHANGES)):
+            told += [{"role": "user", "content": self._write_user_message(number)}, {"role": "assistant", "content": self._write_reply()}]
         return told
 
-    def nearly(self, told: Sequence[Message]) -> list[Message]:
+    def write_near_copy(self, messages: Sequence[Message]) -> list[Message]:
         """The conversation with one word of one message changed."""
-        at = int(self._chance() * len(told))
-        said = told[at]["content"].split(" ")
-        said[int(self._chance() * len(said))] = self._of(words.NOUN)
-        return [*told[:at], {**told[at], "content": " ".join(said)}, *told[at + 1 :]]
+        at = int(self._chance() * len(messages))
+        said = messages[at]["content"].split(" ")
+        said[int(self._chance() * len(said))] = self._choose(words.NOUN)
+        return [*messages[:at], {**messages[at], "content": " ".join(said)}, *messages[at + 1 :]]
 
-    def _of(self, choices: Sequence[Choice]) -> Choice:
+    def _choose(self, choices: Sequence[Choice]) -> Choice:
         return choices[int(self._chance() * len(choices))]
 
-    def _user(self, number: int) -> str:
-        said = [self._sentence(self._of(QUESTIONS)) for _ in range(self._of(OF_USER))]
+    def _write_user_message(self, number: int) -> str:
+        said = [self._fill_sentence(self._choose(QUESTIONS)) for _ in range(self._choose(OF_USER))]
         if self._chance() < NUMBERS_OF_USERS:
-            said.append(self._fact())
+            said.append(self._write_fact())
         if number and self._chance() < JUDGING:
-            said = [self._of(words.JUDGEMENTS), *said[1:]]
-        return self._personal(said)
+            said = [self._choose(words.JUDGEMENTS), *said[1:]]
+        return self._join_sentences(said)
 
-    def _reply(self) -> str:
+    def _write_reply(self) -> str:
         is_long = self._chance() < 1 / 12
-        said = [self._sentence(self._of(STATEMENTS)) for _ in range(self._of(OF_LONG if is_long else OF_ASSISTANT))]
+        said = [self._fill_sentence(self._choose(STATEMENTS)) for _ in range(self._choose(OF_LONG if is_long else OF_ASSISTANT))]
         if self._chance() < NUMBERS_OF_ASSISTANTS:
-            said.insert(1, self._fact())
+            said.insert(1, self._write_fact())
         if is_long:
             said[2:] = [f"\n{number}. {sentence}" for number, sentence in enumerate(said[2:], start=1)]
-        return self._personal(said)
+        return self._join_sentences(said)
 
-    def _personal(self, said: list[str]) -> str:
+    def _join_sentences(self, said: list[str]) -> str:
         if self._chance() < PERSONAL:
-            said.append(self._digits(self._sentence(self._of(DETAILS))))
+            said.append(self._fill_digits(self._fill_sentence(self._choose(DETAILS))))
         return " ".join(said)
 
-    def _fact(self) -> str:
-        return self._digits(self._sentence(self._of(FACTS)))
+    def _write_fact(self) -> str:
+        return self._fill_digits(self._fill_sentence(self._choose(FACTS)))
 
-    def _sentence(self, sentence: Sentence) -> str:
+    def _fill_sentence(self, sentence: Sentence) -> str:
         chance, pieces = self._chance, [sentence.fixed[0]]
         for fixed, slot in zip(sentence.fixed[1:], sentence.slots, strict=True):
             pieces += (slot[int(chance() * len(slot))], fixed)
         return "".join(pieces)
 
-    def _digits(self, text: str) -> str:
+    def _fill_digits(self, text: str) -> str:
         """A digit, not 0, for each `#`; the sign `%` becomes the check digit of the card number before it."""
         text = re.sub("#", lambda _: str(1 + int(9 * self._chance())), text)
-        return re.sub(r"([\d ]+)%", lambda match: match[1] + check_digit(match[1]), text)
+        return re.sub(r"([\d ]+)%", lambda match: match[1] + compute_check_digit(match[1]), text)
 
 
-def check_digit(number: str) -> str:
+def compute_check_digit(number: str) -> str:
     """The digit that makes a card number valid by Luhn's formula."""
     digits = [int(digit) for digit in reversed(number) if digit.isdigit()]
     total = sum(2 * digit - 9 * (digit > 4) if place % 2 == 0 else digit for place, digit in enumerate(digits))
     return str(-total % 10)
 
 
-def records(day: int, n_messages: int, seed: int) -> Iterator[dict[str, Any]]:
+def generate_records(day: int, n_messages: int, seed: int) -> Iterator[dict[str, Any]]:
     """The conversations of one day, the last of which brings it to `n_messages` or more."""
-    writer, rng = Writer(f"{seed}:{day}"), Random(f"{seed}:{day}:log")
-    earlier: deque[list[Message]] = deque([writer.conversation()], maxlen=1_000)
+    writer, rng = ConversationWriter(f"{seed}:{day}"), Random(f"{seed}:{day}:log")
+    earlier: deque[list[Message]] = deque([writer.write_conversation()], maxlen=1_000)
     began, n_written, number = FIRST_DAY + timedelta(days=day), 0, 0
     while n_written < n_messages:
         chance = rng.random()
         if chance < EXACT_COPIES:
             told = rng.choice(earlier)
         elif chance < EXACT_COPIES + NEAR_COPIES:
-            told = writer.nearly(rng.choice(earlier))
+            told = writer.write_near_copy(rng.choice(earlier))
         else:
-            told = writer.conversation()
+            told = writer.write_conversation()
             earlier.append(told)
         at = int(began.timestamp()) + number
         yield {
@@ -152,7 +152,7 @@ def write_days(folder: Path, days: Iterable[int], n_messages: int, seed: int, su
     for day in days:
         path = folder / f"{FIRST_DAY + timedelta(days=day):%Y-%m-%d}{suffix}"
         with zstandard.open(path, "wb") if suffix.endswith(".zst") else path.open("wb") as file:
-            for record in records(day, n_messages, seed):
+            for record in generate_records(day, n_messages, seed):
                 file.write(encode(record) + b"\n")
                 n_written += len(record["messages"])
     return n_written

@@ -12,34 +12,34 @@ from types import ModuleType
 
 import polars as pl
 
-from benchmarks.peers import with_installed
+from benchmarks.peers import build_for_installed
 from turnabout.cleaning.toxicity import detect_toxicity
 from turnabout.sources.chitchat import Chitchat
 
 TEXTS = Path(__file__).with_name("toxicity.tsv")
 
-Find = Callable[[pl.Series], list[bool]]
+Detector = Callable[[pl.Series], list[bool]]
 
 
-def ours(texts: pl.Series) -> list[bool]:
+def detect_with_turnabout(texts: pl.Series) -> list[bool]:
     return detect_toxicity(texts.to_frame("text").with_columns(language=pl.lit("en"))).to_list()
 
 
-def with_better_profanity(package: ModuleType) -> Find:
+def build_better_profanity_detector(package: ModuleType) -> Detector:
     package.profanity.load_censor_words()
     return lambda texts: [package.profanity.contains_profanity(text) for text in texts]
 
 
-def with_profanex(profanex: ModuleType) -> Find:
+def build_profanex_detector(profanex: ModuleType) -> Detector:
     words = profanex.Filter()
     return lambda texts: [words.contains(text) for text in texts]
 
 
-def with_profanity_check(package: ModuleType) -> Find:
+def build_profanity_check_detector(package: ModuleType) -> Detector:
     return lambda texts: [score > 0.5 for score in package.predict_prob(texts.to_list())]
 
 
-def with_safetype(safetype: ModuleType) -> Find:
+def build_safetype_detector(safetype: ModuleType) -> Detector:
     """safetype as it comes, every category but swearing."""
     engine = safetype.create_moderation_engine(categories=["hate", "harassment", "sexual"])
     return lambda texts: [any(match.context == "direct" for match in engine.moderate(text).matches) for text in texts]
@@ -49,12 +49,12 @@ def main() -> None:
     rows = pl.read_csv(TEXTS, separator="\t", quote_char=None).with_columns(is_toxic=pl.col("label") == "toxic")
     print(f"{rows['is_toxic'].sum()} toxic texts, {(~rows['is_toxic']).sum()} clean ones")
     makers = {
-        "safetype": with_safetype,
-        "better_profanity": with_better_profanity,
-        "profanex": with_profanex,
-        "profanity_check": with_profanity_check,
+        "safetype": build_safetype_detector,
+        "better_profanity": build_better_profanity_detector,
+        "profanex": build_profanex_detector,
+        "profanity_check": build_profanity_check_detector,
     }
-    for name, find in {"turnabout": ours, **with_installed(makers)}.items():
+    for name, find in {"turnabout": detect_with_turnabout, **build_for_installed(makers)}.items():
         find(rows["text"].head(1))
         began = time.perf_counter()
         judged = rows.with_columns(found=pl.Series(find(rows["text"])))
@@ -66,10 +66,10 @@ def main() -> None:
             )
         by_kind = judged.group_by("label", "kind", maintain_order=True).agg(pl.col("found").sum(), n=pl.len())
         print("  found of " + ", ".join(f"{kind} {found}/{n}" for _, kind, found, n in by_kind.iter_rows()))
-    whole_log()
+    flag_embedded_log()
 
 
-def whole_log() -> None:
+def flag_embedded_log() -> None:
     """How many messages of the embedded log, small talk without moderation, are flagged, and how fast."""
     log = Chitchat(format="chitchat")
     messages = pl.concat([batch.messages for piece in log.list_pieces() for batch in log.read_batches(piece)])

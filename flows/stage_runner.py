@@ -7,10 +7,13 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
-from flows.console import BAR, View
+from flows.console import View
 from turnabout import tracking
+from turnabout.core.stage_output import WARNING
+from turnabout.operations.stage_summaries import summarize_stage
 from turnabout.pipeline.last_run import StageRun
 from turnabout.pipeline.processes import ProcessGroups
+from turnabout.pipeline.progress_bars import parse_bar
 from turnabout.pipeline.repro import Stage, find_stale_reasons, reproduce_stage
 
 Logger = logging.Logger | logging.LoggerAdapter[logging.Logger]
@@ -25,7 +28,7 @@ MAX_PARALLEL_STAGES = 2
 class StageRunner:
     """Brings stages up to date for one pipeline run, from any thread.
 
-    `runs` has time and memory of each stage that ended.
+    `runs` has time, memory, summary and warnings of each stage that ended.
     """
 
     def __init__(
@@ -38,6 +41,7 @@ class StageRunner:
         self._view = view
         self._stages = stages
         self._forced = frozenset(forced)
+        self._warnings: dict[str, list[str]] = {}
         self._slots = threading.BoundedSemaphore(MAX_PARALLEL_STAGES)
         self._queue = threading.Lock()
 
@@ -70,13 +74,15 @@ class StageRunner:
         try:
             run = self._check_up_to_date(name, log) or self._reproduce(name, log, run_id)
         except BaseException as error:
-            self._end_stage(StageRun(name, "failed", time.monotonic() - began, 0.0))
+            self._end_stage(StageRun(name, "failed", time.monotonic() - began, 0.0, warnings=self._get_warnings(name)))
             if run_id is not None:
                 tracking.fail_stage(run_id, str(error))
             raise
         usage = {"seconds": run.seconds, "peak_memory_mb": run.peak_memory_mb} if run.status == "ran" else None
         if run_id is not None:
             tracking.record_stage(name, self._root, run_id, run.status, usage)
+        if run.summary:
+            log.info("%s", run.summary)
         self._end_stage(run)
         return run
 
@@ -105,18 +111,30 @@ class StageRunner:
             self._make_listener(name, log),
             pipeline=self._stages[name].pipeline,
             force=name in self._forced,
-            terminal=self._view.wants_bars,
+            terminal=True,  # so that the stage shows its progress bars
             env=env,
         )
-        return StageRun(name, status, finished.seconds, finished.peak_memory_mb)
+        summary = ""
+        if status != "up-to-date":
+            # A stage restored from the run cache took other seconds than those of this run.
+            summary = summarize_stage(self._root, self._stages[name], finished.seconds if status == "ran" else 0.0)
+        return StageRun(
+            name, status, finished.seconds, finished.peak_memory_mb, summary=summary, warnings=self._get_warnings(name)
+        )
 
     def _make_listener(self, name: str, log: Logger) -> Callable[[str], None]:
         def listen(line: str) -> None:
             self._view.show_line(name, line)
-            if not BAR.search(line):
+            if line.startswith(WARNING):
+                self._warnings.setdefault(name, []).append(line)
+                log.warning("%s", line)
+            elif parse_bar(line) is None:
                 log.info("%s", line)
 
         return listen
+
+    def _get_warnings(self, name: str) -> tuple[str, ...]:
+        return tuple(self._warnings.get(name, ()))
 
     def _end_stage(self, run: StageRun) -> None:
         self.runs.append(run)

@@ -18,6 +18,7 @@ from turnabout.preferences import Rule, RuleContext
 from turnabout.preferences.base import LOGS_ONLY
 from turnabout.preferences.cut_off import CutOffCounter
 from turnabout.quality import screen_pairs, summarise_pairs
+from turnabout.quality.length_limit import drop_long_pairs
 
 #: Schemas of the tables that a rule may read, by file name.
 TABLES = {name: augmenter.table_schema for name, augmenter in AUGMENTERS.items()}

@@ -7,6 +7,7 @@ from stages._models import open_checkpoint_generator
 from turnabout.core import schemas
 from turnabout.core.conversations import sample_conversations
 from turnabout.core.io import read_frame, write_csv, write_frame, write_json
+from turnabout.core.stage_output import print_warning
 from turnabout.follow_ups import load_phrases
 from turnabout.generation.local.generator import LocalGenerator
 from turnabout.metrics.assistant_answers import AnswerScorers
@@ -76,6 +77,8 @@ def main(
     bootstrap = Bootstrap(settings.resamples, seed)
     simulated = {name: summarize_rollouts(table, bootstrap) for name, table in rollouts_by_assistant.items()}
 
+    for warning in user_result.metrics["warnings"]:
+        print_warning(warning)
     write_json(user_result.metrics, user_metrics)
     write_csv(user_result.by_turn, by_turn)
     write_frame(assistant_result.answers, answers, schemas.ANSWERS)

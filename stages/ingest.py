@@ -3,8 +3,9 @@
 Records that cannot be read go to quarantine.
 """
 
-import sys
+import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -14,14 +15,16 @@ from tqdm import tqdm
 
 from stages._command import command
 from turnabout.core import schemas
-from turnabout.core.forgetting import read_forgotten_people
-from turnabout.core.incremental import LEDGER, IncrementalBuild, build_key, hash_file, open_build
+from turnabout.core.forgetting import is_swept, read_forgotten_people
+from turnabout.core.incremental import LEDGER, IncrementalBuild, UnitRecord, build_key, hash_file, open_build
 from turnabout.core.io import write_json
-from turnabout.errors import ConfigError, DataError
+from turnabout.core.stage_output import print_warning
+from turnabout.errors import DataError
 from turnabout.params import load_params
 from turnabout.sources.base import Piece, Source
 from turnabout.sources.detection import suggest_format
 from turnabout.sources.ingest_filter import IngestFilter
+from turnabout.sources.pieces import list_all_pieces
 
 #: Code and packages that shape the tables besides logs and settings; the code is among the stage's dependencies.
 CODE = ("stages/ingest.py", "src/turnabout/core", "src/turnabout/sources", "src/turnabout/text")
@@ -32,6 +35,12 @@ MAX_SHOWN_REASONS = 10
 
 #: Greatest number of reasons that are counted separately in the metrics.
 MAX_COUNTED_REASONS = 100
+
+#: Greatest number of files that the metrics name.
+MAX_LISTED_FILES = 50
+
+#: Warning where forgotten.txt names people about whom older runs may have kept data. The flow erases it at its end.
+UNSWEPT = "forgotten.txt has new people: run `turnabout run` once to erase what older runs kept of them"
 
 ROOT = Path(__file__).parents[1]
 
@@ -51,11 +60,10 @@ def main(
     Raises `DataError` where no conversation at all could be read.
     """
     sources = load_params(params).ingest.sources
-    check_watched(sources, watch)
+    pieces = list_all_pieces(sources, watch)
     forgotten_people = read_forgotten_people(forgotten)
-    pieces: list[tuple[Source, Piece]] = []
-    for source in sources:
-        pieces += [(source, piece) for piece in source.list_pieces()]
+    if "TURNABOUT_FLOW" not in os.environ and not is_swept(Path(), forgotten_people):
+        print_warning(UNSWEPT)
     cached_hash = cache(hash_file)  # files of scores belong to every piece of their source
     units = [fingerprint_piece(source, piece, cached_hash) for source, piece in pieces]
     key = build_key(" ".join(sorted(forgotten_people)), (ROOT / path for path in CODE), PACKAGES)
@@ -66,22 +74,11 @@ def main(
         "rejected_by_reason": merge_rare_reasons(build.sum_counts("rejected_by_reason")),
         "conversations_by_source": build.sum_counts("conversations_by_source"),
     }
-    write_json(build.sum_counts("totals") | by_kind, metrics)
-
-
-def check_watched(sources: Iterable[Source], watch: Path) -> None:
-    """Raise `ConfigError` for a source outside `watch`.
-
-    DVC notices new logs only there.
-    """
-    for source in sources:
-        for path in source.list_inputs():
-            if not Path(path).resolve().is_relative_to(watch.resolve()):
-                raise ConfigError(
-                    f"ingest.sources: {source.format} reads '{path}', which is not inside ingest.watch '{watch}'; DVC "
-                    f"watches only that, so new logs would go unnoticed: move the logs there or set ingest.watch to "
-                    f"a folder that holds them"
-                )
+    ingest_warnings = describe_unread_feedback(sources, pieces, build.marks)
+    for warning in ingest_warnings:
+        print_warning(warning)
+    described = {"files": summarize_files(pieces, build.marks), "warnings": ingest_warnings}
+    write_json(build.sum_counts("totals") | by_kind | described, metrics)
 
 
 def fingerprint_piece(source: Source, piece: Piece, hash_of_file: Callable[[Path], str]) -> str | None:
@@ -103,7 +100,8 @@ def read_new_pieces(
 ) -> None:
     """Add all pieces that were not kept from the last run.
 
-    Prints a warning for a piece with more rejects than conversations.
+    Prints what each file of a source `auto` was read as, and a warning for an empty piece and for one with more rejects
+    than conversations.
     """
     known_ids = build.kept_rows("ingested").filter(message_index=0).select("conversation_id")
     ingest_filter = IngestFilter(forgotten, known_ids.collect(engine="streaming").to_series())
@@ -121,11 +119,76 @@ def read_new_pieces(
                 bar.set_postfix_str(f"{n_messages / (time.monotonic() - start):,.0f} messages/s")
             build.finish_unit(unit)
             bar.update()
+            if not any(build.marks[-1].counts["totals"].values()):
+                print_warning(f"{name_piece(piece)}: empty, nothing was read")
+            elif source.format == "auto":
+                tqdm.write(describe_piece(piece, build.marks[-1]))
             reasons.append(sum_reasons(reasons_of_piece))
             if reasons[-1]["n"].sum() > n_read:
-                print(f"warning: {piece.name}: {describe_rejects(n_read, reasons[-1])}", file=sys.stderr)
+                print_warning(f"{piece.name}: {describe_rejects(n_read, reasons[-1])}")
     if not build.tables["ingested"].n_rows:
         raise DataError(describe_rejects(0, sum_reasons(reasons)))
+
+
+def name_piece(piece: Piece) -> str:
+    """Return the path of a piece, or its name where it is no file."""
+    return piece.name if piece.path is None else str(piece.path)
+
+
+def find_format(record: UnitRecord) -> str | None:
+    """Return the format that a piece was read as, a format of `SOURCES`; null for an empty piece.
+
+    It is `auto` for a file that no format recognises.
+    """
+    counts = record.counts
+    return next(iter({**counts.get("conversations_by_source", {}), **counts.get("rejected_by_source", {})}), None)
+
+
+def describe_piece(piece: Piece, record: UnitRecord) -> str:
+    """Return the line on what a file was read as."""
+    name, totals = find_format(record), record.counts["totals"]
+    read_as = "no known format" if name == "auto" else name
+    counts = f"{totals['n_conversations']} conversations, {totals['n_rejected']} records rejected"
+    return f"{name_piece(piece)}: {read_as}, {counts}"
+
+
+def summarize_files(
+    pieces: Iterable[tuple[Source, Piece]], records: Iterable[UnitRecord]
+) -> list[dict[str, str | int | None]]:
+    """Return what each piece was read as, with its counts, in order of arrival.
+
+    Of more than `MAX_LISTED_FILES` pieces, those with the most rejected records are returned.
+    """
+    files: list[dict[str, str | int | None]] = []
+    n_rejected: list[int] = []
+    for (_, piece), record in zip(pieces, records, strict=True):
+        totals = record.counts["totals"]
+        counts = {name: totals[f"n_{name}"] for name in ("conversations", "messages", "rejected")}
+        files.append({"file": name_piece(piece), "format": find_format(record), **counts})
+        n_rejected.append(counts["rejected"])
+    by_rejected = sorted(range(len(files)), key=lambda index: -n_rejected[index])
+    return [files[index] for index in sorted(by_rejected[:MAX_LISTED_FILES])]
+
+
+def describe_unread_feedback(
+    sources: Iterable[Source], pieces: Sequence[tuple[Source, Piece]], records: Sequence[UnitRecord]
+) -> list[str]:
+    """Return a warning for each source with feedback that no column takes.
+
+    It names the feedback and the number of conversations that have it.
+    """
+    described = []
+    for source in sources:
+        names, unread = [], Counter[str]()
+        for (owner, piece), record in zip(pieces, records, strict=True):
+            if owner is source and record.counts.get("unread_feedback"):
+                unread.update(record.counts["unread_feedback"])
+                names.append(name_piece(piece))
+        if unread:
+            name = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+            have = ", ".join(f"{n} conversations have '{key}'" for key, n in sorted(unread.items()))
+            described.append(f"{name}: {have}, which no column takes (see docs/sources.md, Feedback)")
+    return described
 
 
 def merge_rare_reasons(n_by_reason: Mapping[str, int]) -> dict[str, int]:

@@ -1,6 +1,5 @@
 """Stage: mine feedback in messages and measure its accuracy."""
 
-import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -14,6 +13,7 @@ from turnabout.core import schemas
 from turnabout.core.conversations import REPLY_KEY, build_exchanges
 from turnabout.core.io import RowGroup, list_batches, read_batch, read_frame, write_frame, write_json
 from turnabout.core.parallel import parallel_map
+from turnabout.core.stage_output import print_warning
 from turnabout.feedback.base import Miner, count_failures
 from turnabout.feedback.ensemble import SHIPPED_WEIGHTS, refit_weights
 from turnabout.feedback.language_model import any_needs_model, open_miners
@@ -79,7 +79,7 @@ def main(
     write_frame(result.signals, feedback, schemas.FEEDBACK)
     write_json(figures, metrics)
     for warning in figures["warnings"]:
-        print(f"warning: {warning}", file=sys.stderr)
+        print_warning(warning)
     if prepared.height:
         check_precision(figures["accuracy"], settings.min_precision.model_dump())
 

@@ -1,4 +1,4 @@
-"""Stage: everything a run wrote in, one self-contained HTML page out."""
+"""Stage: the results of a run in, one self-contained HTML page out."""
 
 from pathlib import Path
 
@@ -17,6 +17,7 @@ ARM_STAGES = ["build_pairs", "train_assistant", "train_reward", "simulate"]
 
 
 def main(data: Path, metrics: Path, plots: Path, report: Path, params: Path = Path("params.yaml")) -> None:
+    """Read the run's tables, metrics and plots; write the report."""
     loaded = load_params(params)
     arms = {name: arm.reads for name, arm in loaded.arms.items()}
     inputs = Inputs(
@@ -43,13 +44,22 @@ def main(data: Path, metrics: Path, plots: Path, report: Path, params: Path = Pa
 
 
 def read_metrics(folder: Path, arms: list[str]) -> dict[str, Metrics]:
-    """Every metrics file by its name without `.json`; the page says of one that is absent that it was not measured."""
-    names = [*STAGES, "simulate/untrained", *(f"{stage}/{arm}" for stage in ARM_STAGES for arm in arms)]
-    return {name: read_json(path) for name in names if (path := folder / f"{name}.json").exists()}
+    """Return every metrics file by its name without `.json`.
+
+    Absent files are left out; the page says that their figures were not measured.
+    """
+    names = [*STAGES, "simulate/untrained"]
+    for stage in ARM_STAGES:
+        names += [f"{stage}/{arm}" for arm in arms]
+    paths = {name: folder / f"{name}.json" for name in names}
+    return {name: read_json(path) for name, path in paths.items() if path.exists()}
 
 
 def read_plot(path: Path, schema: pl.Schema) -> pl.DataFrame:
-    """The points of one plot; none where training took no step and wrote no file."""
+    """Return the points of one plot.
+
+    There are none if training took no step and wrote no file.
+    """
     if not path.exists():
         return schema.to_frame()
     return pl.read_csv(path, schema_overrides=schema)

@@ -13,7 +13,7 @@ from turnabout.core.io import read_frame, write_frame, write_json
 from turnabout.models.context_length import check_context
 from turnabout.params import load_params
 from turnabout.simulation.guards import FAULTS
-from turnabout.simulation.rollouts import simulate_conversations
+from turnabout.simulation.rollouts import CUT_OFF, simulate_conversations
 from turnabout.simulation.users import PromptedUser, TrainedUser, User
 
 
@@ -69,7 +69,7 @@ def summarize_simulation(table: pl.DataFrame) -> dict[str, Any]:
         "n_conversations": n_conversations,
         "mean_exchanges": n_replies / n_conversations if n_conversations else None,
         "ended_by": dict(ended_by.iter_rows()),
-        "faults": dict.fromkeys(FAULTS, 0) | dict(faults.iter_rows()),
+        "faults": dict.fromkeys((*FAULTS, CUT_OFF), 0) | dict(faults.iter_rows()),
         "resamples": int(table["resamples"].sum()),
     }
 

@@ -1,6 +1,5 @@
 """Stage: assign each conversation to a split, by person."""
 
-import sys
 from pathlib import Path
 
 import polars as pl
@@ -15,6 +14,7 @@ from turnabout.core.splitting import (
     refuse_leaks,
     summarize_conversations,
 )
+from turnabout.core.stage_output import print_warning
 from turnabout.params import load_params
 
 
@@ -29,7 +29,7 @@ def main(messages: Path, splits: Path, metrics: Path, params: Path = Path("param
     refuse_leaks(conversations, assigned)
     split_warnings = describe_empty_splits(assigned)
     for warning in split_warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        print_warning(warning)
     write_frame(assigned, splits, schemas.SPLITS)
     by_split = assigned.group_by("split").agg(conversations=pl.len(), users=pl.col("user_key").n_unique()).sort("split")
     write_json(

@@ -3,12 +3,12 @@
 The assistant is an adapter on the arm's policy.
 """
 
-import sys
 from pathlib import Path
 
 from stages._command import command
 from turnabout.core import schemas
 from turnabout.core.io import read_frame, write_csv, write_json
+from turnabout.core.stage_output import print_warning
 from turnabout.models import checkpoints
 from turnabout.models.context_length import check_context
 from turnabout.params import load_params
@@ -41,7 +41,7 @@ def main(
     check_context(checkpoint, {"train_assistant.max_length": options.max_length})
     trained = train_assistant(checkpoint, read_frame(pairs, schemas.PAIRS), options=options, training=training, run=run)
     if "reason" in trained.metrics:
-        print(f"train_assistant@{arm}: {trained.metrics['reason']}", file=sys.stderr)
+        print_warning(trained.metrics["reason"])
     save_adapter(trained.model, policy, assistant)
     write_csv(trained.history, curve)
     write_json(trained.metrics, metrics)

@@ -3,12 +3,12 @@
 The head is on the frozen backbone.
 """
 
-import sys
 from pathlib import Path
 
 from stages._command import command
 from turnabout.core import schemas
 from turnabout.core.io import read_frame, write_json
+from turnabout.core.stage_output import print_warning
 from turnabout.models import checkpoints
 from turnabout.models.context_length import check_context
 from turnabout.params import load_params
@@ -22,7 +22,7 @@ def main(pairs: Path, model: Path, reward: Path, metrics: Path, params: Path = P
     check_context(checkpoint, {"train_reward.max_length": options.max_length})
     head, figures = train_reward(checkpoint, read_frame(pairs, schemas.PAIRS), options=options)
     if reason := figures["train_accuracy"].get("reason"):
-        print(f"train_reward: {reason}", file=sys.stderr)
+        print_warning(reason)
     save_head(head, reward)
     write_json(figures, metrics)
 

@@ -113,6 +113,32 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def stopping_checkpoint(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a model like `tiny_checkpoint` whose turns end by themselves.
+
+    At temperature 0.7, P(end) is about 0.15 per token.
+
+    The first hidden dimension is the same for every token, and the output row of the end token reads nothing else.
+    """
+    import torch
+    from transformers import AutoTokenizer, LlamaForCausalLM
+
+    model = LlamaForCausalLM.from_pretrained(tiny_checkpoint, tie_word_embeddings=False)
+    tokenizer = AutoTokenizer.from_pretrained(tiny_checkpoint)
+    end = tokenizer.convert_tokens_to_ids("<|im_end|>")
+    with torch.no_grad():
+        model.model.embed_tokens.weight[:, 0] = 5.0
+        model.lm_head.weight.copy_(model.model.embed_tokens.weight)
+        model.lm_head.weight[:, 0] = 0.0
+        model.lm_head.weight[end] = 0.0
+        model.lm_head.weight[end, 0] = 0.46  # times the hidden value, about √32: a logit of 2.6 among 259 near 0
+    folder = tmp_path_factory.mktemp("stopping")
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def user_folder(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write a tiny user model as the stage `train_user` does; return the folder."""
     from turnabout.models.checkpoints import load_checkpoint

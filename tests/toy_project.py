@@ -27,11 +27,9 @@ stages:
       outs:
         - models/assistants/${key}
       metrics:
-        - metrics/train_assistant/${key}.json:
-            cache: false
+        - metrics/train_assistant/${key}.json
       plots:
         - plots/train_assistant/${key}.csv:
-            cache: false
             x: step
             y: loss
   simulate_untrained:
@@ -43,7 +41,7 @@ stages:
     desc: What the assistants are worth
     cmd: python work.py evaluate
     deps: [models/assistants, data/rollouts]
-    metrics: [{metrics/user.json: {cache: false}}, {metrics/assistants.json: {cache: false}}]
+    metrics: [metrics/user.json, metrics/assistants.json]
   report:
     desc: The page
     cmd: python work.py report
@@ -65,8 +63,7 @@ stages:
       params:
         - user_arms.${key}
       metrics:
-        - ablations/metrics/${key}.json:
-            cache: false
+        - ablations/metrics/${key}.json
 """
 
 #: Learning rates that make an arm's training stage fail, or sleep until it is killed.

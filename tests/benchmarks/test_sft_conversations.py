@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.sft_conversations import k_plus_one, last_messages, one_sequence, user_template
+from benchmarks.sft_conversations import build_k_plus_one_samples, keep_last_messages, encode_conversation, build_user_template
 from turnabout.models.checkpoints import Checkpoint, load_checkpoint
 from turnabout.training.user_model.train import add_end_token
 
@@ -24,10 +24,10 @@ def sample(conversation: Callable[[Sequence[str]], dict[str, Any]]) -> dict[str,
 def test_each_of_the_samples_is_a_beginning_of_the_one_sequence_and_together_they_learn_what_it_learns(
     checkpoint: Checkpoint, sample: dict[str, Any]
 ) -> None:
-    whole = one_sequence(checkpoint.chat, sample)
-    template: dict[str, Any] = {"chat_template": user_template(checkpoint.chat), "return_dict": True}
+    whole = encode_conversation(checkpoint.chat, sample)
+    template: dict[str, Any] = {"chat_template": build_user_template(checkpoint.chat), "return_dict": True}
     learnt: set[int] = set()
-    for row in k_plus_one(sample):
+    for row in build_k_plus_one_samples(sample):
         render = checkpoint.tokenizer.apply_chat_template
         prompt = render(row["prompt"], add_generation_prompt=True, **template)["input_ids"]
         both = render(row["prompt"] + row["completion"], **template)["input_ids"]
@@ -42,7 +42,7 @@ def test_a_long_conversation_keeps_what_fits_into_one_row_with_leaving(
     checkpoint: Checkpoint, sample: dict[str, Any], room: int, kept: int, targets: list[int], n_tokens: int
 ) -> None:
     # One token a character: intent 25, the last four messages 28 + 16 + 14 + 16, leaving 9.
-    cut = last_messages(checkpoint.chat, sample, room)
+    cut = keep_last_messages(checkpoint.chat, sample, room)
     assert cut["messages"] == sample["messages"][-kept:]
     assert cut["target_indexes"] == targets
-    assert len(one_sequence(checkpoint.chat, cut).input_ids) == n_tokens
+    assert len(encode_conversation(checkpoint.chat, cut).input_ids) == n_tokens

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from benchmarks.synthetic_log import check_digit, records, write_days
+from benchmarks.synthetic_log import compute_check_digit, generate_records, write_days
 from turnabout.sources.openai import OpenAI
 
 
@@ -24,9 +24,9 @@ def test_a_day_has_as_many_messages_as_told_and_is_read_whole(tmp_path: Path) ->
 
 
 def test_some_conversations_say_what_another_says() -> None:
-    told = [str([message["content"] for message in record["messages"]]) for record in records(0, 5_000, seed=1)]
+    told = [str([message["content"] for message in record["messages"]]) for record in generate_records(0, 5_000, seed=1)]
     assert 0 < len(told) - len(set(told)) < 0.05 * len(told)
 
 
 def test_the_check_digit_is_that_of_a_published_test_card() -> None:
-    assert check_digit("4242 4242 4242 424") == "2"
+    assert compute_check_digit("4242 4242 4242 424") == "2"

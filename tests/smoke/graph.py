@@ -28,7 +28,7 @@ def tiny_params(model: Path) -> dict[str, Any]:
     params["intend"]["max_fallback"] = 1.0  # a random model never ends a sentence
     params["train_user"].update(max_length=400, max_tokens=4000, learning_rate=1e-3)
     params["augment"].update(max_replies=4, max_new_tokens=6)
-    params["build_pairs"].update(max_prompt_tokens=200, max_new_tokens=8)
+    params["build_pairs"].update(max_prompt_tokens=200, max_new_tokens=40)
     params["train_assistant"].update(max_length=300, gate_steps=150, gate_learning_rate=1e-2)
     params["train_reward"]["max_length"] = 300
     params["arms"]["drift"]["pairs"]["max_pairs"] = 6

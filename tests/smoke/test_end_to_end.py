@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.lasting import lasting_bytes
 from tests.smoke.graph import project, read, run_in_process
 from tests.smoke.kept_words import places_of
 
@@ -58,7 +57,7 @@ def digests(place: Path) -> dict[str, str]:
     """SHA-256 of what must repeat in every file the graph wrote."""
     written = [p for part in ("data", "models", "metrics", "plots", "report") for p in (place / part).rglob("*")]
     files = [p for p in written if p.is_file() and p.name != ".gitignore"]
-    return {str(p.relative_to(place)): hashlib.sha256(lasting_bytes(p)).hexdigest() for p in files}
+    return {str(p.relative_to(place)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 
 class Flowed(NamedTuple):
@@ -70,15 +69,15 @@ class Flowed(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def flowed(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoint: Path) -> Flowed:
-    place = project(tmp_path_factory.mktemp("flow") / "project", tiny_checkpoint, conversations())
+def flowed(tmp_path_factory: pytest.TempPathFactory, stopping_checkpoint: Path) -> Flowed:
+    place = project(tmp_path_factory.mktemp("flow") / "project", stopping_checkpoint, conversations())
     return Flowed(place, run(place, "turnabout", "run"), digests(place))
 
 
 def test_the_flow_and_the_stages_alone_give_the_same_bytes(
-    flowed: Flowed, tmp_path: Path, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+    flowed: Flowed, tmp_path: Path, stopping_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = project(tmp_path / "alone", tiny_checkpoint, conversations())
+    place = project(tmp_path / "alone", stopping_checkpoint, conversations())
     run_in_process(place, monkeypatch)
     assert "feedback mined" in flowed.printed
     alone, by_flow = digests(place), flowed.written

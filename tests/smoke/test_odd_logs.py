@@ -26,9 +26,9 @@ def talks(n_users: int, n: int = 16) -> list[dict[str, Any]]:
 
 
 def test_a_log_without_feedback_gives_a_whole_run_that_says_so(
-    tmp_path: Path, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, stopping_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = project(tmp_path / "p", tiny_checkpoint, talks(n_users=8))
+    place = project(tmp_path / "p", stopping_checkpoint, talks(n_users=8))
     run_in_process(place, monkeypatch)
     assert read(place, "mine")["n_signals"] == 0
     assert "no feedback" in read(place, "mine")["warnings"][0]
@@ -38,9 +38,9 @@ def test_a_log_without_feedback_gives_a_whole_run_that_says_so(
 
 
 def test_one_user_alone_is_an_error_that_says_what_to_do(
-    tmp_path: Path, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, stopping_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = project(tmp_path / "p", tiny_checkpoint, talks(n_users=1))
+    place = project(tmp_path / "p", stopping_checkpoint, talks(n_users=1))
     with pytest.raises(SystemExit, match=r"DataError: train_user: none of 0 training conversations .*; raise"):
         run_in_process(place, monkeypatch)
     assert "train split is empty (16 conversations of 1 person in all)" in read(place, "split")["warnings"][0]
@@ -55,8 +55,8 @@ def test_one_user_alone_is_an_error_that_says_what_to_do(
     ],
 )
 def test_a_log_with_nothing_to_learn_from_stops_with_the_reason(
-    tmp_path: Path, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch, log: list[dict[str, Any]], told: str
+    tmp_path: Path, stopping_checkpoint: Path, monkeypatch: pytest.MonkeyPatch, log: list[dict[str, Any]], told: str
 ) -> None:
-    place = project(tmp_path / "p", tiny_checkpoint, log)
+    place = project(tmp_path / "p", stopping_checkpoint, log)
     with pytest.raises(SystemExit, match=told):
         run_in_process(place, monkeypatch)

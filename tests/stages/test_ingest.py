@@ -215,7 +215,7 @@ def test_mostly_rejected_file_prints_a_warning_with_examples(logs: Path, capsys:
     read, _, rejected = warned[0].partition("; ")
     assert read == "warning: a.jsonl: only 1 conversations could be read"
     assert rejected == "2 records were rejected, correct the logs or ingest.sources:"
-    assert warned[1].startswith("  2 × broken JSON")
+    assert warned[1].startswith("warning:   2 × broken JSON")
     assert warned[1].endswith("(first: a.jsonl:2)")
     assert len(warned) == 2
 

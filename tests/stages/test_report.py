@@ -29,7 +29,10 @@ TABLES = {
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """What a log in which nobody says anything leaves behind: empty tables, few metrics, a plot of no points."""
+    """Return the results of an empty log.
+
+    They are empty tables, few metrics and a plot without points.
+    """
     for name, schema in TABLES.items():
         write_frame(schema.to_frame(), tmp_path / "data" / f"{name}.parquet", schema)
     write_json({"n_conversations": 12, "n_rejected": 4}, tmp_path / "metrics" / "ingest.json")
@@ -39,34 +42,34 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(folder: Path) -> str:
+def render(folder: Path) -> str:
     main(folder / "data", folder / "metrics", folder / "plots", folder / "report" / "index.html")
     return (folder / "report" / "index.html").read_text(encoding="utf-8")
 
 
-def test_a_run_with_nothing_in_it_still_gets_its_page(folder: Path) -> None:
-    page = run(folder)
+def test_report_is_written_for_an_empty_run(folder: Path) -> None:
+    page = render(folder)
 
     assert '<td class="n">16</td>' in page  # 12 conversations and 4 rejected records were read
     assert all(f"Pairs of arm {arm}</h3>" in page for arm in ARMS)
 
 
-def test_a_curve_is_drawn_from_its_file(folder: Path) -> None:
+def test_report_draws_a_curve_from_its_file(folder: Path) -> None:
     pl.DataFrame({"step": [1, 2], "loss": [3.0, 2.5], "learning_rate": [1e-4, 1e-4], "tokens": [90, 180]}).write_csv(
         folder / "plots" / "train_user.csv"
     )
 
-    assert "Training loss from 3.00 to 2.50 in 2 steps" in run(folder)
+    assert "Training loss from 3.00 to 2.50 in 2 steps" in render(folder)
 
 
-def test_a_missing_table_is_named(folder: Path) -> None:
+def test_report_names_a_missing_table(folder: Path) -> None:
     (folder / "data" / "pairs" / "drift.parquet").unlink()
 
     with pytest.raises(DataError, match=r"drift\.parquet: no such table"):
-        run(folder)
+        render(folder)
 
 
-def test_what_cleaning_and_splitting_write_is_what_the_page_shows(
+def test_report_shows_what_cleaning_and_splitting_wrote(
     folder: Path, messages: Callable[..., pl.DataFrame]
 ) -> None:
     log = pl.concat(
@@ -86,7 +89,7 @@ def test_what_cleaning_and_splitting_write_is_what_the_page_shows(
         metrics=metrics / "clean.json",
     )
     split.main(data / "messages", data / "splits.parquet", metrics / "split.json")
-    page = run(folder)
+    page = render(folder)
     people = read_frame(data / "splits.parquet", schemas.SPLITS)["split"].value_counts()
 
     assert "2 × email" in page

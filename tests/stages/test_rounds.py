@@ -28,7 +28,7 @@ def project(
     """Three criticised replies in a project with two rounds of DRIFT, in float32 and small enough for a tiny model."""
     params = yaml.safe_load(SHIPPED.read_text())
     params["backbone"]["dtype"] = "float32"
-    params["build_pairs"] |= {"max_prompt_tokens": 100, "max_new_tokens": 8}
+    params["build_pairs"] |= {"max_prompt_tokens": 100, "max_new_tokens": 40}
     params["train_assistant"] |= {"gate_steps": 150, "gate_learning_rate": 1.0e-2, "lora_rank": 4, "max_length": 200}
     drift = params["arms"]["drift"]
     drift["train"] |= {"learning_rate": 3.0e-2, "epochs": 5}  # enough to change what is written
@@ -75,11 +75,11 @@ def play(arm: str, policy: Path, backbone: Path, assistant: Path) -> pl.DataFram
 
 
 @pytest.mark.usefixtures("project")
-def test_the_second_round_goes_on_from_the_first(tiny_checkpoint: Path) -> None:
-    first = play("drift", tiny_checkpoint, tiny_checkpoint, FIRST)
-    second = play("drift_2", FIRST, tiny_checkpoint, SECOND)
+def test_the_second_round_goes_on_from_the_first(stopping_checkpoint: Path) -> None:
+    first = play("drift", stopping_checkpoint, stopping_checkpoint, FIRST)
+    second = play("drift_2", FIRST, stopping_checkpoint, SECOND)
     assert first["rejected"].to_list() == second["rejected"].to_list() == ["nice shop"] * 3
     assert first["chosen"].to_list() != second["chosen"].to_list()  # written by another policy
     assert read_json(SECOND / "base.json") == {"base": FIRST.as_posix()}
     assert load_checkpoint(SECOND, "float32").name == "drift_2"
-    assert len({hash_folder(folder) for folder in (tiny_checkpoint, FIRST, SECOND)}) == 3
+    assert len({hash_folder(folder) for folder in (stopping_checkpoint, FIRST, SECOND)}) == 3

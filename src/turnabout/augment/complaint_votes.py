@@ -15,17 +15,17 @@ from turnabout.prompting.structured import UnusableAnswer, parse_json
 
 #: The wordings of the question; each vote appends one to the record of the case.
 WORDINGS = (
-    "Does the new reply put right what the user objected to?",
-    "Had the user been given the new reply instead, would they have been content with it?",
-    "Judge by what the user said afterwards: is the new reply what they had wanted?",
-    "Is the objection of the user met by the new reply?",
-    "Would the user accept the new reply without saying again what they said?",
+    "Does the new reply correct what the user objected to?",
+    "If the user had received the new reply instead, would they have been satisfied with it?",
+    "Judging by what the user said afterwards, is the new reply what they wanted?",
+    "Does the new reply resolve the user's objection?",
+    "Would the user accept the new reply without repeating what they said?",
 )
 
 LETTERS = "Answer with one word, Yes or No."
 OBJECT = """\
-Answer with one JSON object and nothing else: the reason in one or two sentences, then "Yes" or "No". It looks like
-this: {"reason": "What speaks for it.", "answer": "Yes"}"""
+Answer with one JSON object and nothing else. It has two fields: "reason", in one or two sentences, and then "answer",
+which is "Yes" or "No". Example of the form: {"reason": "The reason for the answer.", "answer": "Yes"}"""
 
 
 class VoteResult(NamedTuple):

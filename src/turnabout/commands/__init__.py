@@ -1,6 +1,8 @@
-"""The commands of `turnabout`, one module each: its options in `add_arguments`, its work in `execute` (→ exit status).
+"""The commands of `turnabout`, one module each.
 
-Their first docstring line is what `--help` shows; they import inside `execute`, so that `--help` answers at once.
+`add_arguments` adds the options and the example of a command; `execute` does its work and returns the exit status. The
+first docstring line of a module is its summary in `--help`. Modules import libraries inside `execute`, so that `--help`
+answers at once.
 """
 
 from types import ModuleType

@@ -1,19 +1,33 @@
-"""Talk to an assistant, or be the assistant and talk to the user model, in the terminal."""
+"""Chat in the terminal with the user model or with an assistant.
+
+With the user model you are the assistant; with an assistant you are the user.
+"""
 
 import argparse
 from typing import Literal
 
 
 def add_arguments(options: argparse.ArgumentParser) -> None:
-    """Who the model is, and what a user wants."""
-    which = options.add_mutually_exclusive_group()
-    which.add_argument("--assistant", metavar="MODEL", help="talk to this model: folder, embedded name or Hub id")
-    which.add_argument("--user", metavar="MODEL", help="be the assistant of this user model (default: models/user)")
-    options.add_argument("--intent", metavar="TEXT", help="what the user wants: You are a user chatting with …")
+    """Add the model and the intent."""
+    options.epilog = "example: turnabout chat --intent 'You are a user who wants to plan a trip by train.'"
+    model = options.add_mutually_exclusive_group()
+    model.add_argument(
+        "--assistant", metavar="MODEL", help="assistant to chat with: a model folder, embedded name or Hub id"
+    )
+    model.add_argument(
+        "--user",
+        metavar="MODEL",
+        help="user model to chat with: a model folder or Hub id (default: models/user)",
+    )
+    options.add_argument(
+        "--intent",
+        metavar="TEXT",
+        help="what the user model wants, as an instruction to it (default: a general intent)",
+    )
 
 
 def execute(assistant: str | None, user: str | None, intent: str | None) -> int:
-    """Talk until /quit, the end of the input or Ctrl-C; status 0."""
+    """Chat until /quit, the end of the input or Ctrl-C; return status 0."""
     import secrets
 
     from rich.console import Console
@@ -28,17 +42,19 @@ def execute(assistant: str | None, user: str | None, intent: str | None) -> int:
     from turnabout.serving.terminal import Terminal
     from turnabout.serving.user_player import MAX_TOKENS
 
-    speaks: Literal["user", "assistant"] = "user" if assistant is None else "assistant"
+    role: Literal["user", "assistant"] = "user" if assistant is None else "assistant"
     if assistant is not None and intent is not None:
-        raise ConfigError("--intent is what a user wants, and with --assistant the user is you; give one of them")
+        raise ConfigError(
+            "--intent is what the user model wants, and with --assistant the user is you; give only one of them"
+        )
     checkpoint = open_user(user or USER_MODEL) if assistant is None else open_model(assistant)
-    talk = ChatSession(
-        LocalGenerator(checkpoint, speaks, batch_size=1),
+    session = ChatSession(
+        LocalGenerator(checkpoint, role, batch_size=1),
         checkpoint.chat,
-        role=speaks,
+        role=role,
         sampling=Sampling(MAX_TOKENS, TEMPERATURE, TOP_P, seed=secrets.randbelow(2**31)),
         context_length=get_context_length(checkpoint),
-        intent=intent or FALLBACK if speaks == "user" else None,
+        intent=intent or FALLBACK if role == "user" else None,
     )
-    Terminal(talk, Console(highlight=False)).run()
+    Terminal(session, Console(highlight=False)).run()
     return 0

@@ -1,4 +1,7 @@
-"""Check the environment and the project, and say what to do about each thing that is not right."""
+"""Check the environment and the project, and say how to fix problems.
+
+The exit status is 1 if there is a problem.
+"""
 
 import argparse
 import os
@@ -14,9 +17,15 @@ GIBIBYTE = 1024**3
 NEEDED_DISK_GB = 5
 NEEDED_MEMORY_GB = 6
 
+#: Greatest number of packages with another version that are shown.
+MAX_SHOWN = 5
+
 
 class Check(NamedTuple):
-    """One thing looked at: what was found, and what to do (None where nothing has to be done)."""
+    """The result of one check.
+
+    `remedy` says what to do; it is None if nothing has to be done.
+    """
 
     subject: str
     finding: str
@@ -24,25 +33,26 @@ class Check(NamedTuple):
 
 
 def add_arguments(options: argparse.ArgumentParser) -> None:
-    """No options."""
+    """Add the example; there are no options."""
+    options.epilog = "example: turnabout doctor"
 
 
 def execute() -> int:
-    """Print every check; 1 where something must be done, else 0."""
+    """Print every check; return 1 if something must be done, else 0."""
     from turnabout.pipeline.project import find_root
 
-    n_faults = 0
+    n_problems = 0
     for check in run_checks(find_root(Path.cwd())):
         print(f"{'ok ' if check.remedy is None else 'DO '} {check.subject}: {check.finding}")
         if check.remedy is not None:
             print(f"    → {check.remedy}")
-            n_faults += 1
-    print("Everything is in order." if n_faults == 0 else f"{n_faults} to be done.")
-    return int(n_faults > 0)
+            n_problems += 1
+    print("No problems." if n_problems == 0 else f"{n_problems} to be fixed.")
+    return int(n_problems > 0)
 
 
 def run_checks(root: Path) -> Iterator[Check]:
-    """Every check of the environment and of the project at `root`, cheap ones first."""
+    """Check the environment and the project at `root`, cheap checks first."""
     yield _check_python()
     yield from _check_packages(root)
     yield _check_git(root)
@@ -56,27 +66,30 @@ def run_checks(root: Path) -> Iterator[Check]:
 
 def _check_python() -> Check:
     version = platform.python_version()
-    fine = sys.version_info >= (3, 11)
-    return Check("Python", version, None if fine else "use Python 3.11: `make demo PYTHON=python3.11`")
+    is_supported = sys.version_info >= (3, 11)
+    return Check("Python", version, None if is_supported else "use Python 3.11: `make demo PYTHON=python3.11`")
 
 
 def _check_packages(root: Path) -> Iterator[Check]:
-    """The installed versions against `requirements.lock`; one line when all agree."""
+    """Compare the installed versions with `requirements.lock`."""
     lock = root / "requirements.lock"
     if not lock.exists():
-        yield Check("packages", "no requirements.lock here", "take it from the repository, or freeze your environment")
+        yield Check(
+            "packages", "no requirements.lock here", "copy it from the repository, or write it with `pip freeze`"
+        )
         return
     pins = dict(line.split("==") for line in lock.read_text(encoding="utf-8").splitlines() if "==" in line)
-    differing = [told for name, version in pins.items() if (told := _compare_version(name.strip(), version.strip()))]
-    yield Check(
-        "packages",
-        "; ".join(differing[:5]) + (f" and {len(differing) - 5} more" if len(differing) > 5 else "")
-        or f"{len(pins)} as pinned in requirements.lock",
-        "run `make install` again" if differing else None,
-    )
+    compared = [_compare_version(name.strip(), version.strip()) for name, version in pins.items()]
+    differing = [difference for difference in compared if difference is not None]
+    if not differing:
+        yield Check("packages", f"{len(pins)} as pinned in requirements.lock")
+        return
+    more = f" and {len(differing) - MAX_SHOWN} more" if len(differing) > MAX_SHOWN else ""
+    yield Check("packages", "; ".join(differing[:MAX_SHOWN]) + more, "run `make install` again")
 
 
 def _compare_version(name: str, pinned: str) -> str | None:
+    """Return how the installed version differs from the pinned one, or None."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:
@@ -102,7 +115,7 @@ def _check_dvc(root: Path) -> Check:
     try:
         return Check("DVC", f"{len(select_stages(load_stage_graph(root)))} stages in dvc.yaml")
     except ConfigError as error:
-        return Check("DVC", str(error), "mend dvc.yaml or params.yaml; `dvc init` where .dvc is missing")
+        return Check("DVC", str(error), "correct dvc.yaml or params.yaml; run `dvc init` if .dvc is missing")
 
 
 def _check_lock(root: Path) -> Check:
@@ -110,20 +123,20 @@ def _check_lock(root: Path) -> Check:
 
     if is_lock_broken(root):
         return Check(
-            "DVC lock", ".dvc/tmp/rwlock is unreadable", "end every dvc process, then `turnabout run` removes it"
+            "DVC lock", ".dvc/tmp/rwlock is unreadable", "end all dvc processes; the next `turnabout run` removes it"
         )
     return Check("DVC lock", "free")
 
 
 def _check_params(root: Path) -> Iterator[Check]:
-    """`params.yaml`, and what the backbone it names needs."""
+    """Check `params.yaml`, the backbone that it names, and the cache."""
     from turnabout.errors import ConfigError
     from turnabout.params import load_params
 
     try:
         params = load_params(root / "params.yaml")
     except ConfigError as error:
-        yield Check("params.yaml", str(error), "mend it as told")
+        yield Check("params.yaml", str(error), "correct params.yaml as the message says")
         return
     yield Check("params.yaml", f"{len(params.arms)} arms: {', '.join(params.arms)}")
     yield _check_backbone(params.backbone.name)
@@ -148,9 +161,10 @@ def _check_cache() -> Check:
     from turnabout.models.checkpoints import get_cache_folder
 
     folder = get_cache_folder()
-    parent = next(place for place in (folder, *folder.parents) if place.exists())
-    writable = os.access(parent, os.W_OK)
-    return Check("cache", str(folder), None if writable else "not writable: set TURNABOUT_CACHE to a folder that is")
+    parent = next(path for path in (folder, *folder.parents) if path.exists())
+    is_writable = os.access(parent, os.W_OK)
+    remedy = None if is_writable else "the folder is not writable: set TURNABOUT_CACHE to another folder"
+    return Check("cache", str(folder), remedy)
 
 
 def _check_disk(root: Path) -> Check:
@@ -166,13 +180,13 @@ def _check_memory() -> Check:
     import psutil
 
     free = psutil.virtual_memory().available / GIBIBYTE
-    remedy = None if free >= NEEDED_MEMORY_GB else f"the demo wants {NEEDED_MEMORY_GB} GB: end other programs"
+    remedy = None if free >= NEEDED_MEMORY_GB else f"the demo needs {NEEDED_MEMORY_GB} GB: end other programs"
     return Check("memory", f"{free:.0f} GB available", remedy)
 
 
 def _check_allocator() -> Check:
-    """Nothing has to be done about it: stages run on either."""
+    """Show the memory allocator; no remedy, because stages run with any."""
     from turnabout.pipeline.allocator import allocator_environment
 
-    chosen = os.environ.get("LD_PRELOAD") or allocator_environment().get("LD_PRELOAD")
-    return Check("allocator", chosen or "the system's; `make tcmalloc` installs one that trains faster on a CPU")
+    allocator = os.environ.get("LD_PRELOAD") or allocator_environment().get("LD_PRELOAD")
+    return Check("allocator", allocator or "the system's; `make tcmalloc` installs one that trains faster on a CPU")

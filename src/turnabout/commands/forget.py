@@ -1,6 +1,7 @@
-"""Keep people out of everything from the next run on, and sweep what older runs kept of them.
+"""Forget people: leave them out of all later runs, and delete what is stored.
 
-Adds them to `forgotten.txt`; the next `turnabout run` makes every table without them and then sweeps.
+The command adds them to `forgotten.txt`. The next `turnabout run` builds every table without them, and then deletes what
+older runs stored about them.
 """
 
 import argparse
@@ -9,12 +10,13 @@ from pathlib import Path
 
 
 def add_arguments(options: argparse.ArgumentParser) -> None:
-    """The people."""
-    options.add_argument("people", nargs="+", metavar="USER", help="a person's user_key, as it stands in data/messages")
+    """Add the people."""
+    options.epilog = "example: turnabout forget u17"
+    options.add_argument("people", nargs="+", metavar="USER", help="user_key of a person, as in data/messages")
 
 
 def execute(people: Sequence[str]) -> int:
-    """Add the people to the list and say what will go."""
+    """Add the people to the list and say what will be deleted."""
     from turnabout.core.forgetting import FORGOTTEN, append_people
     from turnabout.core.io import write_text
     from turnabout.pipeline.project import find_root
@@ -31,21 +33,25 @@ def execute(people: Sequence[str]) -> int:
 
 
 def count_conversations(messages: Path, people: Sequence[str]) -> dict[str, int]:
-    """In how many conversations each of these people writes; 0 for all where there is no table yet."""
+    """Return the number of conversations of each person.
+
+    It is 0 for all people if there is no table yet.
+    """
     import polars as pl
 
     counts: dict[str, int] = {}
     if any(messages.glob("*.parquet")):
-        written = pl.scan_parquet(messages / "*.parquet").filter(pl.col("user_key").is_in(people))
-        by_person = written.group_by("user_key").agg(pl.col("conversation_id").n_unique()).collect()
+        messages_of_people = pl.scan_parquet(messages / "*.parquet").filter(pl.col("user_key").is_in(people))
+        by_person = messages_of_people.group_by("user_key").agg(pl.col("conversation_id").n_unique()).collect()
         counts = dict(by_person.iter_rows())
     return {person: counts.get(person, 0) for person in people}
 
 
 def sweep_if_due(root: Path, since: float | None = None) -> None:
-    """Sweep where somebody was forgotten and all is made anew; says what went.
+    """Delete what older runs stored about forgotten people, if it is due.
 
-    `since` is the start of the run that left them out (seconds since 1970), by default the time of the table of logs.
+    It is due if there are forgotten people and all tables were built anew; the numbers of deletions are printed. `since`
+    is the start of the run that left the people out (seconds since 1970), by default the time of the table of logs.
     """
     from turnabout.operations.sweep import is_due, sweep_forgotten
 

@@ -1,6 +1,7 @@
-"""Bring stages and all they need up to date, with Prefect and MLflow watching.
+"""Run the stages that are out of date, recorded by Prefect and MLflow.
 
-Says so and does nothing where everything is current already.
+The stages are the named ones, or all, with the stages that they depend on. If all of them are up to date, the command
+says so and does nothing.
 """
 
 import argparse
@@ -15,21 +16,30 @@ from pathlib import Path
 
 from turnabout.pipeline.project import ARM_TABLE, REPORT
 
+#: Help of the targets of `run` and `plan`.
+TARGETS_HELP = (
+    "stage (build_pairs@drift), group of stages (build_pairs), or folder of another pipeline (ablations); default: all "
+    "stages"
+)
+
 
 def add_arguments(options: argparse.ArgumentParser) -> None:
-    """Targets and `--force`."""
-    told = "stages (build_pairs@drift), groups (build_pairs), or the folder of another pipeline (ablations)"
-    options.add_argument("targets", nargs="*", metavar="TARGET", help=told)
-    options.add_argument("--force", action="store_true", help="run stages that are up to date, too")
+    """Add the targets and `--force`."""
+    options.epilog = "example: turnabout run evaluate report"
+    options.add_argument("targets", nargs="*", metavar="TARGET", help=TARGETS_HELP)
+    options.add_argument("--force", action="store_true", help="also run stages that are up to date")
 
 
 def execute(targets: Sequence[str], force: bool) -> int:
-    """Run what is stale among the targets and their ancestors; the flow's exit status."""
+    """Run the stale stages among the targets and their ancestors.
+
+    Returns the exit status of the flow.
+    """
     from turnabout.commands.forget import sweep_if_due
     from turnabout.operations.unwatched_stages import list_unwatched_stages
     from turnabout.params import load_params
     from turnabout.pipeline.project import find_root
-    from turnabout.pipeline.repro import repair_lock, load_stage_graph, find_stale_reasons, select_stages
+    from turnabout.pipeline.repro import find_stale_reasons, load_stage_graph, repair_lock, select_stages
 
     root = find_root(Path.cwd())
     load_params(root / "params.yaml")
@@ -40,36 +50,40 @@ def execute(targets: Sequence[str], force: bool) -> int:
         _print_locations(root, names)
         sweep_if_due(root)
         return 0
-    began = time.time()
+    started = time.time()
     status = _run_flow(root, targets, force)
     if status == 0:
         if "evaluate" in names:
             _print_headline(root)
         _print_locations(root, names)
-        sweep_if_due(root, began)
+        sweep_if_due(root, started)
     return status
 
 
 def build_flow_environment(root: Path) -> dict[str, str]:
-    """The environment of the flow: this Python first, the project importable, Prefect's records inside the project."""
-    ours = {
+    """Return the environment variables of the flow.
+
+    Prefect's records are inside the project unless `PREFECT_API_URL` is set. Variables that are set already stay.
+    """
+    defaults = {
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
         "DO_NOT_TRACK": "1",
     }
     if "PREFECT_API_URL" not in os.environ:
-        ours["PREFECT_HOME"] = str(root / ".turnabout" / "prefect")
-    environment = {**ours, **os.environ}
+        defaults["PREFECT_HOME"] = str(root / ".turnabout" / "prefect")
+    environment = {**defaults, **os.environ}
     if home := environment.get("PREFECT_HOME"):
         Path(home).mkdir(parents=True, exist_ok=True)
     return environment
 
 
 def _run_flow(root: Path, targets: Sequence[str], force: bool) -> int:
-    """Run the flow in a session of its own and hand every request to stop on to it; its exit status.
+    """Run the flow in a session of its own; return its exit status.
 
-    Afterwards nothing of its session is left: a cancelled flow sometimes leaves Prefect's temporary server behind.
+    Requests to stop are forwarded to the flow. Afterwards all processes of its session are ended, because a cancelled
+    flow sometimes leaves Prefect's temporary server behind.
     """
     command = [sys.executable, "-m", "flows.pipeline", *targets, *["--force"] * force]
     flow = subprocess.Popen(command, cwd=root, env=build_flow_environment(root), start_new_session=True)
@@ -83,6 +97,7 @@ def _run_flow(root: Path, targets: Sequence[str], force: bool) -> int:
 
 
 def _print_headline(root: Path) -> None:
+    """Print the five most important numbers."""
     from turnabout.operations.headline import build_headline
 
     print()
@@ -91,12 +106,16 @@ def _print_headline(root: Path) -> None:
 
 
 def _print_locations(root: Path, names: Sequence[str]) -> None:
-    """Say where the results are, and whether these stages brought the report up to date."""
+    """Print where the results are.
+
+    `names` are the stages of this run; if the report is not among them, it is called one of an earlier run.
+    """
     if "compare" in names:
         print(f"\narms of the user model: {root / ARM_TABLE}")
-    report, older = root / REPORT, " (of an earlier run: `turnabout run report` brings it up to date)"
+    report = root / REPORT
     if report.exists():
-        print(f"\nreport: {report}{'' if 'report' in names else older}")
+        note = "" if "report" in names else " (of an earlier run: `turnabout run report` brings it up to date)"
+        print(f"\nreport: {report}{note}")
     else:
-        print("\nreport: none yet (`turnabout run report` makes it)")
-    print("`turnabout ui` starts MLflow and Prefect and says where.")
+        print("\nreport: none yet (`turnabout run report` writes it)")
+    print("`turnabout ui` starts MLflow and Prefect and shows their addresses.")

@@ -1,6 +1,7 @@
-"""Serve a user model as an OpenAI-compatible endpoint that plays the user (docs/serving.md), until Ctrl-C.
+"""Serve a user model that plays the user, as an OpenAI-compatible endpoint.
 
-A caller sends what the person wants as system message and the conversation so far; the answer is their next turn.
+A caller sends what the user wants as the system message, and the conversation so far; the answer is the user's next turn
+(docs/serving.md). The server runs until Ctrl-C.
 """
 
 import argparse
@@ -18,29 +19,38 @@ HOST, PORT = "127.0.0.1", 8010
 
 
 def add_arguments(options: argparse.ArgumentParser) -> None:
-    """Which model, where, and how it says that the user left."""
-    options.add_argument("model", nargs="?", default="models/user", help="folder or Hub id (default: %(default)s)")
-    options.add_argument("--port", type=int, default=PORT, help="0 takes a free one (default: %(default)s)")
-    options.add_argument("--host", default=HOST, help="there is no key: whoever reaches it may ask (%(default)s)")
+    """Add the model, the address and the mark of the conversation's end."""
+    options.epilog = "example: turnabout serve-user models/user --port 8010"
+    options.add_argument(
+        "model", nargs="?", default="models/user", help="user model: a folder or Hub id (default: %(default)s)"
+    )
+    options.add_argument("--port", type=int, default=PORT, help="port; 0 takes a free one (default: %(default)s)")
+    options.add_argument(
+        "--host",
+        default=HOST,
+        help="address; there is no key, so everybody who reaches it can use the model (default: %(default)s)",
+    )
     options.add_argument(
         "--leaves-with",
         metavar="TEXT",
-        help="what ends the last turn of a user who leaves (default: the model's own token, <|endconversation|>)",
+        help="text that marks the end of the conversation, after the user's last turn (default: the model's own token, "
+        "<|endconversation|>)",
     )
     options.add_argument(
         "--max-prompt-tokens",
         type=int,
         metavar="N",
-        help="leave out the oldest messages of longer conversations (default: refuse what the model cannot read)",
+        help="leave out the oldest messages of longer conversations (default: refuse conversations that exceed the "
+        "model's context)",
     )
 
 
 def execute(model: str, port: int, host: str, leaves_with: str | None, max_prompt_tokens: int | None) -> int:
-    """Serve until Ctrl-C or SIGTERM; status 0."""
+    """Serve until Ctrl-C or SIGTERM; return status 0."""
     if leaves_with is not None and not leaves_with.strip():
-        raise ConfigError("--leaves-with: no text came; give one that no person writes, such as ###STOP###")
+        raise ConfigError("--leaves-with: the text is empty; give one that no person writes, such as ###STOP###")
     if max_prompt_tokens is not None and max_prompt_tokens < 1:
-        raise ConfigError(f"--max-prompt-tokens: {max_prompt_tokens} came; give 1 or more")
+        raise ConfigError(f"--max-prompt-tokens: {max_prompt_tokens} is not allowed; give 1 or more")
     listener = _open_listener(host, port)
     with listener:
         from turnabout.generation.local.generator import LocalGenerator
@@ -52,10 +62,10 @@ def execute(model: str, port: int, host: str, leaves_with: str | None, max_promp
         from turnabout.serving.user_player import UserPlayer
 
         user = open_user(model)
-        speaker = LocalGenerator(user, "user", batch_size=MAX_DRAWS)
+        generator = LocalGenerator(user, "user", batch_size=MAX_DRAWS)
         marker = leaves_with or END_OF_CONVERSATION
         player = UserPlayer(
-            speaker,
+            generator,
             user.chat,
             context_length=get_context_length(user),
             max_prompt_tokens=max_prompt_tokens,
@@ -67,7 +77,10 @@ def execute(model: str, port: int, host: str, leaves_with: str | None, max_promp
 
 
 def _open_listener(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises `ConfigError` where it cannot be had, before any weights are read."""
+    """Return a listening socket, before any weights are read.
+
+    Raises `ConfigError` if the address cannot be used.
+    """
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except (OSError, OverflowError) as error:
@@ -75,21 +88,22 @@ def _open_listener(host: str, port: int) -> socket.socket:
 
 
 def _print_usage(model: str, listener: socket.socket, marker: str) -> None:
+    """Print the address and an example request."""
     import json
 
     host, port = listener.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
     if host not in (HOST, "::1"):
-        print(f"Everybody who reaches {host} may ask: there is no key.")
-    print(f"{model} plays the user at {url} (models: user, user:flipped), and leaves with {marker}")
+        print(f"There is no key: everybody who reaches {host} can use the model.")
+    print(f"{model} plays the user at {url} (models: user, user:flipped), and ends a conversation with {marker}")
     intent = "You are a user chatting with an assistant language model to talk about trains."
     body = json.dumps({"model": "user", "messages": [{"role": "system", "content": intent}]})
     print(f"  curl {url}/chat/completions -H 'Content-Type: application/json' -d '{body}'")
-    print("Ctrl-C ends it.", flush=True)
+    print("Ctrl-C ends the server.", flush=True)
 
 
 def _run_server(app: "FastAPI", listener: socket.socket) -> None:
-    """Answer until a signal comes; a request that is being answered is answered first."""
+    """Serve until a signal arrives; finish running requests first."""
     import uvicorn
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)

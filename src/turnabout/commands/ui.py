@@ -1,4 +1,7 @@
-"""Start MLflow and Prefect on this machine alone and say where they and the report are, until Ctrl-C."""
+"""Start the servers of MLflow and Prefect, and show their addresses.
+
+The servers can be reached from this machine only, and run until Ctrl-C. The path of the report is shown, too.
+"""
 
 import argparse
 import os
@@ -21,13 +24,17 @@ READY_SECONDS = 90
 
 
 def add_arguments(options: argparse.ArgumentParser) -> None:
-    """The two ports; a taken one is replaced by a free one."""
-    options.add_argument("--mlflow-port", type=int, default=5000)
-    options.add_argument("--prefect-port", type=int, default=4200)
+    """Add the two ports."""
+    options.epilog = "example: turnabout ui --mlflow-port 5001"
+    options.formatter_class = argparse.ArgumentDefaultsHelpFormatter
+    for server, port in (("mlflow", 5000), ("prefect", 4200)):
+        options.add_argument(
+            f"--{server}-port", type=int, default=port, metavar="PORT", help="port; if it is taken, a free one is used"
+        )
 
 
 def execute(mlflow_port: int, prefect_port: int) -> int:
-    """Serve until Ctrl-C or SIGTERM; status 0."""
+    """Serve until Ctrl-C or SIGTERM; return status 0."""
     from turnabout.pipeline.processes import ProcessGroups
     from turnabout.pipeline.project import REPORT, find_root
 
@@ -50,8 +57,11 @@ def execute(mlflow_port: int, prefect_port: int) -> int:
 
 
 def _start_mlflow(root: Path, groups: "ProcessGroups", port: int) -> str:
-    """The address of MLflow's server on the project's store, starting; a remote store's own address as it is."""
-    from turnabout.tracking.store import ARTIFACTS, prepare_store, find_store_uri
+    """Start MLflow's server on the project's store; return its address.
+
+    If the store is remote, return its own address and start nothing.
+    """
+    from turnabout.tracking.store import ARTIFACTS, find_store_uri, prepare_store
 
     uri = find_store_uri(root)
     if uri.startswith("http"):
@@ -60,31 +70,35 @@ def _start_mlflow(root: Path, groups: "ProcessGroups", port: int) -> str:
     port = _find_free_port(port)
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", uri, "--artifacts-destination", str(root / ARTIFACTS)]
-    _start_server(groups, command, root, {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}, "mlflow")
+    env = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    _start_server(groups, command, root, env=env, name="mlflow")
     return f"http://{HOST}:{port}"
 
 
 def _start_prefect(root: Path, groups: "ProcessGroups", port: int) -> str:
-    """The address of Prefect's server on the project's records, starting; `PREFECT_API_URL`'s where that is set."""
+    """Start Prefect's server on the project's records; return its address.
+
+    If `PREFECT_API_URL` is set, return that address and start nothing.
+    """
     from turnabout.commands.run import build_flow_environment
 
     if "PREFECT_API_URL" in os.environ:
         return os.environ["PREFECT_API_URL"].removesuffix("/").removesuffix("/api")
     port = _find_free_port(port)
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", str(port)]
-    _start_server(groups, command, root, build_flow_environment(root), "prefect")
+    _start_server(groups, command, root, env=build_flow_environment(root), name="prefect")
     return f"http://{HOST}:{port}"
 
 
-def _start_server(groups: "ProcessGroups", command: list[str], root: Path, env: dict[str, str], name: str) -> None:
-    """Start a server whose output goes to `.turnabout/<name>.log`."""
+def _start_server(groups: "ProcessGroups", command: list[str], root: Path, *, env: dict[str, str], name: str) -> None:
+    """Start a server that writes its output to `.turnabout/<name>.log`."""
     with (root / ".turnabout" / f"{name}.log").open("wb") as log:
         groups.start(command, root, env, log.fileno())
 
 
-def _find_free_port(wanted: int) -> int:
-    """The wanted port where nothing listens on it, else any free one."""
-    for port in (wanted, 0):
+def _find_free_port(preferred: int) -> int:
+    """Return the preferred port if nothing listens on it, else any free port."""
+    for port in (preferred, 0):
         with socket.socket() as listener:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -96,6 +110,10 @@ def _find_free_port(wanted: int) -> int:
 
 
 def _wait_ready(address: str, root: Path) -> None:
+    """Wait until the server answers.
+
+    Raises `TurnaboutError` if it has not answered after `READY_SECONDS`.
+    """
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
         try:

@@ -7,10 +7,14 @@ from pathlib import Path
 
 import polars as pl
 
+from turnabout.core.io import write_text
 from turnabout.errors import DataError
 
 #: The list in the project's root: one SHA-256 (lower-case hex) of a `user_key` per line; `#` starts a comment.
 FORGOTTEN = Path("forgotten.txt")
+
+#: Relative to the project's root: SHA-256 of the list for which older data was erased last.
+SWEPT = Path(".turnabout/swept")
 
 
 def hash_user_key(user_key: str) -> str:
@@ -39,6 +43,24 @@ def is_forgotten(user_keys: pl.Series, people: Collection[str]) -> pl.Series:
     """Return whether each writer is among `people`; null (a model) is not."""
     writers = user_keys.drop_nulls().unique().to_list() if people else []
     return user_keys.is_in([writer for writer in writers if hash_user_key(writer) in people]).fill_null(False)
+
+
+def is_swept(root: Path, people: frozenset[str]) -> bool:
+    """Return whether older data about all these people was erased already.
+
+    True where there are none.
+    """
+    path = root / SWEPT
+    return not people or (path.exists() and path.read_text(encoding="utf-8") == _hash_list(people))
+
+
+def mark_swept(root: Path, people: frozenset[str]) -> None:
+    """Record that older data about these people was erased."""
+    write_text(_hash_list(people), root / SWEPT)
+
+
+def _hash_list(people: frozenset[str]) -> str:
+    return hashlib.sha256("\n".join(sorted(people)).encode()).hexdigest()
 
 
 def append_people(text: str, user_keys: Iterable[str]) -> str:

@@ -7,6 +7,9 @@ import polars as pl
 
 from turnabout.errors import DataError
 
+#: Begins the `user_key` of a person that the log does not name; the id of the conversation follows it.
+UNKNOWN_PERSON = "conversation:"
+
 MESSAGE = pl.Struct({"role": pl.String(), "content": pl.String()})
 
 #: One message. `user_key` is the person who wrote it (null for a model); `at` is UTC; `extras` is a JSON object.
@@ -327,8 +330,8 @@ PAIRS = pl.Schema(
     }
 )
 
-#: One message of a simulated conversation. `ended_by` is end_token | silence | max_turns on the last message, else
-#: null.
+#: One message of a simulated conversation. `ended_by` of the last message is end_token | silence | cut_off | max_turns;
+#: it is null on the others.
 ROLLOUTS = pl.Schema(
     {
         "conversation_id": pl.String(),
@@ -346,7 +349,8 @@ ROLLOUTS = pl.Schema(
     }
 )
 
-#: One answer of one assistant. `prompt` is the history up to a user message.
+#: One answer of one assistant. `prompt` is the history up to a user message; `cut_off` is true if the answer reached
+#: its token limit.
 ANSWERS = pl.Schema(
     {
         "conversation_id": pl.String(),
@@ -354,6 +358,7 @@ ANSWERS = pl.Schema(
         "assistant": pl.String(),
         "prompt": pl.List(MESSAGE),
         "answer": pl.String(),
+        "cut_off": pl.Boolean(),
         "follow_up_likelihood_user": pl.Float64(),
         "follow_up_likelihood_backbone": pl.Float64(),
     }

@@ -11,9 +11,10 @@ from turnabout.judging.base import Comparison, JudgeOptions
 from turnabout.prompting.fencing import fence
 
 CHECKLIST = """\
-This user has wishes of their own, part of the record:
-{wishes}
-Go through them one by one: the reply that meets more of them is better, whatever else you would prefer."""
+This user has preferences of their own, which are part of the record:
+{preferences}
+Check them one by one. The reply that meets more of them is better, even if you would prefer the other reply for another
+reason."""
 
 
 def build_prompts(judge: Generator, comparisons: Sequence[Comparison], options: JudgeOptions) -> list[str]:
@@ -30,4 +31,4 @@ def build_prompts(judge: Generator, comparisons: Sequence[Comparison], options: 
 
 def _add_checklist(comparison: Comparison, options: JudgeOptions) -> str:
     record = plain.build_comparison_record(comparison, options)
-    return f"{record}\n{CHECKLIST.format(wishes=fence('wishes', comparison.checklist))}"
+    return f"{record}\n{CHECKLIST.format(preferences=fence('preferences', comparison.checklist))}"

@@ -20,11 +20,11 @@ __all__ = ["Comparison", "JudgeOptions", "Verdict", "compare"]
 
 LETTER = "Which reply is better? Answer with one letter, A or B."
 #: Example reasons for either verdict that show the form; a small model repeats them.
-EXAMPLES = {"A": "A says what the user asked for, B does not.", "B": "A has a mistake where B is right."}
+EXAMPLES = {"A": "A gives what the user asked for, and B does not.", "B": "A contains a mistake, and B does not."}
 
 OBJECT = f"""\
-Which reply is better? Answer with one JSON object and nothing else: the reason in one or two sentences, then the better
-reply, "A", "B" or "tie". Answers look like these, which are about other replies:
+Which reply is better? Answer with one JSON object and nothing else. It has two fields: "reason", in one or two
+sentences, and then "better", which is "A", "B" or "tie". Examples of the form, about other replies:
 {{"reason": "{EXAMPLES["A"]}", "better": "A"}}
 {{"reason": "{EXAMPLES["B"]}", "better": "B"}}"""
 
@@ -64,7 +64,7 @@ def _read_better_reply(answer: Completion) -> str:
     """Return the verdict of a written answer. Raises `UnusableAnswer`."""
     verdict = parse_json(answer, BetterReply)
     if verdict.reason.strip() in EXAMPLES.values():
-        raise UnusableAnswer("copies the form", "its reason is that of an example; give your own for these two replies")
+        raise UnusableAnswer("copies the form", "its reason is copied from an example; give your own reason for these two replies")
     return verdict.better
 
 

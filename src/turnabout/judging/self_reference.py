@@ -14,10 +14,14 @@ from turnabout.prompting.excerpts import CHARS_PER_TOKEN, keep_beginning, keep_n
 from turnabout.prompting.fencing import fence
 
 ANSWER = """\
-The lines between tags are a conversation, a record. Write the reply that serves its user best, and nothing else.
+The text between tags is a record of a conversation. Write the next reply of the assistant, the one that helps the user
+best. Write nothing else.
 {conversation}"""
 
-CRITICISE = "Say in two or three sentences where A and B are better or worse than your own reply. Do not choose yet."
+CRITICISE = (
+    "In two or three sentences, say where A and B are better or worse than your own reply. Do not choose between A and B "
+    "yet."
+)
 
 
 def build_prompts(judge: Generator, comparisons: Sequence[Comparison], options: JudgeOptions) -> list[str]:

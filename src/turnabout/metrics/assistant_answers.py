@@ -36,7 +36,7 @@ def select_prompts(samples: pl.DataFrame, chat: ChatFormat, max_length: int, see
 
 
 def generate_answers(prompts: pl.DataFrame, name: str, assistant: Generator, max_new_tokens: int) -> pl.DataFrame:
-    """Return the prompts with columns `assistant`, its name, and `answer`.
+    """Return the prompts with columns `assistant`, its name, `answer` and `cut_off`.
 
     Decoding is greedy, so that every run returns the same answers.
     """
@@ -44,6 +44,7 @@ def generate_answers(prompts: pl.DataFrame, name: str, assistant: Generator, max
     return prompts.with_columns(
         assistant=pl.lit(name, pl.String),
         answer=pl.Series([completion.text for completion in completions], dtype=pl.String),
+        cut_off=pl.Series([completion.truncated for completion in completions], dtype=pl.Boolean),
     )
 
 

@@ -66,7 +66,12 @@ def summarize_assistant(answers: pl.DataFrame, name: str, arms: Sequence[str], b
     own_answers = answers.filter(assistant=name)
     means = _estimate_means(own_answers, arms, bootstrap)
     by_user, by_backbone = means.pop("follow_up_likelihood"), means.pop("follow_up_likelihood_backbone")
-    figures = {"follow_up_likelihood": {"user": by_user, "backbone": by_backbone}, **means}
+    figures = {
+        "follow_up_likelihood": {"user": by_user, "backbone": by_backbone},
+        **means,
+        "n_answers": own_answers.height,
+        "n_cut_off": int(own_answers["cut_off"].sum()),
+    }
     if name == UNTRAINED:
         return figures
     untrained_answers = answers.filter(assistant=UNTRAINED)

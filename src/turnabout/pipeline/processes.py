@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from turnabout.pipeline.progress_bars import parse_bar
+
 TAIL_LINES = 30
 SAMPLE_SECONDS = 0.2
 MEBIBYTE = 1024 * 1024
@@ -22,7 +24,7 @@ MEBIBYTE = 1024 * 1024
 class CompletedCommand:
     """Result of a command that ended.
 
-    `peak_memory_mb` is that of the process tree, `tail` the last lines of the output.
+    `peak_memory_mb` is that of the process tree, `tail` the last lines of the output without progress bars.
     """
 
     status: int
@@ -114,7 +116,8 @@ class ProcessGroups:
         try:
             with PeakMemory(process.pid) as memory:
                 for line in _read_lines(reader):
-                    tail.append(line)
+                    if parse_bar(line) is None:
+                        tail.append(line)
                     on_line(line)
                 status = process.wait()
         finally:

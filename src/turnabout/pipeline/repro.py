@@ -6,6 +6,7 @@ No other module calls DVC.
 import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,6 +28,10 @@ MAIN = "dvc.yaml"
 
 #: Environment of stages. Nothing in it changes an output, because plain `dvc repro` must write the same bytes.
 ENVIRONMENT = {"DVC_NO_ANALYTICS": "1", "PYTHONUNBUFFERED": "1"}
+
+
+#: First line of an error: `DataError: …` of a stage, or the last line of Python's traceback.
+_ERROR_LINE = re.compile(r"[\w.]*(?:Error|Exception|Exceeded|Interrupt)(?:: |$)")
 
 
 @dataclass(frozen=True)
@@ -153,6 +158,22 @@ def reproduce_stage(
     if finished.status:
         raise StageFailed(f"stage {name} ended with status {finished.status}; the end of its log:\n{finished.tail}")
     return (seen.pop() if seen else "ran"), finished
+
+
+def find_error(log: str) -> str:
+    """Return the error in the end of a stage's log, without what DVC adds.
+
+    It is the last line that starts with the name of an error class, with the lines after it; else the last line of
+    the stage; else DVC's own error.
+    """
+    lines = log.splitlines()
+    end = next((index for index, line in enumerate(lines) if line.startswith("ERROR: failed to reproduce")), len(lines))
+    if end < len(lines) and "failed to run" not in lines[end]:
+        return lines[end].removeprefix("ERROR: ")
+    for start in reversed(range(end)):
+        if _ERROR_LINE.match(lines[start]):
+            return "\n".join(lines[start:end])
+    return lines[end - 1] if end else log
 
 
 def remove_unused_cache(root: Path) -> None:

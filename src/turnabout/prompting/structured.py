@@ -105,7 +105,7 @@ def parse_json(answer: Completion, shape: type[Shape]) -> Shape:
     try:
         return msgspec.json.decode(text[:end].encode(errors="replace"), type=shape, strict=False)
     except msgspec.DecodeError as error:
-        raise UnusableAnswer("wrong fields", f"its fields are not as asked ({error})") from error
+        raise UnusableAnswer("wrong fields", f"its fields are not the requested ones ({error})") from error
 
 
 def _parse(question: Question[T], answer: Completion) -> T | UnusableAnswer:

@@ -4,7 +4,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from turnabout.report.figures import format_interval, format_number, find_scale
+from turnabout.report.figures import find_scale, format_interval, format_number
 from turnabout.report.inputs import Inputs
 from turnabout.report.sections import SECTIONS
 

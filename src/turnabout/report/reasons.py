@@ -9,7 +9,9 @@ REASONS_WITH_ID = {
     re.compile(r"((?:nearly the )?same messages as another conversation): .*", re.DOTALL): r"\1",
     re.compile(r"(person has \d+ earlier conversations): .*", re.DOTALL): r"\1",
     re.compile(r"(text of an evaluation set): .*", re.DOTALL): r"\1",
-    re.compile(r"contradiction: .* prefers the opposite", re.DOTALL): "contradiction: another pair prefers the opposite",
+    re.compile(
+        r"contradiction: .* prefers the opposite", re.DOTALL
+    ): "contradiction: another pair prefers the opposite",
 }
 
 #: From this many different endings on, the text after the last colon of a reason is a value, not a sentence.

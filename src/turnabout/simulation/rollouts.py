@@ -10,10 +10,13 @@ from pydantic import Field, model_validator
 from turnabout.core import schemas
 from turnabout.core.config import Count, Section
 from turnabout.core.messages import Message
-from turnabout.generation import Generator, Sampling
+from turnabout.generation import Completion, Generator, Sampling
 from turnabout.models.chat_format import ChatFormat
 from turnabout.simulation.guards import UserGuard
 from turnabout.simulation.users import Situation, User
+
+#: `ended_by` of a conversation, and fault of a message, that reached its token limit.
+CUT_OFF = "cut_off"
 
 
 class Simulate(Section):
@@ -77,7 +80,8 @@ def simulate_conversations(
     """Simulate one conversation for each task (`conversation_id`, `intent`).
 
     Returns one row per message (`schemas.ROLLOUTS`), sorted. A conversation ends when the user ends it (`end_token`),
-    when the user writes nothing (`silence`), or after `max_exchanges` (`max_turns`). The user may end it after
+    when the user writes nothing (`silence`), when a message is cut off at its token limit (`cut_off`, because nobody
+    can answer half a message), or after `max_exchanges` (`max_turns`). The user may end it after
     `min_exchanges`, and not before its first message. Both sides read the newest messages that fit
     `max_prompt_tokens`, counted with `chat`. `policy` is the assistant's name in the table.
     """
@@ -99,13 +103,23 @@ def simulate_conversations(
         guarded_turns = guard.speak(user, situations, sampling) if situations else []
         for rollout, guarded in zip(waiting_for_user, guarded_turns, strict=True):
             rollout.add("user", guarded.turn.text, guarded.resamples, guarded.faults)
-            rollout.ended_by = "end_token" if guarded.turn.ended else None if guarded.turn.text else "silence"
+            rollout.ended_by = _find_ending(guarded.turn)
         waiting_for_reply = [rollout for rollout in waiting_for_user if rollout.ended_by is None]
         prompts = [chat.keep_newest(r.history, settings.max_prompt_tokens) for r in waiting_for_reply]
         replies = assistant.generate(prompts, assistant_sampling._replace(seed=seed + exchange)) if prompts else []
         for rollout, reply in zip(waiting_for_reply, replies, strict=True):
-            rollout.add("assistant", reply.text)
+            rollout.add("assistant", reply.text, faults=[CUT_OFF] if reply.truncated else [])
+            rollout.ended_by = CUT_OFF if reply.truncated else None
     return _build_table(rollouts, simulator=user.name, policy=policy, seed=seed)
+
+
+def _find_ending(turn: Completion) -> str | None:
+    """Return how a user turn ends its conversation, or None."""
+    if turn.ended:
+        return "end_token"
+    if turn.truncated:
+        return CUT_OFF
+    return None if turn.text else "silence"
 
 
 def _build_table(rollouts: Sequence[Rollout], *, simulator: str, policy: str, seed: int) -> pl.DataFrame:

@@ -70,7 +70,7 @@ def build_acting_prompt(situation: Situation) -> list[Message]:
     The first two are the instruction and a start message; the history follows with the roles exchanged.
     """
     instruction = (
-        f"{situation.intent} Write only your next short message, as a person types it. "
+        f"{situation.intent} Write only your next message, short and as a person would type it. "
         f"When you have nothing more to say, write {END_OF_CONVERSATION}"
     )
     prompt: list[Message] = [

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from turnabout.sources.base import Piece
-from turnabout.sources.detection import RECORD_FORMATS, detect_formats
+from turnabout.sources.detection import RECORD_FORMATS, detect_format
 from turnabout.sources.files import FileSource
 from turnabout.sources.reading.records import read_records
 from turnabout.sources.table.batches import Batch, SuggestFormat
@@ -45,12 +45,13 @@ class Auto(FileSource):
 
 
 def detect_file_format(path: Path) -> str | None:
-    """Return the format that recognises most of the first records of a file.
+    """Return the format of most of the first records of a file.
 
-    Of several such formats it is the first by name; null where no format recognises any record.
+    Of several such formats it is the one that comes first in the file; null where no format recognises any record.
     """
     votes: Counter[str] = Counter()
     for record in islice(read_records(path), N_FIRST_RECORDS):
-        if record.error is None:
-            votes.update(detect_formats(record.content))
-    return min(votes, key=lambda name: (-votes[name], name), default=None)
+        name = detect_format(record.content) if record.error is None else None
+        if name is not None:
+            votes[name] += 1
+    return max(votes, key=votes.__getitem__, default=None)

@@ -35,6 +35,8 @@ class Source(Section):
     format: str
     is_live: ClassVar[bool] = False
     """Whether DVC cannot watch the log (a database, a tracking store). The flow then reads it at every run."""
+    record_keys: ClassVar[frozenset[str]] = frozenset()
+    """Keys that a record of this format may have. They decide between several formats that recognise a record."""
 
     @classmethod
     def recognises(cls, content: Any) -> bool:
@@ -43,6 +45,11 @@ class Source(Section):
         False for formats that are not made of records.
         """
         return False
+
+    @classmethod
+    def count_known_keys(cls, content: Any) -> int:
+        """Return how many keys of a record are in `record_keys`."""
+        return len(cls.record_keys & content.keys()) if isinstance(content, dict) else 0
 
     @abstractmethod
     def list_pieces(self) -> list[Piece]:

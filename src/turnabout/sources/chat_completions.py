@@ -37,14 +37,14 @@ become one conversation, because the second call's history holds the first:
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from turnabout.sources.base import Piece
 from turnabout.sources.files import FileSource
 from turnabout.sources.reading.records import Record, read_records
 from turnabout.sources.table.conversation import LoggedConversation
 from turnabout.sources.table.rejects import Reject, build_reject
-from turnabout.sources.traffic.calls import Call, looks_like_call, parse_call
+from turnabout.sources.traffic.calls import RECORD_KEYS, Call, looks_like_call, parse_call
 from turnabout.sources.traffic.continuations import MAX_REPLIES, Continuations
 
 
@@ -52,6 +52,7 @@ class ChatCompletions(FileSource):
     """Records of `{request, response}`."""
 
     format: Literal["chat_completions"] = "chat_completions"
+    record_keys: ClassVar[frozenset[str]] = frozenset(RECORD_KEYS)
 
     @classmethod
     def recognises(cls, content: Any) -> bool:

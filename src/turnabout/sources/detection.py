@@ -34,9 +34,19 @@ RECORD_FORMATS: dict[str, type[Source]] = {
 MAX_KEYS = 8
 
 
-def detect_formats(content: Any) -> list[str]:
-    """Return the formats that recognise a record, in order of name."""
-    return [name for name, source in RECORD_FORMATS.items() if source.recognises(content)]
+def detect_format(content: Any) -> str | None:
+    """Return the format of a record; null where no format recognises it.
+
+    Where several do, it is the one that knows most keys of the record. Of those that know equally many, it is the one
+    with the fewest keys in all, which says most about the record.
+    """
+    recognising = [name for name, source in RECORD_FORMATS.items() if source.recognises(content)]
+    return max(recognising, key=lambda name: _rank_format(name, content), default=None)
+
+
+def _rank_format(name: str, content: Any) -> tuple[int, int]:
+    source = RECORD_FORMATS[name]
+    return source.count_known_keys(content), -len(source.record_keys)
 
 
 def suggest_format(content: Any, tried: str) -> str:
@@ -47,8 +57,8 @@ def suggest_format(content: Any, tried: str) -> str:
     """
     if tried in RECORD_FORMATS and RECORD_FORMATS[tried].recognises(content):
         return ""
-    if formats := detect_formats(content):
-        return f"; looks like {' or '.join(formats)}: set format: {formats[0]}"
+    if name := detect_format(content):
+        return f"; looks like {name}: set format: {name}"
     return f"; of no known format ({', '.join(RECORD_FORMATS)}): {describe_shape(content)}"
 
 

@@ -29,7 +29,7 @@ well the attack went (0 to 4), the opposite of a satisfied user, so it never fil
 
 import re
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
@@ -67,6 +67,7 @@ class HH(FileSource):
     """Pairs and red-team attempts of HH-RLHF."""
 
     format: Literal["hh"] = "hh"
+    record_keys: ClassVar[frozenset[str]] = frozenset({*Pair.__struct_fields__, *Attempt.__struct_fields__})
 
     @classmethod
     def recognises(cls, content: Any) -> bool:

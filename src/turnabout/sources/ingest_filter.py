@@ -3,6 +3,7 @@
 It keeps each conversation id once, and nothing of a person who asked to be forgotten.
 """
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Annotated, NamedTuple
 
@@ -15,6 +16,11 @@ from turnabout.core.forgetting import is_forgotten
 from turnabout.sources import SOURCES, Batch, Source
 
 AnySource = Annotated[SerializeAsAny[Source], BeforeValidator(partial(resolve, SOURCES, "format"))]
+
+
+#: Reasons why a conversation is rejected whose id was given to an earlier one.
+SAME_ID = "conversation id occurs earlier in the log"
+SAME_CONTENT = "same messages as an earlier record"
 
 
 class Ingest(Section):
@@ -33,6 +39,8 @@ class FilteredBatch(NamedTuple):
     quarantine: pl.DataFrame
     n_forgotten: int
     """Number of conversations dropped because a person in them asked to be forgotten."""
+    unread_feedback: Mapping[str, int]
+    """As in `Batch`."""
 
     def count_by_kind(self) -> dict[str, dict[str, int]]:
         """Return the counts of this batch, named as in the stage's metrics."""
@@ -43,9 +51,13 @@ class FilteredBatch(NamedTuple):
             "n_rejected": self.quarantine.height,
             "n_forgotten_conversations": self.n_forgotten,
         }
-        by_reason = dict(self.quarantine["reason"].value_counts().iter_rows())
-        by_source = dict(sources.value_counts().iter_rows())
-        return {"totals": totals, "rejected_by_reason": by_reason, "conversations_by_source": by_source}
+        return {
+            "totals": totals,
+            "rejected_by_reason": dict(self.quarantine["reason"].value_counts().iter_rows()),
+            "rejected_by_source": dict(self.quarantine["source"].value_counts().iter_rows()),
+            "conversations_by_source": dict(sources.value_counts().iter_rows()),
+            "unread_feedback": dict(self.unread_feedback),
+        }
 
 
 class IngestFilter:
@@ -76,24 +88,26 @@ class IngestFilter:
         earlier = self._known.filter(pl.col("id").is_in(messages["id"].implode()))["id"]
         is_new = is_first & ~pl.col("id").is_in(earlier.implode())
         repeated = messages.filter(~is_new, message_index=0)
+        has_content_id = repeated["conversation_id"].is_in(list(batch.content_ids))
         new = messages.filter(is_new)
         self._known = self._known.vstack(new.filter(message_index=0).select("id"))
         unread = batch.quarantine.with_columns(excerpt=pl.lit("")) if self.forgotten else batch.quarantine
         return FilteredBatch(
             messages=new.select(list(schemas.MESSAGES)),
-            quarantine=pl.concat([unread, _quarantine_repeated(repeated)]),
+            quarantine=pl.concat([unread, _quarantine_repeated(repeated, has_content_id)]),
             n_forgotten=forgotten.len(),
+            unread_feedback=batch.unread_feedback,
         )
 
 
-def _quarantine_repeated(first_messages: pl.DataFrame) -> pl.DataFrame:
+def _quarantine_repeated(first_messages: pl.DataFrame, has_content_id: pl.Series) -> pl.DataFrame:
     """Return the quarantine rows of conversations whose id occurred earlier.
 
-    Each conversation is given by its first message.
+    Each conversation is given by its first message, and by whether its id is a hash of its content.
     """
     return first_messages.select(
         "source",
         record="conversation_id",
-        reason=pl.lit("conversation id occurs earlier in the log"),
+        reason=pl.when(has_content_id).then(pl.lit(SAME_CONTENT)).otherwise(pl.lit(SAME_ID)),
         excerpt=pl.col("text").str.head(200),
     )

@@ -43,12 +43,14 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
 from turnabout.sources.base import Piece, Source
 from turnabout.sources.langfuse_records import (
+    LANGFUSE_KEYS,
+    RECORD_KEYS,
     Row,
     Score,
     convert_keys,
@@ -70,6 +72,7 @@ class Langfuse(Source):
     """Traces or observations in files, joined by session."""
 
     format: Literal["langfuse"] = "langfuse"
+    record_keys: ClassVar[frozenset[str]] = frozenset(RECORD_KEYS)
     path: str
     """A file, a folder, or a glob of traces or observations."""
     scores: str | None = None
@@ -82,7 +85,12 @@ class Langfuse(Source):
     def recognises(cls, content: Any) -> bool:
         """Return whether a record is a trace or an observation."""
         keys = convert_keys(content).keys() if isinstance(content, dict) else set()
-        return {"id", "input", "output"} <= keys and bool({"session_id", "trace_id"} & keys)
+        return {"id", "input", "output"} <= keys and bool(LANGFUSE_KEYS & keys)
+
+    @classmethod
+    def count_known_keys(cls, content: Any) -> int:
+        """Return how many keys of a record are known, in either spelling."""
+        return super().count_known_keys(convert_keys(content)) if isinstance(content, dict) else 0
 
     def list_pieces(self) -> list[Piece]:
         """Return the files in order of name; each depends on all files of scores."""

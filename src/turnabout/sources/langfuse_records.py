@@ -55,6 +55,28 @@ class Row(msgspec.Struct):
     scores: Any = None
 
 
+#: Keys that no other tracer gives to a record of `id`, `input` and `output`; a trace or an observation has one of them.
+LANGFUSE_KEYS = frozenset({"session_id", "trace_id", "html_path", "project_id"})
+
+#: Keys of traces and observations, in snake_case; those that are no fields of `Row` are not read.
+RECORD_KEYS = (
+    *Row.__struct_fields__,
+    *LANGFUSE_KEYS,
+    "bookmarked",
+    "created_at",
+    "end_time",
+    "environment",
+    "external_id",
+    "latency",
+    "metadata",
+    "observations",
+    "public",
+    "total_cost",
+    "updated_at",
+    "usage_details",
+)
+
+
 def rank_record(row: Row) -> int | None:
     """Return the rank of a record among those of its trace.
 

@@ -22,7 +22,7 @@ whole conversation and flags each of its messages; `toxic` is what moderation fl
 
 from collections.abc import Iterable
 from itertools import zip_longest
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
@@ -55,6 +55,7 @@ class Lmsys(FileSource):
     """Rows of LMSYS-Chat-1M."""
 
     format: Literal["lmsys"] = "lmsys"
+    record_keys: ClassVar[frozenset[str]] = frozenset({*Row.__struct_fields__, "turn"})
 
     @classmethod
     def recognises(cls, content: Any) -> bool:

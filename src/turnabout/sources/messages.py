@@ -14,6 +14,7 @@ with `{format: messages, path: logs/*.csv}` becomes
 
 - Fields, their columns (`columns`), roles (`roles`) and times are as in `sql.py`; only the columns `conversation_id`,
   `role` and `text` are required.
+- Feedback and times in other columns, such as `thumbs` or `created_at`, are read as `feedback_keys.py` describes.
 - The rows of a conversation must stand together. They are ordered by `message_index` where all rows have one, else they
   keep their order. Later rows of a conversation that has ended are another conversation with the same id, which
   `ingest` rejects: sort the file by conversation.
@@ -22,7 +23,7 @@ with `{format: messages, path: logs/*.csv}` becomes
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -46,6 +47,7 @@ class Messages(FileSource):
     """Rows of one message each, those of a conversation together."""
 
     format: Literal["messages"] = "messages"
+    record_keys: ClassVar[frozenset[str]] = frozenset(Columns.model_fields)
     columns: Columns = Columns()
     roles: dict[str, Role] = Field(default_factory=dict)
     """The log's own names of roles, in addition to `USUAL_ROLES`; case does not count."""

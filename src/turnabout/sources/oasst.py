@@ -36,7 +36,7 @@ replies are a model's and have none.
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
@@ -68,10 +68,15 @@ class Tree(msgspec.Struct):
     tree_state: str | None = None
 
 
+#: Keys of a tree and of a flat message.
+RECORD_KEYS = (*Tree.__struct_fields__, *Node.__struct_fields__, "message_tree_id")
+
+
 class Oasst(FileSource):
     """Trees of OASST1 and OASST2, nested or flat."""
 
     format: Literal["oasst"] = "oasst"
+    record_keys: ClassVar[frozenset[str]] = frozenset(RECORD_KEYS)
 
     @classmethod
     def recognises(cls, content: Any) -> bool:

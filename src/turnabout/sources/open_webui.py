@@ -39,7 +39,7 @@ chat that occurs twice is read once.
 import re
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
@@ -57,6 +57,7 @@ class OpenWebui(FileSource):
     """Chats with their ratings, regenerations and edits."""
 
     format: Literal["open_webui"] = "open_webui"
+    record_keys: ClassVar[frozenset[str]] = frozenset({*Chat.__struct_fields__, *Feedback.__struct_fields__})
 
     @classmethod
     def recognises(cls, content: Any) -> bool:

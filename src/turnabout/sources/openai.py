@@ -22,18 +22,21 @@ In a record only `messages` is required, in a message only `role` and `content`.
 - `content` is a string or a list of text parts, joined by line breaks; null (read as no text) only beside `tool_calls`.
 - `created_at` is Unix time, in seconds or milliseconds, or ISO 8601, UTC where it names no zone.
 - `language` of a record, and `edited_text` and `alternatives` of a reply, fill the columns of these names.
+- Feedback and times under other names, such as `label`, `chosen` and `rejected` of a record or `timestamp` of a
+  message, are read as `feedback_keys.py` describes.
 - Any other key is kept in `extras`: a message's in its own, the record's under `conversation` in that of message 0.
 A record with an error anywhere is rejected whole.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 
 from turnabout.sources.files import FileSource
 from turnabout.sources.table.conversation import LoggedConversation, LoggedMessage, parse_time
 from turnabout.sources.table.extras import select_other_keys
+from turnabout.sources.table.feedback_keys import read_feedback_keys
 from turnabout.sources.traffic.payloads import join_text_parts
 
 Id = Annotated[str, msgspec.Meta(min_length=1)] | int
@@ -77,6 +80,7 @@ class OpenAI(FileSource):
     """
 
     format: Literal["openai"] = "openai"
+    record_keys: ClassVar[frozenset[str]] = CONVERSATION_KEYS
 
     @classmethod
     def recognises(cls, content: Any) -> bool:
@@ -91,7 +95,7 @@ class OpenAI(FileSource):
     def parse_record(self, content: Any) -> Iterable[LoggedConversation]:
         """Yield the one conversation of a record."""
         record = msgspec.convert(content, Conversation)
-        yield LoggedConversation(
+        conversation = LoggedConversation(
             [build_message(message, raw) for message, raw in zip(record.messages, content["messages"], strict=True)],
             conversation_id=None if record.conversation_id is None else str(record.conversation_id),
             user_id=None if record.user_id is None else str(record.user_id),
@@ -99,6 +103,7 @@ class OpenAI(FileSource):
             language=record.language,
             extras=select_other_keys(content, CONVERSATION_KEYS),
         )
+        yield read_feedback_keys(conversation)
 
 
 def build_message(message: Message, raw: Mapping[str, Any]) -> LoggedMessage:

@@ -34,7 +34,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 
@@ -70,6 +70,7 @@ class Prism(FileSource):
     """Lines of PRISM's `conversations.jsonl`."""
 
     format: Literal["prism"] = "prism"
+    record_keys: ClassVar[frozenset[str]] = frozenset(IN_COLUMNS)
 
     @classmethod
     def recognises(cls, content: Any) -> bool:

@@ -21,17 +21,20 @@ becomes four messages of conversation QWJhYvA_0, all of `model` m-7:
   `extras`.
 - `system` of a record is its first message. Values stay as they are, HTML included.
 - An export in parts (ids ending in `_0`, `_1`, …) is one conversation a part, as it was shared.
-- The format has no person: each conversation counts as another person's. Any other key goes to `extras`.
+- The format has no person: each conversation counts as another person's.
+- `chosen` and `rejected` of a record, its `label` and other feedback are read as `feedback_keys.py` describes.
+- Any other key goes to `extras`.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
 from turnabout.sources.files import FileSource
 from turnabout.sources.table.conversation import LoggedConversation, LoggedMessage
 from turnabout.sources.table.extras import select_other_keys
+from turnabout.sources.table.feedback_keys import read_feedback_keys
 
 #: The role for each value of `from`. A call of a function is a message of the assistant without text.
 ROLES = {
@@ -71,6 +74,7 @@ class ShareGPT(FileSource):
     """Records of `{id, conversations: [{from, value}]}`."""
 
     format: Literal["sharegpt"] = "sharegpt"
+    record_keys: ClassVar[frozenset[str]] = frozenset(Conversation.__struct_fields__)
 
     @classmethod
     def recognises(cls, content: Any) -> bool:
@@ -88,12 +92,13 @@ class ShareGPT(FileSource):
         pairs = zip(getattr(record, key), content[key], strict=True)
         messages = [build_message(message, raw) for message, raw in pairs]
         system = [LoggedMessage("system", record.system)] if record.system else []
-        yield LoggedConversation(
+        conversation = LoggedConversation(
             system + messages,
             conversation_id=None if record.id is None else str(record.id),
             model=record.model,
             extras=select_other_keys(content, {"id", "model", "system", key}),
         )
+        yield read_feedback_keys(conversation)
 
 
 def build_message(message: Message, raw: Mapping[str, Any]) -> LoggedMessage:

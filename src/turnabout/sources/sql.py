@@ -29,6 +29,7 @@ into the conversation
   however long the table is. The earliest conversation comes first where `at` exists.
 - `at` is a timestamp, ISO 8601 text or Unix time, UTC where it names no zone; `rating` is a number or a boolean (1,
   -1); `alternatives` is an array or a JSON list. A null text is read as an empty text.
+- Feedback and times in other columns, such as `thumbs` or `created_at`, are read as `feedback_keys.py` describes.
 - Nothing is written: the transaction is read-only. A conversation that cannot be read is rejected whole.
 - The address names variables of the environment for its credentials and is logged as it is written here.
 The database is read again at every run.

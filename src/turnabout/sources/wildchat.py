@@ -34,7 +34,7 @@ with `extras` {"country": "France", "header": {…}, "moderation": {"hate": 0.7,
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import zip_longest
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
@@ -72,10 +72,15 @@ class Row(msgspec.Struct):
     detoxify_moderation: list[dict[str, float | None] | None] | None = None
 
 
+#: Keys of a row. Those that are no fields of `Row` repeat what its messages hold.
+ROW_KEYS = (*Row.__struct_fields__, "timestamp", "turn", "toxic", "redacted", "state", "country", "header")
+
+
 class WildChat(FileSource):
     """Rows of WildChat."""
 
     format: Literal["wildchat"] = "wildchat"
+    record_keys: ClassVar[frozenset[str]] = frozenset(ROW_KEYS)
 
     @classmethod
     def recognises(cls, content: Any) -> bool:

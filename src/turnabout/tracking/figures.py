@@ -42,9 +42,9 @@ def flatten_metrics(content: Mapping[str, Any]) -> dict[str, float]:
     """Return every number of a metrics file by dotted name.
 
     The value of an estimate `{value, low, high}` gets the name of the estimate. Text and null (a figure that could not
-    be measured) are left out.
+    be measured) are left out, and so are lists: a table's rows have no names of their own.
     """
-    named = {re.sub(r"[^\w\-./ ]", "_", name): value for name, value in flatten_params(content).items()}
+    named = {re.sub(r"[^\w\-./ ]", "_", name): value for name, value in flatten_params(_drop_lists(content)).items()}
     numbers = {name: float(value) for name, value in named.items() if isinstance(value, int | float)}
     return {name.removesuffix(".value"): value for name, value in numbers.items()}
 
@@ -83,6 +83,15 @@ def _read_curves(path: Path, plot: Plot) -> Curves:
     named = points.select(name=kinds, step=pl.col(plot.x).cast(pl.Int64), value=pl.col(plot.y).cast(pl.Float64))
     groups = named.partition_by("name", as_dict=True, include_key=False, maintain_order=True)
     return {str(name): list(group.iter_rows()) for (name,), group in groups.items()}
+
+
+def _drop_lists(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return nested mappings without the lists in them."""
+    return {
+        key: _drop_lists(value) if isinstance(value, Mapping) else value
+        for key, value in content.items()
+        if not isinstance(value, list)
+    }
 
 
 def _get_param(params: Any, key: str) -> Any:

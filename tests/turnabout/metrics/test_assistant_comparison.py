@@ -111,7 +111,7 @@ def answers(**by_assistant: list[tuple[str, str, float, float, float]]) -> pl.Da
             for name, rows in by_assistant.items()
             for conversation, answer, user, backbone, reward in rows
         ]
-    )
+    ).with_columns(cut_off=pl.col("answer") == "hello")
 
 
 ANSWERS = answers(
@@ -126,6 +126,7 @@ def test_summary_has_means_over_the_assistants_answers() -> None:
     assert figures["follow_up_likelihood"]["backbone"]["value"] == pytest.approx(0.5)
     assert figures["reply_characters"]["value"] == 3.5  # "hi" and "hello"
     assert figures["reward"]["drift"]["value"] == pytest.approx(1.5)
+    assert (figures["n_answers"], figures["n_cut_off"]) == (2, 1)
     assert "versus_untrained" not in figures
 
 

@@ -7,7 +7,7 @@ import networkx as nx
 import pytest
 import yaml
 
-from benchmarks.arms import GUIDE, ROOT, fragments, merged, project
+from benchmarks.arms import GUIDE, ROOT, parse_fragments, merge_params, create_project
 from stages.build_pairs import TABLES
 from turnabout.params import Params
 from turnabout.pipeline.repro import load_stage_graph
@@ -22,7 +22,7 @@ SHIPPED = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 @pytest.mark.parametrize("rule", sorted(RULES))
 def test_fragments_of_a_rule_are_valid_and_use_it(rule: str) -> None:
     assert rule in SECTIONS, f"docs/pair_rules.md has no section '## {rule}'"
-    shown = fragments(SECTIONS[rule])
+    shown = parse_fragments(SECTIONS[rule])
     for fragment in shown:
         arms = SHIPPED["arms"] | fragment["arms"]
         augment = SHIPPED["augment"] | fragment.get("augment", {})
@@ -34,12 +34,12 @@ def test_fragments_of_a_rule_are_valid_and_use_it(rule: str) -> None:
 def graph(tmp_path_factory: pytest.TempPathFactory) -> nx.DiGraph:
     """The stage graph with all arms of the guide."""
     folder = tmp_path_factory.mktemp("arms")
-    project(folder, merged(SHIPPED, fragments(TEXT)))
+    create_project(folder, merge_params(SHIPPED, parse_fragments(TEXT)))
     return load_stage_graph(folder)
 
 
 def test_arm_depends_on_exactly_what_its_rule_needs(graph: nx.DiGraph) -> None:
-    arms = Params.model_validate(merged(SHIPPED, fragments(TEXT))).arms
+    arms = Params.model_validate(merge_params(SHIPPED, parse_fragments(TEXT))).arms
     for name, arm in arms.items():
         deps = set(graph.nodes[f"build_pairs@{name}"]["stage"].deps)
         inputs = {path for path in deps if path.startswith(("data/", "models/"))}
@@ -50,7 +50,7 @@ def test_arm_depends_on_exactly_what_its_rule_needs(graph: nx.DiGraph) -> None:
 
 
 def test_stage_knows_every_table_that_an_arm_of_the_guide_reads() -> None:
-    arms = Params.model_validate(merged(SHIPPED, fragments(TEXT))).arms.values()
+    arms = Params.model_validate(merge_params(SHIPPED, parse_fragments(TEXT))).arms.values()
     tables = {Path(arm.reads).stem for arm in arms if Path(arm.reads).parent == Path("data")}
     assert tables - {Path(LOGS_ONLY).stem} <= set(TABLES)
 

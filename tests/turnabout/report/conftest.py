@@ -1,4 +1,7 @@
-"""A small run, made by hand: three conversations, two arms, figures on both sides of the noise."""
+"""A small run made by hand, for the tests of the report.
+
+It has three conversations, two arms, and differences inside and outside of the noise.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from stages.simulate import counts
+from stages.simulate import summarize_simulation
 from turnabout.core import schemas
 from turnabout.core.conversations import build_exchanges
 from turnabout.feedback.mining import MiningResult, summarise_mining
@@ -19,17 +22,17 @@ from turnabout.training.reward_model import measure_accuracy
 ARMS = {"drift": "data/critiques.parquet", "follow_up": "models/user"}
 
 
-def table(schema: pl.Schema, rows: Sequence[dict[str, Any]] = ()) -> pl.DataFrame:
-    """Rows of a table, whatever they leave out null."""
+def build_table(schema: pl.Schema, rows: Sequence[dict[str, Any]] = ()) -> pl.DataFrame:
+    """Build a table whose missing values are null."""
     return pl.DataFrame([{**dict.fromkeys(schema), **row} for row in rows], schema=schema)
 
 
-def estimate(value: float, low: float, high: float, n: int = 40) -> dict[str, Any]:
+def build_estimate(value: float, low: float, high: float, n: int = 40) -> dict[str, Any]:
     return Estimate(value, low, high, n).to_dict()
 
 
-def talk(conversation_id: str, user: str, *texts: str) -> list[dict[str, Any]]:
-    """Messages of one conversation, user first."""
+def build_messages(conversation_id: str, user: str, *texts: str) -> list[dict[str, Any]]:
+    """Return the messages of one conversation, user first."""
     return [
         {
             "conversation_id": conversation_id,
@@ -45,7 +48,7 @@ def talk(conversation_id: str, user: str, *texts: str) -> list[dict[str, Any]]:
 
 
 MESSAGES = [
-    *talk(
+    *build_messages(
         "c1",
         "ann",
         "hey, do you know any good films?",
@@ -54,12 +57,18 @@ MESSAGES = [
         "Sorry! Try Paterson, it is a calm one about a bus driver who writes poems.",
         "thanks, that's great",
     ),
-    *talk("c2", "ben", "hi", "hello there", "what do you mean by <script>alert('x')</script>?", "oh nothing", "ok bye"),
-    *talk("c3", "cat", "where did you grow up?", "In Riga, by the sea.", "lovely! is it cold?", "Only in winter."),
+    *build_messages(
+        "c2", "ben", "hi", "hello there", "what do you mean by <script>alert('x')</script>?", "oh nothing", "ok bye"
+    ),
+    *build_messages(
+        "c3", "cat", "where did you grow up?", "In Riga, by the sea.", "lovely! is it cold?", "Only in winter."
+    ),
 ]
 
 
-def signal(conversation_id: str, reply: int, label: str, category: str, span: str, **row: Any) -> dict[str, Any]:
+def build_signal(
+    conversation_id: str, reply: int, label: str, *, category: str, span: str, **row: Any
+) -> dict[str, Any]:
     return {
         "conversation_id": conversation_id,
         "reply_index": reply,
@@ -76,24 +85,20 @@ def signal(conversation_id: str, reply: int, label: str, category: str, span: st
 
 
 FEEDBACK = [
-    signal("c1", 1, "dsat", "correction", "I asked about films, not cooking"),
-    signal("c1", 3, "sat", "positive", "that's great"),
-    signal("c2", 1, "dsat", "clarification", "what do you mean", confidence=0.5),
-    signal("c3", 1, "sat", "rating", "1.0", evidence_index=1, confidence=1.0),
+    build_signal("c1", 1, "dsat", category="correction", span="I asked about films, not cooking"),
+    build_signal("c1", 3, "sat", category="positive", span="that's great"),
+    build_signal("c2", 1, "dsat", category="clarification", span="what do you mean", confidence=0.5),
+    build_signal("c3", 1, "sat", category="rating", span="1.0", evidence_index=1, confidence=1.0),
 ]
 
 
-def said(role: str, content: str) -> dict[str, str]:
-    return {"role": role, "content": content}
-
-
-def pair(rule: str, conversation_id: str, keep: bool = True, **row: Any) -> dict[str, Any]:
+def build_pair(rule: str, conversation_id: str, keep: bool = True, **row: Any) -> dict[str, Any]:
     return {
         "pair_id": f"{rule}:{conversation_id}:1",
         "conversation_id": conversation_id,
         "reply_index": 1,
         "split": "train",
-        "prompt": [said("user", "hey, do you know any good films?")],
+        "prompt": [{"role": "user", "content": "hey, do you know any good films?"}],
         "chosen": "What kind of films do you like?",
         "rejected": "I like cooking pasta.",
         "weight": 0.8,
@@ -103,7 +108,7 @@ def pair(rule: str, conversation_id: str, keep: bool = True, **row: Any) -> dict
     }
 
 
-def rollout(policy: str, task: str, texts: Sequence[str], **last: Any) -> list[dict[str, Any]]:
+def build_rollout(policy: str, task: str, texts: Sequence[str], **last: Any) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = [
         {
             "conversation_id": f"{policy}:{task}",
@@ -124,17 +129,17 @@ def rollout(policy: str, task: str, texts: Sequence[str], **last: Any) -> list[d
 
 
 ROLLOUTS = {
-    "untrained": table(
+    "untrained": build_table(
         schemas.ROLLOUTS,
-        rollout("untrained", "c3", ["hi", "Hello! How can I help?", "hi", "Hello!"], ended_by="max_turns"),
+        build_rollout("untrained", "c3", ["hi", "Hello! How can I help?", "hi", "Hello!"], ended_by="max_turns"),
     ),
-    "drift": table(
+    "drift": build_table(
         schemas.ROLLOUTS,
-        rollout("drift", "c3", ["hey", "Hey, how was your day?", "long, and yours?"], ended_by="end_token"),
+        build_rollout("drift", "c3", ["hey", "Hey, how was your day?", "long, and yours?"], ended_by="end_token"),
     ),
-    "follow_up": table(
+    "follow_up": build_table(
         schemas.ROLLOUTS,
-        rollout(
+        build_rollout(
             "follow_up",
             "c3",
             ["hey", "Hi! Anything nice planned?", "just sleep"],
@@ -146,34 +151,37 @@ ROLLOUTS = {
 }
 
 
-def assistant(shift: float, width: float) -> dict[str, Any]:
-    """The figures of one assistant whose follow-up likelihood is `shift` above the untrained one's, give or take."""
+def build_assistant_figures(shift: float, width: float) -> dict[str, Any]:
+    """Return the figures of one assistant.
+
+    Its follow-up likelihood is `shift` above the untrained one's, with an interval of ± `width`.
+    """
     return {
         "follow_up_likelihood": {
-            "user": estimate(0.8 + shift, 0.5, 1.1),
-            "backbone": estimate(0.6 + shift, 0.4, 0.9),
+            "user": build_estimate(0.8 + shift, 0.5, 1.1),
+            "backbone": build_estimate(0.6 + shift, 0.4, 0.9),
         },
-        "reply_characters": estimate(84 + 10 * shift, 70, 99),
-        "reward": {arm: estimate(shift, shift - 0.2, shift + 0.2) for arm in ("drift", "follow_up")},
+        "reply_characters": build_estimate(84 + 10 * shift, 70, 99),
+        "reward": {arm: build_estimate(shift, shift - 0.2, shift + 0.2) for arm in ("drift", "follow_up")},
         "ranking_accuracy": {
-            "drift": estimate(0.5 + shift, 0.35, 0.8),
+            "drift": build_estimate(0.5 + shift, 0.35, 0.8),
             "follow_up": missing_estimate("no held-out pair").to_dict(),
         },
         "versus_untrained": {
-            "follow_up_likelihood": estimate(shift, shift - width, shift + width),
-            "follow_up_likelihood_backbone": estimate(shift / 2, shift / 2 - width, shift / 2 + width),
-            "reply_characters": estimate(10 * shift, 10 * shift - 8, 10 * shift + 8),
+            "follow_up_likelihood": build_estimate(shift, shift - width, shift + width),
+            "follow_up_likelihood_backbone": build_estimate(shift / 2, shift / 2 - width, shift / 2 + width),
+            "reply_characters": build_estimate(10 * shift, 10 * shift - 8, 10 * shift + 8),
             "reward": {
-                "drift": estimate(shift, shift - width, shift + width),
+                "drift": build_estimate(shift, shift - width, shift + width),
                 "follow_up": missing_estimate("too few pairs").to_dict(),
             },
         },
     }
 
 
-def by_intent(with_intent: float, without: float, spread: float) -> dict[str, Any]:
+def build_figures_by_intent(with_intent: float, without: float, spread: float) -> dict[str, Any]:
     figures = {"with_intent": with_intent, "without_intent": without}
-    return {name: estimate(value, value - spread, value + spread) for name, value in figures.items()}
+    return {name: build_estimate(value, value - spread, value + spread) for name, value in figures.items()}
 
 
 METRICS: dict[str, Any] = {
@@ -186,7 +194,8 @@ METRICS: dict[str, Any] = {
         "warnings": ["only 1 person in validation"],
     },
     "mine": summarise_mining(
-        build_exchanges(table(schemas.MESSAGES, MESSAGES)).height, MiningResult(table(schemas.FEEDBACK, FEEDBACK), 1, 0)
+        build_exchanges(build_table(schemas.MESSAGES, MESSAGES)).height,
+        MiningResult(build_table(schemas.FEEDBACK, FEEDBACK), 1, 0),
     ),
     "intend": {"n_intents": 3, "n_fallback": 1},
     "augment": {
@@ -198,32 +207,42 @@ METRICS: dict[str, Any] = {
     },
     "train_user": {"n_samples": 160, "n_windows": 212, "n_tokens": 29813, "n_target_tokens": 11204, "steps": 40},
     "user": {
-        "perplexity": {"trained": by_intent(24.1, 25.3, 2.2), "untrained": by_intent(61.7, 66.2, 7.4)},
-        "bits_per_character": {"trained": by_intent(1.42, 1.46, 0.07), "untrained": by_intent(1.85, 1.91, 0.09)},
-        "bits_per_character_saved": by_intent(0.43, 0.45, 0.04),
+        "perplexity": {
+            "trained": build_figures_by_intent(24.1, 25.3, 2.2),
+            "untrained": build_figures_by_intent(61.7, 66.2, 7.4),
+        },
+        "bits_per_character": {
+            "trained": build_figures_by_intent(1.42, 1.46, 0.07),
+            "untrained": build_figures_by_intent(1.85, 1.91, 0.09),
+        },
+        "bits_per_character_saved": build_figures_by_intent(0.43, 0.45, 0.04),
         "termination": {
             "trained": {
-                "precision": estimate(0.41, 0.3, 0.5),
-                "recall": estimate(0.55, 0.4, 0.7),
-                "f1": estimate(0.47, 0.36, 0.57),
-                "f1_drawn": estimate(0.21, 0.15, 0.28),
+                "precision": build_estimate(0.41, 0.3, 0.5),
+                "recall": build_estimate(0.55, 0.4, 0.7),
+                "f1": build_estimate(0.47, 0.36, 0.57),
+                "f1_drawn": build_estimate(0.21, 0.15, 0.28),
             },
-            "prompted": dict.fromkeys(["precision", "recall", "f1", "f1_drawn"], missing_estimate("it never ends").to_dict()),
+            "prompted": dict.fromkeys(
+                ["precision", "recall", "f1", "f1_drawn"], missing_estimate("it never ends").to_dict()
+            ),
         },
         "first_turn_diversity": {
-            "human": estimate(91.0, 88.2, 93.1),
-            "trained": estimate(78.4, 70.1, 84.0),
-            "prompted": estimate(44.2, 36.3, 52.8),
+            "human": build_estimate(91.0, 88.2, 93.1),
+            "trained": build_estimate(78.4, 70.1, 84.0),
+            "prompted": build_estimate(44.2, 36.3, 52.8),
         },
-        "role_adherence": {"trained": estimate(87.5, 52.9, 97.8), "prompted": estimate(62.5, 30.6, 86.3)},
+        "role_adherence": {"trained": build_estimate(87.5, 52.9, 97.8), "prompted": build_estimate(62.5, 30.6, 86.3)},
         "n_conversations": 72,
         "n_users": 58,
         "warnings": ["12 user messages beyond the first 160 tokens not scored"],
     },
     "assistants": {
-        "untrained": {key: value for key, value in assistant(0, 0.1).items() if key != "versus_untrained"},
-        "drift": assistant(0.02, 0.09),
-        "follow_up": assistant(0.21, 0.12),
+        "untrained": {
+            key: value for key, value in build_assistant_figures(0, 0.1).items() if key != "versus_untrained"
+        },
+        "drift": build_assistant_figures(0.02, 0.09),
+        "follow_up": build_assistant_figures(0.21, 0.12),
     },
     "train_assistant/drift": {"gate": {"accuracy": 1.0, "steps": 5, "passed": True}, "accuracy": 0.83},
     "train_reward/drift": {
@@ -238,50 +257,59 @@ METRICS: dict[str, Any] = {
         "train_accuracy": measure_accuracy(np.array([1.0])),
         "validation_accuracy": measure_accuracy(np.array([])),
     },
-    **{f"simulate/{name}": counts(talks) for name, talks in ROLLOUTS.items()},
+    **{f"simulate/{name}": summarize_simulation(rollouts) for name, rollouts in ROLLOUTS.items()},
 }
 
 
-def by_turn_points() -> list[dict[str, Any]]:
-    return [
-        {"model": m, "intent": i, "turn": t, "bits_per_character": b, "low": b - 0.08, "high": b + 0.08, "n": 60 - t}
-        for m, start in (("trained", 1.6), ("untrained", 2.1))
-        for i in ("with_intent", "without_intent")
-        for t in range(1, 9)
-        for b in [start - 0.3 * (1 - 1 / t)]
-    ]
+def build_points_by_turn() -> list[dict[str, Any]]:
+    points = []
+    for model, start in (("trained", 1.6), ("untrained", 2.1)):
+        for intent in ("with_intent", "without_intent"):
+            for turn in range(1, 9):
+                bits = start - 0.3 * (1 - 1 / turn)
+                interval = {"bits_per_character": bits, "low": bits - 0.08, "high": bits + 0.08}
+                points.append({"model": model, "intent": intent, "turn": turn, **interval, "n": 60 - turn})
+    return points
 
 
-def example_inputs() -> Inputs:
-    """The whole run."""
-    wrote = {"conversation_id": "c1", "reply_index": 1, "model": "tiny", "prompt_version": "1"}
+def build_example_inputs() -> Inputs:
+    """Return the inputs of the whole run."""
+    written = {"conversation_id": "c1", "reply_index": 1, "model": "tiny", "prompt_version": "1"}
     steps = range(1, 41)
     user_curve = [
         {"step": s, "loss": 3.1 - s / 40 + (s % 5) / 12, "learning_rate": 1e-4, "tokens": 700 * s} for s in steps
     ]
-    arm_curves = {
-        arm: [{"step": s, "loss": 0.69 - s / slowness + (s % 3) / 30, "accuracy": 0.5} for s in steps]
-        for arm, slowness in (("drift", 120), ("follow_up", 90))
-    }
+    drift_curve = [{"step": s, "loss": 0.69 - s / 120 + (s % 3) / 30, "accuracy": 0.5} for s in steps]
+    follow_up_curve = [{"step": s, "loss": 0.69 - s / 90 + (s % 3) / 30, "accuracy": 0.5} for s in steps]
     return Inputs(
         arms=ARMS,
         examples=4,
-        ingest_quarantine=table(
+        ingest_quarantine=build_table(
             schemas.QUARANTINE,
             [
                 {"source": "chitchat", "record": f"r{i}", "reason": "one person talking to nobody", "excerpt": "hello?"}
                 for i in range(2)
             ],
         ),
-        clean_quarantine=table(
+        clean_quarantine=build_table(
             schemas.QUARANTINE,
             [
-                {"source": "chitchat", "record": "r3", "reason": "duplicate: same as r1", "excerpt": "hi"},
-                {"source": "chitchat", "record": "r4", "reason": "duplicate: same as r2", "excerpt": "ho"},
+                {
+                    "source": "chitchat",
+                    "record": "r3",
+                    "reason": "same messages as another conversation: r1",
+                    "excerpt": "hi",
+                },
+                {
+                    "source": "chitchat",
+                    "record": "r4",
+                    "reason": "same messages as another conversation: r2",
+                    "excerpt": "ho",
+                },
             ],
         ),
-        messages=table(schemas.MESSAGES, MESSAGES),
-        splits=table(
+        messages=build_table(schemas.MESSAGES, MESSAGES),
+        splits=build_table(
             schemas.SPLITS,
             [
                 {"conversation_id": "c1", "user_key": "ann", "split": "train"},
@@ -289,66 +317,69 @@ def example_inputs() -> Inputs:
                 {"conversation_id": "c3", "user_key": "cat", "split": "test"},
             ],
         ),
-        feedback=table(schemas.FEEDBACK, FEEDBACK),
-        intents=table(
+        feedback=build_table(schemas.FEEDBACK, FEEDBACK),
+        intents=build_table(
             schemas.INTENTS,
             [
                 {"conversation_id": "c1", "intent": "You want to find a film.", "model": "tiny", "leaks": False},
                 {"conversation_id": "c2", "intent": "You want to talk.", "model": "fallback", "leaks": True},
             ],
         ),
-        critiques=table(
+        critiques=build_table(
             schemas.CRITIQUES,
             [
-                {**wrote, "flaw": "The problem with the reply is that it talks about food.", "kept": True},
-                {**wrote, "conversation_id": "c2", "flaw": "It is.", "kept": False, "reason": "too short"},
+                {**written, "flaw": "The problem with the reply is that it talks about food.", "kept": True},
+                {**written, "conversation_id": "c2", "flaw": "It is.", "kept": False, "reason": "too short"},
             ],
         ),
-        rationales=table(
+        rationales=build_table(
             schemas.RATIONALES,
-            [{**wrote, "rationale": "A better reply would be preferred because it stays on films.", "kept": True}],
+            [{**written, "rationale": "A better reply would be preferred because it stays on films.", "kept": True}],
         ),
         pairs={
-            "drift": table(
+            "drift": build_table(
                 schemas.PAIRS,
                 [
-                    pair("drift", "c1", evidence="No, I asked about films, not cooking."),
-                    pair("drift", "c2", keep=False),
+                    build_pair("drift", "c1", evidence="No, I asked about films, not cooking."),
+                    build_pair("drift", "c2", keep=False),
                 ],
             ),
-            "follow_up": table(schemas.PAIRS, [pair("follow_up", "c3", margin=1.234)]),
+            "follow_up": build_table(schemas.PAIRS, [build_pair("follow_up", "c3", margin=1.234)]),
         },
         rollouts=ROLLOUTS,
         metrics=METRICS,
-        user_curve=table(USER_CURVE, user_curve),
-        assistant_curves={arm: table(ASSISTANT_CURVE, points) for arm, points in arm_curves.items()},
-        by_turn=table(BY_TURN, by_turn_points()),
+        user_curve=build_table(USER_CURVE, user_curve),
+        assistant_curves={
+            "drift": build_table(ASSISTANT_CURVE, drift_curve),
+            "follow_up": build_table(ASSISTANT_CURVE, follow_up_curve),
+        },
+        by_turn=build_table(BY_TURN, build_points_by_turn()),
     )
 
 
 @pytest.fixture
 def run() -> Inputs:
-    return example_inputs()
+    return build_example_inputs()
 
 
 @pytest.fixture
 def empty_run() -> Inputs:
-    """Two arms, nobody who said anything, and no metrics at all."""
+    """Return a run with two arms, no message and no metrics."""
     return Inputs(
         arms=ARMS,
         examples=4,
-        ingest_quarantine=table(schemas.QUARANTINE),
-        clean_quarantine=table(schemas.QUARANTINE),
-        messages=table(schemas.MESSAGES),
-        splits=table(schemas.SPLITS),
-        feedback=table(schemas.FEEDBACK),
-        intents=table(schemas.INTENTS),
-        critiques=table(schemas.CRITIQUES),
-        rationales=table(schemas.RATIONALES),
-        pairs={arm: table(schemas.PAIRS) for arm in ARMS},
-        rollouts={name: table(schemas.ROLLOUTS) for name in ["untrained", *ARMS]},
+        ingest_quarantine=build_table(schemas.QUARANTINE),
+        clean_quarantine=build_table(schemas.QUARANTINE),
+        messages=build_table(schemas.MESSAGES),
+        splits=build_table(schemas.SPLITS),
+        feedback=build_table(schemas.FEEDBACK),
+        intents=build_table(schemas.INTENTS),
+        critiques=build_table(schemas.CRITIQUES),
+        rationales=build_table(schemas.RATIONALES),
+        pairs={arm: build_table(schemas.PAIRS) for arm in ARMS},
+        rollouts={name: build_table(schemas.ROLLOUTS) for name in ["untrained", *ARMS]},
         metrics={},
-        user_curve=table(USER_CURVE),
-        assistant_curves={arm: table(ASSISTANT_CURVE) for arm in ARMS},
-        by_turn=table(BY_TURN),
+        user_curve=build_table(USER_CURVE),
+        assistant_curves={arm: build_table(ASSISTANT_CURVE) for arm in ARMS},
+        by_turn=build_table(BY_TURN),
     )

@@ -1,6 +1,6 @@
 import pytest
 
-from turnabout.report.figures import Figure, format_count, read_figure, format_number, format_estimate
+from turnabout.report.figures import Figure, format_count, format_estimate, format_number, read_figure
 
 
 @pytest.mark.parametrize(
@@ -16,11 +16,11 @@ from turnabout.report.figures import Figure, format_count, read_figure, format_n
         (Figure(None), "not measured"),
     ],
 )
-def test_a_difference_counts_only_where_its_interval_leaves_zero_out(difference: Figure, verdict: str) -> None:
+def test_verdict_is_a_difference_only_if_the_interval_excludes_zero(difference: Figure, verdict: str) -> None:
     assert difference.verdict == verdict
 
 
-def test_a_figure_is_read_from_any_depth() -> None:
+def test_read_figure_reads_from_any_depth() -> None:
     tree = {"reward": {"drift": {"value": 1.5, "low": 1.0, "high": 2.0, "n": 7}}, "threshold": 0.3}
 
     assert read_figure(tree, "reward", "drift")[:4] == (1.5, 1.0, 2.0, 7)
@@ -38,7 +38,7 @@ def test_a_figure_is_read_from_any_depth() -> None:
         {"a": {"b": {"value": None, "reason": "one person"}}},
     ],
 )
-def test_a_null_keeps_the_reason_beside_it(tree: dict[str, object]) -> None:
+def test_read_figure_keeps_the_reason_of_a_null(tree: dict[str, object]) -> None:
     assert read_figure(tree, "a", "b") == Figure(None, reason="one person")
 
 
@@ -53,21 +53,21 @@ def test_a_null_keeps_the_reason_beside_it(tree: dict[str, object]) -> None:
         (-0.0123, "−0.012"),
     ],
 )
-def test_numbers_show_two_or_three_digits(value: float, text: str) -> None:
+def test_format_number_shows_two_or_three_digits(value: float, text: str) -> None:
     assert format_number(value) == text
 
 
-def test_zero_has_no_sign() -> None:
+def test_format_number_gives_zero_no_sign() -> None:
     assert format_number(0.0, signed=True) == "0.000"
     assert format_number(-0.0001) == "0.000"
 
 
-def test_a_value_and_its_interval_have_the_same_decimals() -> None:
+def test_format_estimate_gives_value_and_interval_the_same_decimals() -> None:
     assert format_estimate(Figure(9.5, 8.25, 11.0)) == "9.5 [8.2, 11.0]"
     assert format_estimate(Figure(0.02, -0.07, 0.11), signed=True) == "+0.02 [−0.07, +0.11]"
     assert format_estimate(Figure(None)) == "not measured"
 
 
-def test_counts_agree_with_their_noun() -> None:
+def test_format_count_uses_the_right_noun() -> None:
     assert format_count(1, "person", "people") == "1 person"
     assert format_count(1200, "person", "people") == "1,200 people"

@@ -4,22 +4,22 @@ from turnabout.report import Inputs, render_page
 from turnabout.report.sections import SECTIONS
 
 
-def test_same_inputs_give_the_same_bytes(run: Inputs) -> None:
+def test_page_is_the_same_bytes_for_the_same_inputs(run: Inputs) -> None:
     assert render_page(run) == render_page(run)
 
 
-def test_text_from_logs_cannot_become_markup(run: Inputs) -> None:
+def test_page_escapes_text_from_logs(run: Inputs) -> None:
     page = render_page(run)
 
     assert "<script" not in page
     assert "what do you mean</mark> by &lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;?" in page
 
 
-def test_evidence_is_highlighted_verbatim(run: Inputs) -> None:
+def test_page_marks_evidence_verbatim(run: Inputs) -> None:
     assert "No, <mark>I asked about films, not cooking</mark>." in render_page(run)
 
 
-def test_nothing_is_loaded_from_outside_the_page(run: Inputs) -> None:
+def test_page_loads_nothing_from_outside(run: Inputs) -> None:
     page = render_page(run)
 
     assert re.findall(r'(?:src|href)="(?!#)[^"]*"', page) == []
@@ -27,7 +27,7 @@ def test_nothing_is_loaded_from_outside_the_page(run: Inputs) -> None:
     assert re.findall(r"url\((?!#)", page) == []
 
 
-def test_every_link_has_its_target_and_no_id_occurs_twice(run: Inputs) -> None:
+def test_page_has_a_target_for_every_link_and_unique_ids(run: Inputs) -> None:
     page = render_page(run)
     ids = re.findall(r'\bid="([^"]+)"', page)
 
@@ -36,7 +36,7 @@ def test_every_link_has_its_target_and_no_id_occurs_twice(run: Inputs) -> None:
     assert set(re.findall(r"url\(#([^)]+)\)", page)) <= set(ids)
 
 
-def test_every_chart_says_what_it_shows_and_takes_its_colours_from_the_page(run: Inputs) -> None:
+def test_charts_have_a_text_and_the_colours_of_the_page(run: Inputs) -> None:
     page = render_page(run)
     charts = re.findall(r"<svg[^>]*>", page)
 
@@ -46,7 +46,35 @@ def test_every_chart_says_what_it_shows_and_takes_its_colours_from_the_page(run:
     assert re.findall(r"(?:fill|stroke): #0[0-9a-f]{5}", page) == []
 
 
-def test_differences_inside_the_noise_are_greyed_and_said_so(run: Inputs) -> None:
+def test_charts_scale_to_the_width_of_the_page(run: Inputs) -> None:
+    page = render_page(run)
+
+    for chart in re.findall(r"<svg[^>]*>", page):
+        assert "viewBox=" in chart
+        assert not re.search(r'\s(?:width|height)="', chart)
+    (rule,) = re.findall(r"figure svg \{([^}]*)\}", page)
+    assert "width: 100%" in rule
+    assert "min-width" not in rule
+
+
+def test_captions_stand_outside_of_scrolled_boxes(run: Inputs) -> None:
+    page = render_page(run)
+    boxes = re.findall(r'<div class="scroll".*?</div>', page, re.DOTALL)
+
+    assert len(boxes) == page.count("<table>") > 5
+    assert all(box.count("<table>") == 1 and "caption" not in box for box in boxes)
+    assert "<caption" not in page
+
+
+def test_sentences_are_separated_by_a_blank(run: Inputs) -> None:
+    page = re.sub(r"<style.*?</style>|<svg.*?</svg>", "", render_page(run), flags=re.DOTALL)
+    text = re.sub(r"<[^>]+>", "", page)
+
+    assert "again are marked.\nA message that is too long" in text
+    assert re.findall(r"\w+[.!?][A-Z]\w+", text) == []
+
+
+def test_differences_inside_the_noise_are_grey(run: Inputs) -> None:
     page = " ".join(render_page(run).split())
 
     # drift: 0.02 ± 0.09 includes 0; follow_up: 0.21 ± 0.12 does not
@@ -54,7 +82,7 @@ def test_differences_inside_the_noise_are_greyed_and_said_so(run: Inputs) -> Non
     assert '<span class="higher">+0.21 <span class="interval">[+0.09, +0.33]</span>' in page
 
 
-def test_an_arm_without_a_single_figure_is_listed_all_the_same(run: Inputs) -> None:
+def test_page_lists_an_arm_without_any_figure(run: Inputs) -> None:
     late = run._replace(
         arms={**run.arms, "late": "data/critiques.parquet"},
         pairs={**run.pairs, "late": run.pairs["drift"].clear()},
@@ -70,22 +98,22 @@ def test_an_arm_without_a_single_figure_is_listed_all_the_same(run: Inputs) -> N
     assert "The assistant of arm late was not compared with the untrained one: no figure was written." in page
 
 
-def test_a_run_without_anything_says_so_in_words(empty_run: Inputs) -> None:
+def test_page_of_an_empty_run_says_what_is_missing(empty_run: Inputs) -> None:
     page = render_page(empty_run)
 
     assert all(f'<section id="{section.name}">' in page for section in SECTIONS)
     assert "<svg" not in page
-    for words in (
+    for text in (
         "No signal was found",
         "Prediction was not measured: no figure was written",
-        "No reply drew dissatisfaction clear enough to write about.",
+        "No reply caused dissatisfaction that was clear enough to write about.",
         "No arm could be compared with the untrained assistant.",
         "Nothing was simulated: no held-out conversation has an intent to start from.",
     ):
-        assert words in page
+        assert text in page
 
 
-def test_a_run_without_arms_says_so(empty_run: Inputs) -> None:
+def test_page_says_that_no_arm_is_set(empty_run: Inputs) -> None:
     bare = empty_run._replace(
         arms={}, pairs={}, assistant_curves={}, rollouts={"untrained": empty_run.rollouts["untrained"]}
     )

@@ -1,13 +1,13 @@
 import json
 from pathlib import Path
 
-from benchmarks.log_samples import samples
+from benchmarks.log_samples import build_samples
 from turnabout.sources.auto import Auto, detect_file_format
 from turnabout.sources.detection import RECORD_FORMATS, suggest_format
 
 
 def test_each_file_of_a_folder_is_read_in_its_own_format(tmp_path: Path) -> None:
-    for name, record in samples("mark").items():
+    for name, record in build_samples("mark").items():
         (tmp_path / f"{name}.jsonl").write_text(json.dumps(record))
     source = Auto(path=str(tmp_path))
     batches = {piece.name: batch for piece in source.list_pieces() for batch in source.read_batches(piece)}
@@ -17,7 +17,7 @@ def test_each_file_of_a_folder_is_read_in_its_own_format(tmp_path: Path) -> None
 
 
 def test_most_of_the_first_records_decide_the_format(tmp_path: Path) -> None:
-    records = samples("mark")
+    records = build_samples("mark")
     lines = [records["openai"], records["sharegpt"], records["sharegpt"]]
     (tmp_path / "log.jsonl").write_text("{\n" + "\n".join(map(json.dumps, lines)))
     assert detect_file_format(tmp_path / "log.jsonl") == "sharegpt"

@@ -42,7 +42,7 @@ def test_calls_that_repeat_the_history_are_one_conversation(tmp_path: Path) -> N
         build_call(build_history("q1"), "a1", number=1),
         build_call(build_history("q1", " a1\n", "q2"), "a2", number=2),
     )
-    messages, rejected = read_batch(tmp_path, first, second)
+    messages, rejected, *_ = read_batch(tmp_path, first, second)
     assert messages["conversation_id"].to_list() == ["r2"] * 4
     assert messages["text"].to_list() == ["q1", " a1\n", "q2", "a2"]
     times = [datetime(1970, 1, 1, 0, minute, tzinfo=UTC) for minute in (1, 2)]
@@ -52,7 +52,7 @@ def test_calls_that_repeat_the_history_are_one_conversation(tmp_path: Path) -> N
 
 
 def test_order_of_calls_does_not_matter(tmp_path: Path) -> None:
-    messages, _ = read_batch(
+    messages, *_ = read_batch(
         tmp_path,
         build_call(build_history("q1", "a1", "q2"), "a2", number=2),
         build_call(build_history("q1"), "a1", number=1),
@@ -62,7 +62,7 @@ def test_order_of_calls_does_not_matter(tmp_path: Path) -> None:
 
 def test_changing_system_message_does_not_split_a_conversation(tmp_path: Path) -> None:
     morning, noon = ([{"role": "developer", "content": f"It is {hour}."}] for hour in (8, 12))
-    messages, _ = read_batch(
+    messages, *_ = read_batch(
         tmp_path,
         build_call(morning + build_history("q1"), "a1"),
         build_call(noon + build_history("q1", "a1", "q2"), "a2", number=1),
@@ -76,14 +76,14 @@ def test_continued_reply_has_the_other_replies_as_alternatives(tmp_path: Path) -
         build_call(build_history("q1"), "b1", number=1),
         build_call(build_history("q1", "a1", "q2"), "a2", number=2),
     )
-    messages, rejected = read_batch(tmp_path, *repeated)
+    messages, rejected, *_ = read_batch(tmp_path, *repeated)
     assert list_texts(messages) == [["q1", "a1", "q2", "a2"]]
     assert messages["alternatives"].to_list() == [None, ["b1"], None, None]
     assert rejected.is_empty()
 
 
 def test_continued_choice_is_the_reply(tmp_path: Path) -> None:
-    messages, _ = read_batch(
+    messages, *_ = read_batch(
         tmp_path,
         build_call(build_history("q1"), "a1", "b1"),
         build_call(build_history("q1", "b1", "q2"), "a2", number=1),
@@ -92,7 +92,7 @@ def test_continued_choice_is_the_reply(tmp_path: Path) -> None:
 
 
 def test_last_reply_is_kept_when_none_is_continued(tmp_path: Path) -> None:
-    messages, _ = read_batch(
+    messages, *_ = read_batch(
         tmp_path, build_call(build_history("q1"), "a1"), build_call(build_history("q1"), "b1", number=1)
     )
     assert list_texts(messages) == [["q1", "b1"]]
@@ -104,7 +104,7 @@ def test_two_continued_replies_make_two_conversations(tmp_path: Path) -> None:
         build_call(build_history("q1", "a1", "q2"), "a2", number=2),
         build_call(build_history("q1", "b1", "q3"), "a3", number=3),
     )
-    messages, _ = read_batch(
+    messages, *_ = read_batch(
         tmp_path, build_call(build_history("q1"), "a1"), build_call(build_history("q1"), "b1", number=1), *branches
     )
     assert list_texts(messages) == [["q1", "a1", "q2", "a2"], ["q1", "b1", "q3", "a3"]]
@@ -116,13 +116,13 @@ def test_same_question_of_unknown_people_is_no_regeneration(tmp_path: Path) -> N
         build_call(build_history("hi"), "hello", user=None),
         build_call(build_history("hi"), "hey", "hi there", user=None, number=1),
     )
-    messages, _ = read_batch(tmp_path, *calls)
+    messages, *_ = read_batch(tmp_path, *calls)
     assert list_texts(messages) == [["hi", "hello"], ["hi", "hey"]]
     assert messages["alternatives"].to_list() == [None, None, None, ["hi there"]]
 
 
 def test_same_texts_of_two_people_are_two_conversations(tmp_path: Path) -> None:
-    messages, _ = read_batch(
+    messages, *_ = read_batch(
         tmp_path,
         build_call(build_history("q1"), "a1"),
         build_call(build_history("q1", "a1", "q2"), "a2", user="bob", number=1),
@@ -132,7 +132,7 @@ def test_same_texts_of_two_people_are_two_conversations(tmp_path: Path) -> None:
 
 def test_replies_beyond_the_maximum_are_quarantined(tmp_path: Path) -> None:
     calls = [build_call(build_history("ping"), f"pong {number}", number=number) for number in range(MAX_REPLIES + 2)]
-    messages, rejected = read_batch(tmp_path, *calls)
+    messages, rejected, *_ = read_batch(tmp_path, *calls)
     assert messages["text"].to_list() == ["ping", "pong 15"]
     assert messages["alternatives"].to_list() == [None, [f"pong {number}" for number in range(15)]]
     assert rejected["reason"].to_list() == ["more than 16 replies to the same history of a person"] * 2
@@ -143,7 +143,7 @@ def test_tool_calls_tool_results_and_non_text_parts_are_kept(tmp_path: Path) -> 
     calling = {"role": "assistant", "content": None, "tool_calls": [{"id": "t1"}]}
     result = {"role": "tool", "tool_call_id": "t1", "content": "21"}
     first = {"request": {"messages": [asked]}, "response": {"choices": [{"message": calling}]}}
-    messages, _ = read_batch(tmp_path, first, build_call([asked, calling, result], "21 degrees", user=None))
+    messages, *_ = read_batch(tmp_path, first, build_call([asked, calling, result], "21 degrees", user=None))
     assert messages.select("role", "text", "extras").rows() == [
         ("user", "This?", '{"parts": ["image_url"]}'),
         ("assistant", "", '{"tool_calls": [{"id": "t1"}]}'),
@@ -168,7 +168,7 @@ def test_tool_calls_tool_results_and_non_text_parts_are_kept(tmp_path: Path) -> 
     ],
 )
 def test_call_is_read_in_every_logged_shape(tmp_path: Path, record: dict[str, Any]) -> None:
-    messages, rejected = read_batch(tmp_path, record)
+    messages, rejected, *_ = read_batch(tmp_path, record)
     assert rejected.is_empty()
     assert messages["text"].to_list() == ["q", "a"]
     assert ChatCompletions.recognises(record) or isinstance(record["input"], list)
@@ -211,7 +211,7 @@ def test_call_is_read_in_every_logged_shape(tmp_path: Path, record: dict[str, An
     ],
 )
 def test_call_without_reply_is_rejected_with_the_reason(tmp_path: Path, record: Any, reason: str) -> None:
-    messages, rejected = read_batch(tmp_path, record, build_call(build_history("q"), "a"))
+    messages, rejected, *_ = read_batch(tmp_path, record, build_call(build_history("q"), "a"))
     assert messages.height == 2
     ((location, rejection),) = rejected.select("record", "reason").rows()
     assert location == "log.jsonl:1"

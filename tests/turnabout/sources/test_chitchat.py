@@ -21,7 +21,7 @@ def read_batch(records: dict[str, object]) -> Batch:
 
 def test_burst_is_one_message_and_first_speaker_is_the_user() -> None:
     first = [build_text("ann", "Hello", 15), build_text("ann", "How are you?", 20)]
-    messages, rejected = read_batch({"x": build_record(first, [build_text("bob", "fine", 33)])})
+    messages, rejected, *_ = read_batch({"x": build_record(first, [build_text("bob", "fine", 33)])})
     wanted = ["conversation_id", "message_index", "role", "text", "user_key", "source", "model"]
     assert messages.select(wanted).rows() == [
         ("chitchat:x", 0, "user", "Hello\nHow are you?", "ann", "chitchat", None),
@@ -32,7 +32,7 @@ def test_burst_is_one_message_and_first_speaker_is_the_user() -> None:
 
 
 def test_consecutive_bursts_of_one_person_are_one_message() -> None:
-    messages, _ = read_batch(
+    messages, *_ = read_batch(
         {"x": build_record([build_text("ann", "a", 1)], [build_text("ann", "b", 2)], [build_text("bob", "c", 3)])}
     )
     assert messages["text"].to_list() == ["a\nb", "c"]
@@ -40,7 +40,7 @@ def test_consecutive_bursts_of_one_person_are_one_message() -> None:
 
 def test_other_fields_of_a_record_are_kept_with_message_0() -> None:
     bursts = [build_text("ann", "a", 1)], [build_text("bob", "b", 2)]
-    messages, _ = read_batch({"x": build_record(*bursts, start="s", ratings={"fun": 3}, prompt="p")})
+    messages, *_ = read_batch({"x": build_record(*bursts, start="s", ratings={"fun": 3}, prompt="p")})
     assert messages["extras"].to_list() == [
         '{"conversation": {"prompt": "p", "ratings": {"fun": 3}, "start": "s"}}',
         "{}",
@@ -51,7 +51,7 @@ def test_other_fields_of_a_record_are_kept_with_message_0() -> None:
 def test_record_without_exactly_two_people_is_rejected() -> None:
     alone = build_record([build_text("ann", "anyone?", 1)], [build_text("ann", "no", 2)])
     crowd = build_record(*[[build_text(person, "hi", 1)] for person in ("ann", "bob", "cyd")])
-    messages, rejected = read_batch({"alone": alone, "crowd": crowd})
+    messages, rejected, *_ = read_batch({"alone": alone, "crowd": crowd})
     assert messages.is_empty()
     assert rejected.rows() == [
         ("chitchat", "chitchat:alone", "one person talking to nobody", "anyone? no"),

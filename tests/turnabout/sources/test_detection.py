@@ -1,7 +1,7 @@
 import pytest
 
 from turnabout.sources import SOURCES
-from turnabout.sources.detection import RECORD_FORMATS, describe_shape, detect_formats, suggest_format
+from turnabout.sources.detection import RECORD_FORMATS, describe_shape, detect_format, suggest_format
 
 SHAREGPT = {"conversations": [{"from": "human", "value": "q"}]}
 OPENAI = {"messages": [{"role": "user", "content": "q"}]}
@@ -13,12 +13,12 @@ CALL = {"request": {"messages": OPENAI["messages"]}, "response": {"choices": []}
     [(SHAREGPT, "sharegpt"), (OPENAI, "openai"), (CALL, "chat_completions"), (OPENAI | CALL, "chat_completions")],
 )
 def test_record_is_recognised_by_its_keys(record: object, format_: str) -> None:
-    assert detect_formats(record) == [format_]
+    assert detect_format(record) == format_
 
 
 @pytest.mark.parametrize("record", [None, [], {}, "q", 5, {"messages": 5}, {"conversations": [5]}, {"response": []}])
 def test_no_format_recognises_or_fails_on_other_content(record: object) -> None:
-    assert detect_formats(record) == []
+    assert detect_format(record) is None
 
 
 def test_hint_names_the_other_format_and_the_setting() -> None:

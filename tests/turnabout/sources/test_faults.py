@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.faults import count, lines, mark_of
-from benchmarks.log_samples import samples
-from turnabout.sources.detection import RECORD_FORMATS, detect_formats
+from benchmarks.faults import count_outcomes, build_damaged_lines, format_mark
+from benchmarks.log_samples import build_samples
+from turnabout.sources.detection import RECORD_FORMATS, detect_format
 from turnabout.sources.openai import OpenAI
 
 FORMATS = sorted(RECORD_FORMATS)
@@ -18,20 +18,20 @@ N_LINES = 500
 
 
 def test_every_record_format_has_a_sample() -> None:
-    assert sorted(samples("")) == FORMATS
+    assert sorted(build_samples("")) == FORMATS
 
 
 @pytest.mark.parametrize("format_", FORMATS)
 def test_undamaged_record_of_every_format_is_read_and_recognised(tmp_path: Path, format_: str) -> None:
-    records = [samples(mark_of(number))[format_] for number in range(3)]
-    counts = count(format_, tmp_path, [json.dumps(record).encode() for record in records])
+    records = [build_samples(format_mark(number))[format_] for number in range(3)]
+    counts = count_outcomes(format_, tmp_path, [json.dumps(record).encode() for record in records])
     assert (counts.n_in_messages, counts.n_quarantined) == (3, 0)
-    assert detect_formats(records[0]) == [format_]
+    assert detect_format(records[0]) == format_
 
 
 @pytest.mark.parametrize("format_", FORMATS)
 def test_every_damaged_line_is_in_messages_or_in_quarantine(tmp_path: Path, format_: str) -> None:
-    counts = count(format_, tmp_path, lines(format_, N_LINES, seed=7))
+    counts = count_outcomes(format_, tmp_path, build_damaged_lines(format_, N_LINES, seed=7))
     assert counts.lost == []
     assert counts.n_in_messages + counts.n_quarantined == counts.n_records
     assert counts.n_in_messages > N_LINES // 10
@@ -39,7 +39,7 @@ def test_every_damaged_line_is_in_messages_or_in_quarantine(tmp_path: Path, form
 
 
 def test_damage_is_the_same_for_the_same_seed() -> None:
-    assert lines("openai", 50, seed=1) == lines("openai", 50, seed=1) != lines("openai", 50, seed=2)
+    assert build_damaged_lines("openai", 50, seed=1) == build_damaged_lines("openai", 50, seed=1) != build_damaged_lines("openai", 50, seed=2)
 
 
 def test_line_of_50_mb_is_read_and_one_of_68_mb_rejected(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def test_pair_becomes_chosen_dialogue_with_rejected_alternative(tmp_path: Path) 
 
     printf '[["user","Name a fruit."],["assistant","Pear."],["assistant","No."]]' | sha256sum
     """
-    messages, rejected = read_batch(tmp_path, PAIR)
+    messages, rejected, *_ = read_batch(tmp_path, PAIR)
     key = "hh:f1b1e4bfb2a07966"
     wanted = ["conversation_id", "role", "text", "user_key", "alternatives", "preferences"]
     assert messages.select(wanted).rows() == [
@@ -55,19 +55,19 @@ def test_parquet_gives_the_same_messages_as_json_lines(tmp_path: Path) -> None:
 
 
 def test_other_rejected_reply_makes_another_conversation(tmp_path: Path) -> None:
-    messages, _ = read_batch(tmp_path, PAIR, PAIR | {"rejected": f"{ASKED} Maybe."})
+    messages, *_ = read_batch(tmp_path, PAIR, PAIR | {"rejected": f"{ASKED} Maybe."})
     assert messages["conversation_id"].n_unique() == 2
 
 
 def test_last_reply_may_be_empty_and_texts_may_have_line_breaks(tmp_path: Path) -> None:
     chosen = "\n\nHuman: One\n\ntwo?\n\nAssistant: Human: no mark"
-    messages, _ = read_batch(tmp_path, {"chosen": chosen, "rejected": "\n\nHuman: One\n\ntwo?\n\nAssistant:"})
+    messages, *_ = read_batch(tmp_path, {"chosen": chosen, "rejected": "\n\nHuman: One\n\ntwo?\n\nAssistant:"})
     assert messages["text"].to_list() == ["One\n\ntwo?", "Human: no mark"]
     assert messages["alternatives"].to_list() == [None, [""]]
 
 
 def test_red_team_attempt_keeps_its_member_and_rates_no_reply(tmp_path: Path) -> None:
-    messages, _ = read_batch(tmp_path, ATTEMPT)
+    messages, *_ = read_batch(tmp_path, ATTEMPT)
     wanted = ["role", "text", "user_key", "model", "rating", "alternatives"]
     assert messages.select(wanted).rows() == [
         ("user", "Be rude.", "hh:83", "rlhf", None, None),
@@ -101,7 +101,7 @@ def test_red_team_attempt_keeps_its_member_and_rates_no_reply(tmp_path: Path) ->
     ],
 )
 def test_pair_without_two_replies_to_one_history_is_rejected(tmp_path: Path, pair: dict[str, Any], reason: str) -> None:
-    messages, rejected = read_batch(tmp_path, pair)
+    messages, rejected, *_ = read_batch(tmp_path, pair)
     assert messages.is_empty()
     assert [text.partition(";")[0] for text in rejected["reason"]] == [reason]
 

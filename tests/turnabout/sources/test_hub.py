@@ -46,7 +46,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_rows_of_a_split_are_read_in_their_format(folder: Path) -> None:
-    messages, rejected = read_batch(Hub(dataset=str(folder), rows="lmsys"))
+    messages, rejected, *_ = read_batch(Hub(dataset=str(folder), rows="lmsys"))
     wanted = ["conversation_id", "text", "source"]
     assert messages.select(wanted).rows() == [("lmsys:a", "hi", "lmsys"), ("lmsys:b", "hi", "lmsys")]
     assert rejected.is_empty()
@@ -68,7 +68,7 @@ def test_flat_trees_are_combined_from_a_stream(tmp_path: Path) -> None:
     ]
     (tmp_path / "trees").mkdir()
     (tmp_path / "trees" / "train.jsonl").write_text("\n".join(map(json.dumps, records)))
-    messages, _ = read_batch(Hub(dataset=str(tmp_path / "trees"), rows="oasst"))
+    messages, *_ = read_batch(Hub(dataset=str(tmp_path / "trees"), rows="oasst"))
     assert messages.select("conversation_id", "text").rows() == [("oasst:p", "one?"), ("oasst:p", "two")]
 
 
@@ -79,7 +79,7 @@ def test_nested_trees_of_different_depths_are_streamed(tmp_path: Path) -> None:
     lines = [{"message_tree_id": tree["message_id"], "prompt": tree} for tree in (deep, flat)]
     (tmp_path / "trees").mkdir()
     (tmp_path / "trees" / "train.jsonl").write_text("\n".join(map(json.dumps, lines)))
-    messages, rejected = read_batch(Hub(dataset=str(tmp_path / "trees"), rows="oasst"))
+    messages, rejected, *_ = read_batch(Hub(dataset=str(tmp_path / "trees"), rows="oasst"))
     assert messages.select("conversation_id", "text").rows() == [
         ("oasst:p", "one?"),
         ("oasst:p", "two"),
@@ -93,7 +93,7 @@ def test_row_of_another_shape_is_rejected_with_its_number(tmp_path: Path) -> Non
     pl.DataFrame([build_row("a"), build_row("b") | {"conversation": None}]).write_parquet(
         tmp_path / "chats" / "train.parquet"
     )
-    messages, rejected = read_batch(Hub(dataset=str(tmp_path / "chats"), rows="lmsys"))
+    messages, rejected, *_ = read_batch(Hub(dataset=str(tmp_path / "chats"), rows="lmsys"))
     assert messages.height == 1
     assert rejected.select("source", "record", "reason").rows() == [
         ("lmsys", "chats:train:row 2", "conversation: expected `array`, got `null`")

@@ -31,7 +31,7 @@ def read_batch(folder: Path, *rows: dict[str, Any]) -> Batch:
 
 
 def test_row_becomes_messages_of_an_unknown_person(tmp_path: Path) -> None:
-    messages, rejected = read_batch(tmp_path, ROW)
+    messages, rejected, *_ = read_batch(tmp_path, ROW)
     nothing = dict.fromkeys(schemas.MESSAGES)
     shared = {"conversation_id": "lmsys:7d20", "source": "lmsys", "model": "vicuna-13b", "language": "pt"}
     assert [row | {"extras": json.loads(row["extras"])} for row in messages.to_dicts()] == [
@@ -56,7 +56,7 @@ def test_parquet_gives_the_same_messages_as_json_lines(tmp_path: Path) -> None:
 def test_moderation_may_be_missing_or_of_another_length(tmp_path: Path) -> None:
     verdicts = ROW["openai_moderation"]
     rows = [ROW | {"openai_moderation": value} for value in (None, verdicts[:1], [*verdicts, verdicts[0]])]  # type: ignore[index, misc]
-    messages, _ = read_batch(tmp_path, *rows)
+    messages, *_ = read_batch(tmp_path, *rows)
     assert messages["text"].to_list() == ["Oi, sou NAME_1", "Oi, NAME_1!"] * 3
 
 
@@ -70,7 +70,7 @@ def test_moderation_may_be_missing_or_of_another_length(tmp_path: Path) -> None:
     ],
 )
 def test_row_with_a_wrong_field_is_rejected_with_its_name(tmp_path: Path, change: dict[str, Any], reason: str) -> None:
-    messages, rejected = read_batch(tmp_path, ROW | change)
+    messages, rejected, *_ = read_batch(tmp_path, ROW | change)
     assert messages.is_empty()
     assert rejected.select("record", "reason").rows() == [("log.jsonl:1", reason)]
 

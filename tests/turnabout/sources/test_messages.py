@@ -27,7 +27,7 @@ def read_batch(folder: Path, text: str, name: str = "log.csv", **entry: Any) -> 
 
 
 def test_rows_of_a_conversation_become_its_messages(tmp_path: Path) -> None:
-    messages, rejected = read_batch(tmp_path, TABLE)
+    messages, rejected, *_ = read_batch(tmp_path, TABLE)
     wanted = ["conversation_id", "message_index", "role", "text", "at", "user_key", "rating", "extras"]
     at = datetime(2024, 5, 1, 8, tzinfo=UTC)
     assert messages.select(wanted).rows() == [
@@ -40,18 +40,18 @@ def test_rows_of_a_conversation_become_its_messages(tmp_path: Path) -> None:
 
 
 def test_rows_keep_their_order_without_an_index(tmp_path: Path) -> None:
-    messages, _ = read_batch(tmp_path, "conversation_id,role,text\n1,assistant,a\n1,user,b\n1,assistant,c\n1,user,d\n")
+    messages, *_ = read_batch(tmp_path, "conversation_id,role,text\n1,assistant,a\n1,user,b\n1,assistant,c\n1,user,d\n")
     assert messages["text"].to_list() == ["a", "b", "c", "d"]
 
 
 def test_index_orders_rows_as_numbers(tmp_path: Path) -> None:
     rows = "".join(f"1,{('user', 'assistant')[n % 2]},m{n},{n}\n" for n in (10, 2, 9, 1))
-    messages, _ = read_batch(tmp_path, f"conversation_id,role,text,message_index\n{rows}")
+    messages, *_ = read_batch(tmp_path, f"conversation_id,role,text,message_index\n{rows}")
     assert messages["text"].to_list() == ["m1", "m2", "m9", "m10"]
 
 
 def test_columns_and_roles_may_have_other_names(tmp_path: Path) -> None:
-    messages, _ = read_batch(
+    messages, *_ = read_batch(
         tmp_path,
         "chat,who,body\nc,guest,Hi\nc,Helper,Yo\n",
         columns={"conversation_id": "chat", "role": "who", "text": "body"},
@@ -82,18 +82,18 @@ def test_parquet_and_json_lines_give_the_same_messages(tmp_path: Path) -> None:
     ],
 )
 def test_unreadable_row_rejects_only_its_conversation(tmp_path: Path, table: str, reasons: list[str]) -> None:
-    messages, rejected = read_batch(tmp_path, f"conversation_id,role,text\n{table}")
+    messages, rejected, *_ = read_batch(tmp_path, f"conversation_id,role,text\n{table}")
     assert rejected["reason"].to_list() == reasons
     assert messages["text"].to_list() == ["c"]
 
 
 def test_index_that_is_no_number_is_rejected(tmp_path: Path) -> None:
-    _, rejected = read_batch(tmp_path, "conversation_id,role,text,message_index\n1,user,a,first\n")
+    rejected = read_batch(tmp_path, "conversation_id,role,text,message_index\n1,user,a,first\n").quarantine
     assert rejected["reason"].to_list() == ["message_index: expected a whole number"]
 
 
 def test_reason_names_the_missing_column(tmp_path: Path) -> None:
-    _, rejected = read_batch(tmp_path, "id,who,body\n1,user,a\n")
+    rejected = read_batch(tmp_path, "id,who,body\n1,user,a\n").quarantine
     assert rejected["reason"][0].startswith("conversation_id: missing; name the right column under columns")
 
 

@@ -137,7 +137,7 @@ def test_answered_reply_is_followed_before_a_better_ranked_one(tmp_path: Path) -
 
 def test_people_of_both_roles_have_keys_and_models_have_none(tmp_path: Path) -> None:
     made = {"synthetic": True, "model_name": "m-1", "created_date": "2023-02-05T14:23:50.983374+00:00"}
-    messages, _ = read_batch(
+    messages, *_ = read_batch(
         tmp_path, build_tree(build_node("p1", build_node("a1", build_node("p2"), **made), lang="pt-BR"))
     )
     assert messages.select("role", "user_key", "model", "language").rows() == [
@@ -166,7 +166,7 @@ def test_labels_and_detoxify_of_at_least_one_half_set_flags(
 
 
 def test_branch_names_the_messages_that_it_repeats(tmp_path: Path) -> None:
-    messages, _ = read_batch(tmp_path, TREE)
+    messages, *_ = read_batch(tmp_path, TREE)
     first = messages.filter(message_index=0)["extras"].to_list()
     assert [json.loads(extras)["conversation"] for extras in first] == [
         {"tree_state": "ready_for_export"},

@@ -36,7 +36,7 @@ def test_record_becomes_one_row_per_message(tmp_path: Path) -> None:
         "latency": 0.5,
     }
     asked = {"role": "user", "content": "Sort?", "created_at": 1714550400}
-    messages, rejected = read_batch(
+    messages, rejected, *_ = read_batch(
         tmp_path, build_line(conversation_id="c1", user_id="ann", model="m-7", channel="web", messages=[asked, reply])
     )
     nothing = dict.fromkeys(schemas.MESSAGES)
@@ -70,18 +70,18 @@ def test_missing_id_is_a_hash_of_roles_and_texts(tmp_path: Path) -> None:
 
     printf '[["user","hi"],["assistant","hello"]]' | sha256sum
     """
-    messages, _ = read_batch(tmp_path, build_line(), build_line(messages=[{**message, "rating": 1} for message in HI]))
+    messages, *_ = read_batch(tmp_path, build_line(), build_line(messages=[{**message, "rating": 1} for message in HI]))
     assert messages["conversation_id"].unique().to_list() == ["8ba09e74ddca9dcb"]
 
 
 def test_conversation_without_user_counts_as_another_persons(tmp_path: Path) -> None:
-    messages, _ = read_batch(tmp_path, build_line(conversation_id="c1"), build_line(conversation_id="c2"))
+    messages, *_ = read_batch(tmp_path, build_line(conversation_id="c1"), build_line(conversation_id="c2"))
     assert messages["user_key"].to_list() == ["conversation:c1", None, "conversation:c2", None]
 
 
 def test_developer_is_system_and_only_the_user_has_a_key(tmp_path: Path) -> None:
     roles = ["developer", "system", "user", "assistant", "tool"]
-    messages, _ = read_batch(
+    messages, *_ = read_batch(
         tmp_path, build_line(user_id=7, messages=[{"role": role, "content": "x"} for role in roles])
     )
     assert messages["role"].to_list() == ["system", "system", "user", "assistant", "tool"]
@@ -90,7 +90,7 @@ def test_developer_is_system_and_only_the_user_has_a_key(tmp_path: Path) -> None
 
 def test_tool_call_without_text_is_kept_as_an_empty_message(tmp_path: Path) -> None:
     call = {"role": "assistant", "content": None, "tool_calls": [{"id": "t1"}]}
-    messages, _ = read_batch(tmp_path, build_line(messages=[HI[0], call]))
+    messages, *_ = read_batch(tmp_path, build_line(messages=[HI[0], call]))
     assert messages.select("text", "extras").row(1) == ("", '{"tool_calls": [{"id": "t1"}]}')
 
 
@@ -138,7 +138,7 @@ def test_tool_call_without_text_is_kept_as_an_empty_message(tmp_path: Path) -> N
     ],
 )
 def test_bad_line_is_rejected_with_location_and_reason(tmp_path: Path, bad: bytes, reason: str) -> None:
-    messages, rejected = read_batch(tmp_path, build_line(conversation_id="good"), bad)
+    messages, rejected, *_ = read_batch(tmp_path, build_line(conversation_id="good"), bad)
     assert messages["conversation_id"].unique().to_list() == ["good"]
     excerpt = bad.decode("utf-8", "replace")[:200]
     ((source, record, rejection, shown),) = rejected.rows()

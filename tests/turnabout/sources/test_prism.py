@@ -51,7 +51,7 @@ def read_batch(folder: Path, *lines: dict[str, Any]) -> Batch:
 
 
 def test_chosen_reply_has_the_others_as_alternatives(tmp_path: Path) -> None:
-    messages, rejected = read_batch(tmp_path, LINE)
+    messages, rejected, *_ = read_batch(tmp_path, LINE)
     nothing = dict.fromkeys(schemas.MESSAGES)
     shared = {"conversation_id": "prism:c7", "source": "prism"}
     in_columns = ("conversation_id", "user_id", "opening_prompt", "conversation_history", "generated_datetime")
@@ -82,7 +82,7 @@ def test_parquet_gives_the_same_messages_as_json_lines(tmp_path: Path) -> None:
 
 def test_every_turn_continues_from_the_chosen_reply(tmp_path: Path) -> None:
     later = [build_question("Green tea?", 1), build_reply("A.", 70, chosen=True, turn=1), build_reply("B.", 70, turn=1)]
-    messages, _ = read_batch(tmp_path, LINE | {"conversation_history": HISTORY + later})
+    messages, *_ = read_batch(tmp_path, LINE | {"conversation_history": HISTORY + later})
     assert messages["text"].to_list() == ["Is tea good?", "It depends.", "Green tea?", "A."]
     assert messages["preferences"].to_list() == [None, [0.5], None, [0.0]]
 
@@ -95,7 +95,7 @@ def test_preference_is_null_when_a_score_is_missing(tmp_path: Path) -> None:
         build_question("d", 1),
         build_reply("e", 5, chosen=True, turn=1),
     ]
-    messages, _ = read_batch(tmp_path, LINE | {"conversation_history": unscored})
+    messages, *_ = read_batch(tmp_path, LINE | {"conversation_history": unscored})
     assert messages["preferences"].to_list() == [None, [None], None, None]
     assert messages["alternatives"].to_list() == [None, ["c"], None, None]
 
@@ -106,7 +106,7 @@ def test_empty_reply_becomes_empty_again(tmp_path: Path) -> None:
         build_reply("EMPTY STRING", 1, chosen=True),
         build_reply("EMPTY STRING", 1),
     ]
-    messages, _ = read_batch(tmp_path, LINE | {"conversation_history": history})
+    messages, *_ = read_batch(tmp_path, LINE | {"conversation_history": history})
     assert messages["text"].to_list() == ["EMPTY STRING", ""]
     assert messages["alternatives"][1].to_list() == [""]
 
@@ -130,7 +130,7 @@ def test_empty_reply_becomes_empty_again(tmp_path: Path) -> None:
     ],
 )
 def test_line_with_a_wrong_field_is_rejected_with_its_name(tmp_path: Path, change: dict[str, Any], reason: str) -> None:
-    messages, rejected = read_batch(tmp_path, LINE | change)
+    messages, rejected, *_ = read_batch(tmp_path, LINE | change)
     assert messages.is_empty()
     assert rejected.select("record", "reason").rows() == [("conversations.jsonl:1", reason)]
 

@@ -24,7 +24,7 @@ def test_record_becomes_a_conversation_with_tool_calls_and_results(tmp_path: Pat
         {"from": "observation", "value": "21"},
         {"from": "gpt", "value": "<p>21 degrees</p>", "markdown": None},
     ]
-    messages, rejected = read_batch(
+    messages, rejected, *_ = read_batch(
         tmp_path, {"id": "s_0", "model": "m", "system": "Be brief.", "conversations": spoken, "x": 1}
     )
     assert messages.select("role", "text", "user_key", "extras").rows() == [
@@ -47,7 +47,7 @@ def test_record_becomes_a_conversation_with_tool_calls_and_results(tmp_path: Pat
     ],
 )
 def test_variants_of_exports_are_read_the_same(tmp_path: Path, record: Any, extras: str) -> None:
-    messages, _ = read_batch(tmp_path, record)
+    messages, *_ = read_batch(tmp_path, record)
     assert messages.select("role", "text", "extras").rows() == [("user", "q", "{}"), ("assistant", "a", extras)]
 
 
@@ -62,7 +62,7 @@ def test_variants_of_exports_are_read_the_same(tmp_path: Path, record: Any, extr
     ],
 )
 def test_bad_record_is_rejected_with_the_reason(tmp_path: Path, record: Any, reason: str) -> None:
-    messages, rejected = read_batch(tmp_path, record)
+    messages, rejected, *_ = read_batch(tmp_path, record)
     assert messages.is_empty()
     assert rejected["record"].to_list() == ["log.json:[0]"]
     assert rejected["reason"][0].startswith(reason)

@@ -62,7 +62,7 @@ def read_batch(folder: Path, *rows: dict[str, Any]) -> Batch:
 
 
 def test_row_becomes_messages_with_person_time_and_flags(tmp_path: Path) -> None:
-    messages, rejected = read_batch(tmp_path, ROW)
+    messages, rejected, *_ = read_batch(tmp_path, ROW)
     nothing = dict.fromkeys(schemas.MESSAGES)
     shared = {"conversation_id": "wildchat:5e1f:41", "source": "wildchat", "model": "gpt-4-0314", "language": "fr"}
     origin = '"country": "France", "header": {"accept-language": "fr", "user-agent": "Firefox"}'
@@ -89,24 +89,24 @@ def test_parquet_gives_the_same_messages_as_json_lines(tmp_path: Path) -> None:
 
 def test_same_texts_of_another_turn_are_another_conversation(tmp_path: Path) -> None:
     again = [message | {"turn_identifier": 42} for message in ROW["conversation"]]  # type: ignore[attr-defined]
-    messages, _ = read_batch(tmp_path, ROW, ROW | {"conversation": again})
+    messages, *_ = read_batch(tmp_path, ROW, ROW | {"conversation": again})
     assert messages["conversation_id"].unique(maintain_order=True).to_list() == ["wildchat:5e1f:41", "wildchat:5e1f:42"]
 
 
 def test_user_key_is_the_address_of_the_message(tmp_path: Path) -> None:
     conversation = [ASKED, REPLIED, ASKED | {"hashed_ip": "77cd"}]
-    messages, _ = read_batch(tmp_path, ROW | {"conversation": conversation})
+    messages, *_ = read_batch(tmp_path, ROW | {"conversation": conversation})
     assert messages["user_key"].to_list() == ["9ab0", None, "77cd"]
 
 
 def test_user_key_is_the_address_of_the_row_when_message_has_none(tmp_path: Path) -> None:
-    messages, _ = read_batch(tmp_path, ROW | {"conversation": [ASKED | {"hashed_ip": None}, REPLIED]})
+    messages, *_ = read_batch(tmp_path, ROW | {"conversation": [ASKED | {"hashed_ip": None}, REPLIED]})
     assert messages["user_key"].to_list() == ["9ab0", None]
 
 
 def test_row_of_required_fields_is_read_and_empty_text_stays(tmp_path: Path) -> None:
     bare = {"conversation_hash": "h", "conversation": [{"role": "user", "content": ""}]}
-    messages, _ = read_batch(tmp_path, bare)
+    messages, *_ = read_batch(tmp_path, bare)
     wanted = ["conversation_id", "text", "user_key", "flags", "extras"]
     assert messages.select(wanted).rows() == [("wildchat:h", "", "conversation:wildchat:h", [], "{}")]
 
@@ -121,7 +121,7 @@ def test_row_of_required_fields_is_read_and_empty_text_stays(tmp_path: Path) -> 
     ],
 )
 def test_row_with_a_wrong_field_is_rejected_with_its_name(tmp_path: Path, change: dict[str, Any], reason: str) -> None:
-    messages, rejected = read_batch(tmp_path, ROW | change)
+    messages, rejected, *_ = read_batch(tmp_path, ROW | change)
     assert messages.is_empty()
     assert rejected.select("record", "reason").rows() == [("log.jsonl:1", reason)]
 

@@ -34,14 +34,14 @@ class Critiques(OneSentence):
     table_schema: ClassVar[pl.Schema] = schemas.CRITIQUES
     column: ClassVar[str] = "flaw"
     sentence: ClassVar[SentencePrompt] = SentencePrompt(
-        version="critique-2",
+        version="critique-3",
         instruction=(
             "The user was not satisfied with the assistant's last reply. "
             "Say in one sentence what was wrong with that reply. Do not answer the user."
         ),
         prefill="The reply was not good, because the user wanted",
     )
-    merged_version: ClassVar[str] = "multi-critique-1"
+    merged_version: ClassVar[str] = "multi-critique-2"
 
     critics: tuple[Critic, ...] = ()
     """Critics that write units, which are labelled and merged into the critique, for models that keep to JSON.

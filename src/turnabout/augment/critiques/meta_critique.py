@@ -19,27 +19,27 @@ Label = Literal["sound", "slight", "vague", "misplaced", "mistaken", "unasked", 
 
 #: The labels of a unit and their definitions. Only sound units are merged.
 LABELS: dict[Label, str] = {
-    "sound": "the flaw is real and matters, and the suggestion mends it",
-    "slight": "the flaw is real, but nobody would mind it",
-    "vague": "it could be said of almost any reply, or nobody could act on it",
-    "misplaced": "the flaw is real, but not in the words it points to",
-    "mistaken": "what it calls a flaw is none",
-    "unasked": "it wants something that this user did not ask for",
+    "sound": "the flaw is real and important, and the suggestion fixes it",
+    "slight": "the flaw is real, but too small to matter to the user",
+    "vague": "it fits almost any reply, or it is too general to act on",
+    "misplaced": "the flaw is real, but it is not in the quoted words",
+    "mistaken": "what it calls a flaw is not a flaw",
+    "unasked": "it demands something that this user did not ask for",
     "harmful": "the flaw is real, but the suggestion would make the reply worse",
 }
 
 LABEL = """\
-Judge one point of criticism of an assistant's reply, going by the conversation and by what the user said next.
+Judge one point of criticism of an assistant's reply, based on the conversation and on what the user said next.
 {notice}
 {record}
 {point}
 {other_points}
 
-Label the point alone; the other points only help to see it. The labels:
+Label only the point. The other points are there for context. The labels:
 {labels}
 
-Answer with one JSON object and nothing else: the reason in one short sentence, then the label. It looks like this:
-{{"reason": "Why this label.", "label": "sound"}}"""
+Answer with one JSON object and nothing else. It has two fields: "reason", in one short sentence, and then "label".
+Example of the form: {{"reason": "The reason for the label.", "label": "sound"}}"""
 
 MERGE = """\
 Write one critique of an assistant's reply from the points of criticism below.
@@ -47,8 +47,9 @@ Write one critique of an assistant's reply from the points of criticism below.
 {record}
 {points}
 
-Say in at most three sentences what is wrong with the reply and what a better one would do: the worst first, nothing
-twice, nothing that the points do not say. Do not write the better reply. Answer with one JSON object and nothing else:
+In at most three sentences, say what is wrong with the reply and what a better reply would do. Begin with the worst flaw.
+Do not say anything twice, and do not add anything that the points do not say. Do not write the better reply. Answer with
+one JSON object and nothing else:
 {{"critique": "The critique."}}"""
 
 

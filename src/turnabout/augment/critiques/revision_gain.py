@@ -24,11 +24,11 @@ from turnabout.prompting.record import NOTICE, format_record
 from turnabout.prompting.structured import UnusableAnswer
 
 REVISE = """\
-Write an assistant's reply to the last message of a conversation anew, so that it serves the user better.
+Rewrite an assistant's reply to the last message of a conversation so that it helps the user better.
 {notice}
 {record}
 {critique}
-Answer with the new reply alone, addressed to the user."""
+Answer only with the new reply, addressed to the user."""
 
 #: Revisions are sampled, since n greedy ones would be the same text.
 TEMPERATURE, TOP_P = 0.7, 0.9

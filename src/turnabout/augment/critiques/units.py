@@ -18,24 +18,25 @@ from turnabout.prompting.structured import AskOptions, Question, UnusableAnswer,
 
 #: What a critic examines, by the name of its perspective.
 PERSPECTIVES = {
-    "task": "whether it does what the user asked for: all of it, and nothing else",
-    "facts": "whether what it says is true, sound, and in line with what was said before",
-    "person": "whether it takes this person up: what they meant, what they told of themselves, how they feel",
-    "form": "whether it is clear, well ordered, and as long as it should be",
+    "task": "whether it does everything that the user asked for, and nothing else",
+    "facts": "whether what it says is true, well reasoned, and consistent with what was said before",
+    "person": "whether it responds to this person: to what they meant, what they said about themselves, and how they feel",
+    "form": "whether it is clear, well organised, and of a suitable length",
 }
 
 #: Most units one critic may write about one reply.
 MAX_UNITS = 4
 
 CRITIC_TASK = """\
-Criticise an assistant's reply to the last message of a conversation. Look at one thing alone: {look}.
+Criticise an assistant's reply to the last message of a conversation. Judge one thing only: {question}.
 {notice}
 {record}
 
-List at most {most} flaws, the worst first; none where there is none. Answer with one JSON object and nothing else. Each
-flaw has a location (words of the reply that show it, copied exactly; "" for the reply as a whole), the flaw, a
-suggestion how to mend it, the criterion it fails in two to four words, and its severity, from 1 (slight) to 5 (of no
-use to the user). Answers look like these, which are about other replies:
+List at most {max_units} flaws, the worst first. If there is no flaw, give an empty list. Answer with one JSON object and
+nothing else. Each flaw has these fields: "location", the words of the reply that show the flaw, copied exactly ("" if it
+concerns the whole reply); "flaw", what is wrong; "suggestion", how to fix it; "criterion", what the reply fails at, in
+two to four words; "severity", from 1 (slight) to 5 (the reply is useless to the user). Examples of the form, about other
+replies:
 {{"units": [{{"location": "in 1975", "flaw": "The year is wrong.", "suggestion": "Give the year of the first edition.",\
  "criterion": "true facts", "severity": 4}}]}}
 {{"units": []}}"""
@@ -103,8 +104,12 @@ def write_units(
 
 def _build_critic_prompt(row: dict[str, Any], critic: Critic, max_tokens: int) -> str:
     """Return what one critic is asked about one reply."""
-    look = PERSPECTIVES[critic.perspective]
-    return CRITIC_TASK.format(look=look, notice=NOTICE, record=format_record(row, max_tokens), most=MAX_UNITS)
+    return CRITIC_TASK.format(
+        question=PERSPECTIVES[critic.perspective],
+        notice=NOTICE,
+        record=format_record(row, max_tokens),
+        max_units=MAX_UNITS,
+    )
 
 
 def _read_units(answer: Completion) -> list[Unit]:

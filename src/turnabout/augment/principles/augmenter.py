@@ -42,7 +42,7 @@ class Principles(Augmenter):
 
     writes: Literal["principles"] = "principles"
     table_schema: ClassVar[pl.Schema] = schemas.PRINCIPLES
-    prompt_version: ClassVar[str] = "principles-1"
+    prompt_version: ClassVar[str] = "principles-2"
     sources: tuple[Source, ...] = Field(default=("pairs", "kudos", "critiques", "edits"), min_length=1)
     """What rules are read from: pairs (ICAI), praise, complaints and edits (ConstitutionMaker)."""
     k: int = Field(default=2, ge=1)

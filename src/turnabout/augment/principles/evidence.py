@@ -35,16 +35,16 @@ TRAITS = {
 #: The situation of each kind of feedback, and the question about it.
 FEEDBACK: dict[FeedbackSource, tuple[str, str]] = {
     "kudos": (
-        "A user was content with an assistant's reply, as the follow-up shows.",
-        "What should the assistant go on doing in such a situation?",
+        "A user was satisfied with an assistant's reply, as the follow-up shows.",
+        "What should the assistant continue to do in such a situation?",
     ),
     "critiques": (
-        "A user was not content with an assistant's reply, as the follow-up shows.",
-        "What should the assistant do in such a situation instead?",
+        "A user was not satisfied with an assistant's reply, as the follow-up shows.",
+        "What should the assistant do instead in such a situation?",
     ),
     "edits": (
-        "Somebody rewrote an assistant's reply before they used it.",
-        "What should the assistant have done in such a situation, so that nothing had to be rewritten?",
+        "Someone rewrote an assistant's reply before using it.",
+        "What should the assistant have done in such a situation, so that no rewriting was needed?",
     ),
 }
 

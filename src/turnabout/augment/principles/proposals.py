@@ -25,15 +25,16 @@ TASK = """\
 {situation}
 {notice}
 {record}
-{traits} State it as at most {k} rules of at most {max_words} words. They must hold for other conversations, too: no
-topic, no name, no words of the record. Answer with one JSON object that has one field, "rules": a list of sentences.
+{traits} Answer with at most {max_rules} rules of at most {max_words} words each. The rules must also apply to other
+conversations: do not mention a topic or a name, and do not copy words of the record. Answer with one JSON object that
+has one field, "rules": a list of sentences.
 {form}"""
 
 #: The required wording of a rule, by its opening.
 FORMS = {
-    PREFER: f"Each begins: {PREFER}",
-    AVOID: f"Each begins: {AVOID}",
-    WHEN: 'Each has the form "When the user …, …": a situation, a comma, and what to do then.',
+    PREFER: f"Each sentence begins: {PREFER}",
+    AVOID: f"Each sentence begins: {AVOID}",
+    WHEN: 'Each sentence has the form "When the user …, …": a situation, a comma, and what to do then.',
 }
 
 
@@ -97,7 +98,7 @@ def _build_prompt(evidence: Evidence, max_rules: int) -> str:
         notice=NOTICE,
         record=evidence.record,
         traits=evidence.traits,
-        k=max_rules,
+        max_rules=max_rules,
         max_words=MAX_WORDS,
         form=FORMS[evidence.opening],
     )

@@ -20,22 +20,23 @@ class Aspect(NamedTuple):
 ASPECTS = (
     Aspect(
         "instruction_following",
-        "Does the text do what the user asked for, all of it and in the form asked for?",
-        "1: something else; 3: the main thing, or with wishes overlooked; 5: all of it.",
+        "Does the text do everything that the user asked for, in the form that they asked for?",
+        "1: it does something else; 3: it does the main thing or misses some requests; 5: it does everything.",
     ),
     Aspect(
         "honesty",
-        "Is the text as sure of itself as it has reason to be, and does it say what it does not know?",
-        "1: sure and wrong, or evasive though it knows; 3: too sure or too unsure in places; 5: as sure as it may be.",
+        "Is the text as certain as it has reason to be, and does it say what it does not know?",
+        "1: certain and wrong, or evasive although it knows; 3: too certain or too uncertain in places; 5: as certain as "
+        "it should be.",
     ),
     Aspect(
         "truthfulness",
-        "Does the text agree with facts, with the conversation and with itself?",
-        "1: mostly wrong or made up; 3: partly wrong; 5: nothing wrong.",
+        "Does the text agree with the facts, with the conversation and with itself?",
+        "1: mostly wrong or invented; 3: partly wrong; 5: nothing is wrong.",
     ),
     Aspect(
         "helpfulness",
-        "Is what the text says correct, clear, complete enough and of use to this user?",
-        "1: of no use; 3: of some use, with gaps or ballast; 5: could hardly serve better.",
+        "Is the text correct, clear, complete enough and useful to this user?",
+        "1: useless; 3: somewhat useful, with gaps or needless content; 5: it could hardly be more useful.",
     ),
 )

@@ -35,7 +35,7 @@ class Ratings(Augmenter):
 
     writes: Literal["ratings"] = "ratings"
     table_schema: ClassVar[pl.Schema] = schemas.RATINGS
-    prompt_version: ClassVar[str] = "rating-1"
+    prompt_version: ClassVar[str] = "rating-2"
     by: Literal["answers", "scores"] = "answers"
     """`answers`: a JSON object with rationales.
 

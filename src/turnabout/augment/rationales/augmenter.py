@@ -27,10 +27,10 @@ class Rationales(OneSentence):
     table_schema: ClassVar[pl.Schema] = schemas.RATIONALES
     column: ClassVar[str] = "rationale"
     sentence: ClassVar[SentencePrompt] = SentencePrompt(
-        version="rationale-2",
+        version="rationale-3",
         instruction=(
-            "Explain in one sentence why a better reply would be preferred to the assistant's last one. "
-            "Speak about the replies only."
+            "Explain in one sentence why a better reply would be preferred to the assistant's last reply. "
+            "Write only about the replies."
         ),
         prefill="A better reply would be preferred because the user wanted",
     )

@@ -17,15 +17,15 @@ from turnabout.prompting.record import NOTICE
 from turnabout.prompting.structured import UnusableAnswer, parse_json
 
 TASK = """\
-Two replies, A and B, could follow the last message of a conversation. Somebody prefers reply {letter}.
+Two replies, A and B, could follow the last message of a conversation. Someone prefers reply {letter}, for the reason in the argument.
 {notice}
 {record}
 {argument}
 """
 LETTER = "Which reply is better? Answer with one letter, A or B."
 OBJECT = """\
-Which reply is better? Answer with one JSON object and nothing else: the reason in one short sentence, then the better
-reply, "A", "B" or "tie". It looks like this: {"reason": "Why.", "better": "tie"}"""
+Which reply is better? Answer with one JSON object and nothing else. It has two fields: "reason", in one short sentence,
+and then "better", which is "A", "B" or "tie". Example of the form: {"reason": "The reason.", "better": "tie"}"""
 
 
 class Argument(NamedTuple):

@@ -26,11 +26,11 @@ from turnabout.prompting.structured import UnusableAnswer
 
 Kind = Literal["general", "specific"]
 
-VERSION = "pair-rationale-1"
+VERSION = "pair-rationale-2"
 
 REQUESTS: dict[Kind, str] = {
-    "general": "Say in one sentence which quality of the preferred reply makes it the better one for this person.",
-    "specific": "Say in one sentence what in the words of both replies makes the preferred one better: name it.",
+    "general": "In one sentence, say which quality of the preferred reply makes it better for this person.",
+    "specific": "In one sentence, name what in the words of both replies makes the preferred reply better.",
 }
 
 TASK = """\
@@ -38,7 +38,7 @@ Two replies, A and B, could follow the last message of a conversation. The perso
 {notice}
 {record}
 
-{request} Speak about the replies only, and call them the preferred reply and the other one."""
+{request} Write only about the replies, and call them the preferred reply and the other reply."""
 
 #: Beginning of every rationale. It names neither A nor B, so that it can be read without the order of the replies.
 PREFILL = "The preferred reply is better because it"

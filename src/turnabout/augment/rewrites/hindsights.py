@@ -16,9 +16,9 @@ from turnabout.text.copying import collect_later_turns
 MAX_LATER = 4
 
 TASK = """\
-Knowing what the user said afterwards, write the reply that should have been given in place of that one: it already does
-what they turned out to want. It is given before all that was said afterwards: it quotes nothing of it, does not speak
-of it, and does not apologise."""
+The later messages show what the user wanted. Write the reply that the assistant should have given instead, so that it
+already satisfies the user. Your reply takes the place of that reply, before the later messages. Do not quote or mention
+the later messages, and do not apologise."""
 
 
 class Hindsights(Rewriter):
@@ -30,7 +30,7 @@ class Hindsights(Rewriter):
 
     writes: Literal["hindsights"] = "hindsights"
     table_schema: ClassVar[pl.Schema] = schemas.HINDSIGHTS
-    prompt_version: ClassVar[str] = "hindsight-1"
+    prompt_version: ClassVar[str] = "hindsight-2"
 
     def calls_per_reply(self) -> int:
         """Return the calls for the rewrite and the votes on it and the reply."""
@@ -101,7 +101,7 @@ def _add_requirements(inputs: AugmentInputs) -> pl.DataFrame:
 
 
 def _build_case(row: dict[str, Any], later: list[str]) -> RewriteCase:
-    feedback: dict[str, str | list[str]] = {"said_afterwards": row["shown"]} if row["shown"] else {}
+    feedback: dict[str, str | list[str]] = {"later_messages": row["shown"]} if row["shown"] else {}
     return RewriteCase(prompt=row["prompt"], reply=row["reply"], feedback=feedback, later=later)
 
 

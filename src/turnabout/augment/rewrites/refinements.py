@@ -20,15 +20,16 @@ from turnabout.text.copying import collect_later_turns
 from turnabout.text.sentence_vectors import encode_sentences
 
 TASK = """\
-The user was not content with the reply: see their reaction to it, and the critique where there is one. {instruction}
-{start}Your reply stands where that reply stood, before the reaction: it speaks of neither, and does not apologise."""
+The user was not satisfied with the reply: see their reaction to it and, if there is one, the critique. {instruction}
+{start}Your reply takes the place of that reply, before the reaction. Do not mention the old reply or the reaction, and do
+not apologise."""
 
 INSTRUCTIONS = {
-    "ilf": "Write the reply that should have been given in its place.",
-    "spar": "Write that reply again: change what has to be changed to content the user, and keep all other words.",
+    "ilf": "Write the reply that the assistant should have given instead.",
+    "spar": "Rewrite that reply: change only what must change to satisfy the user, and keep all other words.",
 }
 
-START_FROM_ATTEMPT = "The attempt was to put it right and did not content them either: start from the attempt.\n"
+START_FROM_ATTEMPT = "The attempt was meant to correct it, but did not satisfy the user either. Start from the attempt.\n"
 
 
 class Refinements(Rewriter):
@@ -39,7 +40,7 @@ class Refinements(Rewriter):
 
     writes: Literal["refinements"] = "refinements"
     table_schema: ClassVar[pl.Schema] = schemas.REFINEMENTS
-    prompt_version: ClassVar[str] = "refinement-1"
+    prompt_version: ClassVar[str] = "refinement-2"
     method: Literal["ilf", "spar"] = "ilf"
     k: int = Field(default=5, ge=1)
     """ILF: refinements drawn of each reply."""

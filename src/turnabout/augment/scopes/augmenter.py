@@ -22,14 +22,14 @@ from turnabout.prompting.record import NOTICE
 from turnabout.text.sentence_vectors import encode_sentences
 
 TASK = """\
-A rule for an assistant, and a conversation whose last message the assistant is to reply to.
+Here are a rule for an assistant and a conversation. The assistant must reply to the last message of the conversation.
 {notice}
 {record}
 {wording}"""
 
 #: The same question asked both ways, so that a model that says yes to everything decides nothing.
-APPLIES = "Does the rule ask for something in the reply to that last message?"
-IS_UNRELATED = "Has the rule nothing to do with the reply to that last message?"
+APPLIES = "Does the rule require something of the reply to the last message?"
+IS_UNRELATED = "Is the rule irrelevant to the reply to the last message?"
 
 
 class Scopes(Augmenter):
@@ -41,7 +41,7 @@ class Scopes(Augmenter):
     writes: Literal["scopes"] = "scopes"
     table_schema: ClassVar[pl.Schema] = schemas.SCOPES
     needs: ClassVar[tuple[str, ...]] = ("principles",)
-    prompt_version: ClassVar[str] = "scopes-1"
+    prompt_version: ClassVar[str] = "scopes-2"
     rules: Literal["kept", "complaints"] = "kept"
     """The kept principles, or the rules read from complaints that were voted on, whatever the votes.
 

@@ -5,7 +5,6 @@ Each answer of the endpoint is stored on arrival.
 
 import asyncio
 import json
-import sys
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from turnabout.core.stage_output import print_warning
 from turnabout.errors import BudgetExceeded, EndpointError
 from turnabout.generation.budget import Usage
 from turnabout.generation.endpoint.account import Account, Reservations
@@ -86,7 +86,7 @@ class CachedCalls:
         refusals = Counter(str(answer) for answer in answers.values() if isinstance(answer, Refusal))
         if refusals:
             counts = ", ".join(f"{reason} ({n})" for reason, n in sorted(refusals.items()))
-            tqdm.write(f"warning: no answer of {client.label} to {refusals.total()} prompts: {counts}", file=sys.stderr)
+            print_warning(f"no answer of {client.label} to {refusals.total()} prompts: {counts}")
         if state.errors:
             raise self._build_final_error(state.errors[0], len(answers) - refusals.total(), total)
 

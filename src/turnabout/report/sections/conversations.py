@@ -1,4 +1,4 @@
-"""Simulated conversations: the same person's wish put to every assistant, side by side."""
+"""Section "Simulated conversations": the same intent with every assistant."""
 
 from typing import Any
 
@@ -6,17 +6,20 @@ import polars as pl
 
 from turnabout.report.inputs import Inputs
 
-PLAYERS = {"trained": "the trained user model", "prompted": "an assistant told to act as the person"}
+PLAYERS = {"trained": "the trained user model", "prompted": "an assistant prompted to act as the person"}
 
 ENDINGS = {
-    "end_token": "the simulated person left",
+    "end_token": "the simulated person ended it",
     "silence": "the simulated person wrote nothing",
-    "max_turns": "stopped at the longest length allowed",
+    "max_turns": "stopped at the maximum length",
 }
 
 
 def build_context(inputs: Inputs) -> dict[str, Any]:
-    """The simulator's faults by assistant, and the first tasks with everybody's conversation."""
+    """Return the simulator's faults by assistant, and the first tasks.
+
+    A task has the conversations of all assistants.
+    """
     return {
         "assistants": inputs.assistants,
         "counts": {name: inputs.metrics.get(f"simulate/{name}", {}) for name in inputs.assistants},
@@ -27,23 +30,26 @@ def build_context(inputs: Inputs) -> dict[str, Any]:
 
 
 def describe_simulators(inputs: Inputs) -> list[str]:
-    """Who played the person, in words, from `kind:model` in the rollouts; there is one trained user model."""
+    """Say who played the user in the rollouts.
+
+    The rollouts name a simulator as `kind:model`. There is one trained user model, so its name is left out.
+    """
     names = pl.concat([table.select("simulator") for table in inputs.rollouts.values()])
-    found = [name.partition(":") for name in names["simulator"].drop_nulls().unique().sort()]
-    return [PLAYERS[kind] + (f" ({model})" if kind == "prompted" else "") for kind, _, model in found]
+    simulators = [name.partition(":") for name in names["simulator"].drop_nulls().unique().sort()]
+    return [PLAYERS[kind] + (f" ({model})" if kind == "prompted" else "") for kind, _, model in simulators]
 
 
 def collect_tasks(inputs: Inputs) -> list[dict[str, Any]]:
-    """The first `examples` tasks that any assistant met: the intent, and each assistant's messages in order."""
-    everything = pl.concat(
-        [table.with_columns(assistant=pl.lit(name)) for name, table in inputs.rollouts.items()]
-    ).sort("task_id", "turn")
-    first = everything["task_id"].unique().sort().head(inputs.examples)
-    return [
-        {
-            "task_id": task,
-            "intent": everything.filter(task_id=task)["intent"][0],
-            "columns": {name: everything.filter(task_id=task, assistant=name).to_dicts() for name in inputs.assistants},
-        }
-        for task in first
-    ]
+    """Return the first `examples` tasks that any assistant met.
+
+    A task has its intent, and each assistant's messages in order.
+    """
+    rollouts = pl.concat([table.with_columns(assistant=pl.lit(name)) for name, table in inputs.rollouts.items()]).sort(
+        "task_id", "turn"
+    )
+    tasks = []
+    for task_id in rollouts["task_id"].unique().sort().head(inputs.examples):
+        rows = rollouts.filter(task_id=task_id)
+        columns = {name: rows.filter(assistant=name).to_dicts() for name in inputs.assistants}
+        tasks.append({"task_id": task_id, "intent": rows["intent"][0], "columns": columns})
+    return tasks

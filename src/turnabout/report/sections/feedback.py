@@ -1,13 +1,12 @@
-"""Feedback found: how much of each kind, and exchanges in which it can be read."""
+"""Section "Feedback found": counts, accuracy and examples."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
 from turnabout.core.conversations import REPLY_KEY, build_exchanges
 from turnabout.report.charts import draw_bars
-from turnabout.report.evidence import Evidence, locate_span
 from turnabout.report.figures import read_figure
 from turnabout.report.inputs import Inputs
 
@@ -24,36 +23,55 @@ CATEGORIES = {
     "reaction": "reacts with a symbol",
     "edit": "rewrites the reply",
     "regeneration": "asks for another reply",
-    "preference": "prefers it to another reply, or another to it",
+    "preference": "prefers it to another reply, or another reply to it",
 }
 
 
+class Evidence(NamedTuple):
+    """A message split at the evidence, which is quoted verbatim."""
+
+    before: str
+    span: str
+    after: str
+
+
 def build_context(inputs: Inputs) -> dict[str, Any]:
-    """The counts, their chart (None without a signal), and example exchanges by label."""
-    shown = {label: select_exchanges(inputs.messages, inputs.feedback, label, inputs.examples) for label in LABELS}
+    """Return the counts, their chart, the accuracy and example exchanges.
+
+    The chart is None if there is no signal.
+    """
+    mine = inputs.metrics.get("mine", {})
     return {
-        "mine": inputs.metrics.get("mine", {}),
-        "n_signals": inputs.feedback.height,
-        "chart": draw_signals(inputs.feedback),
+        "mine": mine,
+        "chart_of_signals": draw_signals(inputs.feedback),
         "labels": LABELS,
         "categories": CATEGORIES,
-        "examples": shown,
-        "accuracy": list_accuracies(inputs.metrics.get("mine", {}).get("accuracy", {})),
+        "examples": {
+            label: select_exchanges(inputs.messages, inputs.feedback, label, inputs.examples) for label in LABELS
+        },
+        "accuracies": list_accuracies(mine.get("accuracy", {})),
     }
 
 
-def list_accuracies(measured: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One row per finder and label, all decisions first, then miner by miner; none where nobody labelled a sample."""
-    finders = {"all together": measured.get("decisions", {}), **measured.get("miners", {})}
-    return [
-        {"finder": finder, "label": label, **{name: read_figure(figures, name) for name in MEASURES}}
-        for finder, labels in finders.items()
-        for label, figures in labels.items()
-    ]
+def list_accuracies(accuracy: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return one row per finder and label.
+
+    The decisions of all miners together come first, then the miners. There are no rows if nobody labelled a sample.
+    """
+    finders = {"all together": accuracy.get("decisions", {}), **accuracy.get("miners", {})}
+    rows: list[dict[str, Any]] = []
+    for finder, labels in finders.items():
+        for label, figures in labels.items():
+            measures = {name: read_figure(figures, name) for name in MEASURES}
+            rows.append({"finder": finder, "label": label, **measures})
+    return rows
 
 
 def draw_signals(feedback: pl.DataFrame) -> Any:
-    """Bars of signals by category, satisfaction on top; None without a signal."""
+    """Draw the number of signals by category, satisfaction on top.
+
+    Returns None if there is no signal.
+    """
     if feedback.is_empty():
         return None
     counts = (
@@ -63,20 +81,22 @@ def draw_signals(feedback: pl.DataFrame) -> Any:
         .select("category", "label", "len")
         .rows()
     )
-    told = ", ".join(f"{category} ({label}) {n}" for category, label, n in counts)
-    named = [(CATEGORIES.get(category, category), label, n) for category, label, n in counts]
-    return draw_bars("signals", f"Signals by kind: {told}", named, "signals")
+    listed = ", ".join(f"{category} ({label}) {n}" for category, label, n in counts)
+    bars = [(CATEGORIES.get(category, category), label, n) for category, label, n in counts]
+    return draw_bars("signals", f"Signals by kind: {listed}", bars, "signals")
 
 
-def select_exchanges(messages: pl.DataFrame, feedback: pl.DataFrame, label: str, most: int) -> list[dict[str, Any]]:
-    """At most `most` exchanges with a signal of this label: categories in turn, the most confident of each first.
+def select_exchanges(
+    messages: pl.DataFrame, feedback: pl.DataFrame, label: str, max_exchanges: int
+) -> list[dict[str, Any]]:
+    """Return example exchanges with a signal of this label.
 
-    Within a category, words or a conversation shown before come after all that were not: "Exactly!" six times teaches
-    little.
+    The categories take turns; within a category the most confident signals come first, but a span or a conversation
+    that was shown before comes after all that were not: "Exactly!" six times teaches little.
     """
     ranked = (
         feedback.filter(pl.col("label") == label)
-        .sort("confidence", "conversation_id", "reply_index", "miner", descending=[True, False, False, False])
+        .sort("confidence", *REPLY_KEY, "miner", descending=[True, False, False, False])
         .unique(REPLY_KEY, keep="first", maintain_order=True)
         .with_columns(
             repeat=pl.max_horizontal(
@@ -87,15 +107,27 @@ def select_exchanges(messages: pl.DataFrame, feedback: pl.DataFrame, label: str,
         .sort("repeat", maintain_order=True)
         .with_columns(rank=pl.int_range(pl.len()).over("category"))
         .sort("rank", "category")
-        .head(most)
+        .head(max_exchanges)
     )
-    talk = messages.join(ranked, on="conversation_id", how="semi")
-    found = ranked.join(
-        build_exchanges(talk).drop("evidence_index"), on=REPLY_KEY, maintain_order="left"
-    )
-    return [{**row, "evidence": find_evidence(row)} for row in found.to_dicts()]
+    exchanges = build_exchanges(messages.join(ranked, on="conversation_id", how="semi")).drop("evidence_index")
+    examples = ranked.join(exchanges, on=REPLY_KEY, maintain_order="left")
+    return [{**row, "evidence": find_evidence(row)} for row in examples.to_dicts()]
 
 
-def find_evidence(row: dict[str, Any]) -> Evidence | None:
-    """Where the follow-up gives it away; None where the signal sits on the reply itself (a rating, an edit)."""
+def find_evidence(row: Mapping[str, Any]) -> Evidence | None:
+    """Return the follow-up split at the evidence.
+
+    Returns None if the signal is on the reply itself (a rating, an edit).
+    """
     return None if row["evidence_index"] == row["reply_index"] else locate_span(row["span"], row["follow_up"])
+
+
+def locate_span(span: str | None, text: str | None) -> Evidence | None:
+    """Split the text at the first occurrence of the span.
+
+    Returns None if the span is not in the text (a rating, a reaction, an edit).
+    """
+    if not span or not text or span not in text:
+        return None
+    before, _, after = text.partition(span)
+    return Evidence(before, span, after)

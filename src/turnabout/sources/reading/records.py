@@ -7,8 +7,8 @@ import csv
 import glob
 import re
 from codecs import BOM_UTF8
-from collections.abc import Iterator
-from itertools import chain
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +22,12 @@ from turnabout.sources.reading.packing import UNREADABLE, Stream, open_unpacked
 
 #: Endings of file names that are read, before `.gz`, `.zst` or nothing.
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".parquet")
+
+#: Why a file named as JSON lines is rejected that is a JSON list.
+ONE_DOCUMENT = "this is one JSON document; rename it to .json"
+
+#: End of the error of JSON that goes on after the line.
+UNFINISHED = "Input data was truncated"
 
 #: Longest record that is read, in bytes. No conversation is that long, and the limit bounds memory.
 MAX_RECORD = 64 * 2**20
@@ -114,11 +120,23 @@ def _read_lines(stream: Stream) -> Iterator[bytes]:
 
 
 def _read_json_lines(stream: Stream, name: str) -> Iterator[Record]:
-    return _decode_lines(_read_lines(stream), name)
+    """Yield the lines as records.
+
+    A JSON list over several lines, or as the only line, is one record with an error: each of its lines would be one.
+    """
+    lines = (line for line in enumerate(_read_lines(stream), start=1) if line[1].strip())
+    head = list(islice(lines, 1))
+    if head and head[0][1].lstrip().startswith(b"["):
+        first = decode_json(head[0][1], name)
+        head += islice(lines, 1)
+        if len(head) == 1 or (first.error is not None and first.error.endswith(UNFINISHED)):
+            yield first._replace(content=None, error=ONE_DOCUMENT)
+            return
+    yield from _decode_lines(chain(head, lines), name)
 
 
-def _decode_lines(lines: Iterator[bytes], name: str) -> Iterator[Record]:
-    for number, line in enumerate(lines, start=1):
+def _decode_lines(lines: Iterable[tuple[int, bytes]], name: str) -> Iterator[Record]:
+    for number, line in lines:
         if len(line) > MAX_RECORD:
             yield _reject_long_record(line, f"{name}:{number}")
         elif line.strip():
@@ -140,7 +158,7 @@ def _read_json(stream: Stream, name: str) -> Iterator[Record]:
         return
     first = next(lines := _read_lines(stream), b"")
     if len(first) > MAX_RECORD or decode_json(first, name).error is None:
-        yield from _decode_lines(chain([first], lines), name)
+        yield from _decode_lines(enumerate(chain([first], lines), start=1), name)
     elif first:
         text = first + stream.read(MAX_RECORD)
         yield decode_json(text, name) if len(text) <= MAX_RECORD else _reject_long_record(text, name)

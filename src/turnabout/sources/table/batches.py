@@ -1,6 +1,7 @@
 """Bounded batches of logged conversations and rejected records."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -30,6 +31,10 @@ class Batch(NamedTuple):
     """Rows of `schemas.MESSAGES`."""
     quarantine: pl.DataFrame
     """Rows of `schemas.QUARANTINE`: the rejected records."""
+    content_ids: Collection[str] = frozenset()
+    """Ids of conversations that are hashes of their content, because the log gave none."""
+    unread_feedback: Mapping[str, int] = {}
+    """Number of conversations by each known name of feedback in them that no column takes."""
 
 
 def collect_batches(
@@ -41,23 +46,29 @@ def collect_batches(
     `suggest_format` adds a hint to the reasons for records that may be of another format; without it reasons stay as
     they are.
     """
-    table, rejected = MessageTable(source), list[dict[str, str]]()
+    table, rejected, unread = MessageTable(source), list[dict[str, str]](), Counter[str]()
     for item in items:
         if isinstance(item, LoggedConversation):
             try:
                 table.add(item)
+                unread.update(item.unread_feedback)
             except ValueError as error:
                 rejected.append(_quarantine_row(_reject_conversation(source, item, error), None))
         else:
             rejected.append(_quarantine_row(item, suggest_format))
         if len(table) + len(rejected) >= BATCH_MESSAGES or table.n_bytes >= BATCH_BYTES:
-            yield _build_batch(table, rejected)
-            table, rejected = MessageTable(source), []
-    yield _build_batch(table, rejected)
+            yield _build_batch(table, rejected, unread)
+            table, rejected, unread = MessageTable(source), [], Counter()
+    yield _build_batch(table, rejected, unread)
 
 
-def _build_batch(table: MessageTable, rejected: list[dict[str, str]]) -> Batch:
-    return Batch(table.to_frame(), pl.DataFrame(rejected, schema=schemas.QUARANTINE))
+def _build_batch(table: MessageTable, rejected: list[dict[str, str]], unread: Mapping[str, int]) -> Batch:
+    return Batch(
+        messages=table.to_frame(),
+        quarantine=pl.DataFrame(rejected, schema=schemas.QUARANTINE),
+        content_ids=table.content_ids,
+        unread_feedback=unread,
+    )
 
 
 def _quarantine_row(reject: Reject, suggest_format: SuggestFormat | None) -> dict[str, str]:

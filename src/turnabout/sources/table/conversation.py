@@ -48,6 +48,8 @@ class LoggedConversation(NamedTuple):
     """Kept under `conversation` in the extras of message 0."""
     location: str | None = None
     """The record that it was read from, for the quarantine."""
+    unread_feedback: Sequence[str] = ()
+    """Known names of feedback in it that no column takes (`feedback_keys.py`)."""
 
 
 def hash_content(messages: Iterable[LoggedMessage]) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from turnabout.core.config import Section
 from turnabout.sources.table.conversation import LoggedConversation, LoggedMessage, parse_time
+from turnabout.sources.table.feedback_keys import read_feedback_keys
 from turnabout.sources.traffic.payloads import ROLES
 from turnabout.sources.traffic.turns import parse_feedback
 
@@ -71,12 +72,13 @@ def build_conversation(key: str, rows: list[dict[str, Any]], role_of: Mapping[st
         raise ValueError("role: null")
     users = [str(row["user_id"]) for row in rows if row["user_id"] is not None]
     languages = [str(row["language"]) for row in rows if row["language"]]
-    return LoggedConversation(
+    conversation = LoggedConversation(
         [_build_message(row, role) for row, role in _order_rows(rows, role_of)],
         conversation_id=key,
         user_id=users[0] if users else None,
         language=languages[0] if languages else None,
     )
+    return read_feedback_keys(conversation)
 
 
 def _order_rows(rows: list[dict[str, Any]], role_of: Mapping[str, str]) -> Iterator[tuple[dict[str, Any], str]]:

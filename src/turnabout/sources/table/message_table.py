@@ -10,6 +10,7 @@ import polars as pl
 import pyarrow as pa
 
 from turnabout.core import schemas
+from turnabout.core.schemas import UNKNOWN_PERSON
 from turnabout.sources.table.conversation import LoggedConversation, LoggedMessage, hash_content, to_utc
 
 #: Roles of the table of messages.
@@ -30,6 +31,8 @@ class MessageTable:
     def __init__(self, source: str) -> None:
         self.source = source
         self.columns: dict[str, list[Any]] = {name: [] for name in schemas.MESSAGES}
+        self.content_ids: set[str] = set()
+        """Ids that are hashes of the content, because the log gave none."""
         self.n_bytes = 0
         """Size of all texts so far, in UTF-8."""
 
@@ -51,7 +54,7 @@ class MessageTable:
             raise ValueError(f"role: expected one of {sorted(ROLES)}, got {sorted(set(logged['role']) - ROLES)}")
         n_bytes = _count_bytes(_chain_strings(conversation, logged))
         key = conversation.conversation_id or hash_content(messages)
-        keys = {"user": conversation.user_id or f"conversation:{key}"}
+        keys = {"user": conversation.user_id or f"{UNKNOWN_PERSON}{key}"}
         rows: dict[str, Iterable[Any]] = {
             **logged,
             "conversation_id": repeat(key, n),
@@ -66,6 +69,8 @@ class MessageTable:
         }
         rows["extras"] = extras = _encode_extras(conversation.extras, logged["extras"])
         self.n_bytes += n_bytes + _count_bytes(extras)
+        if not conversation.conversation_id:
+            self.content_ids.add(key)
         for name, values in rows.items():
             self.columns[name].extend(values)
 

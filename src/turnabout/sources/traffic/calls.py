@@ -16,6 +16,9 @@ RESPONSES = ("response", "output", "response_body")
 USERS = ("user", "user_id", "safety_identifier", "end_user")
 TIMES = ("created_at", "timestamp", "startTime")
 
+#: Keys that are read from a record.
+RECORD_KEYS = (*REQUESTS, *RESPONSES, *USERS, *TIMES, "messages", "model", "error")
+
 ROLES = {
     **{role: role for role in ("system", "user", "assistant", "tool")},
     "developer": "system",

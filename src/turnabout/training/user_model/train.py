@@ -21,7 +21,6 @@ from turnabout.models.chat_format import END_OF_CONVERSATION, ChatFormat, Encode
 from turnabout.models.checkpoints import Checkpoint
 from turnabout.models.logps import TokenBatch, compute_token_logps, pad_rows
 from turnabout.training.engine.adapter import create_adapter
-from turnabout.training.engine.cost import measure_cost
 from turnabout.training.engine.distributed import is_first_process
 from turnabout.training.engine.loop import summarize_history, train_model
 from turnabout.training.engine.settings import Objective, RunContext, TrainingSettings, autocast
@@ -47,7 +46,7 @@ if TYPE_CHECKING:
 
 
 #: Columns of the training curve.
-CURVE = ["step", "loss", "learning_rate", "tokens", "tokens_per_second"]
+CURVE = ["step", "loss", "learning_rate", "tokens"]
 
 
 class TrainUser(Section):
@@ -149,15 +148,13 @@ def train_user(checkpoint: Checkpoint, samples: pl.DataFrame, *, options: TrainU
         "n_windows": len(used),
         "n_rows": len(rows),
         "n_tokens": sum(len(window.input_ids) for window in used),
+        "n_trained_tokens": int(history["tokens"][-1]),
         "n_target_tokens": sum(sum(window.is_target) for window in used),
         "n_parameters": n_parameters,
         "n_vocabulary": n_vocabulary,
         **summarize_history(history),
-        "cost": measure_cost(history),
         "dropped_by_reason": dict(sorted(dropped.items())),
     }
-    tokens_per_step = pl.col("tokens").diff().fill_null(pl.col("tokens"))
-    history = history.with_columns(tokens_per_second=tokens_per_step / pl.col("seconds"))
     return TrainedUser(checkpoint, history, metrics)
 
 

@@ -1,4 +1,4 @@
-"""What the page says against itself."""
+"""Tests of the section on limitations."""
 
 import polars as pl
 
@@ -8,16 +8,16 @@ from turnabout.report import Inputs, render_page
 WITHHELD = "None were written (<code>intend.detail: none</code>)"
 
 
-def test_withheld_intents_are_told_and_none_is_shown_as_an_example(run: Inputs) -> None:
-    told_nothing = run.intents.with_columns(intent=pl.lit(NO_INTENT), model=pl.lit(None, pl.String))
+def test_page_says_that_intents_are_withheld_and_shows_none(run: Inputs) -> None:
+    withheld = run.intents.with_columns(intent=pl.lit(NO_INTENT), model=pl.lit(None, pl.String))
     metrics = {**run.metrics, "intend": {"detail": "none", "n_intents": 2, "n_fallback": 0}}
-    page = render_page(run._replace(intents=told_nothing, metrics=metrics))
+    page = render_page(run._replace(intents=withheld, metrics=metrics))
     assert WITHHELD in page
-    assert "Intents it was given" not in page
+    assert "Example intents" not in page
     assert NO_INTENT not in page
 
 
-def test_written_intents_are_not_said_to_be_withheld(run: Inputs) -> None:
+def test_page_does_not_call_written_intents_withheld(run: Inputs) -> None:
     page = render_page(run)
     assert WITHHELD not in page
-    assert "1 of 2 conversations carry a general intent" in page
+    assert "1 of 2 conversations have a general intent" in page

@@ -1,10 +1,10 @@
 import polars as pl
 
 from turnabout.report import Inputs, render_page
-from turnabout.report.sections.feedback import list_accuracies, select_exchanges
+from turnabout.report.sections.feedback import list_accuracies, locate_span, select_exchanges
 
 
-def test_kinds_take_turns_and_the_most_confident_of_each_comes_first(run: Inputs) -> None:
+def test_select_exchanges_alternates_kinds_most_confident_first(run: Inputs) -> None:
     signals = pl.concat(
         [
             run.feedback.filter(category="correction").with_columns(confidence=0.6),
@@ -15,9 +15,9 @@ def test_kinds_take_turns_and_the_most_confident_of_each_comes_first(run: Inputs
             ),
         ]
     )
-    found = select_exchanges(run.messages, signals, "dsat", 4)
+    examples = select_exchanges(run.messages, signals, "dsat", 4)
 
-    assert [(row["category"], row["conversation_id"]) for row in found] == [
+    assert [(row["category"], row["conversation_id"]) for row in examples] == [
         ("clarification", "c2"),
         ("correction", "c3"),
         ("clarification", "c1"),
@@ -26,7 +26,7 @@ def test_kinds_take_turns_and_the_most_confident_of_each_comes_first(run: Inputs
     assert len(select_exchanges(run.messages, signals, "dsat", 2)) == 2
 
 
-def test_an_example_shows_the_turns_round_the_reply(run: Inputs) -> None:
+def test_select_exchanges_adds_the_messages_around_the_reply(run: Inputs) -> None:
     (row,) = (row for row in select_exchanges(run.messages, run.feedback, "sat", 9) if row["category"] == "positive")
 
     assert row["previous_user"] == "No, I asked about films, not cooking."
@@ -34,7 +34,7 @@ def test_an_example_shows_the_turns_round_the_reply(run: Inputs) -> None:
     assert row["evidence"] == ("thanks, ", "that's great", "")
 
 
-def test_a_rating_is_not_mistaken_for_words_of_the_follow_up(run: Inputs) -> None:
+def test_a_rating_is_not_evidence_in_the_follow_up(run: Inputs) -> None:
     messages = run.messages.with_columns(pl.col("text").str.replace("lovely!", "version 1.0 of you!"))
     (row,) = (row for row in select_exchanges(messages, run.feedback, "sat", 9) if row["category"] == "rating")
 
@@ -42,7 +42,7 @@ def test_a_rating_is_not_mistaken_for_words_of_the_follow_up(run: Inputs) -> Non
     assert row["evidence"] is None
 
 
-def test_words_that_were_shown_before_come_last(run: Inputs) -> None:
+def test_select_exchanges_puts_repeated_spans_last(run: Inputs) -> None:
     again = run.feedback.filter(category="correction")
     signals = pl.concat(
         [
@@ -55,7 +55,7 @@ def test_words_that_were_shown_before_come_last(run: Inputs) -> None:
     assert [row["conversation_id"] for row in select_exchanges(run.messages, signals, "dsat", 3)] == ["c1", "c3", "c2"]
 
 
-def test_accuracy_is_shown_per_finder_and_label_all_together_first() -> None:
+def test_list_accuracies_puts_all_miners_together_first() -> None:
     figure = {"value": 0.8, "low": 0.7, "high": 0.9, "n": 50}
     figures = {"precision": figure, "recall": {**figure, "value": 0.4}, "kappa": figure}
     rows = list_accuracies({"miners": {"rules": {"sat": figures}}, "decisions": {"dsat": figures}})
@@ -67,12 +67,27 @@ def test_accuracy_is_shown_per_finder_and_label_all_together_first() -> None:
     assert list_accuracies({}) == []
 
 
-def test_the_page_says_whether_people_agree(run: Inputs) -> None:
+def test_page_shows_the_agreement_with_people(run: Inputs) -> None:
     figure = {"value": 0.8, "low": 0.7, "high": 0.9, "n": 50}
     figures = {"dsat": {"precision": figure, "recall": figure, "kappa": figure}}
     mine = {**run.metrics["mine"], "accuracy": {"n_exchanges": 50, "decisions": figures, "miners": {}}}
 
-    assert "nobody has judged a sample of this log yet" in render_page(run)
+    assert "no sample of this log has been labelled by people yet" in render_page(run)
     page = render_page(run._replace(metrics={**run.metrics, "mine": mine}))
-    assert "People judged a sample of 50 exchanges" in page
+    assert "People labelled a sample of 50 exchanges" in page
     assert "<th>all together</th>" in page
+
+
+def test_locate_span_splits_a_message_at_the_evidence() -> None:
+    assert locate_span("not cooking", "No, not cooking!") == ("No, ", "not cooking", "!")
+
+
+def test_locate_span_takes_the_first_occurrence() -> None:
+    assert locate_span("no", "no, no") == ("", "no", ", no")
+
+
+def test_locate_span_returns_none_if_the_span_is_not_in_the_text() -> None:
+    assert locate_span("1.0", "thanks") is None
+    assert locate_span("1.0", None) is None
+    assert locate_span(None, "thanks") is None
+    assert locate_span("", "thanks") is None
