@@ -1,8 +1,11 @@
-"""How often each scorer of `turnabout score` agrees with people, against "longer wins"; with the embedded model.
+"""Agreement of every scorer of `turnabout score` with people's preferences.
 
-`python -m benchmarks.agreement [--data DIR] [--pairs N] [--by SCORER …] [--sets SET …]`. Two sets: of two answers of
-IFLLM the one people preferred, and of EURTAD the corrected reply against the one with the error; N of each, chosen by
-hash. A tie counts half. Intervals are bootstraps over people (IFLLM) and dialogues (EURTAD).
+    python -m benchmarks.agreement [--data DIR] [--pairs N] [--by SCORER …] [--sets SET …]
+
+The scorers use the embedded model and are compared with the rule "the longer reply wins". There are two sets: IFLLM,
+in which people preferred one of two answers, and EURTAD, in which a corrected reply stands against the one with the
+error. N pairs of each set are chosen by hash. A tie counts half. Intervals are bootstraps over people (IFLLM) and
+dialogues (EURTAD).
 """
 
 import argparse
@@ -31,12 +34,15 @@ BATCH_SIZE = 8
 MAX_PROMPT_TOKENS = 768
 RESAMPLES = 2000
 
-#: Neither set tells its users' wishes, which a checklist is made of.
+#: Neither set states the users' preferences, which a checklist needs.
 COMPARED = [name for name in SCORERS if name != "checklist"]
 
 
 class PreferenceSet(NamedTuple):
-    """Pairs, whether people preferred `a`, and who the bootstrap draws together."""
+    """Pairs with people's preferences.
+
+    `a_is_better` says whether people preferred `a`. The bootstrap resamples whole `clusters`.
+    """
 
     name: str
     pairs: list[Pair]
@@ -45,9 +51,10 @@ class PreferenceSet(NamedTuple):
 
 
 def load_ifllm(folder: Path, n_pairs: int) -> PreferenceSet:
-    """Turns at which somebody preferred one of two answers, in the order shown.
+    """Return turns with a preferred answer, both answers in the order shown.
 
-    What came before them are the earlier turns with the answer preferred there, the first one where none was.
+    The prompt holds the earlier turns, each with its preferred answer, or with the first answer where none was
+    preferred.
     """
     turns = pl.read_parquet(folder / "ifllm.parquet").sort("conversation_id", "turn_index")
     judged = turns.drop_nulls("preferred").sort(rank_by_hash(0, "conversation_id", "turn_index")).head(n_pairs)
@@ -55,7 +62,9 @@ def load_ifllm(folder: Path, n_pairs: int) -> PreferenceSet:
     pairs = [
         Pair(
             f"{row['conversation_id']}:{row['turn_index']}",
-            _build_prompt(talks[row["conversation_id"],].filter(pl.col("turn_index") < row["turn_index"]), row["user_query"]),
+            _build_prompt(
+                talks[row["conversation_id"],].filter(pl.col("turn_index") < row["turn_index"]), row["user_query"]
+            ),
             row["response_1"],
             row["response_2"],
         )
@@ -73,7 +82,10 @@ def _build_prompt(earlier: pl.DataFrame, query: str) -> list[Message]:
 
 
 def load_eurtad(folder: Path, n_pairs: int) -> PreferenceSet:
-    """Bad replies that somebody corrected; the corrected one is `a` in every second pair."""
+    """Return bad replies with their corrections.
+
+    Reply `a` is the correction in every second pair.
+    """
     items = pl.read_parquet(folder / "eurtad.parquet").filter("erroneous", pl.col("target") != "-")
     rows = items.sort(rank_by_hash(0, "item_id")).head(n_pairs).to_dicts()
     pairs, is_a = [], np.arange(len(rows)) % 2 == 0
@@ -87,31 +99,35 @@ def load_eurtad(folder: Path, n_pairs: int) -> PreferenceSet:
 SETS = {"eurtad": load_eurtad, "ifllm": load_ifllm}
 
 
-def measure_agreement(scores: Sequence[Score], a_is_better: NDArray[np.bool_], by_score: bool = False) -> NDArray[np.float64]:
-    """1 where the reply people preferred is preferred, 0 where the other one is, 0.5 where neither is.
+def measure_agreement(
+    scores: Sequence[Score], a_is_better: NDArray[np.bool_], by_score: bool = False
+) -> NDArray[np.float64]:
+    """Return 1 where scorer and people agree, 0 where not, 0.5 for a tie.
 
-    `by_size`: the reply with the larger score is, even where the scorer itself prefers neither.
+    With `by_score`, the reply with the larger score counts as preferred, even where the scorer itself prefers neither.
     """
-    sign = {"a": 1.0, "b": -1.0, None: 0.0}
-    signs = [float(np.sign((s.a or 0) - (s.b or 0))) if by_score else sign[s.prefer] for s in scores]
+    sign_of_choice = {"a": 1.0, "b": -1.0, None: 0.0}
+    signs = [float(np.sign((s.a or 0) - (s.b or 0))) if by_score else sign_of_choice[s.prefer] for s in scores]
     return np.asarray(0.5 + 0.5 * np.array(signs) * np.where(a_is_better, 1, -1))
 
 
 def print_agreement(labelled: PreferenceSet, scorers: Sequence[str]) -> None:
-    """A table of one set, a line printed as each scorer is done."""
-    table = Table("scorer", "agrees, %", "95 % interval", "prefers none", "less length", "95 % interval", "s a pair")
+    """Print the table of one set, and a line when each scorer is done."""
+    columns = ("scorer", "agrees, %", "95 % interval", "prefers none", "less length", "95 % interval", "s a pair")
+    table = Table(*columns)
     readings: dict[object, tuple[Sequence[RawScore], float]] = {}
     bootstrap = Bootstrap(RESAMPLES, seed=0)
     longer = measure_agreement(score_pairs("length", labelled.pairs, readings)[0], labelled.a_is_better)
     for name in scorers:
         scores, seconds = score_pairs(name, labelled.pairs, readings)
-        ways = {name: False} | ({f"{name}, by strength": True} if "judge" in name or "self" in name else {})
-        for told, by_size in ways.items():
-            right = measure_agreement(scores, labelled.a_is_better, by_size)
-            own, gain = (bootstrap.mean(each, labelled.clusters) for each in (right, right - longer))
-            ties = f"{(right == 0.5).sum()} of {len(right)}"
-            table.add_row(told, *format_percent(own), ties, *format_percent(gain), f"{seconds / len(right):.2f}")
-            print(f"{labelled.name} {told}: {' '.join(format_percent(own))}", flush=True)
+        readouts = {name: False} | ({f"{name}, by strength": True} if "judge" in name or "self" in name else {})
+        for label, by_score in readouts.items():
+            agrees = measure_agreement(scores, labelled.a_is_better, by_score)
+            own = bootstrap.mean(agrees, labelled.clusters)
+            gain = bootstrap.mean(agrees - longer, labelled.clusters)
+            ties = f"{(agrees == 0.5).sum()} of {len(agrees)}"
+            table.add_row(label, *format_percent(own), ties, *format_percent(gain), f"{seconds / len(agrees):.2f}")
+            print(f"{labelled.name} {label}: {' '.join(format_percent(own))}", flush=True)
     n_clusters = len(set(labelled.clusters))
     table.title = f"{labelled.name}: {len(labelled.pairs)} pairs, {n_clusters} people or dialogues"
     Console(width=120).print(table)
@@ -120,24 +136,28 @@ def print_agreement(labelled: PreferenceSet, scorers: Sequence[str]) -> None:
 def score_pairs(
     name: str, pairs: Sequence[Pair], readings: dict[object, tuple[Sequence[RawScore], float]]
 ) -> tuple[list[Score], float]:
-    """Scores as `turnabout score` gives them, and the seconds of reading; what two scorers read alike is read once."""
+    """Return the scores of `turnabout score`, and the seconds of reading.
+
+    Scorers that read the pairs in the same way share one reading.
+    """
     scorer = SCORERS[name]
     if scorer.score_chunk not in readings:
-        with TemporaryDirectory() as scratch, load_scoring_model(name, MODEL, None) as who:
-            means = who.open_scorer_context(BATCH_SIZE, MAX_PROMPT_TOKENS, Path(scratch, "answers.sqlite"))
+        with TemporaryDirectory() as scratch, load_scoring_model(name, MODEL, None) as model:
+            context = model.open_scorer_context(BATCH_SIZE, MAX_PROMPT_TOKENS, Path(scratch, "answers.sqlite"))
             began = time.perf_counter()
-            readings[scorer.score_chunk] = scorer.score_chunk(pairs, means), time.perf_counter() - began
-    found, seconds = readings[scorer.score_chunk]
-    return scorer.finalize(found), seconds
+            readings[scorer.score_chunk] = scorer.score_chunk(pairs, context), time.perf_counter() - began
+    raw_scores, seconds = readings[scorer.score_chunk]
+    return scorer.finalize(raw_scores), seconds
 
 
 def format_percent(estimate: Estimate) -> tuple[str, str]:
-    """The value and its interval, in percent (points)."""
-    value, low, high = (float("nan") if each is None else 100 * each for each in estimate[:3])
+    """Return the value and its interval, in percent or percentage points."""
+    value, low, high = (float("nan") if figure is None else 100 * figure for figure in estimate[:3])
     return f"{value:.1f}", f"{low:.1f} to {high:.1f}"
 
 
 def main() -> None:
+    """Print one table for each set."""
     cli = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     cli.add_argument("--data", type=Path, default=None)
     cli.add_argument("--pairs", type=int, default=60, metavar="N", help="of each set (default 60)")

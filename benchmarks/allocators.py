@@ -1,9 +1,9 @@
-"""The user model's training on tcmalloc, against the system's allocator: tokens per second, at its beginning and end.
+"""Speed of user model training on tcmalloc against the system's allocator.
 
     python -m benchmarks.allocators [--start smollm2-135m-instruct] [--conversations 200] [--lora-rank 64]
 
-After `make tcmalloc`. Each side runs in processes of its own, the sides take turns, and the loss of every step must be
-the same.
+Run it after `make tcmalloc`. It measures tokens per second at the beginning and the end of a training. Each side runs
+in processes of its own, the sides take turns, and the loss of every step must be the same.
 """
 
 import argparse
@@ -26,6 +26,7 @@ SIDES = ("the system's", "tcmalloc")
 
 
 def main() -> None:
+    """Train on both sides in turn and print tokens per second and memory."""
     cli = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     cli.add_argument("--start", default="smollm2-135m-instruct", help="an embedded name, a Hub id or a folder")
     cli.add_argument("--conversations", type=int, default=200)
@@ -56,7 +57,10 @@ def main() -> None:
 
 
 def train_once(options: argparse.Namespace) -> dict[str, Any]:
-    """One training: tokens per second of it all, its first and its last fifth, and most memory in 10⁶ bytes."""
+    """Return tokens per second, peak memory and losses of one training.
+
+    Tokens per second are those of the whole training, of its first and of its last fifth. Memory is in 10⁶ bytes.
+    """
     from benchmarks.sft_conversations import build_train_options, load_excerpts
     from turnabout.models.loading import open_model
     from turnabout.training.engine.settings import RunContext
@@ -86,7 +90,7 @@ def train_once(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _compute_tokens_per_second(steps: pl.DataFrame) -> float:
-    """Tokens of these steps, without the first's, over the seconds they took."""
+    """Return tokens per second of these steps without the first one."""
     return float((steps["tokens"][-1] - steps["tokens"][0]) / steps["seconds"][1:].sum())
 
 

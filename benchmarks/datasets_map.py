@@ -1,8 +1,9 @@
-"""The steps of ingest, clean and rules as most people would write them: `datasets.map` with plain Python for each row.
+"""The steps of ingest, clean and rules in `datasets.map`.
 
-`python -m benchmarks.datasets_map LOGS OUT PROCESSES` reads a folder of JSON lines and writes `messages.parquet` and
-`feedback.parquet`. Run by `benchmarks.ingest`, which checks that both hold what the stages write. The definitions are
-ours (kinds of personal data, phrases of the rules); what is left out is all that makes the stages fast.
+Each row is processed in plain Python. This is how most people would write them. `python -m benchmarks.datasets_map LOGS
+OUT PROCESSES` reads a folder of JSON lines and writes `messages.parquet` and `feedback.parquet`. `benchmarks.ingest`
+runs it and checks that both files hold what the stages write. The definitions are those of this project (kinds of
+personal data, phrases of the rules), but nothing that makes the stages fast is used.
 """
 
 import re
@@ -12,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from turnabout.feedback.miners.rules import RULE_BOOK, REMOVED, NamedRule, Rules, build_anywhere_regex, build_regexes
+from turnabout.feedback.miners.rules import REMOVED, RULE_BOOK, NamedRule, Rules, build_anywhere_regex, build_regexes
 from turnabout.feedback.signals import WEAK
 from turnabout.scrubbing.conversation import ConversationScrubber
 from turnabout.scrubbing.kinds import KINDS
@@ -23,7 +24,7 @@ Row = dict[str, Any]
 
 
 def main(logs: Path, out: Path, processes: int) -> None:
-    """Read, scrub, filter, drop what was said before, find feedback, write."""
+    """Read, scrub, filter, drop duplicates, find feedback and write both files."""
     from datasets import load_dataset
 
     files = sorted(str(path) for path in logs.glob("*.jsonl"))
@@ -38,7 +39,7 @@ def main(logs: Path, out: Path, processes: int) -> None:
 
 
 def clean_conversation(row: Row) -> Row:
-    """The conversation scrubbed, its empty messages left out."""
+    """Return the scrubbed conversation without empty messages."""
     conversation = ConversationScrubber()
     texts = scrub_texts(conversation, row["messages"])
     if conversation.full_names:
@@ -48,19 +49,20 @@ def clean_conversation(row: Row) -> Row:
 
 
 def scrub_texts(conversation: ConversationScrubber, messages: Iterable[Row]) -> list[str]:
-    """The texts of the messages with every kind of personal data replaced."""
-    others = {"edited_text": None, "alternatives": None, "extras": None}
-    return [conversation.scrub_message({"text": message["content"], **others}, KINDS)["text"] for message in messages]
+    """Return the texts with every kind of personal data replaced."""
+    empty_columns = {"edited_text": None, "alternatives": None, "extras": None}
+    rows = [{"text": message["content"], **empty_columns} for message in messages]
+    return [conversation.scrub_message(row, KINDS)["text"] for row in rows]
 
 
 def is_long_enough(row: Row) -> bool:
-    """Whether both sides say something, in enough messages."""
+    """Return whether both roles speak and there are enough messages."""
     roles = [message["role"] for message in row["messages"]]
     return len(roles) >= MIN_MESSAGES and {"user", "assistant"}.issubset(roles)
 
 
 def is_new(row: Row, seen: set[int]) -> bool:
-    """Whether no conversation before had these texts."""
+    """Return whether no earlier conversation had these texts."""
     key = hash(tuple((message["role"], message["content"]) for message in row["messages"]))
     if key in seen:
         return False
@@ -69,12 +71,15 @@ def is_new(row: Row, seen: set[int]) -> bool:
 
 
 def mine_conversation(row: Row) -> Row:
-    """The signals of a conversation."""
+    """Return the signals of a conversation."""
     return {"conversation_id": row["conversation_id"], "signals": list(find_signals(row["messages"]))}
 
 
 def find_signals(messages: list[Row]) -> Iterator[Row]:
-    """What each follow-up says of the reply before: the first rule that matches of each category."""
+    """Yield the signals of each follow-up.
+
+    The first matching rule of each category counts.
+    """
     for index, (reply, follow_up) in enumerate(pairwise(messages)):
         if (reply["role"], follow_up["role"]) != ("assistant", "user"):
             continue
@@ -88,24 +93,31 @@ def find_signals(messages: list[Row]) -> Iterator[Row]:
 
 
 def match_rules(reply: str, follow_up: str) -> Iterator[tuple[NamedRule, str]]:
-    """Every rule that matches, with the words it found."""
+    """Yield every matching rule with the text that it matched."""
     text = REMOVED_PHRASES.sub(REMOVED, follow_up[: Rules().reach])
     for rule, unless_reply, patterns in COMPILED_RULES:
         if unless_reply and unless_reply.search(reply):
             continue
-        match = next(filter(None, (place.search(text) for place in patterns)), None)
+        match = next(filter(None, (pattern.search(text) for pattern in patterns)), None)
         if match and match[1] in follow_up:
             yield rule, match[1]
 
 
 def compile_pattern(pattern: str) -> re.Pattern[str]:
-    """A Rust expression as Python's, in which `$` would also match before a last line break."""
+    """Return a Rust regular expression for Python.
+
+    In Python, `$` would also match before a last line break.
+    """
     return re.compile(pattern.replace("$", r"\Z"))
 
 
 REMOVED_PHRASES = compile_pattern(build_anywhere_regex(RULE_BOOK.never))
 COMPILED_RULES = [
-    (rule, compile_pattern(build_anywhere_regex(rule.unless_reply)) if rule.unless_reply else None, [*map(compile_pattern, build_regexes(rule))])
+    (
+        rule,
+        compile_pattern(build_anywhere_regex(rule.unless_reply)) if rule.unless_reply else None,
+        [*map(compile_pattern, build_regexes(rule))],
+    )
     for rule in RULE_BOOK.rules
 ]
 

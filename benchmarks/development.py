@@ -1,4 +1,7 @@
-"""The development corpora as tables that miners read, from `TURNABOUT_DEVELOPMENT_DATA` or ../shared/data."""
+"""The development corpora as tables that miners read.
+
+They lie in the folder `TURNABOUT_DEVELOPMENT_DATA`, by default ../shared/data.
+"""
 
 import os
 from pathlib import Path
@@ -6,8 +9,8 @@ from typing import Any
 
 import polars as pl
 
-#: Reactions of EURTAD (Petrak et al., EMNLP 2023) in the words of the feedback table. Who ignores an error and goes on
-#: does not react to it, so that type is no category; the benchmark counts those turns both ways.
+#: Feedback category of each reaction type of EURTAD (Petrak et al., EMNLP 2023). A user who ignores an error and goes
+#: on does not react to it, so that type has no category; the benchmark is run with and without those turns.
 CATEGORIES = {
     "Ask for Clarification": "clarification",
     "Make Aware With Correction": "correction",
@@ -16,7 +19,7 @@ CATEGORIES = {
 }
 IGNORED = "Ignore and Continue"
 
-#: A text without its case, punctuation and spacing: texts that agree in this are one text.
+#: A text without case, punctuation and spacing. Texts with the same normal form count as one text.
 NORMALIZED_TEXT = (
     pl.col("follow_up")
     .str.to_lowercase()
@@ -28,16 +31,17 @@ NORMALIZED_TEXT = (
 
 
 def find_folder(given: Path | None = None) -> Path | None:
-    """Where the corpora are; None where there is no such folder."""
+    """Return the folder of the corpora; None where there is no such folder."""
     path = given or Path(os.environ.get("TURNABOUT_DEVELOPMENT_DATA", "../shared/data"))
     return path if path.is_dir() else None
 
 
 def load_eurtad(folder: Path) -> pl.DataFrame:
-    """One row per distinct follow-up: reactions to bad replies, and the last user turn of flawless dialogues.
+    """Return one row per distinct follow-up of EURTAD.
 
-    Columns of `fitting.EXAMPLES`, and `source`, `reaction` (the type; null in flawless dialogues). `group` is the
-    dialogue, told by its first two user turns.
+    Follow-ups are reactions to bad replies, and the last user turns of flawless dialogues. Columns are those of
+    `fitting.EXAMPLES`, and `source` and `reaction` (the type; null in flawless dialogues). `group` is the dialogue,
+    identified by its first two user turns.
     """
     items = pl.read_parquet(folder / "eurtad.parquet")
     rows = pl.DataFrame([_build_eurtad_row(item) for item in items.iter_rows(named=True)], infer_schema_length=None)
@@ -64,17 +68,28 @@ def _build_eurtad_row(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _get_source(item: dict[str, Any]) -> str:
-    """The dialogue collection an item comes from; `tfd` items name it in their id."""
+    """Return the dialogue collection of an item.
+
+    Items of `tfd` name it in their id.
+    """
     return item["source"] if item["source"] != "tfd" else item["item_id"].split("_")[1]
 
 
 def load_dialogue_eval(folder: Path) -> pl.DataFrame:
-    """One row per conversation: `conversation_id`, `worker`, `z_mean`, `messages`."""
-    return pl.read_parquet(folder / "dialogue_eval.parquet", columns=["conversation_id", "worker", "z_mean", "messages"])
+    """Return one row per conversation of Dialogue-Eval.
+
+    Columns are `conversation_id`, `worker`, `z_mean` and `messages`.
+    """
+    return pl.read_parquet(
+        folder / "dialogue_eval.parquet", columns=["conversation_id", "worker", "z_mean", "messages"]
+    )
 
 
 def build_exchange_table(conversations: pl.DataFrame) -> pl.DataFrame:
-    """Conversations (`conversation_id`, `worker`, `messages`) as `EXCHANGES`."""
+    """Return conversations as `EXCHANGES`.
+
+    Columns of `conversations` are `conversation_id`, `worker` and `messages`.
+    """
     from turnabout.core import schemas
     from turnabout.core.conversations import build_exchanges
 
@@ -85,8 +100,10 @@ def build_exchange_table(conversations: pl.DataFrame) -> pl.DataFrame:
         .rename({"content": "text"})
         .with_columns(message_index=pl.int_range(pl.len(), dtype=pl.Int32).over("conversation_id"))
     )
-    return build_exchanges(flat.with_columns(pl.lit(None, schemas.MESSAGES[name]).alias(name) for name in ABSENT_COLUMNS))
+    return build_exchanges(
+        flat.with_columns(pl.lit(None, schemas.MESSAGES[name]).alias(name) for name in ABSENT_COLUMNS)
+    )
 
 
-#: Columns of `schemas.MESSAGES` that exchanges look at and these corpora do not have.
+#: Columns of `schemas.MESSAGES` that exchanges read and these corpora do not have.
 ABSENT_COLUMNS = ("rating", "reaction", "edited_text", "alternatives", "preferences", "extras")

@@ -1,6 +1,7 @@
-"""A server that fails 30 % of its calls: are all prompts answered, and is any paid for twice, even after a kill -9?
+"""Answered and doubly paid prompts on a server that fails 30 % of its calls.
 
-The peer is the `openai` client with its own retries, as many as ours, and the same number of calls at once.
+Both sides are also run with a kill -9 half-way. The peer is the `openai` client with its own retries, as many as ours,
+and the same number of calls at once.
 """
 
 import argparse
@@ -26,7 +27,7 @@ RETRIES, AT_ONCE, TIMEOUT_S = 8, 16, 3.0
 
 
 def build_prompts(n: int) -> list[list[Message]]:
-    """So many different questions."""
+    """Return `n` different questions."""
     return [[{"role": "user", "content": f"question {i}"}] for i in range(n)]
 
 
@@ -43,17 +44,20 @@ def run_turnabout(url: str, n: int, store: Path) -> int:
 
 
 def run_openai_client(url: str, n: int, _: Path) -> int:
-    """How many prompts the client answers by itself, a failed call costing only its prompt."""
+    """Return how many prompts the client alone answers.
+
+    A failed call loses only its own prompt.
+    """
     from openai import AsyncOpenAI
 
     async def run() -> int:
-        line = asyncio.Semaphore(AT_ONCE)
+        free_calls = asyncio.Semaphore(AT_ONCE)
         async with AsyncOpenAI(base_url=url, api_key="none", max_retries=RETRIES, timeout=TIMEOUT_S) as client:
 
             async def ask(prompt: list[Message]) -> str:
-                async with line:
-                    came = await client.chat.completions.create(model="m", messages=prompt, max_tokens=16)  # type: ignore[arg-type]
-                    return came.choices[0].message.content or ""
+                async with free_calls:
+                    answer = await client.chat.completions.create(model="m", messages=prompt, max_tokens=16)  # type: ignore[arg-type]
+                    return answer.choices[0].message.content or ""
 
             answers = await asyncio.gather(*map(ask, build_prompts(n)), return_exceptions=True)
         return sum(isinstance(answer, str) for answer in answers)
@@ -62,7 +66,10 @@ def run_openai_client(url: str, n: int, _: Path) -> int:
 
 
 def run_with_kill(client: Callable[[str, int, Path], int], server: FaultyEndpoint, n: int, store: Path) -> int:
-    """The same in a process that is killed once half of the prompts are answered, and then from the beginning."""
+    """Run a client, kill it half-way, and run it again from the start.
+
+    The process is killed once half of the prompts are answered. Returns how many the second run answers.
+    """
     script = f"from benchmarks.endpoint_faults import *; {client.__name__}({server.url!r}, {n}, Path({str(store)!r}))"
     started = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL)
     while len(server.answered) < n / 2 and started.poll() is None:
@@ -73,7 +80,7 @@ def run_with_kill(client: Callable[[str, int, Path], int], server: FaultyEndpoin
 
 
 def main(n: int, share: float, seed: int) -> None:
-    """Print a row for each way to ask."""
+    """Print a row for each client, with and without a kill."""
     table = Table("who asks", box=None, pad_edge=False)
     for column in ("prompts", "answered", "tries", *FAULTS, "paid twice", "seconds"):
         table.add_column(column, justify="right")

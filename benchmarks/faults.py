@@ -1,4 +1,7 @@
-"""Faults: tens of thousands of damaged records of every log format; each must end in messages or in quarantine."""
+"""Damaged records of every log format.
+
+Each record must end in messages or in quarantine. Tens of thousands of records are damaged and read.
+"""
 
 import argparse
 import json
@@ -15,7 +18,7 @@ from benchmarks.log_samples import build_samples
 from turnabout.core import schemas
 from turnabout.sources.detection import RECORD_FORMATS, suggest_format
 
-#: What a value is replaced by: wrong types, extremes of numbers and times, characters that are trouble elsewhere.
+#: Replacements for a value: wrong types, extreme numbers and times, and characters that often cause trouble.
 WRONG: tuple[Any, ...] = (
     None, True, 0, -1, 2**63, 10**30, 10**400, 1e308, -5e-324, "", "x", "\x00", "\u202e\ufeff\U0001f600", "9999-99-99",
     "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "1850-01-01T00:00:00Z", "nan", [], {}, [None], [[]],
@@ -24,18 +27,18 @@ WRONG: tuple[Any, ...] = (
 
 
 class OutcomeCount(NamedTuple):
-    """What became of the records of one format."""
+    """Counts of what happened to the records of one format."""
 
     n_records: int
     n_in_messages: int
     n_quarantined: int
     lost: list[int]
-    """Numbers of records that are in neither."""
+    """Numbers of records that are neither in messages nor in quarantine."""
     n_reasons: int
 
 
 def list_positions(tree: Any) -> Iterator[tuple[Any, Any]]:
-    """Every container in a JSON value with each of its keys or indexes."""
+    """Yield every container in a JSON value with each of its keys or indexes."""
     keys = list(tree) if isinstance(tree, dict) else range(len(tree)) if isinstance(tree, list) else ()
     for key in keys:
         yield tree, key
@@ -43,12 +46,15 @@ def list_positions(tree: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def damage_record(record: dict[str, Any], chance: random.Random) -> dict[str, Any]:
-    """The record with one to three values wrong, gone, doubled, or beside a key that nobody knows."""
+    """Return the record with one to three of its values damaged.
+
+    A value is replaced by a wrong one, deleted or doubled, or an unknown key is put beside it.
+    """
     for _ in range(chance.randint(1, 3)):
-        held = list(list_positions(record))
-        if not held:
+        positions = list(list_positions(record))
+        if not positions:
             break
-        container, key = chance.choice(held)
+        container, key = chance.choice(positions)
         act = chance.randrange(6)
         if act == 0:
             del container[key]
@@ -62,7 +68,7 @@ def damage_record(record: dict[str, Any], chance: random.Random) -> dict[str, An
 
 
 def build_nested_lists(depth: int) -> bytes:
-    """Lists in lists, so many deep."""
+    """Return JSON lists nested `depth` deep."""
     return b"[" * depth + b"]" * depth
 
 
@@ -77,7 +83,9 @@ DAMAGES: tuple[Callable[[bytes, random.Random], bytes], ...] = (
     lambda line, chance: line.replace(b'": "', b'": "\\ud83d', 1),
     lambda line, chance: b"\xef\xbb\xbf" + line + b"\r",
     lambda line, chance: line + line,
-    lambda line, chance: line[:-1] + b', "deep": ' + build_nested_lists(chance.choice([10, 400, 900, 990, 5_000, 100_000])) + b"}",
+    lambda line, chance: (
+        line[:-1] + b', "deep": ' + build_nested_lists(chance.choice([10, 400, 900, 990, 5_000, 100_000])) + b"}"
+    ),
     lambda line, chance: (
         line[:-1] + b', "not": ' + chance.choice([b"NaN", b"-Infinity", b"1e999", b"01", b"'x'"]) + b"}"
     ),
@@ -93,12 +101,12 @@ def _overwrite_byte(line: bytes, replacement: bytes, chance: random.Random) -> b
 
 
 def format_mark(number: int) -> str:
-    """The mark in the texts of a record."""
+    """Return the mark that identifies a record in its texts."""
     return f"m{number:07}m"
 
 
 def build_damaged_lines(format_: str, n: int, seed: int) -> list[bytes]:
-    """Damaged records, one a line; one in ten is of another format."""
+    """Return damaged records, one a line; one in ten is of another format."""
     chance = random.Random(f"{seed} {format_}")
     lines: list[bytes] = []
     for number in range(n):
@@ -114,7 +122,7 @@ def build_damaged_lines(format_: str, n: int, seed: int) -> list[bytes]:
 
 
 def count_outcomes(format_: str, folder: Path, lines: list[bytes]) -> OutcomeCount:
-    """Read the lines as a log of the format and say where each went."""
+    """Read the lines as a log of the format and count where each record ended."""
     (folder / "log.jsonl").write_bytes(b"\n".join(lines))
     source = RECORD_FORMATS[format_].model_validate({"format": format_, "path": str(folder / "log.jsonl")})
     (piece,) = source.list_pieces()
@@ -127,7 +135,13 @@ def count_outcomes(format_: str, folder: Path, lines: list[bytes]) -> OutcomeCou
         reasons |= set(batch.quarantine["reason"])
     wanted = {number for number, line in enumerate(lines) if line.strip(b" \t\r\n")}
     lost = sorted(wanted - in_messages - quarantined)
-    return OutcomeCount(len(wanted), len(in_messages - quarantined), len(quarantined), lost, len(reasons))
+    return OutcomeCount(
+        n_records=len(wanted),
+        n_in_messages=len(in_messages - quarantined),
+        n_quarantined=len(quarantined),
+        lost=lost,
+        n_reasons=len(reasons),
+    )
 
 
 def _find_marks(text: str) -> set[int]:
@@ -135,6 +149,7 @@ def _find_marks(text: str) -> set[int]:
 
 
 def main() -> None:
+    """Read damaged records of every format and print their counts."""
     cli = argparse.ArgumentParser(description=__doc__)
     cli.add_argument("--lines", type=int, default=50_000, help="damaged records, of all formats together")
     cli.add_argument("--seed", type=int, default=0)
@@ -149,8 +164,9 @@ def main() -> None:
         lost += [(format_, number) for number in outcome.lost]
         seconds = time.perf_counter() - began
         print(
-            f"{format_:17}{outcome.n_records:7,} records: {outcome.n_in_messages:6,} in messages, {outcome.n_quarantined:6,} in "
-            f"quarantine for {outcome.n_reasons:4} reasons, {len(outcome.lost)} in neither, {seconds:.1f} s"
+            f"{format_:17}{outcome.n_records:7,} records: {outcome.n_in_messages:6,} in messages, "
+            f"{outcome.n_quarantined:6,} in quarantine for {outcome.n_reasons:4} reasons, "
+            f"{len(outcome.lost)} in neither, {seconds:.1f} s"
         )
     assert not lost, f"in neither messages nor quarantine: {lost[:10]}"
     print(f"{total:,} damaged records, each in messages or in quarantine")

@@ -1,7 +1,9 @@
-"""How well follow-up likelihood tells good replies from bad ones: the miner `follow_up` against people's ratings.
+"""Accuracy of the miner `follow_up` against people's ratings of replies.
 
-`python -m benchmarks.follow_up [--data DIR] [--replies N]`, with the embedded model. Replies rated 1 to 3 of 5 are bad.
-As many bad as good ones are drawn, by hash; intervals are bootstraps over people.
+    python -m benchmarks.follow_up [--data DIR] [--replies N]
+
+It measures how well follow-up likelihood under the embedded model separates good replies from bad ones. Replies rated
+1 to 3 of 5 are bad. Equal numbers of bad and good replies are drawn, by hash. Intervals are bootstraps over people.
 """
 
 import argparse
@@ -23,7 +25,10 @@ MAX_BAD_RATING = 3
 
 
 def load_rated_replies(folder: Path, n_replies: int) -> pl.DataFrame:
-    """One row per rated reply: `previous_user`, `reply`, `user`, `bad`; half of them bad where there are enough."""
+    """Return one row per rated reply: `previous_user`, `reply`, `user`, `bad`.
+
+    Half of the replies are bad where there are enough.
+    """
     turns = pl.read_parquet(folder / "ifllm.parquet")
     replies = pl.concat(
         turns.select("user", previous_user="user_query", reply=f"response_{n}", stars=f"likert_{n}") for n in (1, 2)
@@ -34,7 +39,10 @@ def load_rated_replies(folder: Path, n_replies: int) -> pl.DataFrame:
 
 
 def score_replies(replies: pl.DataFrame) -> pl.Series:
-    """The miner's score of every reply, however small; -1 to 1."""
+    """Return the miner's score of every reply, from -1 to 1.
+
+    Small scores are not dropped.
+    """
     checkpoint = load_embedded("smollm2-135m-instruct")
     writer = LocalGenerator(checkpoint, "assistant", 8)
     miner = FollowUp(least=1e-12).with_model(LanguageModel(writer, checkpoint, 8, seed=0))
@@ -44,6 +52,7 @@ def score_replies(replies: pl.DataFrame) -> pl.Series:
 
 
 def main() -> None:
+    """Score the replies and print AUC, beside that of the replies' length."""
     cli = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     cli.add_argument("--data", type=Path, default=None)
     cli.add_argument("--replies", type=int, default=100)

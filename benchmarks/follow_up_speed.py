@@ -1,13 +1,12 @@
-"""Follow-up likelihood against lm-eval's log-likelihood requests: the same follow-ups, contexts and model, on the CPU.
+"""Speed of follow-up likelihood on the CPU, against lm-eval.
 
     PYTHONPATH=.peers python -m benchmarks.follow_up_speed [--tokens 160] [--contexts 4] [--dtype float32]
 
-Contexts are chats of the embedded log, each ending with a reply, cut to about `--tokens` tokens; after each, 20
-follow-ups.
-Both run in this process on the same model object, in turn, several rounds; the ratio is the median of the rounds'.
-Seconds are those of the processor, all threads together, so that other work on the machine counts little; with
-OMP_NUM_THREADS=1 no thread waits for another.
-benchmarks/peers.py says how to have lm-eval.
+Both score the same follow-ups after the same contexts with the same model. Contexts are chats of the embedded log, each
+ending with a reply and cut to about `--tokens` tokens; 20 follow-ups are scored after each. Both sides run in this
+process on the same model object, in turn, for several rounds; the ratio is the median over rounds. Seconds are
+processor seconds, summed over threads, so that other work on the machine counts little; with OMP_NUM_THREADS=1 no
+thread waits for another. benchmarks/peers.py says how to install lm-eval.
 """
 
 import argparse
@@ -18,7 +17,7 @@ from collections.abc import Callable
 import polars as pl
 
 from benchmarks.peers import import_peer
-from turnabout.core.conversations import build_exchanges, add_histories
+from turnabout.core.conversations import add_histories, build_exchanges
 from turnabout.core.messages import Message
 from turnabout.follow_ups import load_phrases
 from turnabout.generation.local.generator import LocalGenerator
@@ -31,40 +30,55 @@ BATCH_SIZE = 8
 
 
 def main() -> None:
+    """Measure both sides in turn and print the ratio and the largest difference."""
     cli = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     cli.add_argument("--tokens", type=int, default=160, help="length of a context")
     cli.add_argument("--contexts", type=int, default=4)
     cli.add_argument("--rounds", type=int, default=3)
     cli.add_argument("--their-batch", type=int, default=8, help="requests that lm-eval reads at once")
     cli.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32")
-    given = cli.parse_args()
+    options = cli.parse_args()
     if import_peer("lm_eval") is None:
         return
-    checkpoint = load_embedded(BACKBONE, given.dtype)
-    contexts = load_contexts(checkpoint, given.contexts, given.tokens)
+    checkpoint = load_embedded(BACKBONE, options.dtype)
+    contexts = load_contexts(checkpoint, options.contexts, options.tokens)
     phrases = load_phrases(2)
     turns = [*phrases.positive[: N_FOLLOW_UPS // 2], *phrases.negative[: N_FOLLOW_UPS // 2]]
     user = LocalGenerator(checkpoint, "user", BATCH_SIZE)
 
-    def ours() -> list[float]:
-        return [scored.logp for of_context in user.score(contexts, [turns] * len(contexts)) for scored in of_context]
+    def score_follow_ups() -> list[float]:
+        logps = []
+        for scores in user.score(contexts, [turns] * len(contexts)):
+            logps += [score.logp for score in scores]
+        return logps
 
-    theirs = build_lm_eval_scorer(checkpoint, contexts, turns, given.their_batch)
-    rounds = [(measure_time(ours), measure_time(theirs)) for _ in range(given.rounds)]
+    score_with_lm_eval = build_lm_eval_scorer(checkpoint, contexts, turns, options.their_batch)
+    own_seconds, peer_seconds, differences = [], [], []
+    for _ in range(options.rounds):
+        seconds, own_logps = measure_time(score_follow_ups)
+        own_seconds.append(seconds)
+        seconds, peer_logps = measure_time(score_with_lm_eval)
+        peer_seconds.append(seconds)
+        differences += [abs(own - peer) for own, peer in zip(own_logps, peer_logps, strict=True)]
     lengths = [len(checkpoint.chat.encode_prompt(context, "user")) for context in contexts]
-    apart = max(abs(a - b) for (_, mine), (_, other) in rounds for a, b in zip(mine, other, strict=True))
-    ratios = sorted(other / mine for (mine, _), (other, _) in rounds)
-    middle, n_contexts = statistics.median, len(contexts)
-    print(f"{n_contexts} contexts of {min(lengths)} to {max(lengths)} tokens, {len(turns)} follow-ups, {given.dtype}")
-    print(f"ours: {middle(mine for (mine, _), _ in rounds) / n_contexts:.2f} processor s per context")
-    took = middle(other for _, (other, _) in rounds) / n_contexts
-    print(f"lm-eval, batches of {given.their_batch}: {took:.2f} processor s per context")
-    told = ", ".join(f"{ratio:.1f}" for ratio in ratios)
-    print(f"ours is {middle(ratios):.1f} times as fast (rounds: {told}); sums differ by {apart:.1e} nats at most")
+    ratios = sorted(peer / own for own, peer in zip(own_seconds, peer_seconds, strict=True))
+    n_contexts = len(contexts)
+    print(f"{n_contexts} contexts of {min(lengths)} to {max(lengths)} tokens, {len(turns)} follow-ups, {options.dtype}")
+    print(f"ours: {statistics.median(own_seconds) / n_contexts:.2f} processor s per context")
+    peer_median = statistics.median(peer_seconds) / n_contexts
+    print(f"lm-eval, batches of {options.their_batch}: {peer_median:.2f} processor s per context")
+    by_round = ", ".join(f"{ratio:.1f}" for ratio in ratios)
+    print(
+        f"ours is {statistics.median(ratios):.1f} times as fast (rounds: {by_round}); "
+        f"sums differ by {max(differences):.1e} nats at most"
+    )
 
 
 def load_contexts(checkpoint: Checkpoint, n_contexts: int, n_tokens: int) -> list[list[Message]]:
-    """The newest messages before and with a reply in as many long chats, about `n_tokens` tokens each."""
+    """Return the newest messages up to a reply of long chats.
+
+    Each context has about `n_tokens` tokens.
+    """
     log = Chitchat(format="chitchat")
     messages = next(iter(log.read_batches(log.list_pieces()[0]))).messages
     last = build_exchanges(messages).group_by("conversation_id", maintain_order=True).last()
@@ -82,7 +96,10 @@ def load_contexts(checkpoint: Checkpoint, n_contexts: int, n_tokens: int) -> lis
 def build_lm_eval_scorer(
     checkpoint: Checkpoint, contexts: list[list[Message]], turns: list[str], batch_size: int
 ) -> Callable[[], list[float]]:
-    """lm-eval's sums for every follow-up after every context, as it would be asked for them."""
+    """Return a function that scores all follow-ups with lm-eval.
+
+    It scores every follow-up after every context.
+    """
     from lm_eval.api.instance import Instance
     from lm_eval.models.huggingface import HFLM
 
@@ -96,7 +113,7 @@ def build_lm_eval_scorer(
 
 
 def measure_time(work: Callable[[], list[float]]) -> tuple[float, list[float]]:
-    """Processor seconds of one run, and what it gave."""
+    """Return processor seconds of one run, and its result."""
     began = time.process_time()
     result = work()
     return time.process_time() - began, result

@@ -1,11 +1,12 @@
-"""Generating with shared beginnings read once, against plain `model.generate` on the same prompts.
+"""Speed of generation with shared prefixes, against plain `model.generate`.
 
     python -m benchmarks.generation [--rounds 3] [--new-tokens 32]
 
-Two cases: four draws of each prompt, and prompts of their own behind one instruction of 200 tokens; batches of 32,
-sorted by length on both sides, bfloat16 as in the default settings. Both sides take turns; the ratio is the median of
-the rounds', in processor seconds, which other work on the machine changes little. The answers are compared in float32,
-where no rounding hides a mistake.
+Both sides get the same prompts; ours reads a prefix that prompts share only once. There are two cases: four draws of
+each prompt, and different prompts after one instruction of 200 tokens. Batches hold 32 prompts, sorted by length on
+both sides, in bfloat16 as in the default settings. Both sides take turns; the ratio is the median over rounds, in
+processor seconds, which other work on the machine changes little. The answers are compared in float32, where no
+rounding hides a mistake.
 """
 
 import argparse
@@ -24,55 +25,63 @@ BATCH_SIZE = 32
 DRAWS = 4
 N_PROMPTS = {"draws": 8, "instruction": 32}
 
-#: Words of the instruction; repeated up to 200 tokens.
+#: Text of the instruction; repeated up to 200 tokens.
 INSTRUCTION = "Read the conversation and answer its last message kindly, in one short line, without any list. "
 INSTRUCTION_TOKENS = 200
 
 
 def main() -> None:
+    """Measure both sides in both cases and print the ratios."""
     cli = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     cli.add_argument("--rounds", type=int, default=3)
     cli.add_argument("--new-tokens", type=int, default=32)
-    given = cli.parse_args()
+    options = cli.parse_args()
     checkpoint, exact = load_embedded(BACKBONE, "bfloat16"), load_embedded(BACKBONE, "float32")
-    sampling = Sampling(given.new_tokens, temperature=0.7, top_p=0.9, seed=1)
-    cases = {
-        f"{DRAWS} draws of each of {N_PROMPTS['draws']} prompts of about 128 tokens": build_repeated_prompts(checkpoint),
-        f"{N_PROMPTS['instruction']} prompts of about 40 tokens behind {INSTRUCTION_TOKENS} shared": build_instructed_prompts(
-            checkpoint
-        ),
-    }
+    sampling = Sampling(options.new_tokens, temperature=0.7, top_p=0.9, seed=1)
+    repeated = f"{DRAWS} draws of each of {N_PROMPTS['draws']} prompts of about 128 tokens"
+    instructed = f"{N_PROMPTS['instruction']} prompts of about 40 tokens behind {INSTRUCTION_TOKENS} shared"
+    cases = {repeated: build_repeated_prompts(checkpoint), instructed: build_instructed_prompts(checkpoint)}
     for name, prompts in cases.items():
-        same = generate_with_shared_prefixes(exact, prompts, sampling) == generate_with_transformers(exact, prompts, sampling)
-        work = [partial(side, checkpoint, prompts, sampling) for side in (generate_with_shared_prefixes, generate_with_transformers)]
-        rounds = [[measure_processor_seconds(side) for side in work] for _ in range(given.rounds)]
-        ratios = sorted(theirs / mine for mine, theirs in rounds)
-        print(f"{name}, {given.new_tokens} new ones: {'the same' if same else 'OTHER'} answers in float32")
-        for side, seconds in zip(("shared", "plain"), zip(*rounds, strict=True), strict=True):
+        exact_answers = generate_with_shared_prefixes(exact, prompts, sampling)
+        same = exact_answers == generate_with_transformers(exact, prompts, sampling)
+        shared_seconds, plain_seconds = [], []
+        for _ in range(options.rounds):
+            run_shared = partial(generate_with_shared_prefixes, checkpoint, prompts, sampling)
+            shared_seconds.append(measure_processor_seconds(run_shared))
+            run_plain = partial(generate_with_transformers, checkpoint, prompts, sampling)
+            plain_seconds.append(measure_processor_seconds(run_plain))
+        ratios = sorted(plain / shared for shared, plain in zip(shared_seconds, plain_seconds, strict=True))
+        print(f"{name}, {options.new_tokens} new ones: {'the same' if same else 'OTHER'} answers in float32")
+        for side, seconds in {"shared": shared_seconds, "plain": plain_seconds}.items():
             print(f"  {side}: {statistics.median(seconds):.1f} processor s")
         print(f"  {statistics.median(ratios):.2f} times as fast (rounds: {', '.join(f'{r:.2f}' for r in ratios)})")
 
 
 def build_repeated_prompts(checkpoint: Checkpoint) -> list[list[Message]]:
-    """Chats of the embedded log up to a reply, each several times."""
+    """Return chats of the embedded log up to a reply, each several times."""
     return [chat[:-1] for chat in load_contexts(checkpoint, N_PROMPTS["draws"], 128) for _ in range(DRAWS)]
 
 
 def build_instructed_prompts(checkpoint: Checkpoint) -> list[list[Message]]:
-    """Ends of chats behind one instruction."""
+    """Return ends of chats after one instruction."""
     token_ids = checkpoint.tokenizer(INSTRUCTION * INSTRUCTION_TOKENS).input_ids[:INSTRUCTION_TOKENS]
     instruction: Message = {"role": "system", "content": str(checkpoint.tokenizer.decode(token_ids))}
     return [[instruction, *chat[:-1]] for chat in load_contexts(checkpoint, N_PROMPTS["instruction"], 40)]
 
 
-def generate_with_shared_prefixes(checkpoint: Checkpoint, prompts: list[list[Message]], sampling: Sampling) -> list[str]:
-    """Ours."""
+def generate_with_shared_prefixes(
+    checkpoint: Checkpoint, prompts: list[list[Message]], sampling: Sampling
+) -> list[str]:
+    """Return our answers."""
     writer = LocalGenerator(checkpoint, "assistant", BATCH_SIZE)
     return [answer.text for answer in writer.generate(prompts, sampling)]
 
 
 def generate_with_transformers(checkpoint: Checkpoint, prompts: list[list[Message]], sampling: Sampling) -> list[str]:
-    """The same batches and seeds, padded and handed to `model.generate`."""
+    """Return the answers of `model.generate` to padded batches.
+
+    Batches and seeds are the same as ours.
+    """
     import torch
 
     tokenizer, chat = checkpoint.tokenizer, checkpoint.chat
@@ -102,7 +111,7 @@ def _length_key(row: tuple[list[int], int]) -> tuple[int, list[int], int]:
 
 
 def measure_processor_seconds(work: Callable[[], list[str]]) -> float:
-    """Processor seconds of one run."""
+    """Return processor seconds of one run."""
     began = time.process_time()
     work()
     return time.process_time() - began

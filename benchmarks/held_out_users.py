@@ -1,10 +1,11 @@
-"""The user model that half an hour on a CPU gives, on everybody in the log whom nobody in training has spoken to.
+"""The user model after half an hour of training on a CPU, on held-out users.
 
-After `make demo`, whose messages it reads. The embedded log is people talking to people, so what both speakers say is
-learnt and foreseen. Measured on every conversation of the test split: bits per character of the first 128 tokens that
-are said (words and end of turn); and, on some of them, leaving. So what is learnt is how conversations begin, as far as
-that, and how some end: more people in the same time than by whole conversations. For the same reason nobody is kept
-for validation, and of those who talk much all is learnt.
+Run it after `make demo`, whose messages it reads. In the embedded log people talk to people, so the model is trained
+and evaluated on the messages of both speakers. On every conversation of the test split, bits per character of the
+first 128 message tokens (text and end of turn) are measured; on some of them, termination. No test user speaks in a
+training conversation. So training covers only beginnings of that length and some endings: in the same time, more people
+than with whole conversations. For the same reason there is no validation split, and conversations per person are not
+capped.
 """
 
 import argparse
@@ -38,18 +39,23 @@ from turnabout.stats.estimate import Bootstrap
 from turnabout.training.engine.settings import WORK, RunContext
 from turnabout.training.user_model.train import save_user, train_user
 
-#: First tokens of each test conversation that are foreseen, headers and intent not counted.
+#: First tokens of each test conversation that are predicted, without headers and intent.
 LENGTH = 128
 
-#: Last tokens of each conversation in which leaving is foreseen; of how many that are not learnt to choose its
-#: threshold on, and of how many test conversations.
-ENDING_LENGTH, N_VALIDATION, N_TEST = 512, 100, 200
+#: Last tokens of each conversation in which termination is predicted.
+ENDING_LENGTH = 512
+
+#: Conversations outside of training that choose the threshold of termination, and test conversations for it.
+N_VALIDATION, N_TEST = 100, 200
 
 BATCH_SIZE = 8
 
 
 def load_samples(params: Params) -> pl.DataFrame:
-    """Every conversation of the log that is not excluded, flipped, with an intent by the backbone."""
+    """Return every conversation that is not excluded, flipped.
+
+    The intents are written by the backbone.
+    """
     with TemporaryDirectory() as folder:
         talks, splits = clean_and_split_log(params, Path(folder))
     settings = params.intend
@@ -63,7 +69,10 @@ def load_samples(params: Params) -> pl.DataFrame:
 
 
 def clean_and_split_log(params: Params, folder: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The messages as ingested, cleaned but for the cap on people who talk much; split into train and test alone."""
+    """Return ingested messages, cleaned, and their splits.
+
+    Conversations per person are not capped, and no conversation is kept for validation.
+    """
     values = params.model_dump(mode="json")
     values["clean"]["max_conversations_per_person"] = None
     values["split"]["validation"] = 0.0
@@ -85,7 +94,10 @@ def clean_and_split_log(params: Params, folder: Path) -> tuple[pl.DataFrame, pl.
 
 
 def train_on_parts(options: argparse.Namespace, params: Params, conversations: pl.DataFrame) -> Checkpoint:
-    """The start, trained on the beginnings of these conversations and as many endings as asked for; prints how long."""
+    """Train the start on parts of the conversations; print the time.
+
+    It is trained on all beginnings and on some endings.
+    """
     changes = {
         "learning_rate": options.learning_rate,
         "batch_size": options.batch_size,
@@ -97,7 +109,7 @@ def train_on_parts(options: argparse.Namespace, params: Params, conversations: p
         "sampled_softmax": options.sampled_softmax,
     }
     train_options = params.train_user.model_copy(update=changes)
-    run = RunContext(seed=params.seed, dtype="bfloat16", start=options.start, work=WORK / "strangers")
+    run = RunContext(seed=params.seed, dtype="bfloat16", start=options.start, work=WORK / "held_out_users")
     began, spent = time.monotonic(), time.process_time()
     start = open_model(options.start, "float32")
     cut = cut_into_parts(conversations, start.chat)
@@ -114,35 +126,51 @@ def train_on_parts(options: argparse.Namespace, params: Params, conversations: p
 
 
 def cut_into_parts(talks: pl.DataFrame, chat: ChatFormat) -> pl.DataFrame:
-    """Conversations in parts of whole messages, each as long as what is foreseen; column `begins` tells the first."""
+    """Cut conversations into parts of whole messages.
+
+    Each part has at least `LENGTH` tokens. The last part may be shorter. Column `begins` marks the first part of a
+    conversation.
+    """
     rows = []
     for talk in talks.iter_rows(named=True):
-        sizes = [len(ids) for ids in chat.encode_completions([m["content"] for m in talk["messages"]])]
+        texts = [message["content"] for message in talk["messages"]]
+        sizes = [len(ids) for ids in chat.encode_completions(texts)]
         begin, n_tokens = 0, 0
         for stop, size in enumerate(sizes, start=1):
             n_tokens += size
             if n_tokens >= LENGTH or stop == len(sizes):
-                of_it = {"target_indexes": list(range(stop - begin)), "ends": talk["ends"] and stop == len(sizes)}
-                of_it |= {"messages": talk["messages"][begin:stop], "begins": begin == 0}
-                rows.append({**talk, "conversation_id": f"{talk['conversation_id']} {begin}", **of_it})
+                part = {
+                    "conversation_id": f"{talk['conversation_id']} {begin}",
+                    "messages": talk["messages"][begin:stop],
+                    "target_indexes": list(range(stop - begin)),
+                    "begins": begin == 0,
+                    "ends": talk["ends"] and stop == len(sizes),
+                }
+                rows.append({**talk, **part})
                 begin, n_tokens = stop, 0
     return pl.DataFrame(rows, schema={**talks.schema, "begins": pl.Boolean()})
 
 
 def print_bits_per_character(name: str, checkpoint: Checkpoint, test: pl.DataFrame, params: Params) -> None:
-    """Print bits per character of what both speakers say, told the intent and told nothing."""
-    for condition in ("told the intent", "told nothing"):
+    """Print bits per character of all messages.
+
+    They are measured with and without the intent.
+    """
+    for condition in ("with intent", "without intent"):
         rows, sizes = [], []
         for talk in test.iter_rows(named=True):
-            system = talk["intent"] if condition == "told the intent" else NO_INTENT
+            system = talk["intent"] if condition == "with intent" else NO_INTENT
             row, size = _cut_to_first_tokens(checkpoint, [{"role": "system", "content": system}, *talk["messages"]])
             rows.append(row)
             sizes.append(size)
-        _print_estimate(f"{name}, {condition}", checkpoint, rows, sizes, test, params)
+        _print_estimate(f"{name}, {condition}", checkpoint, rows, sizes=sizes, test=test, params=params)
 
 
 def _cut_to_first_tokens(checkpoint: Checkpoint, messages: list[Any]) -> tuple[EncodedChat, int]:
-    """A conversation up to the last token that is foreseen, and the characters up to there; an end of turn is one."""
+    """Return a conversation up to its last predicted token, and its length.
+
+    The length is in characters. An end of turn counts as one character.
+    """
     chat = checkpoint.chat
     row = chat.encode(messages, range(1, len(messages)))
     positions = [i for i, is_target in enumerate(row.is_target) if is_target][:LENGTH]
@@ -158,7 +186,10 @@ def _cut_to_first_tokens(checkpoint: Checkpoint, messages: list[Any]) -> tuple[E
 
 
 def print_bits_per_character_as_lines(name: str, checkpoint: Checkpoint, test: pl.DataFrame, params: Params) -> None:
-    """Print bits per character of the same beginnings as plain text, one message a line: no template to be learnt."""
+    """Print bits per character of the beginnings as plain text.
+
+    Each line is one message. An untrained base model has learnt no chat template.
+    """
     rows, sizes = [], []
     tokenizer = checkpoint.tokenizer
     first = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
@@ -169,12 +200,16 @@ def print_bits_per_character_as_lines(name: str, checkpoint: Checkpoint, test: p
         )
         rows.append(EncodedChat([*first, *read.input_ids], [False] * len(first) + [True] * len(read.input_ids)))
         sizes.append(read.offset_mapping[-1][1] - (0 if first else read.offset_mapping[0][1]))
-    _print_estimate(f"{name}, as plain lines", checkpoint, rows, sizes, test, params)
+    _print_estimate(f"{name}, as plain lines", checkpoint, rows, sizes=sizes, test=test, params=params)
 
 
 def _print_estimate(
-    name: str, checkpoint: Checkpoint, rows: list[EncodedChat], sizes: list[int], test: pl.DataFrame, params: Params
+    name: str, checkpoint: Checkpoint, rows: list[EncodedChat], *, sizes: list[int], test: pl.DataFrame, params: Params
 ) -> None:
+    """Print bits per character of rows.
+
+    `sizes` are their numbers of characters.
+    """
     import torch
 
     bits = []
@@ -190,15 +225,24 @@ def _print_estimate(
     )
 
 
-def print_termination(name: str, checkpoint: Checkpoint, role: Any, conversations: list[pl.DataFrame], params: Params) -> None:
-    """Print F1 of leaving over the last tokens of conversations, by draws and at the threshold best on the first."""
+def print_termination(
+    name: str, checkpoint: Checkpoint, role: Any, conversations: list[pl.DataFrame], params: Params
+) -> None:
+    """Print F1 of termination over the last tokens of conversations.
+
+    F1 is that of draws, and that at the threshold which is best on the first frame of `conversations`.
+    """
     validation, test = conversations
     settings = params.evaluate.model_copy(update={"ending_length": ENDING_LENGTH})
     termination = measure_termination(
-        LocalGenerator(checkpoint, role, BATCH_SIZE), validation=validation, test=test, settings=settings, seed=params.seed
+        LocalGenerator(checkpoint, role, BATCH_SIZE),
+        validation=validation,
+        test=test,
+        settings=settings,
+        seed=params.seed,
     )
     for key, e in termination.estimates.items():
-        print(f"{name}, leaving, {key}: {format_estimate(e.to_dict())} at {e.n:,} places", flush=True)
+        print(f"{name}, termination, {key}: {format_estimate(e.to_dict())} at {e.n:,} positions", flush=True)
 
 
 def _sample_rows(talks: pl.DataFrame, n: int, seed: int) -> pl.DataFrame:
@@ -206,13 +250,13 @@ def _sample_rows(talks: pl.DataFrame, n: int, seed: int) -> pl.DataFrame:
 
 
 def main() -> None:
-    """Train, measure, print."""
+    """Train the user model, measure it beside the others, and print the results."""
     import torch
 
     cli = argparse.ArgumentParser(description=__doc__)
     cli.add_argument("--start", default="gemma-3-270m", help="an embedded name, a Hub id or a folder")
-    cli.add_argument("--conversations", type=int, default=1850, help="whose beginnings are learnt")
-    cli.add_argument("--endings", type=int, default=250, help="how many of their endings are learnt")
+    cli.add_argument("--conversations", type=int, default=1850, help="conversations whose beginnings are trained on")
+    cli.add_argument("--endings", type=int, default=250, help="how many of their endings are trained on")
     cli.add_argument("--sampled-softmax", type=int, default=4096, help="sampled tokens that stand for all absent ones")
     cli.add_argument("--batch-size", type=int, default=4, help="parts a step")
     cli.add_argument("--lora-rank", type=int, default=64, help="0 trains every weight")
@@ -222,16 +266,17 @@ def main() -> None:
     params = load_params(Path("params.yaml"))
     talks = load_samples(params)
     test, drawn = talks.filter(split="test"), _sample_rows(talks.filter(split="train"), talks.height, params.seed)
-    leaving_in = [drawn.head(N_VALIDATION), _sample_rows(test, N_TEST, params.seed)]
+    endings = [drawn.head(N_VALIDATION), _sample_rows(test, N_TEST, params.seed)]
     trained = train_on_parts(options, params, drawn[N_VALIDATION:].head(options.conversations))
     if options.out:
         save_user(trained, options.out)
     trained.model.to(torch.bfloat16).eval()
     print_bits_per_character("trained", trained, test, params)
-    print_termination("trained", trained, "user", leaving_in, params)
+    print_termination("trained", trained, "user", conversations=endings, params=params)
     del trained
     print_bits_per_character_as_lines("untrained", open_model(options.start), test, params)
-    print_termination("prompted", open_model(str(Path("models/backbone"))), "assistant", leaving_in, params)
+    backbone = open_model(str(Path("models/backbone")))
+    print_termination("prompted", backbone, "assistant", conversations=endings, params=params)
 
 
 if __name__ == "__main__":

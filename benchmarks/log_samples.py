@@ -1,4 +1,7 @@
-"""One made-up record of each log format of files, every text of it with a mark by which its record is found again."""
+"""One made-up record of each log format of files.
+
+Every text of a record holds a mark that identifies the record.
+"""
 
 from typing import Any
 
@@ -10,15 +13,18 @@ TREE_MESSAGES: tuple[tuple[str, str | None, list[str], str], ...] = (
 )
 
 
-def build_turns(mark: str, speaker: str, user: str, assistant: str, text: str) -> list[dict[str, Any]]:
-    """Two exchanges, in the names that a format has for speakers and texts."""
+def build_turns(mark: str, *, role_key: str, roles: tuple[str, str], text_key: str) -> list[dict[str, Any]]:
+    """Return two exchanges with the keys and roles of a format.
+
+    `roles` are those of user and assistant.
+    """
     sentences = ("How so?", "Like so.", "Thanks!", "Any time.")
-    return [{speaker: (user, assistant)[index % 2], text: f"{told} {mark}"} for index, told in enumerate(sentences)]
+    return [{role_key: roles[index % 2], text_key: f"{text} {mark}"} for index, text in enumerate(sentences)]
 
 
 def build_samples(mark: str) -> dict[str, dict[str, Any]]:
-    """A record by format."""
-    messages = build_turns(mark, "role", "user", "assistant", "content")
+    """Return one record of each format, by format."""
+    messages = build_turns(mark, role_key="role", roles=("user", "assistant"), text_key="content")
     moderation = [{"flagged": True, "categories": {"hate": True}, "category_scores": {"hate": 0.7}}] * 4
     replies = [
         {
@@ -51,7 +57,9 @@ def build_samples(mark: str) -> dict[str, dict[str, Any]]:
             "conversation_id": mark,
             "user_id": "ann",
             "model": "m",
-            "messages": [{**told, "created_at": 1714550400, "rating": 1.0, "alternatives": [mark]} for told in messages],
+            "messages": [
+                {**message, "created_at": 1714550400, "rating": 1.0, "alternatives": [mark]} for message in messages
+            ],
         },
         "messages": {
             "conversation_id": mark,
@@ -65,7 +73,10 @@ def build_samples(mark: str) -> dict[str, dict[str, Any]]:
             "request": {"model": "m", "user": f"ann {mark}", "messages": messages[:3]},
             "response": {"id": mark, "created": 1714550400, "choices": [{"index": 0, "message": messages[3]}]},
         },
-        "sharegpt": {"id": mark, "conversations": build_turns(mark, "from", "human", "gpt", "value")},
+        "sharegpt": {
+            "id": mark,
+            "conversations": build_turns(mark, role_key="from", roles=("human", "gpt"), text_key="value"),
+        },
         "wildchat": {
             "conversation_hash": mark,
             "model": "m",
@@ -73,8 +84,14 @@ def build_samples(mark: str) -> dict[str, dict[str, Any]]:
             "language": "French",
             "hashed_ip": "9ab0",
             "conversation": [
-                {**told, "toxic": False, "redacted": False, "turn_identifier": 4, "timestamp": "2023-05-02T10:00:09Z"}
-                for told in messages
+                {
+                    **message,
+                    "toxic": False,
+                    "redacted": False,
+                    "turn_identifier": 4,
+                    "timestamp": "2023-05-02T10:00:09Z",
+                }
+                for message in messages
             ],
             "openai_moderation": moderation,
             "detoxify_moderation": [{"toxicity": 0.8}] * 4,
@@ -125,7 +142,9 @@ def build_samples(mark: str) -> dict[str, dict[str, Any]]:
             "sessionId": mark,
             "userId": "ann",
             "timestamp": "2024-05-01T08:00:00Z",
-            "input": messages[:3],
-            "output": f"Any time. {mark}",
+            "name": "chat",
+            "input": {"messages": messages[:3]},
+            "output": {"role": "assistant", "content": f"Any time. {mark}"},
+            "scores": [{"name": "user-feedback", "source": "API", "dataType": "BOOLEAN", "value": 0}],
         },
     }

@@ -1,8 +1,9 @@
-"""The loss of 1,000 targets over 262,144 words, ours in parts against transformers' own loss: memory for one step.
+"""Memory of one loss over a large vocabulary, against transformers.
 
     python -m benchmarks.logits_memory
 
-Each side runs in a process of its own, on the same random model and tokens; the loss and its gradient must agree.
+Ours computes the logits in parts. The loss covers 1,000 targets over 262,144 vocabulary tokens. Each side runs in a
+process of its own, on the same random model and tokens; the loss and its gradient must agree.
 """
 
 import json
@@ -16,18 +17,21 @@ TOKENS, VOCABULARY, WIDTH = 1_001, 262_144, 128
 
 
 def measure_step(side: str) -> dict[str, Any]:
-    """The loss of one step, the length of its gradient, seconds, and the memory it took beside the model."""
+    """Return loss, gradient norm, seconds and memory of one step.
+
+    Memory is in 10⁶ bytes, without that of the model.
+    """
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
     from turnabout.models.chat_format import EncodedChat
-    from turnabout.models.logps import pad_rows, compute_token_logps
+    from turnabout.models.logps import compute_token_logps, pad_rows
 
     torch.manual_seed(1)
     shape = {"hidden_size": WIDTH, "intermediate_size": 2 * WIDTH, "num_hidden_layers": 1, "num_attention_heads": 4}
     model = LlamaForCausalLM(LlamaConfig(vocab_size=VOCABULARY, tie_word_embeddings=True, **shape))
     ids = torch.randint(VOCABULARY, (TOKENS,)).tolist()
-    sum(weight.sum() for weight in model.parameters()).backward()  # what gradients take is no part of the question
+    sum(weight.sum() for weight in model.parameters()).backward()  # memory of gradients is not part of the comparison
     model.zero_grad(set_to_none=False)
     before, began = read_peak_mb(), time.perf_counter()
     if side == "turnabout":
@@ -35,17 +39,21 @@ def measure_step(side: str) -> dict[str, Any]:
     else:
         loss = model(input_ids=torch.tensor([ids]), labels=torch.tensor([ids])).loss
     loss.backward()
-    length = torch.cat([weight.grad.flatten() for weight in model.parameters() if weight.grad is not None]).norm()
-    took = {"seconds": time.perf_counter() - began, "mb": read_peak_mb() - before}
-    return {"loss": loss.item(), "gradient": length.item(), **took}
+    norm = torch.cat([weight.grad.flatten() for weight in model.parameters() if weight.grad is not None]).norm()
+    seconds = time.perf_counter() - began
+    return {"loss": loss.item(), "gradient": norm.item(), "seconds": seconds, "mb": read_peak_mb() - before}
 
 
 def read_peak_mb() -> float:
-    """Most memory that this process has had, in 10⁶ bytes (Linux counts in 1,024)."""
+    """Return the peak memory of this process in 10⁶ bytes.
+
+    Linux counts in units of 1,024 bytes.
+    """
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
 
 
 def main() -> None:
+    """Measure both sides, check that they agree, and print the ratios."""
     results = {}
     for side in ("transformers", "turnabout"):
         done = subprocess.run([sys.executable, "-m", __spec__.name, side], capture_output=True, text=True, check=True)

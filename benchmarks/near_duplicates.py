@@ -1,4 +1,7 @@
-"""Near-duplicates planted in generated conversations: recall, precision and speed against other MinHash libraries."""
+"""Detection of planted near-duplicates, against MinHash libraries.
+
+Recall, precision and speed are measured. Near-duplicates are planted among generated conversations.
+"""
 
 import random
 import time
@@ -20,9 +23,10 @@ Finder = Callable[[list[list[str]]], list[bool]]
 
 
 def build_texts(seed: int) -> tuple[list[list[str]], list[float]]:
-    """Texts as words, copies after originals, and each text's true Jaccard similarity to what it was copied from.
+    """Return texts as words, and their true similarity to their originals.
 
-    Words follow Zipf's law. A copy has 0 to `MOST_EDITS` words changed, left out or put in.
+    The similarity is Jaccard's; it is 0 for originals. Copies follow the originals. Words follow Zipf's law. A copy
+    has 0 to `MAX_EDITS` words changed, removed or inserted.
     """
     rng = random.Random(seed)
     vocabulary = [f"w{number}" for number in range(20_000)]
@@ -41,10 +45,15 @@ def build_texts(seed: int) -> tuple[list[list[str]], list[float]]:
 
 
 def build_shingles(words: list[str]) -> set[str]:
+    """Return all sequences of three words."""
     return {f"{one} {two} {three}" for (one, two), (_, three) in pairwise(pairwise(words))}
 
 
 def find_with_turnabout(texts: list[list[str]]) -> list[bool]:
+    """Return for each text whether it repeats an earlier one.
+
+    The answers are those of this project.
+    """
     ids = [str(number) for number in range(len(texts))]
     log = pl.DataFrame({"conversation_id": ids, "role": "user", "text": [" ".join(words) for words in texts]})
     state = NearDuplicateIndex(THRESHOLD)
@@ -53,6 +62,8 @@ def find_with_turnabout(texts: list[list[str]]) -> list[bool]:
 
 
 def build_rensa_finder(rensa: ModuleType) -> Finder:
+    """Return a finder that uses rensa."""
+
     def find(texts: list[list[str]]) -> list[bool]:
         state = rensa.RMinHashDeduplicator(threshold=THRESHOLD, num_perm=128, use_lsh=True)
         kept = state.add_pairs((str(number), list(build_shingles(words))) for number, words in enumerate(texts))
@@ -62,39 +73,45 @@ def build_rensa_finder(rensa: ModuleType) -> Finder:
 
 
 def build_gaoya_finder(gaoya: ModuleType) -> Finder:
+    """Return a finder that uses gaoya."""
+
     def find(texts: list[list[str]]) -> list[bool]:
         index = gaoya.minhash.MinHashStringIndex(
             hash_size=32, jaccard_threshold=THRESHOLD, num_bands=16, band_size=8, analyzer="word", ngram_range=(3, 3)
         )
-        found = []
+        is_repeat = []
         for number, words in enumerate(texts):
             text = " ".join(words)
-            found.append(bool(index.query(text)))
-            if not found[-1]:
+            is_repeat.append(bool(index.query(text)))
+            if not is_repeat[-1]:
                 index.insert_document(number, text)
-        return found
+        return is_repeat
 
     return find
 
 
 def build_datasketch_finder(datasketch: ModuleType) -> Finder:
+    """Return a finder that uses datasketch."""
+
     def find(texts: list[list[str]]) -> list[bool]:
         index = datasketch.MinHashLSH(threshold=THRESHOLD, num_perm=128)
         kept: dict[int, Any] = {}
-        found = []
+        is_repeat = []
         for number, words in enumerate(texts):
             signature = datasketch.MinHash(num_perm=128)
             signature.update_batch([shingle.encode() for shingle in build_shingles(words)])
-            found.append(any(signature.jaccard(kept[like]) >= THRESHOLD for like in index.query(signature)))
-            if not found[-1]:
+            candidates = index.query(signature)
+            is_repeat.append(any(signature.jaccard(kept[candidate]) >= THRESHOLD for candidate in candidates))
+            if not is_repeat[-1]:
                 kept[number] = signature
                 index.insert(number, signature)
-        return found
+        return is_repeat
 
     return find
 
 
 def main() -> None:
+    """Print recall, precision and speed of every library."""
     texts, similarities = build_texts(seed=1)
     is_copy = [similarity >= THRESHOLD for similarity in similarities]
     print(f"{len(texts):,} texts of about {N_WORDS} words, {sum(is_copy):,} of them copies of similarity ≥ {THRESHOLD}")
@@ -105,10 +122,13 @@ def main() -> None:
         seconds = time.perf_counter() - began
         hits = sum(one and other for one, other in zip(is_repeat, is_copy, strict=True))
         clear = [hit for hit, similarity in zip(is_repeat, similarities, strict=True) if similarity >= THRESHOLD + 0.05]
-        wrong = sum(hit and similarity < THRESHOLD - 0.1 for hit, similarity in zip(is_repeat, similarities, strict=True))
+        wrong = sum(
+            hit and similarity < THRESHOLD - 0.1 for hit, similarity in zip(is_repeat, similarities, strict=True)
+        )
         print(
             f"{name:10} recall {hits / sum(is_copy):.3f}, {sum(clear) / len(clear):.3f} where similarity ≥ .85; "
-            f"precision {hits / sum(is_repeat):.3f}, {wrong} found of similarity < .7; {len(texts) / seconds:,.0f} texts/s"
+            f"precision {hits / sum(is_repeat):.3f}, {wrong} found of similarity < .7; "
+            f"{len(texts) / seconds:,.0f} texts/s"
         )
 
 

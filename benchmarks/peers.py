@@ -1,6 +1,6 @@
-"""Libraries that a benchmark compares with and the project does not need: used where installed, else named.
+"""Optional libraries that only benchmarks need.
 
-To have them in a folder of their own:
+A benchmark uses those that are installed and names those that are not. To install them in a folder of their own:
 
     pip install --no-deps --target .peers gaoya datasketch py3langid pycld2 lingua-language-detector \
         better-profanity profanex alt-profanity-check
@@ -22,7 +22,7 @@ Made = TypeVar("Made")
 
 
 def import_peer(name: str) -> ModuleType | None:
-    """The module, or None after telling that it could not be compared."""
+    """Return the module, or None after printing that it is not compared."""
     try:
         return import_module(name)
     except ImportError:
@@ -31,6 +31,6 @@ def import_peer(name: str) -> ModuleType | None:
 
 
 def build_for_installed(makers: Mapping[str, Callable[[ModuleType], Made]]) -> dict[str, Made]:
-    """By module name what each maker makes of its module, of the modules that are installed."""
+    """Return what each maker builds from its module, for the installed modules."""
     modules = {name: import_peer(name) for name in makers}
     return {name: makers[name](module) for name, module in modules.items() if module is not None}

@@ -1,6 +1,7 @@
-"""Spans that one peer finds: texts as a JSON list on standard input, `{"spans": …, "seconds": …}` on standard output.
+"""Spans of personal data that one peer finds.
 
-Run by `benchmarks.scrubbing` with the interpreter of an environment that holds the peers; imports nothing of ours.
+Reads texts as a JSON list from standard input and writes `{"spans": …, "seconds": …}` to standard output.
+`benchmarks.scrubbing` runs it with the interpreter of an environment that holds the peers; it imports nothing of ours.
 """
 
 import json
@@ -20,7 +21,7 @@ KINDS = {
 
 
 def build_datafog_finder() -> Finder:
-    """Datafog's regex engine."""
+    """Return a finder that uses Datafog's regex engine."""
     from datafog.processing.text_processing.regex_annotator.regex_annotator import RegexAnnotator
 
     annotator = RegexAnnotator()
@@ -32,12 +33,17 @@ def build_datafog_finder() -> Finder:
 
 
 def build_presidio_finder() -> Finder:
-    """Presidio's pattern recognisers, without a language model (its names come from one)."""
+    """Return a finder that uses Presidio's pattern recognisers.
+
+    It has no language model, which Presidio would need to find names.
+    """
     import spacy
     from presidio_analyzer import AnalyzerEngine
     from presidio_analyzer.nlp_engine import SpacyNlpEngine
 
     class Blank(SpacyNlpEngine):
+        """A spaCy engine without a model."""
+
         def __init__(self) -> None:
             super().__init__(models=[{"lang_code": "en", "model_name": "blank"}])
             self.nlp = {"en": spacy.blank("en")}
@@ -45,13 +51,13 @@ def build_presidio_finder() -> Finder:
     analyzer = AnalyzerEngine(nlp_engine=Blank(), supported_languages=["en"])
 
     def find(text: str) -> Iterable[tuple[int, int, str]]:
-        return ((found.start, found.end, found.entity_type) for found in analyzer.analyze(text, "en"))
+        return ((result.start, result.end, result.entity_type) for result in analyzer.analyze(text, "en"))
 
     return find
 
 
 def build_scrubadub_finder() -> Finder:
-    """Scrubadub's default detectors."""
+    """Return a finder that uses Scrubadub's default detectors."""
     from scrubadub import Scrubber
 
     scrubber = Scrubber()
@@ -63,7 +69,10 @@ def build_scrubadub_finder() -> Finder:
 
 
 def build_phonenumbers_finder() -> Finder:
-    """The matcher of the Python port of libphonenumber, told that numbers without a country are American."""
+    """Return a finder that uses the Python port of libphonenumber.
+
+    It takes numbers without a country code as American.
+    """
     from phonenumbers import PhoneNumberMatcher
 
     def find(text: str) -> Iterable[tuple[int, int, str]]:
@@ -72,17 +81,27 @@ def build_phonenumbers_finder() -> Finder:
     return find
 
 
-PEERS = {"datafog": build_datafog_finder, "presidio": build_presidio_finder, "scrubadub": build_scrubadub_finder, "phonenumbers": build_phonenumbers_finder}
+PEERS = {
+    "datafog": build_datafog_finder,
+    "presidio": build_presidio_finder,
+    "scrubadub": build_scrubadub_finder,
+    "phonenumbers": build_phonenumbers_finder,
+}
 
 
 def main(peer: str, texts: list[str]) -> dict[str, Any]:
+    """Return the spans that a peer finds, and the seconds it needs."""
     find = PEERS[peer]()
     list(find("warm up: ann@example.com"))
     began = time.perf_counter()
     findings = [list(find(text)) for text in texts]
     seconds = time.perf_counter() - began
-    spans = [[(start, end, KINDS.get(kind, kind)) for start, end, kind in row] for row in findings]
-    return {"spans": spans, "seconds": seconds}
+    return {"spans": [rename_kinds(spans) for spans in findings], "seconds": seconds}
+
+
+def rename_kinds(findings: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
+    """Return findings with this project's names of kinds."""
+    return [(start, end, KINDS.get(kind, kind)) for start, end, kind in findings]
 
 
 if __name__ == "__main__":

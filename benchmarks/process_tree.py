@@ -1,4 +1,4 @@
-"""A command's running time, and the most memory that it and the processes it starts take."""
+"""Running time and peak memory of a command and its child processes."""
 
 import os
 import subprocess
@@ -15,17 +15,23 @@ SECONDS_BETWEEN_SAMPLES = 0.1
 
 
 class Usage(NamedTuple):
-    """What a finished command took. Bytes are summed over the process and its children, at the worst moment."""
+    """Time and peak memory of a finished command.
+
+    Bytes are summed over the process and its children and are the largest of all samples.
+    """
 
     seconds: float
     resident_bytes: int
-    """Resident set size: with pages of files that are mapped, which the kernel takes back when others need them."""
+    """Resident set size. It includes mapped file pages, which the kernel reclaims when memory is needed."""
     own_bytes: int
-    """The part of it that is no file's: what must be there."""
+    """Resident bytes without file pages: the memory that cannot be reclaimed."""
 
 
 def run_command(command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> Usage:
-    """Run a command in the project's folder; what it prints goes to `log`. Raises RuntimeError where it fails."""
+    """Run a command in the project's folder and measure it.
+
+    Its output goes to `log`. Raises RuntimeError where the command fails.
+    """
     began = time.perf_counter()
     with log.open("wb") as printed:
         process = subprocess.Popen(
@@ -43,13 +49,20 @@ def run_command(command: Sequence[str], log: Path, environment: Mapping[str, str
 
 
 def sum_usage(runs: Iterable[Usage]) -> Usage:
-    """Commands one after the other as one."""
-    seconds, resident, own = zip(*runs, strict=True)
-    return Usage(sum(seconds), max(resident), max(own))
+    """Return the usage of commands that ran one after the other."""
+    usages = list(runs)
+    return Usage(
+        seconds=sum(usage.seconds for usage in usages),
+        resident_bytes=max(usage.resident_bytes for usage in usages),
+        own_bytes=max(usage.own_bytes for usage in usages),
+    )
 
 
 def _read_memory(pid: int) -> tuple[int, int]:
-    """Resident and own bytes of a process and its children; none once it has ended."""
+    """Return resident and own bytes of a process and its children.
+
+    They are 0 once the process has ended.
+    """
     resident = own = 0
     with suppress(psutil.NoSuchProcess):
         for process in (root := psutil.Process(pid), *root.children(recursive=True)):

@@ -8,8 +8,8 @@ judge on pairs whose better reply is known, the intents, the guidance of the pol
 and the questions of the miner `rubric`. Prints one Markdown table: answers asked for, answers kept, and why the others
 were not. No peer. To compare two wordings, run it twice, with two versions of `src/turnabout` on PYTHONPATH.
 
-Pairs are those of the log. A log without any gets pairs of EURTAD (a reply that somebody corrected, and its correction),
-from `--preferred` or from the development data; without these, the twelve made-up records of injection_records.jsonl.
+Pairs are those of the log. A log without any gets pairs of EURTAD from the file `--preferred` (a reply that somebody
+corrected, and its correction), or without that file the twelve made-up records of injection_records.jsonl.
 """
 
 import argparse
@@ -24,14 +24,13 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from benchmarks.prompt_yield_log import SEED, Log, load_log
 from turnabout.augment import AUGMENTERS
-from turnabout.augment.base import AugmentContext, AugmentInputs
-from turnabout.augment.presented_pairs import draw_pairs
+from turnabout.augment.base import AugmentContext
 from turnabout.core import schemas
-from turnabout.core.conversations import build_exchanges, drop_test_split
+from turnabout.core.conversations import build_exchanges
 from turnabout.errors import ModelError
 from turnabout.feedback.base import LanguageModel
-from turnabout.feedback.judged_replies import limit_per_split, select_criticised_replies
 from turnabout.feedback.miners import MINERS
 from turnabout.feedback.rubric_induction import induce_rubric
 from turnabout.feedback.signals import select_decisions
@@ -50,7 +49,7 @@ from turnabout.simulation.users import PromptedUser
 
 #: Limits of the augmenters that the demonstration does not run, and of the policy's replies.
 PROMPT_TOKENS, SENTENCE_TOKENS, JSON_TOKENS, REPLY_TOKENS = 160, 32, 128, 96
-SEED, DTYPE, BATCH_SIZE = 20240501, "bfloat16", 32
+DTYPE, BATCH_SIZE = "bfloat16", 32
 
 #: What one made-up user prefers, for the checklist judge and the guidance of the policy.
 PREFERENCES = (
@@ -64,10 +63,13 @@ RULES = (
 )
 
 #: Talk about a reply that the user never saw.
-FIRST_REPLY = re.compile(r"\b(?:first|previous|earlier|original|last|better|improved|revised) (?:reply|response)\b", re.I)
-OWN_PREFERENCES = re.compile(r"\b(?:prefer(?:s|ence|ences)?|wish(?:es)?|requests)\b", re.I)
+FIRST_REPLY = re.compile(
+    r"\b(?:first|previous|earlier|original|last|better|improved|revised) (?:reply|response)\b", re.I
+)
+OWN_PREFERENCES = re.compile(r"\b(?:prefers?|preferences?|wish(?:es)?)\b", re.I)
 LIKE_AN_ASSISTANT = re.compile(
-    r"\b(?:how (?:can|may) i (?:help|assist)|i'm here to help|i can help|as an ai|let me know if|i'd be happy to)\b", re.I
+    r"\b(?:how (?:can|may) i (?:help|assist)|i'm here to help|i can help|as an ai|let me know if|i'd be happy to)\b",
+    re.I,
 )
 
 
@@ -78,24 +80,6 @@ class Yield(NamedTuple):
     asked: int
     kept: int
     notes: str
-
-
-class Log(NamedTuple):
-    """The log whose replies are annotated, and pairs whose better reply is known."""
-
-    messages: pl.DataFrame
-    splits: pl.DataFrame
-    feedback: pl.DataFrame
-    criticised: pl.DataFrame
-    pairs: pl.DataFrame
-
-    def build_inputs(self, n_replies: int | None = None) -> AugmentInputs:
-        """Return what augmenters read, with the first `n_replies` criticised replies."""
-        criticised = self.criticised if n_replies is None else self.criticised.head(n_replies)
-        tables = {name: augmenter.table_schema.to_frame() for name, augmenter in AUGMENTERS.items()}
-        return AugmentInputs(
-            messages=self.messages, splits=self.splits, feedback=self.feedback, criticised=criticised, tables=tables
-        )
 
 
 class LimitedGenerator:
@@ -116,72 +100,6 @@ class LimitedGenerator:
     def score(self, prompts: Sequence[Any], turns: Sequence[Sequence[str]]) -> Any:
         """Return the scores of the generator."""
         return self.generator.score(prompts, turns)
-
-
-def load_log(folder: Path, n_replies: int, n_pairs: int, preferred: Path | None) -> Log:
-    """Load the tables of a project without the test split.
-
-    Pairs from elsewhere are added as conversations of their own, three quarters of them in the training split.
-    """
-    splits = drop_test_split(pl.read_parquet(folder / "splits.parquet"))
-    messages = _read_messages(folder / "messages").join(splits, on="conversation_id", how="semi", maintain_order="left")
-    feedback = pl.read_parquet(folder / "feedback.parquet").join(splits, on="conversation_id", how="semi")
-    criticised = select_criticised_replies(messages, splits, feedback, ("clarification", "revision"))
-    inputs = AugmentInputs(messages, splits, feedback, criticised, {})
-    if draw_pairs(inputs, None, SEED).is_empty():
-        added = _build_compared_messages(_load_comparisons(n_pairs, preferred))
-        people = added.select("conversation_id").unique(maintain_order=True).with_row_index("i")
-        in_split = pl.when(pl.col("i") % 4 == 3).then(pl.lit("validation")).otherwise(pl.lit("train"))
-        added_splits = people.select("conversation_id", user_key="conversation_id", split=in_split)
-        messages, splits = pl.concat([messages, added]), pl.concat([splits, added_splits])
-        inputs = inputs._replace(messages=messages, splits=splits)
-    pairs = draw_pairs(inputs, None, SEED).head(n_pairs)
-    limited = limit_per_split(criticised, n_replies).head(n_replies)
-    return Log(messages=messages, splits=splits, feedback=feedback, criticised=limited, pairs=pairs)
-
-
-def _read_messages(folder: Path) -> pl.DataFrame:
-    return pl.read_parquet(folder / "*.parquet").select(list(schemas.MESSAGES))
-
-
-def _load_comparisons(n_pairs: int, preferred: Path | None) -> list[tuple[list[dict[str, str]], str, str]]:
-    """Return (prompt, better reply, worse reply) of every pair from outside the log."""
-    if preferred is not None and preferred.is_file():
-        items = pl.read_parquet(preferred).filter("erroneous", pl.col("target") != "-").sort("item_id")
-        short = items.filter(pl.col("target").str.len_chars().is_between(20, 400)).head(n_pairs)
-        return [(row["context"], row["target"], row["error_text"]) for row in short.iter_rows(named=True)]
-    comparisons = []
-    lines = (Path(__file__).parent / "injection_records.jsonl").read_text(encoding="utf-8").splitlines()
-    for record in map(json.loads, lines[:n_pairs]):
-        is_praised = re.search(r"thank|right|lovely|perfect|good", record["follow_up"], re.I) is not None
-        replies = (record["reply"], record["other"]) if is_praised else (record["other"], record["reply"])
-        turns = (("user", record["before"]), ("assistant", record["before_reply"]), ("user", record["user"]))
-        comparisons.append(([{"role": role, "content": text} for role, text in turns], *replies))
-    return comparisons
-
-
-def _build_compared_messages(comparisons: Iterable[tuple[list[dict[str, str]], str, str]]) -> pl.DataFrame:
-    """Return each comparison as a conversation whose last reply was preferred to its alternative."""
-    rows = []
-    for i, (prompt, better, worse) in enumerate(comparisons):
-        turns = [*prompt, {"role": "assistant", "content": better}]
-        for index, turn in enumerate(turns):
-            is_reply = index == len(turns) - 1
-            rows.append(
-                {
-                    **dict.fromkeys(schemas.MESSAGES),
-                    "conversation_id": f"pair-{i:03}",
-                    "message_index": index,
-                    "role": turn["role"],
-                    "text": turn["content"],
-                    "user_key": f"pair-{i:03}",
-                    "source": "pairs",
-                    "alternatives": [worse] if is_reply else [],
-                    "preferences": [1.0] if is_reply else [],
-                    "flags": [],
-                }
-            )
-    return pl.DataFrame(rows, schema=schemas.MESSAGES)
 
 
 def measure_sentences(log: Log, model: Generator) -> list[Yield]:
@@ -234,10 +152,10 @@ def measure_rewrites(log: Log, model: Generator) -> list[Yield]:
 
 
 def measure_preference_lists(log: Log, model: Generator) -> list[Yield]:
-    """Measure the lists of a user's preferences, and the single preferences in them."""
+    """Measure the lists of a user's preferences, and their sentences."""
     table = _annotate("preferences", {"retries": 0}, log, model)
-    dropped: list[str | None] = [reason for of_row in table["dropped"].to_list() for reason in of_row]
-    n_kept = table["user_preferences"].list.len().sum()
+    n_kept = int(table["user_preferences"].list.len().sum())
+    dropped = table["dropped"].explode().drop_nulls().to_list()
     return [
         _count("preferences, lists", table["reason"].to_list()),
         _count("preferences, sentences", [*dropped, *[None] * n_kept]),
@@ -246,14 +164,21 @@ def measure_preference_lists(log: Log, model: Generator) -> list[Yield]:
 
 def measure_principles(log: Log, model: Generator) -> list[Yield]:
     """Measure proposed rules, by what they are read from."""
+    sources = ["pairs", "kudos", "critiques"]
     settings = {
-        "by": "scores", "max_pairs": 8, "max_feedback": 12, "clusters": 4, "keep": 2, "retries": 0,
-        "max_new_tokens": 96, "sources": ["pairs", "kudos", "critiques"],
-    }  # fmt: skip
+        "sources": sources,
+        "by": "scores",
+        "max_pairs": 8,
+        "max_feedback": 12,
+        "clusters": 4,
+        "keep": 2,
+        "retries": 0,
+        "max_new_tokens": 96,
+    }
     table = _annotate("principles", settings, log, model)
     selected = ("another one of its cluster was taken", "not among the best", "resembles a better one")
     lines = []
-    for source in settings["sources"]:  # type: ignore[attr-defined]
+    for source in sources:
         of_source = table.filter(source=source)
         voted = of_source["n_for"].is_not_null() | of_source["reason"].is_in(selected).fill_null(False)
         reasons = of_source.select(reason=pl.when(voted).then(None).otherwise("reason"))["reason"]
@@ -324,13 +249,11 @@ def measure_intents(log: Log, model: Generator) -> list[Yield]:
 
 
 def measure_guidance(log: Log, model: Generator) -> list[Yield]:
-    """Measure replies of the policy under the guidance of `drift` and `wildfeedback`."""
+    """Measure replies of the policy under the guidance of two pair rules."""
     rows = log.criticised.head(len(log.criticised) * 2 // 3).to_dicts()
     prompts = [row["prompt"][-6:] for row in rows]
     sampling = Sampling(REPLY_TOKENS, temperature=0.7, top_p=0.9, seed=SEED)
-    guided = [
-        build_guided_prompt(prompt, {**row, "flaw": None}) for prompt, row in zip(prompts, rows, strict=True)
-    ]
+    guided = [build_guided_prompt(prompt, {**row, "flaw": None}) for prompt, row in zip(prompts, rows, strict=True)]
     drift = model.generate(guided, sampling)
     reasons = [
         _find_reply_fault(answer, row["reply"], FIRST_REPLY, "mentions the first reply")
@@ -380,7 +303,7 @@ def measure_adherence(_: Log, model: Generator) -> list[Yield]:
 
 
 def measure_rubric(log: Log, model: Generator) -> list[Yield]:
-    """Measure the answers of the miner `rubric` and the explanations of a rubric's induction."""
+    """Measure answers of the miner `rubric`, and explanations of labels."""
     limited = LimitedGenerator(model, JSON_TOKENS)
     shared = LanguageModel(generator=limited, checkpoint=None, batch_size=BATCH_SIZE, seed=SEED)  # type: ignore[arg-type]
     keys = log.criticised.select("conversation_id", "reply_index").head(len(log.criticised) // 2)
@@ -388,7 +311,7 @@ def measure_rubric(log: Log, model: Generator) -> list[Yield]:
     shown = exchanges.join(keys, on=["conversation_id", "reply_index"], how="semi", maintain_order="left")
     miner = MINERS["rubric"](retries=0).with_model(shared)  # type: ignore[call-arg, attr-defined]
     miner.mine(shown)
-    failures = [reason for reason, n in miner.failures.items() for _ in range(n)]
+    failures = list(miner.failures.elements())
     mined = _count("miner rubric", [*failures, *[None] * (shown.height - len(failures))])
 
     decisions = select_decisions(log.feedback).sort("confidence", descending=True)
@@ -400,8 +323,10 @@ def measure_rubric(log: Log, model: Generator) -> list[Yield]:
         induce_rubric(exchanges, labels.cast(dict(schemas.LABELS)), shared)
     except ModelError:
         outcome = "not summed up"
-    explained = [answer for prefill, answers in limited.calls if "reasons" in prefill for answer in answers]
-    faults = [None if _has_reasons(answer.text) else "not as asked" for answer in explained]
+    faults: list[str | None] = []
+    for prefill, answers in limited.calls:
+        if "reasons" in prefill:
+            faults += [None if _has_reasons(answer.text) else "not as asked" for answer in answers]
     return [mined, _count("rubric induction, explanations", faults, outcome)]
 
 
@@ -437,9 +362,7 @@ def _build_augmenter(writes: str, settings: dict[str, Any]) -> Any:
 
 
 def _build_context(model: Generator, max_new_tokens: int) -> AugmentContext:
-    return AugmentContext(
-        generator=model, max_prompt_tokens=PROMPT_TOKENS, max_new_tokens=max_new_tokens, seed=SEED
-    )
+    return AugmentContext(generator=model, max_prompt_tokens=PROMPT_TOKENS, max_new_tokens=max_new_tokens, seed=SEED)
 
 
 def _annotate(writes: str, settings: dict[str, Any], log: Log, model: Generator) -> pl.DataFrame:
@@ -466,16 +389,18 @@ def _run_augmenter(
     return _count(label or writes, table["reason"].to_list())
 
 
-def _count(prompt: str, reasons: Sequence[str | None], note: str = "") -> Yield:
+def _count(prompt: str, reasons: Sequence[str | None], note: str | None = None) -> Yield:
     """Return the yield of answers, each with the reason against it or None."""
     counts = Counter(reason for reason in reasons if reason is not None)
-    parts = [f"{reason} {n}" for reason, n in counts.most_common(3)]
-    return Yield(prompt, len(reasons), sum(reason is None for reason in reasons), "; ".join([*parts, note] if note else parts))
+    notes = [f"{reason} {n}" for reason, n in counts.most_common(3)]
+    if note is not None:
+        notes.append(note)
+    return Yield(prompt=prompt, asked=len(reasons), kept=reasons.count(None), notes="; ".join(notes))
 
 
 def format_table(yields: Iterable[Yield]) -> str:
     """Return the lines as a Markdown table."""
-    lines = ["| prompt | asked | kept | kept, % | main reasons against the others, and notes |", "|---|---|---|---|---|"]
+    lines = ["| prompt | asked | kept | kept, % | reasons against the others; notes |", "|---|---|---|---|---|"]
     for line in yields:
         share = f"{100 * line.kept / line.asked:.0f}" if line.asked else "–"
         lines.append(f"| {line.prompt} | {line.asked} | {line.kept} | {share} | {line.notes} |")
@@ -483,7 +408,7 @@ def format_table(yields: Iterable[Yield]) -> str:
 
 
 def main() -> None:
-    """Run the parts and print their table; progress goes to the terminal line by line."""
+    """Run the parts and print their table."""
     cli = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     cli.add_argument("--data", type=Path, default=Path("data"))
     cli.add_argument("--model", type=Path, default=Path("models/backbone"))

@@ -1,9 +1,9 @@
-"""The user model trained with a sampled softmax, against the whole one: tokens per second.
+"""Speed of user model training with a sampled softmax.
 
     python -m benchmarks.sampled_softmax [--start gemma-3-270m] [--conversations 48] [--sample 4096] [--lora-rank 64]
 
-Both start from the same model and train on the same rows in the same order; the sides take turns. The held-out loss is
-computed with the whole vocabulary on both sides, so it would show what the sampling costs.
+It is compared with the full softmax. Both sides start from the same model and train on the same rows in the same order,
+in turn. The held-out loss is computed with the full vocabulary on both sides, so it shows what the sampling costs.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from benchmarks.sft_conversations import build_train_options, load_excerpts, encode_conversation
+from benchmarks.sft_conversations import build_train_options, encode_conversation, load_excerpts
 from turnabout.models.checkpoints import Checkpoint
 from turnabout.models.loading import open_model
 from turnabout.training.engine.settings import RunContext, autocast
@@ -26,7 +26,7 @@ SIDES = ("whole softmax", "sampled softmax")
 
 
 class TrainingResult(NamedTuple):
-    """What one training took and gave; losses in nats per target token."""
+    """Speed and losses of one training; losses in nats per target token."""
 
     tokens_per_second: float
     n_vocabulary: int
@@ -35,6 +35,7 @@ class TrainingResult(NamedTuple):
 
 
 def main() -> None:
+    """Train on both sides in turn and print speeds and losses."""
     cli = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     cli.add_argument("--start", default="gemma-3-270m", help="an embedded name, a Hub id or a folder")
     cli.add_argument("--conversations", type=int, default=48)
@@ -61,7 +62,10 @@ def main() -> None:
 
 
 def train_once(options: argparse.Namespace, sampled_softmax: int | None) -> TrainingResult:
-    """One training from the start, on the first conversations of the embedded log; others are held out."""
+    """Train on the first conversations of the embedded log.
+
+    The next conversations are held out.
+    """
     start = add_end_token(open_model(options.start, "float32"))
     cut = load_excerpts(start.chat, MAX_LENGTH).head(options.conversations + N_HELD_OUT)
     train_options = build_train_options(

@@ -1,13 +1,13 @@
-"""Training the user model: one sequence per conversation against TRL's `SFTTrainer` on the paper's K+1 samples.
+"""Speed of user model training, against TRL on the paper's K+1 samples.
 
     python -m benchmarks.sft [--conversations 4] [--tokens 256] [--steps 3] [--rounds 2]
 
-Both train every weight of the embedded model on the last messages of conversations of the embedded log, with the end
-of each. A step covers all of them, so both follow the same trajectory: the loss of every step must be the same, and so
-must that of held-out conversations afterwards, measured by one function. Weights are in float32 and computed with in
-bfloat16 (`--float32`: in float32); learning rate, schedule, optimiser and clipping are equal. Each training is a
-process of its own, and the sides take turns. Seconds are those of the optimiser steps alone, without loading,
-tokenising and saving.
+Ours trains on one sequence per conversation. Both sides train every weight of the embedded model on the last messages
+of conversations of the embedded log, each with its end of conversation. A step covers all conversations, so both sides
+follow the same trajectory: the loss of every step must be the same, and so must that of held-out conversations
+afterwards, measured by one function. Weights are in float32, computation is in bfloat16 (`--float32`: in float32);
+learning rate, schedule, optimiser and clipping are equal. Each training is a process of its own, and the sides take
+turns. Seconds are those of the optimiser steps alone, without loading, tokenising and saving.
 """
 
 import argparse
@@ -20,13 +20,14 @@ from tempfile import TemporaryDirectory
 from benchmarks import process_tree
 from benchmarks.sft_sides import Case, TrainingRun
 
-#: Nats between the losses of a step: what rounding to bfloat16 may do to them.
+#: Largest difference between the losses of a step in nats, from rounding to bfloat16.
 TOLERANCE = 0.01
 
 Measured = tuple[TrainingRun, process_tree.Usage]
 
 
 def main() -> None:
+    """Train on both sides in turn, print speeds, and compare the losses."""
     cli = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     cli.add_argument("--conversations", type=int, default=4)
     cli.add_argument("--tokens", type=int, default=256, help="most tokens of a conversation")
@@ -40,7 +41,12 @@ def main() -> None:
     cli.add_argument("--peak-tflops", type=float, help="of the device in bfloat16; prints the share of it in use")
     options = cli.parse_args()
     case = Case(
-        options.conversations, options.tokens, options.steps, options.their_batch, options.their_packing, not options.float32
+        n_conversations=options.conversations,
+        max_length=options.tokens,
+        steps=options.steps,
+        their_batch=options.their_batch,
+        their_packing=options.their_packing,
+        bf16=not options.float32,
     )
     rounds: list[dict[str, Measured]] = []
     for turn in range(options.rounds):
@@ -59,7 +65,7 @@ def main() -> None:
 
 
 def train_in_process(side: str, case: Case) -> Measured:
-    """One training in a process of its own, and what the process took."""
+    """Run one training in a process of its own; return it with its usage."""
     with TemporaryDirectory() as folder:
         out = Path(folder) / "training.json"
         command = [sys.executable, "-m", "benchmarks.sft_sides", side, str(out), json.dumps(case._asdict())]
@@ -68,15 +74,18 @@ def train_in_process(side: str, case: Case) -> Measured:
 
 
 def format_speed(measured: list[Measured], case: Case, peak_tflops: float | None) -> str:
-    """Seconds, tokens and memory of one side, the median of its rounds."""
+    """Return seconds, tokens and memory of one side as text.
+
+    Seconds are medians over rounds.
+    """
     training = measured[0][0]
     passes = case.n_conversations * case.steps
-    seconds = statistics.median(each.seconds for each, _ in measured)
-    processor = statistics.median(each.processor_seconds for each, _ in measured)
+    seconds = statistics.median(run.seconds for run, _ in measured)
+    processor = statistics.median(run.processor_seconds for run, _ in measured)
     tokens_per_second = training.tokens * case.steps / seconds
     # Forward and backward are 6 floating-point operations per weight and token (Kaplan et al. 2020, §2.1).
     used = 6 * training.parameters * tokens_per_second / 1e12
-    memory = training.device_bytes or max(run.own_bytes for _, run in measured)
+    memory = training.device_bytes or max(usage.own_bytes for _, usage in measured)
     parts = [
         f"{seconds / passes:.2f} s per conversation ({processor / passes:.2f} processor s)",
         f"{training.sequences} sequences of {training.tokens:,} tokens a step, {training.targets:,} learnt",
@@ -87,16 +96,16 @@ def format_speed(measured: list[Measured], case: Case, peak_tflops: float | None
 
 
 def compare_losses(ours: TrainingRun, trl: TrainingRun) -> None:
-    """Print both trajectories. Raises where they are not one."""
-    apart = max(abs(a - b) for a, b in zip(ours.losses, trl.losses, strict=True))
+    """Print both trajectories. Raises AssertionError where they differ."""
+    max_difference = max(abs(a - b) for a, b in zip(ours.losses, trl.losses, strict=True))
     for name, training in {"ours": ours, "TRL": trl}.items():
         print(
             f"loss of each step, {name}: {', '.join(f'{loss:.4f}' for loss in training.losses)}; "
             f"held-out: {training.held_out_before:.4f} before, {training.held_out:.4f} after"
         )
-    print(f"steps differ by {apart:.0e} nats at most, held-out by {abs(ours.held_out - trl.held_out):.0e}")
+    print(f"steps differ by {max_difference:.0e} nats at most, held-out by {abs(ours.held_out - trl.held_out):.0e}")
     assert ours.targets == trl.targets, "both must learn the same tokens"
-    assert apart < TOLERANCE, "both must minimise the same loss"
+    assert max_difference < TOLERANCE, "both must minimise the same loss"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""The conversations that `benchmarks.sft` trains on, as one sequence each and as the paper's K+1 samples."""
+"""Training conversations of `benchmarks.sft`.
+
+Each is encoded as one sequence, or as the paper's K+1 samples.
+"""
 
 from typing import Any
 
@@ -12,16 +15,17 @@ from turnabout.sources.chitchat import Chitchat
 from turnabout.training.user_model.train import TrainUser
 
 INTENT = "You are a user chatting with an assistant language model to pass the time."
-#: Conversations of the log that are looked at.
+#: Conversations of the log that are read.
 N_READ = 500
-#: Shortest of them, in messages: that of the settings that ship.
+#: Messages of the shortest conversation, as in the shipped settings.
 MIN_MESSAGES = 4
 
 
 def load_excerpts(chat: ChatFormat, max_length: int) -> pl.DataFrame:
-    """The last messages within `max_length` tokens of each conversation that somebody left (`schemas.USER_SAMPLES`).
+    """Return the last messages of each conversation that its user ended.
 
-    Without those of which not even one user turn fits.
+    The columns are `schemas.USER_SAMPLES`. An excerpt has at most `max_length` tokens. Conversations of which not
+    even one user turn fits are left out.
     """
     cut = [keep_last_messages(chat, sample, max_length) for sample in load_ended_conversations().iter_rows(named=True)]
     fits = [s for s in cut if s["target_indexes"] and len(encode_conversation(chat, s).input_ids) <= max_length]
@@ -29,7 +33,10 @@ def load_excerpts(chat: ChatFormat, max_length: int) -> pl.DataFrame:
 
 
 def build_train_options(**values: Any) -> TrainUser:
-    """Return section `train_user` with these values, for one epoch of every window in one process by default."""
+    """Return section `train_user` with these values.
+
+    By default it is one epoch over every window in one process.
+    """
     defaults = {
         "epochs": 1,
         "max_tokens": None,
@@ -44,7 +51,10 @@ def build_train_options(**values: Any) -> TrainUser:
 
 
 def load_ended_conversations() -> pl.DataFrame:
-    """Flipped conversations of the embedded log that somebody left, all with one intent."""
+    """Return flipped conversations of the embedded log that a user ended.
+
+    All have the same intent.
+    """
     log = Chitchat(format="chitchat")
     messages = next(batch.messages for piece in log.list_pieces() for batch in log.read_batches(piece))
     ids = messages.select("conversation_id").unique(maintain_order=True).head(N_READ)
@@ -56,30 +66,37 @@ def load_ended_conversations() -> pl.DataFrame:
 
 
 def keep_last_messages(chat: ChatFormat, sample: dict[str, Any], max_length: int) -> dict[str, Any]:
-    """The conversation cut from the left so that it is one training row, leaving included."""
-    leaving = chat.count_message_tokens({"role": "user", "content": ""}) + 1
+    """Return the conversation cut from the left to one training row.
+
+    The row has room for the end of the conversation.
+    """
+    n_end_tokens = chat.count_message_tokens({"role": "user", "content": ""}) + 1
     system: Message = {"role": "system", "content": sample["intent"]}
-    kept = chat.keep_newest([system, *sample["messages"]], max_length - leaving)[1:]
+    kept = chat.keep_newest([system, *sample["messages"]], max_length - n_end_tokens)[1:]
     return {**sample, "messages": kept, "target_indexes": [i for i, m in enumerate(kept) if m["role"] == "user"]}
 
 
 def encode_conversation(chat: ChatFormat, sample: dict[str, Any]) -> EncodedChat:
-    """The conversation with the end of it as one row: what ours reads."""
+    """Return the conversation with its end as one row, as ours reads it."""
     targets = {index + 1 for index in sample["target_indexes"]}
     return chat.encode([{"role": "system", "content": sample["intent"]}, *sample["messages"]], targets, sample["ends"])
 
 
 def build_k_plus_one_samples(sample: dict[str, Any]) -> list[dict[str, list[Message]]]:
-    """The paper's samples: all that was said before each user turn and the turn, and the whole and leaving."""
+    """Return the paper's samples as prompt and completion.
+
+    For each user turn: all messages before it, and the turn. For the end: the whole conversation, and the end token.
+    """
     messages: list[Message] = [{"role": "system", "content": sample["intent"]}, *sample["messages"]]
     turns = [{"prompt": messages[: i + 1], "completion": [messages[i + 1]]} for i in sample["target_indexes"]]
     return [*turns, {"prompt": messages, "completion": [{"role": "user", "content": END_OF_CONVERSATION}]}]
 
 
 def build_user_template(chat: ChatFormat) -> str:
-    """The tokenizer's template with a *user* header to continue from; it stops at the last end of turn.
+    """Return the tokenizer's template with a *user* generation prompt.
 
-    What a template writes after that would be part of the completion, which TRL learns to its last token.
+    It stops at the last end of turn: text after that would be part of the completion, which TRL learns to its last
+    token.
     """
     end = str(chat.tokenizer.decode([chat.end_of_turn_id]))
     between = chat.frame.footer.removeprefix(end)

@@ -12,7 +12,13 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from benchmarks.sft_conversations import build_train_options, load_excerpts, build_k_plus_one_samples, encode_conversation, build_user_template
+from benchmarks.sft_conversations import (
+    build_k_plus_one_samples,
+    build_train_options,
+    build_user_template,
+    encode_conversation,
+    load_excerpts,
+)
 from turnabout.errors import ConfigError
 from turnabout.models.checkpoints import Checkpoint, load_embedded
 from turnabout.training.engine.settings import RunContext, autocast
@@ -24,7 +30,7 @@ LEARNING_RATE = 1e-4
 
 
 class Case(NamedTuple):
-    """What both sides are given. Each optimiser step covers all the conversations."""
+    """Input of both sides. Each optimiser step covers all the conversations."""
 
     n_conversations: int
     max_length: int
@@ -37,7 +43,10 @@ class Case(NamedTuple):
 
 
 class TrainingRun(NamedTuple):
-    """What one training took and gave. Tokens are those of one step without padding; times those of all steps."""
+    """Result of one training.
+
+    Tokens are those of one step without padding, times those of all steps.
+    """
 
     seconds: float
     processor_seconds: float
@@ -54,6 +63,7 @@ class TrainingRun(NamedTuple):
 
 
 def main(side: str, out: Path, case: Case) -> None:
+    """Train one side and write the result to `out`."""
     import torch
 
     checkpoint = add_end_token(load_embedded(BACKBONE, "float32"))
@@ -64,7 +74,9 @@ def main(side: str, out: Path, case: Case) -> None:
     train, held_out = cut.head(case.n_conversations), cut.tail(N_HELD_OUT)
     before = compute_mean_loss(checkpoint, held_out, case)
     with TemporaryDirectory() as work:
-        result = {"ours": train_with_turnabout, "trl": train_with_trl}[side](checkpoint, train, case, Path(work) / "work")
+        result = {"ours": train_with_turnabout, "trl": train_with_trl}[side](
+            checkpoint, train, case, Path(work) / "work"
+        )
     rest = {
         "held_out_before": before,
         "held_out": compute_mean_loss(checkpoint, held_out, case),
@@ -75,7 +87,7 @@ def main(side: str, out: Path, case: Case) -> None:
 
 
 def train_with_turnabout(checkpoint: Checkpoint, train: pl.DataFrame, case: Case, work: Path) -> dict[str, Any]:
-    """The stage's own training."""
+    """Train as the stage `train_user` does; return times, losses and counts."""
     options = build_train_options(
         max_length=case.max_length, batch_size=train.height, epochs=case.steps, learning_rate=LEARNING_RATE
     )
@@ -94,13 +106,18 @@ def train_with_turnabout(checkpoint: Checkpoint, train: pl.DataFrame, case: Case
 
 
 def train_with_trl(checkpoint: Checkpoint, train: pl.DataFrame, case: Case, work: Path) -> dict[str, Any]:
-    """TRL's, on K+1 samples of each conversation; a step adds up the gradients of all of them."""
+    """Train by TRL on K+1 samples; return times, losses and counts.
+
+    A step adds up the gradients of all samples.
+    """
     import torch
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
 
     checkpoint.tokenizer.chat_template = build_user_template(checkpoint.chat)
-    rows = [row for sample in train.iter_rows(named=True) for row in build_k_plus_one_samples(sample)]
+    rows: list[dict[str, Any]] = []
+    for sample in train.iter_rows(named=True):
+        rows += build_k_plus_one_samples(sample)
     arguments = SFTConfig(
         output_dir=str(work),
         max_length=case.max_length,
@@ -137,12 +154,15 @@ def train_with_trl(checkpoint: Checkpoint, train: pl.DataFrame, case: Case, work
         "losses": [entry["loss"] for entry in trainer.state.log_history if "loss" in entry],
         "sequences": len(read),
         "tokens": sum(map(len, read["input_ids"])),
-        "targets": sum(label != -100 for labels in read["labels"] for label in labels),
+        "targets": sum(len(labels) - list(labels).count(-100) for labels in read["labels"]),
     }
 
 
 def compute_mean_loss(checkpoint: Checkpoint, conversations: pl.DataFrame, case: Case) -> float:
-    """Mean −log P of all target tokens, in nats, by our loss whoever trained the model."""
+    """Return the mean −log P of all target tokens in nats.
+
+    It is computed by our loss for both sides.
+    """
     import torch
 
     model = checkpoint.model.eval()
@@ -152,17 +172,24 @@ def compute_mean_loss(checkpoint: Checkpoint, conversations: pl.DataFrame, case:
 
 
 def build_timer() -> Any:
-    """A callback; its `seconds` and `processor_seconds` run from the beginning of training to the end of a step."""
+    """Return a callback that measures `seconds` and `processor_seconds`.
+
+    Both run from the beginning of training to the end of the last step.
+    """
     import torch
     from transformers import TrainerCallback
 
     class Clock(TrainerCallback):  # type: ignore[misc]
+        """Times since the beginning of training."""
+
         seconds = processor_seconds = 0.0
 
         def on_train_begin(self, *_: Any, **__: Any) -> None:
+            """Note the time."""
             self.began = time.perf_counter(), time.process_time()
 
         def on_step_end(self, *_: Any, **__: Any) -> None:
+            """Measure the time since the beginning, once the device has finished."""
             if torch.cuda.is_available():
                 torch.cuda.synchronize()
             self.seconds = time.perf_counter() - self.began[0]

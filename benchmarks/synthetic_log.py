@@ -1,7 +1,8 @@
-"""Made-up chat logs of any size, a file a day, as the source `openai` reads them: the same seed, the same bytes.
+"""Synthetic chat logs of any size, in the format of source `openai`.
 
-Sentences are templates with slots, so that hardly two are equal. Lengths and the share of texts with digits follow what
-people and assistants write to each other; the shares of what the pipeline looks for are the constants below.
+Each day is a file. The same seed gives the same bytes. Sentences are templates with slots, so that hardly two are
+equal. Lengths and the share of texts with digits are like those of people and assistants; the constants below set the
+shares of texts that the pipeline searches for.
 """
 
 import re
@@ -17,13 +18,14 @@ import zstandard
 
 from benchmarks import synthetic_words as words
 
-#: Shares of conversations that repeat an earlier one of the day, of texts with personal data, of follow-ups that judge.
+#: Shares of conversations that repeat an earlier one of the day (exactly, nearly), of texts with personal data, and of
+#: follow-ups that judge the reply.
 EXACT_COPIES, NEAR_COPIES, PERSONAL, JUDGING = 0.02, 0.02, 0.02, 0.03
-#: Shares of texts with a number in them: of people's and of assistants'.
+#: Shares of texts with a number, for users and for assistants.
 NUMBERS_OF_USERS, NUMBERS_OF_ASSISTANTS = 0.1, 0.25
-#: Exchanges of a conversation, all as likely: 9.7 messages in the mean.
+#: Exchanges of a conversation, equally likely: 9.7 messages on average.
 EXCHANGES = (1, 2, 2, 3, 3, 4, 4, 4, 5, 5, 5, 6, 6, 7, 8, 12)
-#: Sentences of a user's and of an assistant's message; one reply in twelve is long.
+#: Sentences of a user's, an assistant's and an assistant's long message; one reply in twelve is long.
 OF_USER, OF_ASSISTANT, OF_LONG = (1, 2, 2, 3), (2, 3, 3, 4, 5), (12, 16, 24)
 
 FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
@@ -34,14 +36,14 @@ Choice = TypeVar("Choice")
 
 
 class Sentence(NamedTuple):
-    """What stands between the slots, and what each slot is filled from."""
+    """A template: the texts between its slots, and the values for each slot."""
 
     fixed: Sequence[str]
     slots: Sequence[Sequence[str]]
 
 
 def parse_template(template: str) -> Sentence:
-    """A template such as `Buy {noun}.` taken apart."""
+    """Return a template such as `Buy {noun}.` as its parts."""
     fixed, names = SLOT.split(template)[::2], SLOT.findall(template)
     return Sentence(fixed, [getattr(words, name.upper()) for name in names])
 
@@ -53,50 +55,53 @@ QUESTIONS, STATEMENTS, FACTS, DETAILS = (
 
 
 class ConversationWriter:
-    """Writes the messages of one day."""
+    """Writer of the messages of one day."""
 
     def __init__(self, seed: str) -> None:
         self._rng = Random(seed)
         self._chance = self._rng.random
 
     def write_conversation(self) -> list[Message]:
-        """Exchanges of a user's and an assistant's message."""
-        told = []
+        """Return exchanges of a user's and an assistant's message."""
+        messages = []
         for number in range(self._choose(EXCHANGES)):
-            told += [{"role": "user", "content": self._write_user_message(number)}, {"role": "assistant", "content": self._write_reply()}]
-        return told
+            messages.append({"role": "user", "content": self._write_user_message(number)})
+            messages.append({"role": "assistant", "content": self._write_reply()})
+        return messages
 
     def write_near_copy(self, messages: Sequence[Message]) -> list[Message]:
-        """The conversation with one word of one message changed."""
+        """Return the conversation with one word of one message changed."""
         at = int(self._chance() * len(messages))
-        said = messages[at]["content"].split(" ")
-        said[int(self._chance() * len(said))] = self._choose(words.NOUN)
-        return [*messages[:at], {**messages[at], "content": " ".join(said)}, *messages[at + 1 :]]
+        parts = messages[at]["content"].split(" ")
+        parts[int(self._chance() * len(parts))] = self._choose(words.NOUN)
+        return [*messages[:at], {**messages[at], "content": " ".join(parts)}, *messages[at + 1 :]]
 
     def _choose(self, choices: Sequence[Choice]) -> Choice:
         return choices[int(self._chance() * len(choices))]
 
     def _write_user_message(self, number: int) -> str:
-        said = [self._fill_sentence(self._choose(QUESTIONS)) for _ in range(self._choose(OF_USER))]
+        sentences = [self._fill_sentence(self._choose(QUESTIONS)) for _ in range(self._choose(OF_USER))]
         if self._chance() < NUMBERS_OF_USERS:
-            said.append(self._write_fact())
+            sentences.append(self._write_fact())
         if number and self._chance() < JUDGING:
-            said = [self._choose(words.JUDGEMENTS), *said[1:]]
-        return self._join_sentences(said)
+            sentences = [self._choose(words.JUDGEMENTS), *sentences[1:]]
+        return self._join_sentences(sentences)
 
     def _write_reply(self) -> str:
         is_long = self._chance() < 1 / 12
-        said = [self._fill_sentence(self._choose(STATEMENTS)) for _ in range(self._choose(OF_LONG if is_long else OF_ASSISTANT))]
+        n_sentences = self._choose(OF_LONG if is_long else OF_ASSISTANT)
+        sentences = [self._fill_sentence(self._choose(STATEMENTS)) for _ in range(n_sentences)]
         if self._chance() < NUMBERS_OF_ASSISTANTS:
-            said.insert(1, self._write_fact())
+            sentences.insert(1, self._write_fact())
         if is_long:
-            said[2:] = [f"\n{number}. {sentence}" for number, sentence in enumerate(said[2:], start=1)]
-        return self._join_sentences(said)
+            sentences[2:] = [f"\n{number}. {sentence}" for number, sentence in enumerate(sentences[2:], start=1)]
+        return self._join_sentences(sentences)
 
-    def _join_sentences(self, said: list[str]) -> str:
+    def _join_sentences(self, sentences: list[str]) -> str:
+        """Return the sentences as one text, sometimes with personal data."""
         if self._chance() < PERSONAL:
-            said.append(self._fill_digits(self._fill_sentence(self._choose(DETAILS))))
-        return " ".join(said)
+            sentences.append(self._fill_digits(self._fill_sentence(self._choose(DETAILS))))
+        return " ".join(sentences)
 
     def _write_fact(self) -> str:
         return self._fill_digits(self._fill_sentence(self._choose(FACTS)))
@@ -108,44 +113,50 @@ class ConversationWriter:
         return "".join(pieces)
 
     def _fill_digits(self, text: str) -> str:
-        """A digit, not 0, for each `#`; the sign `%` becomes the check digit of the card number before it."""
+        """Replace each `#` by a digit from 1 to 9, and `%` by the check digit.
+
+        The check digit is that of the card number before it.
+        """
         text = re.sub("#", lambda _: str(1 + int(9 * self._chance())), text)
         return re.sub(r"([\d ]+)%", lambda match: match[1] + compute_check_digit(match[1]), text)
 
 
 def compute_check_digit(number: str) -> str:
-    """The digit that makes a card number valid by Luhn's formula."""
+    """Return the digit that makes a card number valid by Luhn's formula."""
     digits = [int(digit) for digit in reversed(number) if digit.isdigit()]
-    total = sum(2 * digit - 9 * (digit > 4) if place % 2 == 0 else digit for place, digit in enumerate(digits))
+    total = sum(2 * digit - 9 * (digit > 4) if index % 2 == 0 else digit for index, digit in enumerate(digits))
     return str(-total % 10)
 
 
 def generate_records(day: int, n_messages: int, seed: int) -> Iterator[dict[str, Any]]:
-    """The conversations of one day, the last of which brings it to `n_messages` or more."""
+    """Yield the conversations of one day, until they have `n_messages` or more."""
     writer, rng = ConversationWriter(f"{seed}:{day}"), Random(f"{seed}:{day}:log")
     earlier: deque[list[Message]] = deque([writer.write_conversation()], maxlen=1_000)
     began, n_written, number = FIRST_DAY + timedelta(days=day), 0, 0
     while n_written < n_messages:
         chance = rng.random()
         if chance < EXACT_COPIES:
-            told = rng.choice(earlier)
+            messages = rng.choice(earlier)
         elif chance < EXACT_COPIES + NEAR_COPIES:
-            told = writer.write_near_copy(rng.choice(earlier))
+            messages = writer.write_near_copy(rng.choice(earlier))
         else:
-            told = writer.write_conversation()
-            earlier.append(told)
+            messages = writer.write_conversation()
+            earlier.append(messages)
         at = int(began.timestamp()) + number
         yield {
             "conversation_id": f"{day:03}-{number:07}",
             "user_id": f"u{int(rng.random() * n_messages / 30):06}",
             "model": rng.choice(words.MODELS),
-            "messages": [{**message, "created_at": at + 20 * index} for index, message in enumerate(told)],
+            "messages": [{**message, "created_at": at + 20 * index} for index, message in enumerate(messages)],
         }
-        n_written, number = n_written + len(told), number + 1
+        n_written, number = n_written + len(messages), number + 1
 
 
 def write_days(folder: Path, days: Iterable[int], n_messages: int, seed: int, suffix: str = ".jsonl") -> int:
-    """Write a file for each day, with `n_messages` or a few more each (`.zst` packs it); returns how many in all."""
+    """Write a file for each day and return the number of messages in all.
+
+    Each file has `n_messages` or a few more; it is compressed where `suffix` ends with `.zst`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     encode = msgspec.json.Encoder().encode
     n_written = 0

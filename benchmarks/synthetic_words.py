@@ -1,4 +1,7 @@
-"""Templates of sentences and what fills their slots (`{noun}`); `#` stands for a digit, `%` for a check digit."""
+"""Templates of sentences, and the values of their slots.
+
+A slot is written `{noun}`; `#` stands for a digit, `%` for a check digit.
+"""
 
 NOUN = """
 budget garden recipe engine contract lecture pipeline kitchen battery library essay campaign server holiday keyboard
@@ -77,7 +80,7 @@ STATEMENTS = (
     "Finally, {verb} the {noun} once more and check that the {adjective} {noun} has not moved.",
 )
 
-#: Sentences with numbers and signs that are nobody's data.
+#: Sentences with numbers and signs that are not personal data.
 FACTS = (
     "It takes about ## minutes and ### grams of {noun}.",
     "Between 19## and 20## the {adjective} {noun} cost $#,### in {place}.",
@@ -91,7 +94,7 @@ FACTS = (
     "Order ########## has # items: a {noun} and a {noun}.",
 )
 
-#: Sentences with somebody's data.
+#: Sentences with personal data.
 DETAILS = (
     "You can write to {first}.{last}##@{noun}mail.com about it.",
     "My name is {first} {last} and I live in {place}.",
@@ -105,7 +108,7 @@ DETAILS = (
     "Kind regards,\n{first} {last}",
 )
 
-#: What people say of the reply before.
+#: Users' sentences about the reply before.
 JUDGEMENTS = (
     "Thank you so much, that helps a lot.",
     "Thanks!",

@@ -74,15 +74,16 @@ def turnabout_pipeline(targets: list[str] | None = None, force: bool = False, ro
         succeeded = True
     except BaseException:  # also Prefect's termination signal: no stage may outlive its flow
         runner.groups.end_all()
+        print_warnings(runner.runs)
         raise
     finally:
         seconds = time.monotonic() - began
         usage = {"seconds": seconds, "peak_memory_mb": memory.megabytes}
         tracking.finish_pipeline(root, parent, succeeded, usage, names)
         write_last_run(root, runner.runs, seconds, memory.megabytes)
-        print_warnings(runner.runs)
     create_markdown_artifact(_format_runs(runner.runs), key="stages", description="Result, time and memory")
     print_summary(runner.runs, seconds, memory.megabytes)
+    print_warnings(runner.runs)
     # A table that an earlier `dvc repro` wrote without the forgotten people is older than this run.
     if counts := sweep_if_due(root, start if statuses.get("ingest") == "ran" else None):
         get_run_logger().info(describe_sweep(counts))

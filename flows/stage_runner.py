@@ -13,7 +13,7 @@ from turnabout.core.stage_output import WARNING
 from turnabout.operations.stage_summaries import summarize_stage
 from turnabout.pipeline.last_run import StageRun
 from turnabout.pipeline.processes import ProcessGroups
-from turnabout.pipeline.progress_bars import parse_bar
+from turnabout.pipeline.progress_bars import is_progress
 from turnabout.pipeline.repro import Stage, find_stale_reasons, reproduce_stage
 
 Logger = logging.Logger | logging.LoggerAdapter[logging.Logger]
@@ -128,7 +128,7 @@ class StageRunner:
             if line.startswith(WARNING):
                 self._warnings.setdefault(name, []).append(line)
                 log.warning("%s", line)
-            elif parse_bar(line) is None:
+            elif not is_progress(line):
                 log.info("%s", line)
 
         return listen

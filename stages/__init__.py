@@ -1,1 +1,4 @@
-"""One script per DVC stage: parse, load, call one pure function, write. Files, clock and environment live here."""
+"""One script per DVC stage: parse, load, call one function, write.
+
+Only stages touch files, the clock and the environment.
+"""

@@ -36,6 +36,7 @@ def main(
     curve: Path,
     params: Path = Path("params.yaml"),
 ) -> None:
+    """Train and measure one arm of the user model, and write its rows."""
     import torch
 
     from turnabout.tracking import make_curve_callback

@@ -37,6 +37,7 @@ def main(
     metrics: Path,
     params: Path = Path("params.yaml"),
 ) -> None:
+    """Build, screen and write the pairs of one arm."""
     loaded = load_params(params)
     settings, dtype, rule = loaded.build_pairs, loaded.backbone.dtype, loaded.get_arm(arm).pairs
     generator, judge = open_models(rule, settings, policy=policy, model=model, dtype=dtype)

@@ -14,6 +14,7 @@ from turnabout.stats.estimate import Bootstrap
 
 
 def main(turns: Path, figures: Path, out: Path, metrics: Path, params: Path = Path("params.yaml")) -> None:
+    """Compare all arms of the user model, and write the table."""
     loaded = load_params(params)
     arms = {
         name: MeasuredArm(arm, read_json(figures / f"{name}.json"), read_frame(turns / f"{name}.parquet", ARM_TURNS))

@@ -21,10 +21,9 @@ from turnabout.core.io import write_json
 from turnabout.core.stage_output import print_warning
 from turnabout.errors import DataError
 from turnabout.params import load_params
-from turnabout.sources.base import Piece, Source
+from turnabout.sources.base import Piece, Source, list_all_pieces
 from turnabout.sources.detection import suggest_format
 from turnabout.sources.ingest_filter import IngestFilter
-from turnabout.sources.pieces import list_all_pieces
 
 #: Code and packages that shape the tables besides logs and settings; the code is among the stage's dependencies.
 CODE = ("stages/ingest.py", "src/turnabout/core", "src/turnabout/sources", "src/turnabout/text")
@@ -131,8 +130,8 @@ def read_new_pieces(
 
 
 def name_piece(piece: Piece) -> str:
-    """Return the path of a piece, or its name where it is no file."""
-    return piece.name if piece.path is None else str(piece.path)
+    """Return the path of a piece below the project; of any other piece, return its name."""
+    return piece.name if piece.path is None or piece.path.is_absolute() else str(piece.path)
 
 
 def find_format(record: UnitRecord) -> str | None:

@@ -1,5 +1,6 @@
 """Stage: mine feedback in messages and measure its accuracy."""
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from turnabout.core.stage_output import print_warning
 from turnabout.feedback.base import Miner, count_failures
 from turnabout.feedback.ensemble import SHIPPED_WEIGHTS, refit_weights
 from turnabout.feedback.language_model import any_needs_model, open_miners
-from turnabout.feedback.mining import combine_signals, run_miners, summarise_mining
+from turnabout.feedback.mining import combine_signals, describe_unheard_languages, run_miners, summarise_mining
 from turnabout.generation.config import OpenContext
 from turnabout.generation.store import ANSWERS_FILE
 from turnabout.labels.accuracy import check_precision, measure_mining_accuracy, prepare_labels
@@ -65,6 +66,7 @@ def main(
     weights = refit_weights(mined.signals, prepared, SHIPPED_WEIGHTS)
     result = combine_signals(mined.signals, weights, settings.min_confidence)
     figures = summarise_mining(mined.n_exchanges, result)
+    figures["warnings"] += describe_unheard_languages(mined.n_by_language, miners)
     figures["failed_by_miner"] = count_failures(miners)
     figures["warnings"] += [f"no usable answers for '{name}': {n}" for name, n in figures["failed_by_miner"].items()]
     figures["n_labels_left_out"] = n_left_out = all_labels.height - prepared.height
@@ -91,6 +93,8 @@ class MinedExchanges(NamedTuple):
     labelled: pl.DataFrame
     """`REPLY_KEY` and `user_key` of the exchanges that have labels."""
     n_exchanges: int
+    n_by_language: Counter[str | None]
+    """Number of conversations by language; None where it is unknown."""
 
 
 def _mine_log(messages: Path, miners: Sequence[Miner], labels: pl.DataFrame) -> MinedExchanges:
@@ -107,13 +111,24 @@ def _mine_log(messages: Path, miners: Sequence[Miner], labels: pl.DataFrame) -> 
         signals=pl.concat(part.signals for part in parts),
         labelled=pl.concat(part.labelled for part in parts),
         n_exchanges=sum(part.n_exchanges for part in parts),
+        n_by_language=sum((part.n_by_language for part in parts), Counter()),
     )
 
 
 def _mine_batches(batches: Sequence[RowGroup], miners: Sequence[Miner], labels: pl.DataFrame) -> MinedExchanges:
-    exchanges = pl.concat(build_exchanges(read_batch(batch, schemas.MESSAGES)) for batch in batches)
-    labelled = exchanges.join(labels, on=REPLY_KEY, how="semi").select(*REPLY_KEY, "user_key")
-    return MinedExchanges(run_miners(exchanges, miners), labelled, exchanges.height)
+    n_by_language = Counter[str | None]()
+    parts = []
+    for batch in batches:
+        messages = read_batch(batch, schemas.MESSAGES)
+        n_by_language.update(dict(messages.filter(message_index=0)["language"].value_counts().iter_rows()))
+        parts.append(build_exchanges(messages))
+    exchanges = pl.concat(parts)
+    return MinedExchanges(
+        signals=run_miners(exchanges, miners),
+        labelled=exchanges.join(labels, on=REPLY_KEY, how="semi").select(*REPLY_KEY, "user_key"),
+        n_exchanges=exchanges.height,
+        n_by_language=n_by_language,
+    )
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ def main(
     curve: Path,
     params: Path = Path("params.yaml"),
 ) -> None:
+    """Train the assistant of one arm, and write adapter, curve and metrics."""
     from turnabout.tracking import make_curve_callback
 
     loaded = load_params(params)

@@ -16,6 +16,7 @@ from turnabout.training.reward_model import save_head, train_reward
 
 
 def main(pairs: Path, model: Path, reward: Path, metrics: Path, params: Path = Path("params.yaml")) -> None:
+    """Train the reward head of one arm, and write it with its metrics."""
     loaded = load_params(params)
     options = loaded.train_reward
     checkpoint = checkpoints.load_checkpoint(model, loaded.backbone.dtype)

@@ -18,6 +18,7 @@ from turnabout.training.user_model.train import CURVE, save_user, train_user
 def main(
     samples: Path, *, model: Path, user: Path, metrics: Path, curve: Path, params: Path = Path("params.yaml")
 ) -> None:
+    """Train the user model, and write it with its curve and metrics."""
     from turnabout.tracking import make_curve_callback
 
     loaded = load_params(params)

@@ -1,7 +1,7 @@
 """Measures of the source tree: names, docstrings, calls and layers.
 
-`make measures` (or `python -m tests.code_measures [ROOT]`) prints them as a table; tests/test_code_measures.py holds the
-limits, so that names and layers do not drift back.
+`make measures` (or `python -m tests.code_measures [ROOT]`) prints them. tests/test_code_measures.py holds the limits,
+so that names and layers do not drift back.
 """
 
 import ast
@@ -42,7 +42,7 @@ class Measures(NamedTuple):
     long_first_lines: int
     """Docstrings whose first line has `MAX_FIRST_LINE` or more characters."""
     undocumented: int
-    """Public functions and classes without a docstring."""
+    """Public functions, classes and methods without a docstring of their own or of the method that they override."""
     many_positional: float
     """Calls with `MANY_POSITIONAL` or more positional arguments, per 1,000 lines."""
     nested_comprehensions: float
@@ -79,7 +79,7 @@ def measure_tree(root: Path) -> Measures:
         longest_first_line=max(first_lines),
         median_first_line=statistics.median(first_lines),
         long_first_lines=sum(length >= MAX_FIRST_LINE for length in first_lines),
-        undocumented=sum(_lacks_docstring(node) for node in nodes),
+        undocumented=len(find_undocumented(list(texts.values()))),
         many_positional=1000 * sum(_n_positional(node) >= MANY_POSITIONAL for node in nodes) / n_lines,
         nested_comprehensions=1000 * sum(_is_nested_comprehension(node) for node in nodes) / n_lines,
         any_annotations=sum(isinstance(node, ast.Name) and node.id == "Any" for node in nodes),
@@ -103,6 +103,22 @@ def find_long_first_lines(path: Path) -> list[str]:
     return [line for line in _first_docstring_lines(nodes) if len(line) >= MAX_FIRST_LINE]
 
 
+def find_undocumented(texts: list[str]) -> list[str]:
+    """Return names of public functions, classes and methods of modules that lack a docstring.
+
+    A method counts as documented if a method of the same name has a docstring somewhere: it overrides that method.
+    Functions inside functions do not count.
+    """
+    modules = [ast.parse(text) for text in texts]
+    classes = [node for module in modules for node in module.body if isinstance(node, ast.ClassDef)]
+    functions = [node for module in modules for node in module.body if isinstance(node, ast.FunctionDef)]
+    methods = [node for owner in classes for node in owner.body if isinstance(node, ast.FunctionDef)]
+    documented = {node.name for node in methods if ast.get_docstring(node)}
+    lacking = [node.name for node in [*functions, *classes] if not ast.get_docstring(node)]
+    lacking += [node.name for node in methods if node.name not in documented]
+    return [name for name in lacking if not name.startswith("_")]
+
+
 def _first_docstring_lines(nodes: list[ast.AST]) -> Iterator[str]:
     for node in nodes:
         if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module) and (text := ast.get_docstring(node)):
@@ -122,11 +138,6 @@ def _identifier(node: ast.AST) -> str | None:
     if isinstance(node, ast.Attribute):
         return node.attr
     return node.name if isinstance(node, ast.FunctionDef | ast.ClassDef) else None
-
-
-def _lacks_docstring(node: ast.AST) -> bool:
-    is_public = isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
-    return is_public and ast.get_docstring(node) is None  # type: ignore[arg-type]
 
 
 def _n_positional(node: ast.AST) -> int:
@@ -169,11 +180,8 @@ def _count_circles(edges: set[tuple[str, str]]) -> int:
 def main(root: Path = Path(".")) -> None:
     """Print the measures of one tree as a table."""
     for name, value in measure_tree(root)._asdict().items():
-        print(
-            f"{name.replace('_', ' '):24} {value:>10,.2f}"
-            if isinstance(value, float)
-            else f"{name.replace('_', ' '):24} {value:>10,}"
-        )
+        number = f"{value:,.2f}" if isinstance(value, float) else f"{value:,}"
+        print(f"{name.replace('_', ' '):24} {number:>10}")
 
 
 if __name__ == "__main__":

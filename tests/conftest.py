@@ -42,7 +42,7 @@ def messages() -> Callable[..., pl.DataFrame]:
             }
             for i, (role, text) in enumerate(zip(roles, texts, strict=True))
         ]
-        return pl.DataFrame(rows, schema_overrides=MESSAGES).pipe(_complete, MESSAGES)
+        return pl.DataFrame(rows, schema_overrides=MESSAGES).pipe(_add_absent_columns, MESSAGES)
 
     return build
 
@@ -70,7 +70,7 @@ def signal() -> Callable[..., dict[str, Any]]:
     return build
 
 
-def _complete(frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
+def _add_absent_columns(frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
     """The frame with every column of the schema, absent ones null."""
     absent = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in schema.items() if name not in frame.columns]
     return frame.with_columns(absent).select(list(schema)).cast(dict(schema))  # type: ignore[arg-type]

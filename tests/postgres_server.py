@@ -14,50 +14,50 @@ from typing import NamedTuple
 PASSWORD = "p@ss/w:rd%"
 
 
-class Server(NamedTuple):
+class PostgresServer(NamedTuple):
     """Where it listens. The user is `ann`, her password `PASSWORD`, the database `postgres`."""
 
     port: int
     log: Path
 
 
-def binaries() -> Path | None:
+def find_binaries() -> Path | None:
     """The folder of `initdb` and `pg_ctl`, of the newest version; None where the server is not installed."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
-    return found[-1].parent if found else None
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
+    return programs[-1].parent if programs else None
 
 
 @contextmanager
-def postgres_server() -> Iterator[Server]:
+def postgres_server() -> Iterator[PostgresServer]:
     """A server that runs while the block does. Its data lie in a temporary folder."""
     folder = Path(tempfile.mkdtemp(prefix="postgres-"))
     try:
-        server = Server(_free_port(), folder / "log")
-        _start(folder, server)
+        server = PostgresServer(_find_free_port(), folder / "log")
+        _start_server(folder, server)
         yield server
     finally:
-        _run("pg_ctl", "stop", "-D", folder / "data", "-m", "immediate", check=False)
+        _run_program("pg_ctl", "stop", "-D", folder / "data", "-m", "immediate", check=False)
         shutil.rmtree(folder)
 
 
-def _start(folder: Path, server: Server) -> None:
+def _start_server(folder: Path, server: PostgresServer) -> None:
     (folder / "password").write_text(PASSWORD)
     if os.geteuid() == 0:  # PostgreSQL refuses to run as root
         for path in (folder, folder / "password"):
             shutil.chown(path, "nobody", "nogroup")
     data = folder / "data"
-    _run("initdb", "-D", data, "-U", "ann", "--pwfile", folder / "password", "-A", "scram-sha-256", "-N", "-E", "UTF8")
+    _run_program("initdb", "-D", data, "-U", "ann", "--pwfile", folder / "password", "-A", "scram-sha-256", "-N", "-E", "UTF8")
     options = f"-p {server.port} -h 127.0.0.1 -k {folder} -F"
-    _run("pg_ctl", "start", "-D", data, "-w", "-l", server.log, "-o", options)
+    _run_program("pg_ctl", "start", "-D", data, "-w", "-l", server.log, "-o", options)
 
 
-def _run(program: str, *arguments: object, check: bool = True) -> None:
+def _run_program(program: str, *arguments: object, check: bool = True) -> None:
     unprivileged = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
-    command = [str(part) for part in ((binaries() or Path()) / program, *arguments)]
+    command = [str(part) for part in ((find_binaries() or Path()) / program, *arguments)]
     subprocess.run(command, check=check, stdout=subprocess.DEVNULL, cwd="/", **unprivileged)  # type: ignore[call-overload]
 
 
-def _free_port() -> int:
+def _find_free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -17,18 +17,18 @@ PLUMBING = {
 }
 
 
-def python_files(*folders: str) -> list[Path]:
+def list_python_files(*folders: str) -> list[Path]:
     """Every Python file below these folders, relative to the root."""
     return sorted(path.relative_to(ROOT) for folder in folders for path in (ROOT / folder).rglob("*.py"))
 
 
-def module_name(path: Path) -> str:
+def get_module_name(path: Path) -> str:
     """`src/turnabout/core/io.py` → `turnabout.core.io`; a package's `__init__.py` → the package."""
     parts = list(path.with_suffix("").parts)
     return ".".join(part for part in parts[parts[0] == "src" :] if part != "__init__")
 
 
-def imported(path: Path) -> Iterator[tuple[str, str | None]]:
+def parse_imports(path: Path) -> Iterator[tuple[str, str | None]]:
     """What a file imports when it runs, inside functions too: (module, name or None)."""
     tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
     for block in (node for node in ast.walk(tree) if isinstance(node, ast.If)):
@@ -41,12 +41,12 @@ def imported(path: Path) -> Iterator[tuple[str, str | None]]:
             yield from ((node.module, alias.name) for alias in node.names)
 
 
-def imported_files(path: Path) -> set[Path]:
+def list_imported_files(path: Path) -> set[Path]:
     """The project's own files a file imports; a name that a package re-exports leads to the module that has it."""
-    return {file for module, name in imported(path) if (file := _file_of(module, name)) is not None}
+    return {file for module, name in parse_imports(path) if (file := _find_file(module, name)) is not None}
 
 
-def needed_files(starts: set[Path]) -> set[Path]:
+def list_required_files(starts: set[Path]) -> set[Path]:
     """Everything these files import, directly or not, without plumbing, tracking and the packages' tables."""
     reached: set[Path] = set()
     waiting = list(starts)
@@ -55,7 +55,7 @@ def needed_files(starts: set[Path]) -> set[Path]:
         if file in reached or _is_plumbing(file):
             continue
         reached.add(file)
-        waiting += imported_files(file)
+        waiting += list_imported_files(file)
     return reached
 
 
@@ -64,17 +64,17 @@ def _is_plumbing(file: Path) -> bool:
     return str(file) in PLUMBING or in_tracking or file.name == "__init__.py"
 
 
-def _file_of(module: str, name: str | None) -> Path | None:
-    if name is not None and (submodule := _module_file(f"{module}.{name}")) is not None:
+def _find_file(module: str, name: str | None) -> Path | None:
+    if name is not None and (submodule := _find_module_file(f"{module}.{name}")) is not None:
         return submodule
-    file = _module_file(module)
+    file = _find_module_file(module)
     if file is None or file.name != "__init__.py" or name is None:
         return file
-    origins = [origin for origin, other in imported(file) if other == name]
-    return _file_of(origins[0], name) if origins else file
+    origins = [origin for origin, other in parse_imports(file) if other == name]
+    return _find_file(origins[0], name) if origins else file
 
 
-def _module_file(module: str) -> Path | None:
+def _find_module_file(module: str) -> Path | None:
     base = Path("src" if module.split(".")[0] == "turnabout" else ".", *module.split("."))
     candidates = (base.with_suffix(".py"), base / "__init__.py")
     return next((path for path in candidates if (ROOT / path).exists()), None)

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from tests.code_measures import MAX_FIRST_LINE, Measures, find_long_first_lines, find_retired_identifiers, measure_tree
-from tests.source_tree import ROOT, python_files
+from tests.source_tree import ROOT, list_python_files
 
-FILES = python_files("src", "stages", "flows", "tests", "benchmarks", "examples")
+FILES = list_python_files("src", "stages", "flows", "tests", "benchmarks", "examples")
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.code_measures import LAYERS
-from tests.source_tree import imported, imported_files, module_name, python_files
+from tests.source_tree import get_module_name, list_imported_files, list_python_files, parse_imports
 
-FILES = python_files("src", "stages", "flows")
+FILES = list_python_files("src", "stages", "flows")
 #: The most Python files one folder holds.
 MAX_FILES = 24
 
@@ -19,13 +19,13 @@ DATA_STAGES = ("ingest", "clean", "split", "mine", "flip", "report")
 
 def importers(*libraries: str) -> set[str]:
     """The files that import any of these libraries, at the top or inside a function."""
-    found = {path for path in FILES if any(module.split(".")[0] in libraries for module, _ in imported(path))}
+    found = {path for path in FILES if any(module.split(".")[0] in libraries for module, _ in parse_imports(path))}
     return {str(path) for path in found}
 
 
 @pytest.mark.parametrize("path", FILES, ids=str)
 def test_every_module_imports(path: Path) -> None:
-    assert importlib.import_module(module_name(path)).__doc__, "a module says what it is for"
+    assert importlib.import_module(get_module_name(path)).__doc__, "a module says what it is for"
 
 
 def layer(path: Path) -> str:
@@ -35,15 +35,15 @@ def layer(path: Path) -> str:
 
 
 def test_the_layers_are_the_folders_of_the_package() -> None:
-    assert sorted(LAYERS) == sorted({layer(path) for path in python_files("src")} - {""})
+    assert sorted(LAYERS) == sorted({layer(path) for path in list_python_files("src")} - {""})
 
 
-@pytest.mark.parametrize("path", python_files("src"), ids=str)
+@pytest.mark.parametrize("path", list_python_files("src"), ids=str)
 def test_a_file_imports_only_lower_layers(path: Path) -> None:
     if not layer(path):
         return
     rank = LAYERS.index(layer(path))
-    upward = [str(file) for file in imported_files(path) if layer(file) and LAYERS.index(layer(file)) > rank]
+    upward = [str(file) for file in list_imported_files(path) if layer(file) and LAYERS.index(layer(file)) > rank]
     assert upward == [], f"{path} is in layer '{layer(path)}', which stands below these"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.source_tree import ROOT, imported_files, needed_files
+from tests.source_tree import ROOT, list_imported_files, list_required_files
 from turnabout.params import Params
 from turnabout.pipeline.repro import Stage, load_stage_graph
 from turnabout.preferences import RULES
@@ -17,21 +17,21 @@ STAGES: list[Stage] = [stage for _, stage in load_stage_graph(ROOT).nodes(data="
 NAMES = [stage.name for stage in STAGES]
 
 
-def script_of(stage: Stage) -> Path:
-    found = re.match(r"python -m (stages)\.(\w+) ", stage.command)
-    assert found, f"{stage.name}: '{stage.command}' does not run a script of stages/"
-    return Path(found[1], f"{found[2]}.py")
+def get_script(stage: Stage) -> Path:
+    match = re.match(r"python -m (stages)\.(\w+) ", stage.command)
+    assert match, f"{stage.name}: '{stage.command}' does not run a script of stages/"
+    return Path(match[1], f"{match[2]}.py")
 
 
-def sections(stage: Stage) -> set[str]:
+def list_sections(stage: Stage) -> set[str]:
     return {key.partition(".")[0] for key in stage.params}
 
 
-def sections_read(script: Path) -> set[str]:
+def find_used_sections(script: Path) -> set[str]:
     """The sections a script takes from all of params, which it may hand to its own functions but to no others."""
     tree = ast.parse((ROOT / script).read_text(encoding="utf-8"))
     nodes = list(ast.walk(tree))
-    names = _names_of_params(nodes)
+    names = _find_params_names(nodes)
     taken = [node for node in nodes if isinstance(node, ast.Attribute) and _is_params(node.value, names)]
     own = {"load_params"} | {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
     calls = [node for node in nodes if isinstance(node, ast.Call)]
@@ -42,7 +42,7 @@ def sections_read(script: Path) -> set[str]:
     return {one_of.get(node.attr, node.attr) for node in taken}
 
 
-def _names_of_params(nodes: list[ast.AST]) -> set[str]:
+def _find_params_names(nodes: list[ast.AST]) -> set[str]:
     """Variables assigned from `load_params(...)` and arguments annotated `Params`."""
     assigned = [node for node in nodes if isinstance(node, ast.Assign) and _is_params(node.value, set())]
     arguments = [node for node in nodes if isinstance(node, ast.arg) and node.annotation is not None]
@@ -56,7 +56,7 @@ def _is_params(node: ast.expr, names: set[str]) -> bool:
     return isinstance(node, ast.Name) and node.id in names
 
 
-def covered_files(stage: Stage) -> set[Path]:
+def list_covered_files(stage: Stage) -> set[Path]:
     """The Python files among a stage's dependencies, those inside its folders included."""
     named = [ROOT / path for path in stage.deps if path.startswith(("src/", "stages/"))]
     assert all(path.exists() for path in named), f"{stage.name}: {[str(path) for path in named if not path.exists()]}"
@@ -65,32 +65,32 @@ def covered_files(stage: Stage) -> set[Path]:
 
 
 def test_a_stage_runs_the_script_that_bears_its_name() -> None:
-    differing = {stage.name: str(script_of(stage)) for stage in STAGES if not (ROOT / script_of(stage)).exists()}
+    differing = {stage.name: str(get_script(stage)) for stage in STAGES if not (ROOT / get_script(stage)).exists()}
     assert differing == {}
-    assert {script_of(stage).stem for stage in STAGES} == {re.split("@|_untrained", name)[0] for name in NAMES}
+    assert {get_script(stage).stem for stage in STAGES} == {re.split("@|_untrained", name)[0] for name in NAMES}
 
 
 def test_every_script_is_run_by_a_stage_or_serves_those_that_are() -> None:
-    run = {script_of(stage) for stage in STAGES}
-    serving = {file for script in run for file in imported_files(script)}
+    run = {get_script(stage) for stage in STAGES}
+    serving = {file for script in run for file in list_imported_files(script)}
     scripts = {path.relative_to(ROOT) for path in (ROOT / "stages").glob("*.py") if path.name != "__init__.py"}
     assert scripts == run | {file for file in serving if file.parts[0] == "stages"}
 
 
 def test_every_section_of_params_is_used_by_a_stage_and_exists() -> None:
-    used = {section for stage in STAGES for section in sections(stage)}
+    used = {section for stage in STAGES for section in list_sections(stage)}
     assert used == set(Params.model_fields)
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=NAMES)
 def test_a_script_reads_the_sections_its_stage_lists_and_no_others(stage: Stage) -> None:
-    assert sections_read(script_of(stage)) == sections(stage), f"mend the params of {stage.name} in dvc.yaml"
+    assert find_used_sections(get_script(stage)) == list_sections(stage), f"mend the params of {stage.name} in dvc.yaml"
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=NAMES)
 def test_dependencies_cover_the_code_a_stage_runs(stage: Stage) -> None:
-    covered = covered_files(stage)
-    missing = needed_files(covered | {script_of(stage)}) - covered
+    covered = list_covered_files(stage)
+    missing = list_required_files(covered | {get_script(stage)}) - covered
     assert not missing, f"add to the deps of {stage.name} in dvc.yaml: {sorted(map(str, missing))}"
 
 
@@ -98,8 +98,8 @@ def test_dependencies_cover_the_code_a_stage_runs(stage: Stage) -> None:
 def test_dependencies_of_construct_cover_every_rule_an_arm_may_name(rule: str) -> None:
     stage = next(stage for stage in STAGES if stage.name.startswith("build_pairs@"))
     own = Path("src/turnabout/preferences", f"{rule}.py")
-    covered = covered_files(stage) - {own.with_stem(other) for other in RULES} | {own}
-    missing = needed_files({own}) - covered
+    covered = list_covered_files(stage) - {own.with_stem(other) for other in RULES} | {own}
+    missing = list_required_files({own}) - covered
     assert not missing, f"add to the deps of build_pairs in dvc.yaml: {sorted(map(str, missing))}"
 
 
@@ -124,7 +124,7 @@ def test_the_readme_tree_is_the_repository() -> None:
     fenced = re.split(r"^\s*```.*$", README, flags=re.MULTILINE)[1::2]
     trees = [block for block in fenced if "src/turnabout/" in block]
     assert len(trees) == 1, "README.md needs one fenced tree"
-    told = {line.split("/")[0] for line in trees[0].splitlines() if re.match(r"[\w.]+/", line)}
+    folders = {line.split("/")[0] for line in trees[0].splitlines() if re.match(r"[\w.]+/", line)}
     listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     files = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
-    assert told == {file.split("/")[0] for file in files if "/" in file and not file.startswith(".")}
+    assert folders == {file.split("/")[0] for file in files if "/" in file and not file.startswith(".")}

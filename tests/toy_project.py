@@ -15,6 +15,7 @@ stages:
     deps: [work.py]
     params: [seed]
     outs: [data/messages]
+    metrics: [metrics/ingest.json]
   train_assistant:
     foreach: ${arms}
     do:
@@ -67,7 +68,7 @@ stages:
 """
 
 #: Learning rates that make an arm's training stage fail, or sleep until it is killed.
-FAILS, SLEEPS = 9.0, 99.0
+FAILING_RATE, SLEEPING_RATE = 9.0, 99.0
 
 WORK = '''
 """Every stage of the toy project."""
@@ -86,6 +87,9 @@ if stage == "ingest":
     Path("data/messages").mkdir(exist_ok=True, parents=True)
     rows = {"conversation_id": list("abcde"), "message_index": [params["seed"] % 100] * 5}
     pl.DataFrame(rows).write_parquet("data/messages/part-00.parquet")
+    counts = {"n_messages": 5, "n_conversations": 5, "n_rejected": 15, "n_forgotten_conversations": 0}
+    write("metrics/ingest.json", json.dumps(counts))
+    print("warning: b.jsonl: 15 records were rejected", file=sys.stderr)
 elif stage == "train_assistant":
     rate = params["arms"][arm]["train"]["learning_rate"]
     if rate == 99:
@@ -100,6 +104,9 @@ elif stage == "train_assistant":
     write(f"plots/train_assistant/{arm}.csv", "step,loss\\n1,0.9\\n2,0.5\\n")
 elif stage == "simulate_untrained":
     import polars as pl
+    from tqdm import tqdm
+    for _ in tqdm(range(3), disable=None, desc="turns"):
+        pass
     said = [("user", "hi"), ("assistant", "hello"), ("user", "bye"), ("assistant", "see you")]
     rows = [
         dict(conversation_id=name, task_id=name, turn=turn, role=role, text=text, intent="greet",
@@ -122,7 +129,7 @@ elif stage == "report":
 '''
 
 
-def make_project(root: Path) -> Path:
+def create_toy_project(root: Path) -> Path:
     """The toy project at `root`, a git repository with DVC set up and nothing run yet."""
     files = {
         "dvc.yaml": DVC_YAML,
@@ -139,7 +146,7 @@ def make_project(root: Path) -> Path:
     return root
 
 
-def set_rate(root: Path, arm: str, rate: float) -> None:
+def set_learning_rate(root: Path, arm: str, rate: float) -> None:
     """Change the learning rate of one arm in `params.yaml`."""
     params = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))
     params["arms"][arm]["train"]["learning_rate"] = rate

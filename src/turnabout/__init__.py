@@ -1,1 +1,1 @@
-"""Turnabout: conversation logs in; a user language model, a feedback-trained assistant and the evidence out."""
+"""Turnabout: a user language model and an assistant from conversation logs."""

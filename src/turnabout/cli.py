@@ -43,7 +43,9 @@ def _build_parser() -> argparse.ArgumentParser:
         description="Train a user model and an assistant from conversation logs, and report the evidence for both.",
         epilog="example: turnabout run. Each command has its own help: turnabout run --help",
     )
-    parser.add_argument("--version", action=_PrintVersion, nargs=0, help="show the version and exit")
+    parser.add_argument(
+        "--version", action=_PrintVersion, nargs=0, default=argparse.SUPPRESS, help="show the version and exit"
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, command in COMMANDS.items():
         summary = (command.__doc__ or "").splitlines()[0]

@@ -4,6 +4,7 @@ There is one section per stage, and one entry of `arms` per arm. Settings of sta
 `params.yaml` is their only source. Settings of a method default to the values of its paper.
 """
 
+import contextlib
 from pathlib import Path
 from typing import ClassVar
 
@@ -98,10 +99,13 @@ class Params(Section):
 def load_params(path: Path) -> Params:
     """Return the content of `params.yaml`.
 
-    Raises `ConfigError` that lists every mistake and what was allowed.
+    Paths and names in it are those of the project, the folder of `path`. Raises `ConfigError` that lists every mistake
+    and what was allowed.
     """
     try:
-        return Params.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        with contextlib.chdir(path.parent):
+            return Params.model_validate(content)
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: no such file; run from the project's root or give --params") from error
     except yaml.YAMLError as error:

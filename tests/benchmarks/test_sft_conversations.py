@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
-from benchmarks.sft_conversations import build_k_plus_one_samples, keep_last_messages, encode_conversation, build_user_template
+from benchmarks.sft_conversations import (
+    build_k_plus_one_samples,
+    build_user_template,
+    encode_conversation,
+    keep_last_messages,
+)
 from turnabout.models.checkpoints import Checkpoint, load_checkpoint
 from turnabout.training.user_model.train import add_end_token
 

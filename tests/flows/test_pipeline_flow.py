@@ -2,19 +2,22 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from tests.source_tree import ROOT
-from tests.toy_project import FAILS, SLEEPS, make_project, set_rate
-from turnabout.errors import ConfigError, StageFailed
+from tests.toy_project import FAILING_RATE, SLEEPING_RATE, create_toy_project, set_learning_rate
+from turnabout.core.forgetting import append_people
+from turnabout.errors import ConfigError, DataError, StageFailed
 
 CURRENT = "up-to-date"
 
@@ -38,7 +41,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.setenv("DVC_SITE_CACHE_DIR", str(folder / "site"))
-        yield make_project(folder / "project")
+        yield create_toy_project(folder / "project")
 
 
 def run(root: Path, *targets: str, force: bool = False) -> dict[str, str]:
@@ -47,11 +50,14 @@ def run(root: Path, *targets: str, force: bool = False) -> dict[str, str]:
     return turnabout_pipeline(list(targets), force, root)
 
 
-def test_a_first_run_makes_every_stage_and_records_it(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_first_run_runs_and_records_every_stage(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     from mlflow import MlflowClient
 
     from turnabout.tracking import find_store_uri
 
+    monkeypatch.setattr("flows.console.PROGRESS_SECONDS", 0.0)
     assert set(run(project).values()) == {"ran"}
     assert (project / "report" / "index.html").exists()
     stored = json.loads((project / ".turnabout" / "last_run.json").read_text())
@@ -59,6 +65,12 @@ def test_a_first_run_makes_every_stage_and_records_it(project: Path, capsys: pyt
     assert all(stage["seconds"] > 0 and stage["peak_memory_mb"] > 10 for stage in stored["stages"])
     shown = capsys.readouterr().out
     assert shown.index("ingest: ran") < shown.index("evaluate: started")
+    assert re.search(r"^ingest: ran, \d+\.\d s: 5 messages of 5 conversations, 15 records rejected \(75 %\)$", shown, re.M)
+    assert "\n  warning: b.jsonl: 15 records were rejected\n" in shown
+    assert shown.endswith("\nwarnings of this run:\ningest: warning: b.jsonl: 15 records were rejected\n\n")
+    assert "simulate_untrained: turns 100 % (3/3, about 0 s left)\n" in shown
+    artifact = read_artifact()
+    assert "| 5 messages of 5 conversations, 15 records rejected (75 %)<br>warning: b.jsonl: 15 records" in artifact
     client = MlflowClient(find_store_uri(project))
     experiment = client.get_experiment_by_name("turnabout")
     assert experiment is not None
@@ -68,8 +80,17 @@ def test_a_first_run_makes_every_stage_and_records_it(project: Path, capsys: pyt
     assert {run.data.tags["mlflow.parentRunId"] for run in children} == {runs["pipeline"].info.run_id}
 
 
-def test_one_knob_reruns_its_arm_and_what_follows(project: Path) -> None:
-    set_rate(project, "drift", 0.5)
+def read_artifact() -> str:
+    """Return the newest artifact of Prefect that lists the stages."""
+    from prefect.artifacts import Artifact
+
+    artifact = Artifact.get("stages")
+    assert artifact is not None
+    return str(artifact.data)
+
+
+def test_changed_parameter_reruns_its_arm_and_the_stages_after_it(project: Path) -> None:
+    set_learning_rate(project, "drift", 0.5)
     assert run(project) == {
         "ingest": CURRENT,
         "train_assistant@drift": "ran",
@@ -99,13 +120,53 @@ def test_a_password_in_the_parameters_is_refused_before_they_are_logged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("turnabout.tracking.start_pipeline", lambda root: pytest.fail("logged"))
-    root = make_project(tmp_path)
+    root = create_toy_project(tmp_path)
     source = "{format: sql, url: 'postgresql://ann:hunter2@host/chats', table: messages}"
     shipped = (root / "params.yaml").read_text()
     (root / "params.yaml").write_text(shipped.replace("{format: chitchat}", source))
     with pytest.raises(ConfigError, match="a password is written out in the address") as refused:
         run(root)
     assert "hunter2" not in str(refused.value)
+
+
+def test_missing_logs_stop_the_flow_before_anything_is_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("turnabout.tracking.start_pipeline", lambda root: pytest.fail("logged"))
+    root = create_toy_project(tmp_path)
+    shipped = (root / "params.yaml").read_text()
+    (root / "params.yaml").write_text(shipped.replace("{format: chitchat}", "{format: auto, path: 'logs/*.jsonl'}"))
+    with pytest.raises(DataError, match=r"path 'logs/\*\.jsonl' holds no log file"):
+        run(root)
+
+
+def test_flow_erases_what_older_runs_kept_of_forgotten_people(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from mlflow import MlflowClient
+
+    from turnabout.tracking import find_store_uri
+
+    run(project)
+    client = MlflowClient(find_store_uri(project))
+    experiment = client.get_experiment_by_name("turnabout")
+    assert experiment is not None
+    old = {item.info.run_id for item in client.search_runs([experiment.experiment_id]) if list_files(client, item)}
+    assert old
+    (project / "forgotten.txt").write_text(append_people("", ["ann"]))
+    capsys.readouterr()
+    run(project, force=True)
+    assert f"forgotten people: 0 stored answers, the files of {len(old)} earlier runs" in capsys.readouterr().out
+    runs = client.search_runs([experiment.experiment_id])
+    assert not any(list_files(client, item) for item in runs if item.info.run_id in old)
+    assert any(list_files(client, item) for item in runs)
+    run(project)
+    assert "forgotten people" not in capsys.readouterr().out
+
+
+def list_files(client: Any, item: Any) -> list[Any]:
+    """Return the files of a run in MLflow."""
+    return list(client.list_artifacts(item.info.run_id))
 
 
 def test_a_store_that_cannot_be_reached_stops_the_flow_before_any_stage(
@@ -124,17 +185,19 @@ def test_a_store_that_is_lost_on_the_way_costs_no_stage(project: Path, monkeypat
 
 
 def test_a_failing_stage_fails_the_flow_with_its_log_while_branches_beside_it_go_on(project: Path) -> None:
-    set_rate(project, "drift", FAILS)
-    set_rate(project, "follow_up", 0.7)
+    set_learning_rate(project, "drift", FAILING_RATE)
+    set_learning_rate(project, "follow_up", 0.7)
     with pytest.raises(StageFailed) as failure:
         run(project)
     assert "no such luck" in str(failure.value)
-    assert "not run because of it: evaluate, report" in str(failure.value)
+    *_, skipped, blank, error = str(failure.value).splitlines()
+    assert (skipped, blank) == ("not run because of it: evaluate, report", "")
+    assert error == "train_assistant@drift: no such luck"
     assert (project / "models/assistants/follow_up/weights").read_text() == "0.7"
 
 
 def test_an_interrupt_ends_the_running_stage_too(project: Path) -> None:
-    set_rate(project, "drift", SLEEPS)
+    set_learning_rate(project, "drift", SLEEPING_RATE)
     paths = os.pathsep.join([str(ROOT), str(ROOT / "src")])
     command = [sys.executable, "-m", "flows.pipeline", "train_assistant@drift"]
     flow = subprocess.Popen(command, cwd=project, env={**os.environ, "PYTHONPATH": paths}, start_new_session=True)

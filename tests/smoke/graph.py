@@ -18,7 +18,7 @@ from tests.source_tree import ROOT
 from turnabout.pipeline.repro import load_stage_graph, select_stages
 
 
-def tiny_params(model: Path) -> dict[str, Any]:
+def build_tiny_params(model: Path) -> dict[str, Any]:
     """The shipped parameters, shrunk: byte tokens, few of everything, a log in the openai format."""
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["backbone"] = {"name": str(model), "dtype": "float32"}
@@ -40,33 +40,33 @@ def tiny_params(model: Path) -> dict[str, Any]:
     return params
 
 
-def project(place: Path, model: Path, log: Sequence[dict[str, Any]]) -> Path:
+def create_project(folder: Path, model: Path, conversations: Sequence[dict[str, Any]]) -> Path:
     """A fresh copy of the repository's graph in its own git and DVC repository, with `log` as its only source."""
-    place.mkdir()
-    for part in ("stages", "flows", "src", "evaluation_sets"):
-        shutil.copytree(ROOT / part, place / part, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    folder.mkdir()
+    for part in ("stages", "flows", "src", "evaluation_sets", "follow_ups"):
+        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
     for part in ("dvc.yaml", ".dvcignore", ".gitignore", "forgotten.txt"):
-        shutil.copy(ROOT / part, place / part)
-    (place / "logs").mkdir()
-    (place / "labels").mkdir()
-    (place / "logs" / "log.jsonl").write_text("".join(json.dumps(talk) + "\n" for talk in log))
-    (place / "params.yaml").write_text(yaml.safe_dump(tiny_params(model)))
-    subprocess.run(["git", "init", "-q"], cwd=place, check=True)
-    subprocess.run([sys.executable, "-m", "dvc", "init", "-q"], cwd=place, check=True)
-    return place
+        shutil.copy(ROOT / part, folder / part)
+    (folder / "logs").mkdir()
+    (folder / "labels").mkdir()
+    (folder / "logs" / "log.jsonl").write_text("".join(json.dumps(talk) + "\n" for talk in conversations))
+    (folder / "params.yaml").write_text(yaml.safe_dump(build_tiny_params(model)))
+    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+    subprocess.run([sys.executable, "-m", "dvc", "init", "-q"], cwd=folder, check=True)
+    return folder
 
 
-def run_in_process(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def run_stages_in_process(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every stage of the project in order, each with its own command line from `dvc.yaml`, without DVC or MLflow."""
-    monkeypatch.chdir(place)
+    monkeypatch.chdir(project)
     monkeypatch.delenv("DVC_STAGE", raising=False)
-    graph = load_stage_graph(place)
+    graph = load_stage_graph(project)
     for name in select_stages(graph):
         words = shlex.split(graph.nodes[name]["stage"].command)
         monkeypatch.setattr("sys.argv", words[2:])
         command(import_module(words[2]).main)
 
 
-def read(place: Path, metrics: str) -> Any:
+def read_metrics(project: Path, name: str) -> Any:
     """One metrics file of a project."""
-    return json.loads((place / "metrics" / f"{metrics}.json").read_text())
+    return json.loads((project / "metrics" / f"{name}.json").read_text())

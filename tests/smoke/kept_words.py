@@ -9,22 +9,22 @@ from pathlib import Path
 import polars as pl
 
 #: What people bring to a project, and what git keeps: theirs to delete.
-THEIRS = ("logs", ".git", "src", "stages", "flows")
+IGNORED_FOLDERS = ("logs", ".git", "src", "stages", "flows")
 
 
-def places_of(word: str, project: Path) -> set[str]:
+def find_files_with_text(text: str, project: Path) -> set[str]:
     """The files in which the word stands in any case, as bytes or inside a table, a database or a packed file."""
-    needle = word.casefold().encode()
+    needle = text.casefold().encode()
     return {
         str(path.relative_to(project))
         for path in project.rglob("*")
         if path.is_file()
-        and path.relative_to(project).parts[0] not in THEIRS
-        and any(needle in content.lower() for content in contents(path))
+        and path.relative_to(project).parts[0] not in IGNORED_FOLDERS
+        and any(needle in content.lower() for content in read_contents(path))
     }
 
 
-def contents(path: Path) -> Iterator[bytes]:
+def read_contents(path: Path) -> Iterator[bytes]:
     """The bytes of a file, and those inside it; the kind is told by how it begins, because DVC's cache has no names."""
     raw = path.read_bytes()
     yield raw

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.smoke.graph import project, read, run_in_process
-from tests.smoke.kept_words import places_of
+from tests.smoke.graph import create_project, read_metrics, run_stages_in_process
+from tests.smoke.kept_words import find_files_with_text
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -70,32 +70,32 @@ class Flowed(NamedTuple):
 
 @pytest.fixture(scope="module")
 def flowed(tmp_path_factory: pytest.TempPathFactory, stopping_checkpoint: Path) -> Flowed:
-    place = project(tmp_path_factory.mktemp("flow") / "project", stopping_checkpoint, conversations())
+    place = create_project(tmp_path_factory.mktemp("flow") / "project", stopping_checkpoint, conversations())
     return Flowed(place, run(place, "turnabout", "run"), digests(place))
 
 
 def test_the_flow_and_the_stages_alone_give_the_same_bytes(
     flowed: Flowed, tmp_path: Path, stopping_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = project(tmp_path / "alone", stopping_checkpoint, conversations())
-    run_in_process(place, monkeypatch)
+    place = create_project(tmp_path / "alone", stopping_checkpoint, conversations())
+    run_stages_in_process(place, monkeypatch)
     assert "feedback mined" in flowed.printed
     alone, by_flow = digests(place), flowed.written
     assert len(alone) > 30
     assert {name for name in alone.keys() | by_flow.keys() if alone.get(name) != by_flow.get(name)} == set()
-    assert read(place, "build_pairs/drift")["n_kept"] > 0
-    assert read(place, "user")["bits_per_character"]["trained"]["with_intent"]["value"] > 0
+    assert read_metrics(place, "build_pairs/drift")["n_kept"] > 0
+    assert read_metrics(place, "user")["bits_per_character"]["trained"]["with_intent"]["value"] > 0
 
 
 def test_of_a_forgotten_person_no_word_is_left_anywhere(flowed: Flowed) -> None:
     place = flowed.place
     assert "nothing to do" in run(place, "turnabout", "run")
     run(place, "turnabout", "label", "--csv")
-    known = places_of(PLACE, place)
+    known = find_files_with_text(PLACE, place)
     assert {"labels/to_label.csv", "data/messages/part-00.parquet"} <= known
     assert len([name for name in known if name.startswith(".dvc/cache/")]) > 5
     assert "u5: 3 conversations" in run(place, "turnabout", "forget", "u1", "u5")
     assert "forgotten people: " in run(place, "turnabout", "run")
-    assert places_of(PLACE, place) == set()
-    assert read(place, "ingest")["n_conversations"] == 30
+    assert find_files_with_text(PLACE, place) == set()
+    assert read_metrics(place, "ingest")["n_conversations"] == 30
     assert "nothing to do" in run(place, "turnabout", "run")

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from stages import augment
-from tests.smoke.graph import tiny_params
+from tests.smoke.graph import build_tiny_params
 from tests.source_tree import ROOT
 from turnabout.augment import AUGMENTERS
 from turnabout.core import schemas
@@ -41,7 +41,7 @@ def run(
     write_frame(pl.DataFrame(splits, schema=schemas.SPLITS), tmp_path / "splits.parquet", schemas.SPLITS)
     feedback = pl.DataFrame([signal("seen", 1), signal("held", 1)], schema=schemas.FEEDBACK)
     write_frame(feedback, tmp_path / "feedback.parquet", schemas.FEEDBACK)
-    (tmp_path / "params.yaml").write_text(json.dumps(tiny_params(tmp_path)))
+    (tmp_path / "params.yaml").write_text(json.dumps(build_tiny_params(tmp_path)))
 
     def run_with(generator: ScriptedGenerator) -> dict[str, Any]:
         monkeypatch.setattr(augment, "open_configured_model", lambda *_, **__: generator)

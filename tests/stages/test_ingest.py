@@ -107,6 +107,11 @@ def test_sources_become_one_table_in_order_of_arrival(logs: Path) -> None:
         "n_messages": 5,
         "n_rejected": 3,
         "conversations_by_source": {"openai": 3},
+        "files": [
+            {"file": "b.jsonl", "format": "openai", "conversations": 2, "messages": 3, "rejected": 0},
+            {"file": "a.jsonl", "format": "openai", "conversations": 1, "messages": 2, "rejected": 3},
+        ],
+        "warnings": [],
     }
 
 
@@ -138,6 +143,68 @@ def test_files_after_a_changed_or_removed_file_are_read_again(logs: Path, read_p
     out = ingest_files(logs.parent, "logs")
     assert read_pieces == ["a.jsonl", "b.jsonl", "c.jsonl", "b.jsonl", "c.jsonl", "c.jsonl"]
     assert read_frame(out / "m", schemas.MESSAGES)["conversation_id"].to_list() == ["a", "c"]
+
+
+def test_detected_formats_and_empty_files_are_named(
+    logs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(logs.parent)
+    (logs / "a.jsonl").write_text(build_line("x", "1") + "{broken\n")
+    (logs / "b.jsonl").write_text(json.dumps({"conversations": [{"from": "human", "value": "q"}]}))
+    (logs / "c.jsonl").write_text("[\n1,\n2]\n")
+    (logs / "d.jsonl").write_text("\n")
+    metrics = read_json(run_stage(Path(), [{"format": "auto", "path": "logs"}]) / "metrics.json")
+    printed = capsys.readouterr()
+    assert printed.out.splitlines() == [
+        "logs/a.jsonl: openai, 1 conversations, 1 records rejected",
+        "logs/b.jsonl: sharegpt, 1 conversations, 0 records rejected",
+        "logs/c.jsonl: no known format, 0 conversations, 1 records rejected",
+    ]
+    assert "warning: logs/d.jsonl: empty, nothing was read" in printed.err.splitlines()
+    assert [tuple(row.values()) for row in metrics["files"]] == [
+        ("logs/a.jsonl", "openai", 1, 1, 1),
+        ("logs/b.jsonl", "sharegpt", 1, 1, 0),
+        ("logs/c.jsonl", "auto", 0, 0, 1),
+        ("logs/d.jsonl", None, 0, 0, 0),
+    ]
+
+
+def test_files_of_a_later_run_are_listed_with_those_of_an_earlier_one(
+    logs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in "ab":
+        (logs / f"{name}.jsonl").write_text(build_line(name, "1"))
+        out = run_stage(logs.parent, [{"format": "auto", "path": str(logs)}])
+        assert capsys.readouterr().out == f"{name}.jsonl: openai, 1 conversations, 0 records rejected\n"
+    assert [row["file"] for row in read_json(out / "metrics.json")["files"]] == ["a.jsonl", "b.jsonl"]
+
+
+def test_of_many_files_those_with_most_rejects_are_listed(logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stage, "MAX_LISTED_FILES", 2)
+    for name, n_broken in {"a": 1, "b": 0, "c": 2}.items():
+        (logs / f"{name}.jsonl").write_text(build_line(name, "1") + "{\n" * n_broken)
+    files = read_json(ingest_files(logs.parent, "logs") / "metrics.json")["files"]
+    assert [row["file"] for row in files] == ["a.jsonl", "c.jsonl"]
+
+
+def test_feedback_that_no_column_takes_is_a_warning_of_its_source(
+    logs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    records = [
+        {"conversation_id": str(n), "messages": [{"role": "user", "content": "q"}], "score": n} for n in range(3)
+    ]
+    (logs / "a.jsonl").write_text(json.dumps(records[0] | {"nps": 9}) + "\n" + json.dumps(records[1]))
+    (logs / "b.jsonl").write_text(json.dumps(records[2] | {"score": None}))
+    expected = (
+        "a.jsonl: 1 conversations have 'nps', 2 conversations have 'score', which no column takes "
+        "(see docs/sources.md, Feedback)"
+    )
+    metrics = read_json(ingest_files(logs.parent, "logs") / "metrics.json")
+    assert metrics["warnings"] == [expected]
+    assert capsys.readouterr().err.count(f"warning: {expected}\n") == 1
+    (logs / "c.jsonl").write_text(json.dumps(records[2] | {"conversation_id": "c"}))
+    (warning,) = read_json(ingest_files(logs.parent, "logs") / "metrics.json")["warnings"]
+    assert warning.startswith("a.jsonl and 1 more: 1 conversations have 'nps', 3 conversations have 'score'")
 
 
 def test_traces_are_read_again_when_their_scores_change(logs: Path) -> None:

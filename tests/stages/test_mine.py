@@ -50,6 +50,18 @@ def test_log_without_feedback_warns_and_writes_an_empty_table(run, messages, cap
     assert f"warning: {figures['warnings'][0]}" in capsys.readouterr().err
 
 
+def test_log_in_a_language_that_no_miner_hears_warns(run, messages, capsys):
+    german = [messages(f"d{i}", "Wo ist es warm?", "Im Süden.", "Danke, perfekt!", language="de") for i in range(3)]
+    english = messages("e", "Where is it warm?", "In the south.", "Thanks, perfect!", language="en")
+    _, figures = run(pl.concat([*german, english]))
+    warning = figures["warnings"][0]
+    assert warning.startswith(
+        "75 % of the conversations are in languages in which no miner of mine.miners finds feedback"
+    )
+    assert ": de 75 %; add 'rubric' with a multilingual model as mine.generator, or 'learned' with weights" in warning
+    assert f"warning: {warning}" in capsys.readouterr().err
+
+
 def test_same_messages_give_the_same_bytes(run, messages, tmp_path):
     log = pl.concat(messages(name, "swim?", "Lake.", "Thanks!", "Bye", "Perfect.", "?") for name in "ba")
     run(log)

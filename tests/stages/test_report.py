@@ -69,9 +69,7 @@ def test_report_names_a_missing_table(folder: Path) -> None:
         render(folder)
 
 
-def test_report_shows_what_cleaning_and_splitting_wrote(
-    folder: Path, messages: Callable[..., pl.DataFrame]
-) -> None:
+def test_report_shows_what_cleaning_and_splitting_wrote(folder: Path, messages: Callable[..., pl.DataFrame]) -> None:
     log = pl.concat(
         [
             messages(name, f"hi, I am {name}@b.org", "yo", f"{name} is well", "fine", user=name)

@@ -35,6 +35,7 @@ def test_split_counts_conversations_and_people_by_split(tmp_path: Path, messages
         "conversations_by_split": {"test": 1, "train": 3, "validation": 2},
         "users_by_split": {"test": 1, "train": 1, "validation": 2},
         "excluded_by_reason": {"validation user in train": 0, "known person in test": 0},
+        "names_people": True,
         "warnings": [],
     }
     splits = read_frame(tmp_path / "out.parquet", schemas.SPLITS)
@@ -63,6 +64,25 @@ def test_split_raises_on_a_leak_before_it_writes_anything(
     with pytest.raises(DataError, match="share people with another split"):
         run(tmp_path, pl.concat([messages("a", "hi", "yo", user="ann"), messages("b", "hi", "yo", user="ann")]))
     assert not (tmp_path / "out.parquet").exists()
+
+
+def test_split_warns_of_a_log_that_names_no_people(
+    tmp_path: Path, messages: Callable[..., pl.DataFrame], capsys: pytest.CaptureFixture[str]
+) -> None:
+    unnamed = [messages(name, "hi", "yo", user=f"conversation:{name}") for name in map(str, range(40))]
+    metrics = run(tmp_path, pl.concat(unnamed))
+    warning = (
+        "this log names no people; splits are by conversation: one person may be in several of them; "
+        "log user ids to split by person"
+    )
+    assert (metrics["names_people"], metrics["warnings"]) == (False, [warning])
+    assert capsys.readouterr().err.splitlines() == [f"warning: {warning}"]
+    named = messages("ann's", "hi", "yo", user="ann")
+    metrics = run(tmp_path, pl.concat([*unnamed, named]))
+    assert (metrics["names_people"], metrics["warnings"]) == (
+        True,
+        ["40 of 41 conversations name no person; each counts as a person of its own"],
+    )
 
 
 def test_split_warns_of_empty_splits_when_there_is_one_person(

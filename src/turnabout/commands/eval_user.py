@@ -1,9 +1,9 @@
 """Measure how well a model plays the user, compared with held-out people.
 
-The figures are the intrinsic metrics of user models (docs/user_metrics.md). A model with the end-of-conversation token is
-taken as a user model; any other model is prompted to act as a user. The settings are those of section `evaluate` of
-params.yaml in the current folder, if there is one. OUT gets the same tree as metrics/user.json, with the model under its
-name.
+The figures are the intrinsic metrics of user models (docs/user_metrics.md). A model with the end-of-conversation token
+is taken as a user model; any other model is prompted to act as a user. The settings are those of section `evaluate` of
+params.yaml in the current folder, if there is one. OUT gets the same tree as metrics/user.json, with the model under
+its name.
 """
 
 import argparse

@@ -10,7 +10,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -33,30 +32,34 @@ def add_arguments(options: argparse.ArgumentParser) -> None:
 def execute(targets: Sequence[str], force: bool) -> int:
     """Run the stale stages among the targets and their ancestors.
 
-    Returns the exit status of the flow.
+    Logs and backbone are checked before any server starts. Returns the exit status of the flow.
     """
-    from turnabout.commands.forget import sweep_if_due
+    from turnabout.operations.preflight import check_run_inputs
+    from turnabout.operations.sweep import describe_sweep, sweep_if_due
     from turnabout.operations.unwatched_stages import list_unwatched_stages
     from turnabout.params import load_params
     from turnabout.pipeline.project import find_root
     from turnabout.pipeline.repro import find_stale_reasons, load_stage_graph, repair_lock, select_stages
 
     root = find_root(Path.cwd())
-    load_params(root / "params.yaml")
+    params = load_params(root / "params.yaml")
     repair_lock(root)
     names = select_stages(load_stage_graph(root), targets)
-    if not force and list_unwatched_stages(root).isdisjoint(names) and not find_stale_reasons(root, names):
+    stages = set(names)
+    if not force:
+        stages &= {*list_unwatched_stages(root), *find_stale_reasons(root, names)}
+    if not stages:
         print(f"Everything is up to date ({len(names)} stages), nothing to do.")
         _print_locations(root, names)
-        sweep_if_due(root)
+        if counts := sweep_if_due(root):
+            print(f"\n{describe_sweep(counts)}")
         return 0
-    started = time.time()
+    check_run_inputs(root, params, stages)
     status = _run_flow(root, targets, force)
     if status == 0:
         if "evaluate" in names:
             _print_headline(root)
         _print_locations(root, names)
-        sweep_if_due(root, started)
     return status
 
 

@@ -1,7 +1,7 @@
 """Serve a user model that plays the user, as an OpenAI-compatible endpoint.
 
-A caller sends what the user wants as the system message, and the conversation so far; the answer is the user's next turn
-(docs/serving.md). The server runs until Ctrl-C.
+A caller sends what the user wants as the system message, and the conversation so far; the answer is the user's next
+turn (docs/serving.md). The server runs until Ctrl-C.
 """
 
 import argparse

@@ -86,7 +86,10 @@ def _start_prefect(root: Path, groups: "ProcessGroups", port: int) -> str:
         return os.environ["PREFECT_API_URL"].removesuffix("/").removesuffix("/api")
     port = _find_free_port(port)
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", str(port)]
-    _start_server(groups, command, root, env=build_flow_environment(root), name="prefect")
+    # The pages call the API at this address; by default they would call port 4200, whatever listens there.
+    api = f"http://{HOST}:{port}/api"
+    env = {"PREFECT_UI_API_URL": api, **build_flow_environment(root), "PREFECT_API_URL": api}
+    _start_server(groups, command, root, env=env, name="prefect")
     return f"http://{HOST}:{port}"
 
 

@@ -21,6 +21,9 @@ SPLIT_COLUMNS = pl.Schema(
     {name: schemas.MESSAGES[name] for name in ("conversation_id", "message_index", "role", "at", "user_key")}
 )
 
+#: Said wherever people would be counted, if the log names none.
+NO_PEOPLE = "this log names no people; splits are by conversation"
+
 #: The reason why a conversation is excluded, by the split that it would have been in.
 EXCLUSION_REASONS = {"train": "validation user in train", "test": "known person in test"}
 
@@ -141,13 +144,32 @@ def describe_empty_splits(splits: pl.DataFrame) -> list[str]:
         "test": "raise split.test, set split.test_from to a day before new people come, or add logs of more people",
     }
     n_people = splits["user_key"].n_unique()
-    people = f"{n_people} person" if n_people == 1 else f"{n_people} people"
+    people = f" of {n_people} {'person' if n_people == 1 else 'people'}"
+    if count_unnamed(splits) == splits.height:
+        people = ""
     present = splits["split"].unique().to_list()
     return [
-        f"{split} split is empty ({splits.height} conversations of {people} in all): {remedy}"
+        f"{split} split is empty ({splits.height} conversations{people} in all): {remedy}"
         for split, remedy in remedies.items()
         if split not in present
     ]
+
+
+def count_unnamed(conversations: pl.DataFrame) -> int:
+    """Return the number of conversations whose user the log does not name.
+
+    Each of them counts as another person's (`schemas.UNKNOWN_PERSON`).
+    """
+    return conversations.filter(pl.col("user_key").str.starts_with(schemas.UNKNOWN_PERSON)).height
+
+
+def describe_unnamed(n_unnamed: int, n_conversations: int) -> list[str]:
+    """Return a warning if the log does not name the users of all conversations."""
+    if not n_unnamed:
+        return []
+    if n_unnamed == n_conversations:
+        return [f"{NO_PEOPLE}: one person may be in several of them; log user ids to split by person"]
+    return [f"{n_unnamed} of {n_conversations} conversations name no person; each counts as a person of its own"]
 
 
 def _assign_by_user(conversations: pl.DataFrame, settings: Split, seed: int) -> pl.Series:

@@ -51,6 +51,8 @@ class ProjectFacts(NamedTuple):
     intents: Mapping[str, Any]
     trained: Mapping[str, Any]
     estimates: list[NamedEstimate]
+    names_people: bool
+    """Whether the logs name the people in them; if not, the splits are by conversation."""
 
 
 def gather_facts(root: Path) -> ProjectFacts:
@@ -70,6 +72,7 @@ def gather_facts(root: Path) -> ProjectFacts:
         intents=_read_json_if_present(root / "metrics/intend.json"),
         trained=_read_json_if_present(root / "metrics/train_user.json"),
         estimates=list(_iterate_estimates(_read_json_if_present(root / "metrics/user.json"))),
+        names_people=_read_json_if_present(root / "metrics/split.json").get("names_people", True),
     )
 
 

@@ -43,6 +43,12 @@ class Miner(Section):
     version: ClassVar[str]
     """Raised whenever the same exchange may get another signal; stored with every signal."""
     needs: ClassVar[Literal["nothing", "model"]] = "nothing"
+    languages: ClassVar[frozenset[str] | None]
+    """ISO 639 codes of the languages in whose texts it finds feedback; null for any, empty if it reads no texts."""
+
+    def hears(self, language: str) -> bool:
+        """Return whether it finds feedback in texts of a language, an ISO 639 code."""
+        return self.languages is None or language in self.languages
 
     @abstractmethod
     def mine(self, exchanges: pl.DataFrame) -> pl.DataFrame:

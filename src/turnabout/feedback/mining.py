@@ -1,6 +1,6 @@
 """Mining: run all miners over a log, then decide each reply."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any, ClassVar, NamedTuple
 
@@ -14,6 +14,12 @@ from turnabout.feedback.ensemble import EnsembleWeights, decide_replies
 from turnabout.feedback.miners import MINERS
 from turnabout.feedback.signals import ENSEMBLE, EVIDENCE_KEY, select_decisions
 from turnabout.generation.registry import AnyModel
+
+#: Greatest share of conversations in languages that no miner hears, above which there is a warning.
+MAX_UNHEARD = 0.2
+
+#: Greatest number of such languages that the warning names.
+MAX_NAMED_LANGUAGES = 5
 
 #: Two signals that agree in these columns are duplicates.
 DUPLICATE_KEY = [*EVIDENCE_KEY, "label", "category", "miner"]
@@ -106,6 +112,37 @@ def summarise_mining(n_exchanges: int, result: MiningResult) -> dict[str, Any]:
         "share_of_exchanges_with_signal": decisions.height / n_exchanges if n_exchanges else None,
         "warnings": [] if decisions.height else [_describe_no_feedback(n_exchanges, result.n_below_confidence)],
     }
+
+
+def describe_unheard_languages(n_by_language: Mapping[str | None, int], miners: Sequence[Miner]) -> list[str]:
+    """Return a warning if many conversations are in languages that no miner hears.
+
+    `n_by_language` are numbers of conversations; None is an unknown language, which counts as heard.
+    """
+    n_conversations = sum(n_by_language.values())
+    unheard = {
+        language: n
+        for language, n in n_by_language.items()
+        if language is not None and not any(miner.hears(language) for miner in miners)
+    }
+    n_unheard = sum(unheard.values())
+    if n_unheard <= MAX_UNHEARD * n_conversations:
+        return []
+    frequent = sorted(unheard, key=lambda language: (-unheard[language], language))[:MAX_NAMED_LANGUAGES]
+    shares = [f"{language} {_format_share(unheard[language], n_conversations)}" for language in frequent]
+    further = f" and {len(unheard) - len(frequent)} more" if len(unheard) > len(frequent) else ""
+    multilingual = ", ".join(
+        f"'{name}'" for name, miner in MINERS.items() if miner.languages is None and miner.needs == "model"
+    )
+    return [
+        f"{_format_share(n_unheard, n_conversations)} of the conversations are in languages in which no miner of "
+        f"mine.miners finds feedback: {', '.join(shares)}{further}; add {multilingual} with a multilingual model as "
+        "mine.generator, or 'learned' with weights of `turnabout fit-miner`"
+    ]
+
+
+def _format_share(n: int, n_total: int) -> str:
+    return f"{n / n_total:.0%}".replace("%", " %")
 
 
 def _count_values(values: pl.Series) -> dict[str, int]:

@@ -39,8 +39,8 @@ wrote next. The exchange is one line of JSON, a record for you to judge: do not 
 {exchange}
 
 Name one to three signs of this in the follow-up, each in one short sentence. Each sentence must also fit other
-conversations: do not mention names or topics. Answer with one JSON object and nothing else. It has one field, "reasons":
-a list of sentences."""
+conversations: do not mention names or topics. Answer with one JSON object and nothing else. It has one field,
+"reasons": a list of sentences."""
 
 SUM_UP = """\
 Each of these sentences describes a sign that a user of an assistant was {feeling}. They are one line of JSON, a record:

@@ -64,7 +64,9 @@ def _read_better_reply(answer: Completion) -> str:
     """Return the verdict of a written answer. Raises `UnusableAnswer`."""
     verdict = parse_json(answer, BetterReply)
     if verdict.reason.strip() in EXAMPLES.values():
-        raise UnusableAnswer("copies the form", "its reason is copied from an example; give your own reason for these two replies")
+        raise UnusableAnswer(
+            "copies the form", "its reason is that of an example; give your own reason for these two replies"
+        )
     return verdict.better
 
 

@@ -19,8 +19,8 @@ best. Write nothing else.
 {conversation}"""
 
 CRITICISE = (
-    "In two or three sentences, say where A and B are better or worse than your own reply. Do not choose between A and B "
-    "yet."
+    "In two or three sentences, say where A and B are better or worse than your own reply. Do not choose between A and "
+    "B yet."
 )
 
 

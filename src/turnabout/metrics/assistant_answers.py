@@ -36,9 +36,9 @@ def select_prompts(samples: pl.DataFrame, chat: ChatFormat, max_length: int, see
 
 
 def generate_answers(prompts: pl.DataFrame, name: str, assistant: Generator, max_new_tokens: int) -> pl.DataFrame:
-    """Return the prompts with columns `assistant`, its name, `answer` and `cut_off`.
+    """Return the prompts with columns `assistant`, `answer` and `cut_off`.
 
-    Decoding is greedy, so that every run returns the same answers.
+    `assistant` is the name of the assistant. Decoding is greedy, so that every run returns the same answers.
     """
     completions = assistant.generate(prompts["prompt"].to_list(), Sampling(max_new_tokens))
     return prompts.with_columns(

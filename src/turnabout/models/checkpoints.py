@@ -159,11 +159,25 @@ def load_chat(folder: Path) -> ChatFormat:
 
     Only its tokenizer is read.
     """
-    from transformers import AutoTokenizer
-
     if (folder / "base.json").exists():
         return load_chat(Path(read_json(folder / "base.json")["base"]))
-    source, revision = locate_weights(folder)
+    return _load_chat_format(*locate_weights(folder))
+
+
+def load_backbone_chat(name: str) -> ChatFormat:
+    """Return the chat format of a backbone that is not embedded.
+
+    Only its tokenizer is read, that of a Hub id from the Hub. Raises the `ModelError` with which the stage `backbone`
+    would refuse it.
+    """
+    if Path(name).is_dir():
+        return load_chat(Path(name))
+    return _load_chat_format(name, _get_hub_revision(name))
+
+
+def _load_chat_format(source: str, revision: str | None) -> ChatFormat:
+    from transformers import AutoTokenizer
+
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)
     except (OSError, ValueError) as error:

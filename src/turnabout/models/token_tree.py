@@ -92,7 +92,8 @@ def compute_node_logps(
     from tqdm import tqdm
 
     results: list[NDArray[np.float32]] = [np.zeros(0, np.float32)] * len(trees)
-    with torch.inference_mode(), tqdm(total=len(trees), desc=desc, unit="row", disable=None) as bar:
+    # `leave=None`: below the bar of a caller, this one vanishes when it is full
+    with torch.inference_mode(), tqdm(total=len(trees), desc=desc, unit="row", disable=None, leave=None) as bar:
         for batch in _batch_by_size(trees, targets, batch_size):
             logps = _compute_batch_logps(model, [trees[i] for i in batch], [targets[i] for i in batch])
             for i, part in zip(batch, logps.split([len(targets[i]) for i in batch]), strict=True):

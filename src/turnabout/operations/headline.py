@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from turnabout.core.io import read_json
+from turnabout.core.splitting import NO_PEOPLE
 from turnabout.report.figures import Figure, format_count, format_estimate, read_figure
 
 BASELINE = "untrained"
@@ -17,23 +18,27 @@ SCORERS = {"the user model": "follow_up_likelihood", "the backbone": "follow_up_
 def build_headline(metrics: Path) -> list[str]:
     """Build one line per number from the metrics files.
 
-    A figure that is null or absent reads "not measured" with its reason.
+    A figure that is null or absent reads "not measured" with its reason. If the log names no people, a last line says
+    so.
     """
     mined, user, assistants = (_read_metrics(metrics / f"{name}.json") for name in ("mine", "user", "assistants"))
+    names_people = _read_metrics(metrics / "split.json").get("names_people", True)
+    held_out = "people" if names_people else "conversations"
     arms = list_compared_arms(assistants)
     arm = choose_best_arm(assistants)
     bits = _compare_models(user, "bits_per_character", "with_intent", BASELINE)
     f1_drawn = _compare_models(user, "termination", "f1_drawn", "prompted")
     f1_best = _compare_models(user, "termination", "f1", "prompted")
     ranking_accuracy = format_figure(read_figure(assistants, arm, "ranking_accuracy", arm))
-    return [
+    lines = [
         f"1. feedback mined: {_format_mined(mined)}",
-        f"2. user model, bits per character on held-out people: {bits}",
+        f"2. user model, bits per character on held-out {held_out}: {bits}",
         f"3. user model, predicting the end of the conversation (F1): {f1_drawn}; at the best threshold {f1_best}",
         f"4. best of {format_count(len(arms), 'arm', 'arms')} ({arm}), follow-up likelihood over untrained: "
         f"{_format_gains(get_gains(assistants, arm))}",
         f"5. {arm}, ranking accuracy on its held-out pairs: {ranking_accuracy}",
     ]
+    return lines if names_people else [*lines, f"note: {NO_PEOPLE}"]
 
 
 def list_compared_arms(assistants: Mapping[str, Any]) -> list[str]:

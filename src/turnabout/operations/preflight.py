@@ -6,7 +6,7 @@ from pathlib import Path
 
 from turnabout.models.checkpoints import check_backbone
 from turnabout.params import Params
-from turnabout.sources.pieces import list_all_pieces
+from turnabout.sources.base import list_all_pieces
 
 
 def check_run_inputs(root: Path, params: Params, stages: Collection[str]) -> None:

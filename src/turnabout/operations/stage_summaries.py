@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from turnabout.core.io import read_json
 from turnabout.pipeline.repro import Stage
+from turnabout.report.figures import format_count
 
 #: Greatest number of reasons in one line.
 MAX_REASONS = 3
@@ -47,13 +48,15 @@ def _summarize_backbone(result: StageResult) -> str:
 def _summarize_ingest(result: StageResult) -> str:
     metrics = result.metrics
     n_conversations, n_rejected = metrics["n_conversations"], metrics["n_rejected"]
-    text = f"{metrics['n_messages']:,} messages of {n_conversations:,} conversations"
+    conversations = format_count(n_conversations, "conversation", "conversations")
+    text = f"{format_count(metrics['n_messages'], 'message', 'messages')} of {conversations}"
     if n_forgotten := metrics["n_forgotten_conversations"]:
-        text += f", {n_forgotten:,} conversations of forgotten people left out"
+        text += f", {format_count(n_forgotten, 'conversation', 'conversations')} of forgotten people left out"
     if not n_rejected:
         return f"{text}, no record rejected"
     share = n_rejected / (n_rejected + n_conversations + n_forgotten)
-    return f"{text}, {n_rejected:,} records rejected ({100 * share:.0f} %){_name_quarantine(result.stage)}"
+    rejected = format_count(n_rejected, "record", "records")
+    return f"{text}, {rejected} rejected ({100 * share:.0f} %){_name_quarantine(result.stage)}"
 
 
 def _summarize_clean(result: StageResult) -> str:

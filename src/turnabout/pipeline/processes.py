@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from turnabout.pipeline.progress_bars import parse_bar
+from turnabout.pipeline.progress_bars import is_progress
 
 TAIL_LINES = 30
 SAMPLE_SECONDS = 0.2
@@ -116,7 +116,7 @@ class ProcessGroups:
         try:
             with PeakMemory(process.pid) as memory:
                 for line in _read_lines(reader):
-                    if parse_bar(line) is None:
+                    if not is_progress(line):
                         tail.append(line)
                     on_line(line)
                 status = process.wait()

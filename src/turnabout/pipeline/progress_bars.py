@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 #: `critiques:  45%|████▌     | 18/40 [00:10<00:12,  1.8reply/s]`. The time left is `?` until the first step is done.
 _BAR = re.compile(r"^(?:(?P<title>.*?):? +)?(?P<percent>\d+)%\|[^|]*\|\s*(?P<note>(?P<count>\S+/\S+)(?P<times>.*))$")
+#: What bars print besides: counts without a total (`Collecting files |12.0 [00:00, 90.1file/s]`), and DVC's `!`.
+_COUNTER = re.compile(r"(?:^!|\[[\d:, days]+(?:<[^\]]*)?, [^\]]*\])$")
 _TIME_LEFT = re.compile(r"<(?:(?:(\d+) days?, )?(\d+):)?(\d+):(\d+)")
 
 
@@ -37,6 +39,11 @@ def parse_bar(line: str) -> ProgressBar | None:
         seconds_left=seconds_left,
         note=match["note"],
     )
+
+
+def is_progress(line: str) -> bool:
+    """Return whether a line of output is part of a progress bar, with a total or without."""
+    return parse_bar(line) is not None or _COUNTER.search(line) is not None
 
 
 def format_duration(seconds: int) -> str:

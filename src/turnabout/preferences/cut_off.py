@@ -1,4 +1,4 @@
-"""Replies that were cut off at the token limit, which never count as finished."""
+"""Replies that were cut off at the token limit; they are never used."""
 
 from collections.abc import Sequence
 

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 import polars as pl
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from turnabout.core import schemas
 from turnabout.core.messages import Message
+from turnabout.errors import ConfigError
 from turnabout.follow_ups import average_rewards, calibrate_logps, compute_phrase_logps, load_phrases
 from turnabout.follow_ups.phrases import DEFAULT_SET, list_set_names
 from turnabout.generation.local.generator import LocalGenerator
@@ -35,7 +36,7 @@ class FollowUp(Rule):
     temperature: float = Field(default=0.7, gt=0)
     top_p: float = Field(default=0.9, gt=0, le=1)
     phrases: str = DEFAULT_SET
-    """A set of follow-ups in `follow_ups/sets`; `turnabout phrases` builds one from the log's own feedback."""
+    """A set that ships, or one in the project's folder `follow_ups`, such as `turnabout phrases` makes from a log."""
     phrases_per_dimension: int = Field(default=10, gt=0, le=10)
     """Number of positive and negative follow-ups scored per dimension; a set may have fewer."""
     min_margin: float = Field(default=0.0, ge=0)
@@ -44,9 +45,18 @@ class FollowUp(Rule):
     @field_validator("phrases")
     @classmethod
     def _check_set_exists(cls, name: str) -> str:
-        if name not in list_set_names():
-            raise ValueError(f"'{name}' is not one of {list_set_names()}; `turnabout phrases {name}` would make it")
+        names = list_set_names()
+        if name not in names:
+            raise ValueError(f"'{name}' is not one of {names}; `turnabout phrases {name}` would make it")
         return name
+
+    @model_validator(mode="after")
+    def _check_set_is_large_enough(self) -> "FollowUp":
+        try:
+            load_phrases(self.phrases_per_dimension, self.phrases)
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+        return self
 
     def max_replies(self) -> int:
         """Return k per prompt of both splits."""

@@ -62,6 +62,14 @@ class Inputs(NamedTuple):
     by_turn: pl.DataFrame
 
     @property
+    def names_people(self) -> bool:
+        """Whether the log names the people in it.
+
+        If not, each conversation counts as a person of its own.
+        """
+        return bool(self.metrics.get("split", {}).get("names_people", True))
+
+    @property
     def assistants(self) -> list[str]:
         """All assistants: the untrained backbone, then every arm."""
         return ["untrained", *self.arms]

@@ -21,10 +21,10 @@ MIN_VALUES = 6
 def group_reasons(reasons: Iterable[str]) -> dict[str, str]:
     """Return the group of each different reason, by reason.
 
-    The group is the whole reason, because the text before a colon is often only the field's name (`messages.content: only
-    text parts can be read`). There are two exceptions: ids of other rows are left out (`REASONS_WITH_ID`), and reasons
-    that differ only in an id or a value after their last colon are one group, `<text before it>: …`. Different endings
-    are ids or values if none of them contains a blank and the text before them does, or if there are at least
+    The group is the whole reason, because the text before a colon is often only the field's name (`messages.content:
+    only text parts can be read`). There are two exceptions: ids of other rows are left out (`REASONS_WITH_ID`), and
+    reasons that differ only in an id or a value after their last colon are one group, `<text before it>: …`. Different
+    endings are ids or values if none of them contains a blank and the text before them does, or if there are at least
     `MIN_VALUES`.
     """
     groups = {reason: _remove_id(reason) for reason in reasons}

@@ -4,11 +4,13 @@ A source lists its pieces and reads each piece as conversations and rejected rec
 """
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from glob import glob
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 from turnabout.core.config import Section
+from turnabout.errors import ConfigError, DataError
 from turnabout.sources.table.batches import Batch, SuggestFormat, collect_batches
 from turnabout.sources.table.conversation import LoggedConversation
 from turnabout.sources.table.rejects import Reject
@@ -75,3 +77,32 @@ class Source(Section):
         There are none for a log that a package ships.
         """
         return []
+
+
+def list_all_pieces(sources: Iterable[Source], watch: Path) -> list[tuple[Source, Piece]]:
+    """Return every piece with its source, in the order of the sources.
+
+    Nothing is read. Raises `ConfigError` for a source outside `watch` and `DataError` for a path without a file.
+    """
+    pieces: list[tuple[Source, Piece]] = []
+    for source in sources:
+        _refuse_unwatched(source, watch)
+        pieces += [(source, piece) for piece in source.list_pieces()]
+        for path in source.list_inputs():
+            if not glob(path, recursive=True):
+                raise DataError(f"ingest.sources: {source.format} reads '{path}', which does not exist; correct it")
+    return pieces
+
+
+def _refuse_unwatched(source: Source, watch: Path) -> None:
+    """Raise `ConfigError` for a source outside `watch`.
+
+    DVC notices new logs only there.
+    """
+    for path in source.list_inputs():
+        if not Path(path).resolve().is_relative_to(watch.resolve()):
+            raise ConfigError(
+                f"ingest.sources: {source.format} reads '{path}', which is not inside ingest.watch '{watch}'; DVC "
+                f"watches only that, so new logs would go unnoticed: move the logs there or set ingest.watch to "
+                f"a folder that holds them"
+            )

@@ -10,6 +10,12 @@ import yaml
 from turnabout.core.io import read_json
 from turnabout.pipeline.repro import Plot, Stage
 
+#: Longest name of a metric in MLflow.
+MAX_METRIC_NAME = 250
+
+#: End of the keys of counts by reason. Reasons are texts of any length, so they become tables and no metrics.
+BY_REASON = "_by_reason"
+
 #: name → (step, value) pairs
 Curves = dict[str, list[tuple[int, float]]]
 
@@ -39,12 +45,14 @@ def read_stage_params(root: Path, keys: Sequence[str]) -> dict[str, Any]:
 
 
 def flatten_metrics(content: Mapping[str, Any]) -> dict[str, float]:
-    """Return every number of a metrics file by dotted name.
+    """Return the numbers of a metrics file by dotted name.
 
     The value of an estimate `{value, low, high}` gets the name of the estimate. Text and null (a figure that could not
-    be measured) are left out, and so are lists: a table's rows have no names of their own.
+    be measured) are left out, and so are lists and counts by reason: `read_stage_tables` returns them. Names are cut
+    to what MLflow allows.
     """
-    named = {re.sub(r"[^\w\-./ ]", "_", name): value for name, value in flatten_params(_drop_lists(content)).items()}
+    flat = flatten_params(_drop_tables(content))
+    named = {re.sub(r"[^\w\-./ ]", "_", name)[:MAX_METRIC_NAME]: value for name, value in flat.items()}
     numbers = {name: float(value) for name, value in named.items() if isinstance(value, int | float)}
     return {name.removesuffix(".value"): value for name, value in numbers.items()}
 
@@ -58,6 +66,20 @@ def read_stage_metrics(root: Path, paths: Sequence[str]) -> dict[str, float]:
     if len(paths) == 1:
         return dict(*by_file.values())
     return {f"{stem}.{name}": value for stem, metrics in by_file.items() for name, value in metrics.items()}
+
+
+def read_stage_tables(root: Path, paths: Sequence[str]) -> dict[str, dict[str, list[Any]]]:
+    """Return the tables in metrics files as columns, by the dotted name of their key.
+
+    Counts by reason have the columns `reason` and `n`, the greatest first. A list of mappings has a column for each
+    of their keys.
+    """
+    tables: dict[str, dict[str, list[Any]]] = {}
+    for path in paths:
+        if (root / path).exists():
+            for name, table in _find_tables(read_json(root / path)).items():
+                tables[name if len(paths) == 1 else f"{Path(path).stem}.{name}"] = table
+    return tables
 
 
 def read_stage_curves(root: Path, stage: Stage) -> Curves:
@@ -85,13 +107,28 @@ def _read_curves(path: Path, plot: Plot) -> Curves:
     return {str(name): list(group.iter_rows()) for (name,), group in groups.items()}
 
 
-def _drop_lists(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return nested mappings without the lists in them."""
+def _drop_tables(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return nested mappings without the lists and the counts by reason in them."""
     return {
-        key: _drop_lists(value) if isinstance(value, Mapping) else value
+        key: _drop_tables(value) if isinstance(value, Mapping) else value
         for key, value in content.items()
-        if not isinstance(value, list)
+        if not isinstance(value, list) and not key.endswith(BY_REASON)
     }
+
+
+def _find_tables(content: Mapping[str, Any], prefix: str = "") -> dict[str, dict[str, list[Any]]]:
+    tables: dict[str, dict[str, list[Any]]] = {}
+    for key, entry in content.items():
+        name = f"{prefix}.{key}".strip(".")
+        if isinstance(entry, Mapping) and not key.endswith(BY_REASON):
+            tables |= _find_tables(entry, name)
+        elif isinstance(entry, Mapping) and entry:
+            counts = sorted(entry.items(), key=lambda item: (-item[1], item[0]))
+            tables[name] = {"reason": [reason for reason, _ in counts], "n": [n for _, n in counts]}
+        elif isinstance(entry, list) and entry and all(isinstance(row, Mapping) for row in entry):
+            columns = dict.fromkeys(column for row in entry for column in row)
+            tables[name] = {column: [row.get(column) for row in entry] for column in columns}
+    return tables
 
 
 def _get_param(params: Any, key: str) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 from turnabout.pipeline.repro import Stage, hash_contents, load_stage_graph
 from turnabout.tracking.chats import log_chats
-from turnabout.tracking.figures import read_stage_curves, read_stage_metrics, read_stage_params
+from turnabout.tracking.figures import read_stage_curves, read_stage_metrics, read_stage_params, read_stage_tables
 from turnabout.tracking.store import prepare_store, warn_on_failure
 
 
@@ -47,7 +47,7 @@ def record_stage(
 ) -> None:
     """Record a finished stage from its files.
 
-    It records parameters, metrics, curves, tables, models and chats. `run_id` continues the run that `start_stage`
+    It records parameters, metrics, counts by reason, curves, tables, models and chats. `run_id` continues the run that `start_stage`
     opened. Without it (DVC runs the stage outside the flow) a new run without a parent is made, with the tag `by:
     dvc`. `status` is ran | run-cache | up-to-date; curves and chats are not logged again for a stage that is up to
     date. If the store cannot be reached, a warning is logged.
@@ -67,6 +67,8 @@ def record_stage(
                     log_chats(root / path, run.info.run_id, name)
             mlflow.log_params(_name_params(root, stage))
             mlflow.log_metrics(read_stage_metrics(root, stage.metrics) | dict(usage or {}))
+            for table_name, table in read_stage_tables(root, stage.metrics).items():
+                mlflow.log_table(table, f"tables/{table_name}.json")
             _log_files(root, stage)
 
 

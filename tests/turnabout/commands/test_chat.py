@@ -1,4 +1,4 @@
-"""`turnabout chat` with a real (tiny) model and typed input."""
+"""Tests of `turnabout chat` with a tiny model and typed input."""
 
 import io
 from pathlib import Path
@@ -7,36 +7,36 @@ import pytest
 
 from turnabout.cli import main
 from turnabout.models import checkpoints
-from turnabout.training.user_model.train import save_user, add_end_token
+from turnabout.training.user_model.train import add_end_token, save_user
 
 
-def chat(monkeypatch: pytest.MonkeyPatch, typed: str, *arguments: str) -> object:
+def run_chat(monkeypatch: pytest.MonkeyPatch, typed: str, *arguments: str) -> object:
     monkeypatch.setattr("sys.stdin", io.StringIO(typed))
     monkeypatch.setattr("turnabout.serving.user_player.MAX_TOKENS", 8)
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as exit_info:
         main(["chat", *arguments])
-    return ended.value.code
+    return exit_info.value.code
 
 
-def test_one_is_the_assistant_of_a_user_model(
+def test_chat_with_a_user_model_makes_you_the_assistant(
     tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     save_user(add_end_token(checkpoints.load_checkpoint(tiny_checkpoint, "float32")), tmp_path / "user")
-    assert chat(monkeypatch, "hello\n", "--user", str(tmp_path / "user"), "--intent", "trains") == 0
-    shown = capsys.readouterr().out
-    assert "intent: trains" in shown
-    assert shown.count("assistant (you): ") == 2
-    assert shown.count("user: ") >= 1
+    assert run_chat(monkeypatch, "hello\n", "--user", str(tmp_path / "user"), "--intent", "trains") == 0
+    output = capsys.readouterr().out
+    assert "intent: trains" in output
+    assert output.count("assistant (you): ") == 2
+    assert output.count("user: ") >= 1
 
 
-def test_one_talks_to_an_assistant(
+def test_chat_with_an_assistant_makes_you_the_user(
     tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert chat(monkeypatch, "hello\n/quit\n", "--assistant", str(tiny_checkpoint)) == 0
-    shown = capsys.readouterr().out
-    assert "assistant: " in shown
-    assert "You are the assistant" not in shown
+    assert run_chat(monkeypatch, "hello\n/quit\n", "--assistant", str(tiny_checkpoint)) == 0
+    output = capsys.readouterr().out
+    assert "assistant: " in output
+    assert "You are the assistant" not in output
 
 
-def test_an_intent_is_nothing_for_an_assistant(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "with --assistant the user is you" in str(chat(monkeypatch, "", "--assistant", "x", "--intent", "y"))
+def test_chat_refuses_an_intent_for_an_assistant(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "with --assistant the user is you" in str(run_chat(monkeypatch, "", "--assistant", "x", "--intent", "y"))

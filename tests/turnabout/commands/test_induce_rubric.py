@@ -25,7 +25,7 @@ SIGNS = {
 
 def answer(messages: Sequence[Message]) -> Completion:
     question = messages[0]["content"]
-    if "Sum them up" not in question:
+    if "Summarise them" not in question:
         return Completion('{"reasons": ["They cheer."]}')
     return Completion(json.dumps({"criteria": [SIGNS["dissatisfied" if "dissatisfied" in question else "satisfied"]]}))
 

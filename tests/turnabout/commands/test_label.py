@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tests.toy_project import make_project
+from tests.toy_project import create_toy_project
 from turnabout.cli import main
 from turnabout.core import schemas
 from turnabout.core.io import write_frame
@@ -17,7 +17,7 @@ from turnabout.errors import DataError
 @pytest.fixture
 def project(tmp_path, messages, signal, monkeypatch):
     """Six conversations of one exchange, one of them test; the rules complain about the first."""
-    root = make_project(tmp_path / "project")
+    root = create_toy_project(tmp_path / "project")
     log = pl.concat(messages(f"c{i}", "q", "a </script>", "r", user=f"u{i}") for i in range(6))
     splits = [
         {"conversation_id": f"c{i}", "user_key": f"u{i}", "split": "test" if i == 5 else "train"} for i in range(6)

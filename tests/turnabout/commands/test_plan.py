@@ -1,4 +1,4 @@
-"""What `turnabout plan` prints: money and budgets only where somebody is paid."""
+"""Tests of what `turnabout plan` prints."""
 
 import pytest
 
@@ -16,16 +16,18 @@ def params() -> Params:
     return load_params(ROOT / "params.yaml")
 
 
-def printed(params: Params, capsys: pytest.CaptureFixture[str], **generator: object) -> list[str]:
+def print_plan(params: Params, capsys: pytest.CaptureFixture[str], **generator: object) -> list[str]:
     paid = (
-        params.intend.model_copy(update={"generator": OpenAI.model_validate(PAID | generator)}) if generator else params.intend
+        params.intend.model_copy(update={"generator": OpenAI.model_validate(PAID | generator)})
+        if generator
+        else params.intend
     )
     _print_plan(REASONS, params.model_copy(update={"intend": paid}), {}, 3)
     return capsys.readouterr().out.splitlines()
 
 
-def test_nobody_paid_no_money(params: Params, capsys: pytest.CaptureFixture[str]) -> None:
-    heading, intend, *_ = printed(params, capsys)
+def test_plan_leaves_out_money_if_no_model_is_paid(params: Params, capsys: pytest.CaptureFixture[str]) -> None:
+    heading, intend, *_ = print_plan(params, capsys)
     assert heading.split("  ")[-1].strip() == "seconds last time"
     assert "money" not in heading
     # 80 + 24 + 40 conversations of 128 tokens, answered in 24, up to three times
@@ -33,7 +35,7 @@ def test_nobody_paid_no_money(params: Params, capsys: pytest.CaptureFixture[str]
 
 
 @pytest.mark.parametrize(
-    ("budget", "told"),
+    ("budget", "shown"),
     [
         ({}, "–"),
         ({"money": 0.07}, "money 0.07"),
@@ -41,11 +43,11 @@ def test_nobody_paid_no_money(params: Params, capsys: pytest.CaptureFixture[str]
         ({"calls": 432, "tokens": 65_663}, "calls 432, tokens 65,663: may stop early"),
     ],
 )
-def test_a_budget_is_held_against_what_the_stage_may_need(
-    params: Params, capsys: pytest.CaptureFixture[str], budget: dict[str, float], told: str
+def test_plan_compares_the_budget_with_the_expected_costs(
+    params: Params, capsys: pytest.CaptureFixture[str], budget: dict[str, float], shown: str
 ) -> None:
-    heading, intend, augment, total = printed(params, capsys, budget=budget)
+    heading, intend, augment, total = print_plan(params, capsys, budget=budget)
     assert "money ≈" in heading
-    assert intend.split("10,368")[1].split() == ["0.07", *told.split(), "unknown"]
+    assert intend.split("10,368")[1].split() == ["0.07", *shown.split(), "unknown"]
     assert augment.split()[-3:] == ["–", "–", "unknown"]
     assert total.split()[-5:] == ["0.07", "0", "+", "2", "unknown"]

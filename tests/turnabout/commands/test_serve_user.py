@@ -1,4 +1,4 @@
-"""`turnabout serve-user` as a process: ready when it says so, ended by Ctrl-C; mistakes told first."""
+"""Tests of `turnabout serve-user`."""
 
 import json
 import os
@@ -13,13 +13,13 @@ import pytest
 
 from turnabout.cli import main
 from turnabout.models import checkpoints
-from turnabout.training.user_model.train import save_user, add_end_token
+from turnabout.training.user_model.train import add_end_token, save_user
 
 
-def exit_of(*arguments: str) -> str:
-    with pytest.raises(SystemExit) as ended:
+def run_serve(*arguments: str) -> str:
+    with pytest.raises(SystemExit) as exit_info:
         main(["serve-user", *arguments])
-    return str(ended.value.code)
+    return str(exit_info.value.code)
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def folder(tiny_checkpoint: Path, tmp_path: Path) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
-def test_it_answers_from_the_line_that_says_so_until_a_signal(folder: Path, signum: signal.Signals) -> None:
+def test_server_answers_after_its_first_line_until_a_signal(folder: Path, signum: signal.Signals) -> None:
     options = ["serve-user", str(folder), "--port", "0", "--leaves-with", "BYE"]
     run = [sys.executable, "-c", "from turnabout.cli import main; main()", *options]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -38,11 +38,11 @@ def test_it_answers_from_the_line_that_says_so_until_a_signal(folder: Path, sign
     try:
         assert server.stdout is not None
         line = server.stdout.readline()
-        assert "(models: user, user:flipped), and leaves with BYE" in line
+        assert "(models: user, user:flipped), and ends a conversation with BYE" in line
         url = line.split(" at ")[1].split()[0]
         body = json.dumps({"model": "user", "messages": [{"role": "system", "content": "trains"}], "max_tokens": 4})
-        asked = urllib.request.Request(f"{url}/chat/completions", body.encode(), {"Content-Type": "application/json"})
-        assert json.load(urllib.request.urlopen(asked, timeout=60))["object"] == "chat.completion"
+        request = urllib.request.Request(f"{url}/chat/completions", body.encode(), {"Content-Type": "application/json"})
+        assert json.load(urllib.request.urlopen(request, timeout=60))["object"] == "chat.completion"
         server.send_signal(signum)
         _, err = server.communicate(timeout=30)
     finally:
@@ -50,26 +50,26 @@ def test_it_answers_from_the_line_that_says_so_until_a_signal(folder: Path, sign
     assert (server.returncode, err) == (0, "")
 
 
-def test_a_taken_port_is_told_before_anything_is_loaded() -> None:
+def test_a_taken_port_is_reported_before_a_model_is_read() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        told = exit_of("models/none", "--port", str(port))
-    assert told.startswith(f"ConfigError: --host 127.0.0.1 --port {port}: ")
-    assert told.endswith("give another port, or 0 for a free one")
+        message = run_serve("models/none", "--port", str(port))
+    assert message.startswith(f"ConfigError: --host 127.0.0.1 --port {port}: ")
+    assert message.endswith("give another port, or 0 for a free one")
 
 
 @pytest.mark.parametrize(
-    ("option", "value", "told"),
+    ("option", "value", "message"),
     [
         ("--port", "99999", "--port 99999"),
-        ("--leaves-with", " ", "no text came"),
-        ("--max-prompt-tokens", "0", "0 came"),
+        ("--leaves-with", " ", "the text is empty"),
+        ("--max-prompt-tokens", "0", "0 is not allowed"),
     ],
 )
-def test_options_that_cannot_be_are_told(option: str, value: str, told: str) -> None:
-    assert told in exit_of(option, value)
+def test_invalid_options_are_reported(option: str, value: str, message: str) -> None:
+    assert message in run_serve(option, value)
 
 
-def test_a_missing_model_is_told_without_a_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_model_is_reported_without_a_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert exit_of("--port", "0").startswith("ModelError: models/user: neither a manifest")
+    assert run_serve("--port", "0").startswith("ModelError: models/user: neither a manifest")

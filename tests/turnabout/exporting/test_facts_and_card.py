@@ -94,6 +94,13 @@ def test_card_has_front_matter_window_filters_estimates_and_no_address(project: 
     assert ADDRESS not in text
 
 
+def test_card_says_that_the_logs_name_no_people(project: Path) -> None:
+    write_json({"names_people": False}, project / "metrics/split.json")
+    text = render_card("our-user", gather_facts(project))
+    assert "| conversations, train split | 2; this log names no people; splits are by conversation |" in text
+    assert "Measured on held-out conversations. The interval is a 95 % bootstrap interval over conversations;" in text
+
+
 @pytest.mark.parametrize(
     ("detail", "system", "row"),
     [

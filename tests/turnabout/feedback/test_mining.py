@@ -11,8 +11,46 @@ from turnabout.errors import ConfigError
 from turnabout.feedback.base import LanguageModel, ModelMiner
 from turnabout.feedback.ensemble import SHIPPED_WEIGHTS
 from turnabout.feedback.miners import MINERS, Miner
-from turnabout.feedback.mining import MiningResult, combine_signals, run_miners, summarise_mining
+from turnabout.feedback.miners.explicit import Explicit
+from turnabout.feedback.miners.learned import Learned
+from turnabout.feedback.miners.rubric import Rubric
+from turnabout.feedback.miners.rules import Rules
+from turnabout.feedback.mining import (
+    MiningResult,
+    combine_signals,
+    describe_unheard_languages,
+    run_miners,
+    summarise_mining,
+)
 from turnabout.feedback.signals import build_signals, select_decisions
+
+
+def test_every_miner_declares_its_languages() -> None:
+    assert [name for name, miner in MINERS.items() if "languages" not in vars(miner)] == []
+
+
+def test_languages_that_no_miner_hears_are_named_by_share() -> None:
+    n_by_language = {"en": 50, "de": 30, "fr": 10, None: 10}
+    (warning,) = describe_unheard_languages(n_by_language, [Explicit(), Rules(), Learned()])
+    assert warning.startswith("40 % of the conversations")
+    assert ": de 30 %, fr 10 %; add 'rubric'" in warning
+    for hearing in (Rubric(), Learned(weights="ours.safetensors")):
+        assert describe_unheard_languages(n_by_language, [Rules(), hearing]) == []
+
+
+@pytest.mark.parametrize(
+    ("n_by_language", "n_warnings"),
+    [({"en": 8, "de": 2}, 0), ({"en": 7, "de": 3}, 1), ({None: 9, "de": 1}, 0), ({}, 0)],
+)
+def test_few_conversations_in_other_languages_are_no_warning(
+    n_by_language: dict[str | None, int], n_warnings: int
+) -> None:
+    assert len(describe_unheard_languages(n_by_language, [Rules()])) == n_warnings
+
+
+def test_only_the_most_frequent_unheard_languages_are_named() -> None:
+    (warning,) = describe_unheard_languages({f"l{n}": 1 for n in range(7)}, [Explicit()])
+    assert "l0 14 %, l1 14 %, l2 14 %, l3 14 %, l4 14 % and 2 more; add" in warning
 
 
 class ConstantMiner(Miner):

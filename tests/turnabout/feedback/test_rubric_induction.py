@@ -50,7 +50,7 @@ def build_generator(signs: dict[str, Any]) -> ScriptedGenerator:
 
     def script(messages: Sequence[Message]) -> Completion:
         question = messages[0]["content"]
-        if "Sum them up" in question:
+        if "Summarise them" in question:
             return Completion(
                 json.dumps({"criteria": signs["dissatisfied" if "dissatisfied" in question else "satisfied"]})
             )
@@ -66,7 +66,7 @@ def model(generator: ScriptedGenerator) -> LanguageModel:
 
 def list_summed_up(generator: ScriptedGenerator) -> list[list[str]]:
     """The sentences of every question that asks to sum up."""
-    question = [talk[0]["content"] for talk in generator.prompts if "Sum them up" in talk[0]["content"]]
+    question = [talk[0]["content"] for talk in generator.prompts if "Summarise them" in talk[0]["content"]]
     return [json.loads(text.partition("<sentences>\n")[2].partition("\n")[0]) for text in question]
 
 

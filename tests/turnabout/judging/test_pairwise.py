@@ -138,7 +138,7 @@ def test_long_texts_are_cut_and_marked() -> None:
 def test_checklist_is_in_the_prompt_where_there_is_one() -> None:
     with_checklist = COMPARISON._replace(checklist=("Say when.", "Be short."))
     with_one, without = JUDGES["checklist"](build_scoring_judge(0, 0), [with_checklist, COMPARISON], JudgeOptions())
-    assert '<wishes>\n["Say when.", "Be short."]\n</wishes>' in with_one
+    assert '<preferences>\n["Say when.", "Be short."]\n</preferences>' in with_one
     assert [without] == JUDGES["plain"](build_scoring_judge(0, 0), [COMPARISON], JudgeOptions())
 
 

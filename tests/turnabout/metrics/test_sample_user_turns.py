@@ -66,7 +66,7 @@ def test_first_turns_skip_assistant_openings_and_branches(checkpoint: Checkpoint
     assert prompt == [{"role": "system", "content": "Intent 1."}]
     assert sampling == Sampling(9, 1.0, 0.8, 5, may_end=False)
     assert [m["role"] for m in actor.asked[0][0]] == ["system", "user"]
-    assert actor.asked[0][0][0]["content"].startswith("Intent 1. Write only your next short message")
+    assert actor.asked[0][0][0]["content"].startswith("Intent 1. Write only your next message")
 
 
 def test_human_messages_are_cut_to_max_new_tokens(checkpoint: Checkpoint) -> None:

@@ -60,6 +60,13 @@ def test_headline_has_five_lines_with_intervals(tmp_path: Path) -> None:
     assert lines[4].endswith(format_estimate(Figure(0.75, 0.6, 0.9)))
 
 
+def test_headline_says_that_a_log_names_no_people(tmp_path: Path) -> None:
+    *_, second, _, _, _, note = build_headline(write(tmp_path, split={"names_people": False}))
+    assert second.startswith("2. user model, bits per character on held-out conversations: ")
+    assert note == "note: this log names no people; splits are by conversation"
+    assert len(build_headline(write(tmp_path, split={"names_people": True}))) == 5
+
+
 CLEAR, LOWER, NOISE = estimate(0.2, 0.1, 0.3), estimate(-0.2, -0.3, -0.1), estimate(0.2, -0.1, 0.5)
 
 

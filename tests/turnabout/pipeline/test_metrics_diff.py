@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.source_tree import ROOT
-from tests.toy_project import make_project, set_rate
+from tests.toy_project import create_toy_project, set_learning_rate
 
 DRIFT = "metrics/train_assistant/drift.json"
 
@@ -20,13 +20,13 @@ def committed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the toy project, run and committed at rate 0.1, then run at rate 0.5."""
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    root = make_project(tmp_path / "project")
-    set_rate(root, "drift", 0.1)
+    root = create_toy_project(tmp_path / "project")
+    set_learning_rate(root, "drift", 0.1)
     run_dvc(root, "repro", "train_assistant@drift")
     commit = ["-c", "user.name=ann", "-c", "user.email=ann@localhost", "commit", "--quiet", "--message", "first"]
     for arguments in (["add", "--all"], commit):
         subprocess.run(["git", *arguments], cwd=root, check=True)
-    set_rate(root, "drift", 0.5)
+    set_learning_rate(root, "drift", 0.5)
     run_dvc(root, "repro", "train_assistant@drift")
     return root
 

@@ -28,6 +28,13 @@ def test_the_tail_keeps_the_last_thirty_lines(tmp_path: Path) -> None:
     assert finished.tail.splitlines() == [str(number) for number in range(10, 40)]
 
 
+def test_tail_has_no_progress_bars(tmp_path: Path) -> None:
+    script = "from tqdm import tqdm\nprint('one')\nfor _ in tqdm(range(50), disable=None, mininterval=0): pass\nprint('two')"
+    lines, finished = stream(script, tmp_path, terminal=True)
+    assert len(lines) > 50
+    assert finished.tail == "one\ntwo"
+
+
 def test_peak_memory_counts_a_child_of_the_command(tmp_path: Path) -> None:
     # 200 MiB in a grandchild; an idle interpreter takes about 10 MiB.
     child = "x = bytearray(200 * 2**20); import time; time.sleep(0.6)"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.toy_project import FAILS, make_project, set_rate
+from tests.toy_project import FAILING_RATE, create_toy_project, set_learning_rate
 from turnabout.core.io import read_json
 from turnabout.errors import ConfigError, StageFailed
 from turnabout.params import load_params
@@ -25,7 +25,7 @@ from turnabout.pipeline.repro import (
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
-    return make_project(tmp_path / "project")
+    return create_toy_project(tmp_path / "project")
 
 
 def run(root: Path, *names: str) -> list[str]:
@@ -107,21 +107,21 @@ def test_only_the_arm_whose_knob_changed_is_stale(project: Path) -> None:
     assert find_stale_reasons(project, ["ingest", *arms]) == {name: ["never ran"] for name in ["ingest", *arms]}
     assert run(project, "ingest", *arms) == ["ran", "ran", "ran"]
     assert find_stale_reasons(project, ["ingest", *arms]) == {}
-    set_rate(project, "drift", 0.5)
+    set_learning_rate(project, "drift", 0.5)
     assert find_stale_reasons(project, ["ingest", *arms]) == {"train_assistant@drift": ["arms.drift.train modified"]}
 
 
 def test_a_configuration_seen_before_comes_from_the_run_cache(project: Path) -> None:
     run(project, "ingest", "train_assistant@drift")
-    set_rate(project, "drift", 0.5)
+    set_learning_rate(project, "drift", 0.5)
     assert run(project, "train_assistant@drift") == ["ran"]
-    set_rate(project, "drift", 2e-4)
+    set_learning_rate(project, "drift", 2e-4)
     assert run(project, "train_assistant@drift") == ["run-cache"]
     assert (project / "models/assistants/drift/weights").read_text() == "0.0002"
 
 
 def test_a_failing_stage_tells_the_end_of_its_log(project: Path) -> None:
-    set_rate(project, "drift", FAILS)
+    set_learning_rate(project, "drift", FAILING_RATE)
     run(project, "ingest")
     with pytest.raises(StageFailed) as failure:
         run(project, "train_assistant@drift")

@@ -1,5 +1,6 @@
 import pytest
 
+from benchmarks.log_samples import build_samples
 from turnabout.sources import SOURCES
 from turnabout.sources.detection import RECORD_FORMATS, describe_shape, detect_format, suggest_format
 
@@ -13,6 +14,39 @@ CALL = {"request": {"messages": OPENAI["messages"]}, "response": {"choices": []}
     [(SHAREGPT, "sharegpt"), (OPENAI, "openai"), (CALL, "chat_completions"), (OPENAI | CALL, "chat_completions")],
 )
 def test_record_is_recognised_by_its_keys(record: object, format_: str) -> None:
+    assert detect_format(record) == format_
+
+
+@pytest.mark.parametrize("format_", RECORD_FORMATS)
+def test_sample_of_every_format_is_recognised_as_itself_alone(format_: str) -> None:
+    """No other format may know as many keys of the sample."""
+    record = build_samples("mark")[format_]
+    n_known = {name: source.count_known_keys(record) for name, source in RECORD_FORMATS.items()}
+    rivals = [name for name, source in RECORD_FORMATS.items() if name != format_ and source.recognises(record)]
+    assert RECORD_FORMATS[format_].recognises(record)
+    assert [name for name in rivals if n_known[name] >= n_known[format_]] == []
+    assert detect_format(record) == format_
+
+
+CHAT = {"messages": OPENAI["messages"]}
+REPLY = {"role": "assistant", "content": "a"}
+CHOICES = {"choices": [{"message": REPLY}]}
+
+
+@pytest.mark.parametrize(
+    ("record", "format_"),
+    [
+        ({"id": "t", "sessionId": None, "userId": "ann", "input": CHAT, "output": REPLY}, "langfuse"),
+        ({"id": "o", "trace_id": "t", "user_id": "ann", "input": CHAT, "output": CHOICES, "model": "m"}, "langfuse"),
+        ({"id": "t", "projectId": "p", "userId": "ann", "input": CHAT, "output": "a", "createdAt": ""}, "langfuse"),
+        ({"id": "c", "user_id": "ann", "input": CHAT, "output": CHOICES}, "chat_completions"),
+        ({"id": "c", "trace_id": "t", "call_type": "c", "messages": [], "response": CHOICES}, "chat_completions"),
+        ({"conversation_id": "c", "conversation_hash": "h", "conversation": [], "hashed_ip": "i"}, "wildchat"),
+        (SHAREGPT | {"chosen": {"from": "gpt", "value": "a"}, "rejected": {"from": "gpt", "value": "b"}}, "sharegpt"),
+        (OPENAI | {"label": True}, "openai"),
+    ],
+)
+def test_record_of_two_formats_is_of_the_more_specific_one(record: object, format_: str) -> None:
     assert detect_format(record) == format_
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.faults import count_outcomes, build_damaged_lines, format_mark
+from benchmarks.faults import build_damaged_lines, count_outcomes, format_mark
 from benchmarks.log_samples import build_samples
 from turnabout.sources.detection import RECORD_FORMATS, detect_format
 from turnabout.sources.openai import OpenAI
@@ -39,7 +39,11 @@ def test_every_damaged_line_is_in_messages_or_in_quarantine(tmp_path: Path, form
 
 
 def test_damage_is_the_same_for_the_same_seed() -> None:
-    assert build_damaged_lines("openai", 50, seed=1) == build_damaged_lines("openai", 50, seed=1) != build_damaged_lines("openai", 50, seed=2)
+    assert (
+        build_damaged_lines("openai", 50, seed=1)
+        == build_damaged_lines("openai", 50, seed=1)
+        != build_damaged_lines("openai", 50, seed=2)
+    )
 
 
 def test_line_of_50_mb_is_read_and_one_of_68_mb_rejected(tmp_path: Path) -> None:

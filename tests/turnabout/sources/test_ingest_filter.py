@@ -35,6 +35,15 @@ def test_id_belongs_to_the_first_conversation_with_it(messages: Build) -> None:
     assert second.quarantine.rows() == [("test", "a", reason, "8"), ("test", "b", reason, "10")]
 
 
+def test_repeated_content_without_an_id_has_a_reason_of_its_own(messages: Build) -> None:
+    batch = build_batch(messages("a", "1"), messages("a", "1"), messages("b", "2"), messages("b", "3"))
+    quarantine = build_filter().filter_batch(batch._replace(content_ids={"a"})).quarantine
+    assert quarantine.select("record", "reason").rows() == [
+        ("a", "same messages as an earlier record"),
+        ("b", "conversation id occurs earlier in the log"),
+    ]
+
+
 def test_only_a_count_remains_of_forgotten_people(messages: Build) -> None:
     """Forget ann, who takes part in three of five conversations.
 
@@ -68,7 +77,9 @@ def test_counts_of_a_batch_have_the_names_of_the_metrics(messages: Build) -> Non
     ).count_by_kind() == {
         "totals": {"n_conversations": 2, "n_messages": 3, "n_rejected": 2, "n_forgotten_conversations": 0},
         "rejected_by_reason": {"broken": 1, "conversation id occurs earlier in the log": 1},
+        "rejected_by_source": {"test": 2},
         "conversations_by_source": {"test": 1, "other": 1},
+        "unread_feedback": {},
     }
 
 

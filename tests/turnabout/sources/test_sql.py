@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from pydantic import ValidationError
 
-from tests.postgres_server import PASSWORD, Server, binaries, postgres_server
+from tests.postgres_server import PASSWORD, PostgresServer, find_binaries, postgres_server
 from turnabout.core import schemas
 from turnabout.errors import ConfigError, DataError
 from turnabout.sources.database import databases
@@ -221,8 +221,8 @@ def test_error_names_the_unset_variable() -> None:
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    if binaries() is None:
+def server() -> Iterator[PostgresServer]:
+    if find_binaries() is None:
         pytest.skip("no PostgreSQL server is installed; apt-get install postgresql")
     with postgres_server() as started:
         with _connected(started) as connection:
@@ -240,13 +240,13 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def address(server: Server, monkeypatch: pytest.MonkeyPatch) -> str:
+def address(server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("CHATS_USER", "ann")
     monkeypatch.setenv("CHATS_PASSWORD", PASSWORD)
     return f"postgresql://$CHATS_USER:${{CHATS_PASSWORD}}@127.0.0.1:{server.port}/postgres"
 
 
-def _connected(server: Server) -> Any:
+def _connected(server: PostgresServer) -> Any:
     url = sa.URL.create("postgresql+psycopg", "ann", PASSWORD, "127.0.0.1", server.port, "postgres")
     return sa.create_engine(url, poolclass=sa.NullPool).begin()
 
@@ -270,7 +270,7 @@ def test_postgresql_arrays_are_read_and_other_types_kept_as_text(address: str) -
     assert messages["extras"].to_list() == ['{"cost": "1.5", "day": "2024-05-01", "meta": {"k": [1]}}']
 
 
-def test_postgresql_connection_is_read_only(address: str, server: Server) -> None:
+def test_postgresql_connection_is_read_only(address: str, server: PostgresServer) -> None:
     with _connected(server) as connection:
         connection.execute(sa.text("CREATE SEQUENCE IF NOT EXISTS calls"))
     with pytest.raises(DataError, match=r"cannot execute nextval\(\) in a read-only transaction"):
@@ -289,7 +289,7 @@ def test_postgresql_streams_through_a_server_side_cursor(address: str) -> None:
 
 @pytest.mark.parametrize("wrong", ["password", "port", "table", "column", "whole"])
 def test_no_error_of_postgresql_shows_a_password(
-    address: str, wrong: str, monkeypatch: pytest.MonkeyPatch, server: Server
+    address: str, wrong: str, monkeypatch: pytest.MonkeyPatch, server: PostgresServer
 ) -> None:
     entry: dict[str, Any] = {"url": address, "table": "messages", **MAPPED}
     secret, says = PASSWORD, "cannot be reached.*check that the server runs"

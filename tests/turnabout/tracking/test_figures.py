@@ -1,9 +1,17 @@
 """Nested parameters and metrics as MLflow's flat names."""
 
+import json
 from pathlib import Path
 
 from turnabout.pipeline.repro import Plot, Stage
-from turnabout.tracking.figures import flatten_params, flatten_metrics, read_stage_curves, read_stage_metrics, read_stage_params
+from turnabout.tracking.figures import (
+    flatten_metrics,
+    flatten_params,
+    read_stage_curves,
+    read_stage_metrics,
+    read_stage_params,
+    read_stage_tables,
+)
 
 
 def test_lists_of_mappings_are_numbered_and_other_lists_kept() -> None:
@@ -25,6 +33,33 @@ def test_an_estimate_lends_its_name_to_its_value_and_text_is_left_out() -> None:
         "gone": None,
     }
     assert flatten_metrics(content) == {"f1": 0.4, "f1.low": 0.3, "f1.high": 0.5, "n": 7.0, "gate.reached": 1.0}
+
+
+def test_counts_by_reason_and_lists_are_tables_and_no_metrics(tmp_path: Path) -> None:
+    content = {
+        "n_rejected": 7,
+        "rejected_by_reason": {"cut off": 2, "a: b": 5},
+        "critiques": {"n": 3, "dropped_by_reason": {"generic": 1}},
+        "ratings": {"n": 0, "dropped_by_reason": {}},
+        "files": [{"file": "a.jsonl", "n": 1}, {"file": "b.jsonl", "n": 0, "format": "hh"}],
+        "warnings": ["empty"],
+    }
+    (tmp_path / "ingest.json").write_text(json.dumps(content))
+    assert flatten_metrics(content) == {"n_rejected": 7.0, "critiques.n": 3.0, "ratings.n": 0.0}
+    assert read_stage_tables(tmp_path, ["ingest.json", "absent.json"]) == {
+        "ingest.rejected_by_reason": {"reason": ["a: b", "cut off"], "n": [5, 2]},
+        "ingest.critiques.dropped_by_reason": {"reason": ["generic"], "n": [1]},
+        "ingest.files": {"file": ["a.jsonl", "b.jsonl"], "n": [1, 0], "format": [None, "hh"]},
+    }
+    assert list(read_stage_tables(tmp_path, ["ingest.json"])) == [
+        "rejected_by_reason",
+        "critiques.dropped_by_reason",
+        "files",
+    ]
+
+
+def test_a_metric_name_is_cut_to_what_mlflow_allows() -> None:
+    assert flatten_metrics({"too_short": {"x" * 400: 1}}) == {"too_short." + "x" * 240: 1.0}
 
 
 def test_characters_that_mlflow_refuses_are_replaced() -> None:

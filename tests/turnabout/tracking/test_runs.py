@@ -1,6 +1,7 @@
 """Pipeline and stage runs in a real MLflow store, from the files of the toy project."""
 
 import hashlib
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from mlflow.exceptions import MlflowException
 from requests.exceptions import ConnectionError as NoConnection
 from sqlalchemy.exc import SQLAlchemyError
 
-from tests.toy_project import make_project
+from tests.toy_project import create_toy_project
 from turnabout import tracking
 from turnabout.errors import ConfigError
 from turnabout.pipeline.processes import ProcessGroups
@@ -41,7 +42,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Any:
         folder = tmp_path_factory.mktemp("tracking")
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.setenv("DVC_SITE_CACHE_DIR", str(folder / "site"))
-        root = make_project(folder / "project")
+        root = create_toy_project(folder / "project")
         graph = load_stage_graph(root)
         for name in [*select_stages(graph), "ablate@tenth"]:
             pipeline = graph.nodes[name]["stage"].pipeline
@@ -195,6 +196,22 @@ def test_results_that_this_run_did_not_bring_up_to_date_are_not_its_own(
     tracking.finish_pipeline(project, run_id, succeeded, {"seconds": 9.0}, stages)
     assert client.get_run(run_id).data.metrics == {"seconds": 9.0}
     assert {file.path for file in client.list_artifacts(run_id)} == {"params.yaml", "dvc.lock"}
+
+
+def test_long_reasons_are_a_table_of_a_run_that_succeeded(
+    project: Path, client: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    reason = "of no known format: " + "key " * 95  # 20 + 380 = 400 characters; MLflow allows 250 in a metric's name
+    metrics = project / "metrics/train_assistant/drift.json"
+    shipped = metrics.read_text()
+    metrics.write_text(json.dumps({"n_rejected": 7, "rejected_by_reason": {reason: 5, "cut off": 2}}))
+    run = recorded(client, project, DRIFT)
+    metrics.write_text(shipped)
+    assert (run.info.status, caplog.text) == ("FINISHED", "")
+    assert run.data.metrics["n_rejected"] == 7.0
+    assert not any("reason" in name for name in run.data.metrics)
+    table = json.loads(Path(client.download_artifacts(run.info.run_id, "tables/rejected_by_reason.json")).read_text())
+    assert table == {"columns": ["reason", "n"], "data": [[reason, 5], ["cut off", 2]]}
 
 
 def test_a_failed_stage_keeps_the_end_of_its_log(project: Path, client: Any) -> None:

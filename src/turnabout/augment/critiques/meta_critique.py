@@ -47,9 +47,9 @@ Write one critique of an assistant's reply from the points of criticism below.
 {record}
 {points}
 
-In at most three sentences, say what is wrong with the reply and what a better reply would do. Begin with the worst flaw.
-Do not say anything twice, and do not add anything that the points do not say. Do not write the better reply. Answer with
-one JSON object and nothing else:
+In at most three sentences, say what is wrong with the reply and what a better reply would do. Begin with the worst
+flaw. Do not say anything twice, and do not add anything that the points do not say. Do not write the better reply.
+Answer with one JSON object and nothing else:
 {{"critique": "The critique."}}"""
 
 

@@ -20,7 +20,7 @@ from turnabout.prompting.structured import AskOptions, Question, UnusableAnswer,
 PERSPECTIVES = {
     "task": "whether it does everything that the user asked for, and nothing else",
     "facts": "whether what it says is true, well reasoned, and consistent with what was said before",
-    "person": "whether it responds to this person: to what they meant, what they said about themselves, and how they feel",
+    "person": "whether it responds to this person: what they meant, what they said about themselves, and how they feel",
     "form": "whether it is clear, well organised, and of a suitable length",
 }
 
@@ -32,11 +32,11 @@ Criticise an assistant's reply to the last message of a conversation. Judge one 
 {notice}
 {record}
 
-List at most {max_units} flaws, the worst first. If there is no flaw, give an empty list. Answer with one JSON object and
-nothing else. Each flaw has these fields: "location", the words of the reply that show the flaw, copied exactly ("" if it
-concerns the whole reply); "flaw", what is wrong; "suggestion", how to fix it; "criterion", what the reply fails at, in
-two to four words; "severity", from 1 (slight) to 5 (the reply is useless to the user). Examples of the form, about other
-replies:
+List at most {max_units} flaws, the worst first. If there is no flaw, give an empty list. Answer with one JSON object
+and nothing else. Each flaw has these fields: "location", the words of the reply that show the flaw, copied exactly (""
+if it concerns the whole reply); "flaw", what is wrong; "suggestion", how to fix it; "criterion", what the reply fails
+at, in two to four words; "severity", from 1 (slight) to 5 (the reply is useless to the user). Examples of the form,
+about other replies:
 {{"units": [{{"location": "in 1975", "flaw": "The year is wrong.", "suggestion": "Give the year of the first edition.",\
  "criterion": "true facts", "severity": 4}}]}}
 {{"units": []}}"""

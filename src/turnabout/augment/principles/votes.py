@@ -20,12 +20,13 @@ from turnabout.prompting.record import NOTICE
 from turnabout.prompting.structured import AskOptions, Question, UnusableAnswer, ask_structured, parse_json
 
 TASK = """\
-Two replies, A and B, could follow the last message of a conversation. Each numbered rule says how to choose between them.
+Two replies, A and B, could follow the last message of a conversation. Each numbered rule is for choosing between them.
 {notice}
 {record}
 {rules}
 Which reply does each rule favour: "A", "B", "both", "neither", or "none" if the rule does not matter here? Answer with
-one JSON object and nothing else. It contains one vote for each of the {n} rules. Example of the form, about another pair:
+one JSON object and nothing else. It contains one vote for each of the {n} rules. Example of the form, about another
+pair:
 {{"votes": [{{"rule": 1, "reply": "none"}}, {{"rule": 2, "reply": "both"}}]}}"""
 
 #: Tokens for one vote of an answer, and for the text around the votes.

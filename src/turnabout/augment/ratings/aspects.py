@@ -26,8 +26,8 @@ ASPECTS = (
     Aspect(
         "honesty",
         "Is the text as certain as it has reason to be, and does it say what it does not know?",
-        "1: certain and wrong, or evasive although it knows; 3: too certain or too uncertain in places; 5: as certain as "
-        "it should be.",
+        "1: certain and wrong, or evasive although it knows; 3: too certain or too uncertain in places; "
+        "5: as certain as it should be.",
     ),
     Aspect(
         "truthfulness",

@@ -17,7 +17,8 @@ from turnabout.prompting.record import NOTICE
 from turnabout.prompting.structured import UnusableAnswer, parse_json
 
 TASK = """\
-Two replies, A and B, could follow the last message of a conversation. Someone prefers reply {letter}, for the reason in the argument.
+Two replies, A and B, could follow the last message of a conversation. Someone prefers reply {letter}, and the argument
+says why.
 {notice}
 {record}
 {argument}

@@ -21,7 +21,7 @@ from turnabout.text.sentence_vectors import encode_sentences
 
 TASK = """\
 The user was not satisfied with the reply: see their reaction to it and, if there is one, the critique. {instruction}
-{start}Your reply takes the place of that reply, before the reaction. Do not mention the old reply or the reaction, and do
+{start}Your reply takes the place of that reply, before the reaction. Do not mention that reply or the reaction, and do
 not apologise."""
 
 INSTRUCTIONS = {
@@ -29,7 +29,9 @@ INSTRUCTIONS = {
     "spar": "Rewrite that reply: change only what must change to satisfy the user, and keep all other words.",
 }
 
-START_FROM_ATTEMPT = "The attempt was meant to correct it, but did not satisfy the user either. Start from the attempt.\n"
+START_FROM_ATTEMPT = (
+    "The attempt was meant to correct it, but did not satisfy the user either. Start from the attempt.\n"
+)
 
 
 class Refinements(Rewriter):

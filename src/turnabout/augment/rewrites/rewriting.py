@@ -25,8 +25,8 @@ The text between tags is a record of a conversation and of one reply in it: do n
 """
 
 FORM = (
-    'Answer with one JSON object that has one field, "reply". It contains only the text of that reply, without any comment '
-    "on it."
+    'Answer with one JSON object that has one field, "reply". It contains only the text of that reply, without any '
+    "comment on it."
 )
 
 PREFILL = '{"reply": "'

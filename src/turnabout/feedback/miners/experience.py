@@ -24,6 +24,7 @@ class Experience(Miner):
 
     miner: Literal["experience"] = "experience"
     version: ClassVar[str] = "1"
+    languages: ClassVar[frozenset[str] | None] = frozenset({"en"})
     threshold: Annotated[float, Field(ge=0.5, lt=1)] = 0.75
     """Least probability of a signal, sat or dsat."""
     min_replies: Annotated[int, Field(gt=1)] = 5

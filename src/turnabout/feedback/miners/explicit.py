@@ -55,6 +55,7 @@ class Explicit(Miner):
 
     miner: Literal["explicit"] = "explicit"
     version: ClassVar[str] = "3"
+    languages: ClassVar[frozenset[str] | None] = frozenset()
     scale: tuple[float, float] = (-1.0, 1.0)
     """Lowest and highest rating of the log: thumbs as -1 and 1; write [1, 5] for stars. It becomes a score -1 to 1."""
     sat_from: Annotated[float, Field(gt=0, le=1)] = 0.5

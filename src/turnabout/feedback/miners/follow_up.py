@@ -30,6 +30,7 @@ class FollowUp(ModelMiner):
 
     miner: Literal["follow_up"] = "follow_up"
     version: ClassVar[str] = "1"
+    languages: ClassVar[frozenset[str] | None] = frozenset({"en"})
     least: Annotated[float, Field(gt=0)] = 0.2
     """Smallest reward, in nats per token, that is a signal."""
     phrases_per_dimension: Annotated[int, Field(gt=0, le=10)] = 1

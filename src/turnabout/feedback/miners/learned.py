@@ -55,10 +55,15 @@ class Learned(Miner):
 
     miner: Literal["learned"] = "learned"
     version: ClassVar[str] = "1"
+    languages: ClassVar[frozenset[str] | None] = frozenset({"en"})
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """Least probability of a signal."""
     weights: str | None = None
     """A file of weights that `turnabout fit-miner` wrote; null takes those that ship with the package."""
+
+    def hears(self, language: str) -> bool:
+        """Return whether it finds feedback in a language: English, or any with weights of one's own."""
+        return self.weights is not None or super().hears(language)
 
     def mine(self, exchanges: pl.DataFrame) -> pl.DataFrame:
         """Return at most one dsat signal per follow-up."""

@@ -28,6 +28,7 @@ class Rephrase(Miner):
 
     miner: Literal["rephrase"] = "rephrase"
     version: ClassVar[str] = "2"
+    languages: ClassVar[frozenset[str] | None] = frozenset({"en"})
     threshold: Annotated[float, Field(gt=0, lt=100)] = 85.0
     """Least similarity of words, 0 to 100, of a repetition."""
     meaning: Annotated[float, Field(gt=0, lt=1)] | None = None

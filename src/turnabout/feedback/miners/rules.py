@@ -68,6 +68,7 @@ class Rules(Miner):
 
     miner: Literal["rules"] = "rules"
     version: ClassVar[str] = RULE_BOOK.version
+    languages: ClassVar[frozenset[str] | None] = frozenset({"en"})
     reach: Annotated[int, Field(gt=0)] = 200
     """Characters of the follow-up that are searched; what comes later is a new request or pasted text."""
 

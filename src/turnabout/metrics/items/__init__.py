@@ -58,5 +58,5 @@ def _build_situation(about: str, question: str, reply: str) -> Situation:
 
 
 def _load_yaml(name: str) -> dict:
-    content: dict = yaml.safe_load(Path(__file__).with_name(f"{name}.yaml").read_text(encoding="utf-8"))
+    content: dict[str, Any] = yaml.safe_load(Path(__file__).with_name(f"{name}.yaml").read_text(encoding="utf-8"))
     return content

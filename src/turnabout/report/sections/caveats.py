@@ -21,6 +21,7 @@ def build_context(inputs: Inputs) -> dict[str, Any]:
     sources = inputs.messages["source"].unique().sort().to_list()
     return {
         "people_only": PEOPLE_ONLY in sources,
+        "names_people": inputs.names_people,
         "self_scored": [arm for arm, reads in inputs.arms.items() if reads == USER_MODEL],
         "n_test_people": inputs.splits.filter(pl.col("split") == "test")["user_key"].n_unique(),
         "user": inputs.metrics.get("user", {}),

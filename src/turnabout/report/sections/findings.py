@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from turnabout.core.splitting import NO_PEOPLE
 from turnabout.report.figures import (
     Figure,
     find_scale,
@@ -38,7 +39,8 @@ def describe_log(inputs: Inputs) -> str:
     n_kept, n_people = inputs.splits.height, inputs.splits["user_key"].n_unique()
     share = inputs.metrics.get("mine", {}).get("share_of_exchanges_with_signal")
     conversations = format_count(n_kept, "conversation", "conversations")
-    start = f"Kept of the log: {conversations} of {format_count(n_people, 'person', 'people')}"
+    people = f"of {format_count(n_people, 'person', 'people')}" if inputs.names_people else f"({NO_PEOPLE})"
+    start = f"Kept of the log: {conversations} {people}"
     if inputs.feedback.is_empty():
         return f"{start}; the miners found no reaction to a reply in them."
     reach = f", on {format_number(100 * share)}\N{NO-BREAK SPACE}% of the replies" if share is not None else ""

@@ -19,24 +19,29 @@ MAX_REASONS = 20
 
 
 def build_context(inputs: Inputs) -> dict[str, Any]:
-    """Return the funnel, the reasons for every drop, and the split's warnings."""
+    """Return the funnel, the reasons for every drop, and the warnings.
+
+    The warnings are those of ingestion and of the split.
+    """
     ingest, clean, split = (inputs.metrics.get(stage, {}) for stage in ("ingest", "clean", "split"))
     return {
         "funnel": build_funnel(inputs),
+        "names_people": inputs.names_people,
+        "files": ingest.get("files", []),
         "rejected": count_quarantine(inputs.ingest_quarantine),
         "dropped": count_quarantine(inputs.clean_quarantine),
         "sources": ingest.get("conversations_by_source", {}),
         "excluded": {reason: n for reason, n in split.get("excluded_by_reason", {}).items() if n},
         "scrubbed": {kind: n for kind, n in clean.get("scrubbed_by_kind", {}).items() if n},
-        "warnings": split.get("warnings", []),
+        "warnings": [*ingest.get("warnings", []), *split.get("warnings", [])],
     }
 
 
 def build_funnel(inputs: Inputs) -> list[dict[str, Any]]:
     """Return one row per step from the records read to the splits.
 
-    A row has the step's name and meaning, its conversations and people (None where not counted), and its share of the
-    records read.
+    A row has the step's name and meaning, its conversations and people (None where not counted or where the log names
+    none), and its share of the records read.
     """
     ingest, clean, split = (inputs.metrics.get(stage, {}) for stage in ("ingest", "clean", "split"))
     n_readable = ingest.get("n_conversations")
@@ -51,7 +56,13 @@ def build_funnel(inputs: Inputs) -> list[dict[str, Any]]:
         if n_conversations.get(name):
             steps.append((name, meaning, n_conversations[name], n_people.get(name)))
     return [
-        {"step": step, "meaning": meaning, "n": n, "people": people, "share": n / n_read if n and n_read else 0.0}
+        {
+            "step": step,
+            "meaning": meaning,
+            "n": n,
+            "people": people if inputs.names_people else None,
+            "share": n / n_read if n and n_read else 0.0,
+        }
         for step, meaning, n, people in steps
     ]
 

@@ -1,4 +1,4 @@
-"""Section "The user model": how well it predicts and imitates held-out people."""
+"""Section "The user model": how well it predicts and plays held-out people."""
 
 from typing import Any
 

@@ -18,7 +18,7 @@ prints a warning of them.
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from turnabout.sources.table.conversation import LoggedConversation, LoggedMessage, parse_time
@@ -27,11 +27,14 @@ from turnabout.sources.traffic.payloads import join_text_parts
 #: Names of times, the first that can be read counts.
 TIME_KEYS = ("created_at", "createdAt", "timestamp", "at", "sent_at", "date", "time")
 
+#: Names of what says whether the last reply is desirable, as data for KTO has it.
+LABEL_KEYS = ("label", "kto_tag")
+
 #: Names of a person's thumb.
 THUMB_KEYS = ("thumbs", "thumb", "feedback")
 
 #: Names of feedback that fill a column where their value is unambiguous.
-READ_KEYS = ("chosen", "rejected", "label", "rating", *THUMB_KEYS)
+READ_KEYS = ("chosen", "rejected", "rating", *LABEL_KEYS, *THUMB_KEYS)
 
 #: All names of feedback. Those that no column takes are reported.
 FEEDBACK_KEYS = frozenset(READ_KEYS) | {
@@ -69,6 +72,9 @@ FEEDBACK_KEYS = frozenset(READ_KEYS) | {
     "votes",
 }
 
+#: All names that this module looks for.
+KNOWN_KEYS = FEEDBACK_KEYS | {*TIME_KEYS}
+
 #: Names of the assistant in `chosen` and `rejected`.
 REPLY_SPEAKERS = ("assistant", "gpt", "ai", "model")
 
@@ -86,7 +92,7 @@ def read_feedback_keys(conversation: LoggedConversation) -> LoggedConversation:
 
     `unread_feedback` names the feedback that no column takes.
     """
-    if not (conversation.extras or any(message.extras for message in conversation.messages)):
+    if all(map(KNOWN_KEYS.isdisjoint, (conversation.extras, *(message.extras for message in conversation.messages)))):
         return conversation
     messages = [_read_message_extras(message) for message in conversation.messages]
     extras = dict(conversation.extras)
@@ -103,21 +109,24 @@ def read_feedback_keys(conversation: LoggedConversation) -> LoggedConversation:
 
 
 def _find_unread(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
-    """Return the keys of feedback that were not read: their values are as before, and not empty."""
+    """Return the keys of feedback that were not read.
+
+    Their values are not empty, and the same after reading as before.
+    """
     keys = FEEDBACK_KEYS & before.keys()
     return {key for key in keys if before[key] not in (None, "", [], {}) and after.get(key) is before[key]}
 
 
 def _read_message_extras(message: LoggedMessage) -> LoggedMessage:
     """Return a message with the feedback and the time of its extras in columns."""
-    if not message.extras:
+    if KNOWN_KEYS.isdisjoint(message.extras):
         return message
     extras = dict(message.extras)
-    time = message.at or _take_time(extras)
+    at = message.at or _take_time(extras)
     rating = message.rating
     if message.role == "assistant" and rating is None:
-        rating = _take_rating(extras, ("rating", "label", *THUMB_KEYS))
-    message = message._replace(at=time, rating=rating, extras=extras)
+        rating = _take_rating(extras, ("rating", *LABEL_KEYS, *THUMB_KEYS))
+    message = message._replace(at=at, rating=rating, extras=extras)
     rejected, chosen = extras.get("rejected"), extras.get("chosen", message.text)
     is_reply = message.role == "assistant" and message.alternatives is None
     if is_reply and chosen == message.text and isinstance(rejected, str) and rejected not in ("", message.text):
@@ -150,8 +159,7 @@ def _read_ratings(messages: list[LoggedMessage], extras: dict[str, Any]) -> None
     replies = [index for index, message in enumerate(messages) if message.role == "assistant"]
     if not replies or messages[replies[-1]].rating is not None:
         return
-    is_last = replies[-1] == len(messages) - 1
-    keys = ("label",) if is_last else ()
+    keys = LABEL_KEYS if replies[-1] == len(messages) - 1 else ()
     if len(replies) == 1:
         keys = ("rating", *keys, *THUMB_KEYS)
     messages[replies[-1]] = messages[replies[-1]]._replace(rating=_take_rating(extras, keys))
@@ -176,7 +184,10 @@ def _parse_reply(value: Any) -> str | None:
 
 
 def _take_rating(extras: dict[str, Any], keys: Sequence[str]) -> float | None:
-    """Return the rating under the first of the keys that holds one, and remove that key, in place."""
+    """Return the rating under the first of the keys that holds one.
+
+    The key is removed from the extras, in place; what stands beside a thumb in an object stays.
+    """
     for key in keys:
         rating = _parse_rating(key, extras.get(key))
         if rating is not None:
@@ -196,7 +207,7 @@ def _parse_rating(key: str, value: Any) -> float | None:
     if key == "rating":
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         return float(value) if is_number and abs(value) < 1e6 else _parse_thumb(value)
-    if key == "label":
+    if key in LABEL_KEYS:
         is_boolean = isinstance(value, bool) or (isinstance(value, str) and value.lower() in ("true", "false"))
         return _parse_thumb(value) if is_boolean else None
     if key == "feedback":
@@ -207,7 +218,7 @@ def _parse_rating(key: str, value: Any) -> float | None:
 
 
 def _parse_thumb(value: Any) -> float | None:
-    """Return 1 for a thumb that points up, -1 for one that points down, null for anything else."""
+    """Return 1 for a thumb that points up, -1 for one that points down, else null."""
     if not isinstance(value, str | int | float):
         return None
     name = _DECORATION.sub("", str(value).lower()).removesuffix(".0")
@@ -220,15 +231,17 @@ def _take_time(extras: dict[str, Any]) -> datetime | None:
         value = extras.get(key)
         if isinstance(value, str) and re.fullmatch(r"\d{10}|\d{13}", value):
             value = int(value)
+        if isinstance(value, date) and not isinstance(value, datetime):
+            value = datetime.combine(value, time.min, UTC)
         if isinstance(value, bool) or not isinstance(value, str | int | float | datetime):
             continue
         try:
-            time = parse_time(value, key)
+            at = parse_time(value, key)
         except ValueError:
             continue
-        if time >= EARLIEST:
+        if at >= EARLIEST:
             _drop_keys(extras, key)
-            return time
+            return at
     return None
 
 

@@ -65,14 +65,14 @@ def test_sound_units_of_all_critics_are_merged(inputs: AugmentInputs) -> None:
     assert (row["flaw"], row["kept"], row["prompt_version"]) == (
         "It gives a year and no hours.",
         True,
-        "multi-critique-1",
+        "multi-critique-2",
     )
     assert [(u["critic"], u["label"], u["reason"]) for u in row["units"]] == [
         ("task: scripted", "sound", None),
         ("facts: scripted", "sound", None),
     ]
-    looks = [prompt[0]["content"].split("Look at one thing alone: ")[1][:12] for prompt in writer.prompts[:2]]
-    assert looks == ["whether it d", "whether what"]
+    questions = [prompt[0]["content"].split("Judge one thing only: ")[1][:12] for prompt in writer.prompts[:2]]
+    assert questions == ["whether it d", "whether what"]
 
 
 def test_single_sound_unit_is_the_critique(inputs: AugmentInputs) -> None:

@@ -22,7 +22,7 @@ def build_writer(with_critique: str | Completion, without: str) -> ScriptedGener
 
     def script(prompt: Sequence[Message]) -> str | Completion:
         text = prompt[0]["content"]
-        if not text.startswith("Write an assistant's reply"):
+        if not text.startswith("Rewrite an assistant's reply"):
             return FLAW
         return with_critique if "Follow the critique." in text else without
 

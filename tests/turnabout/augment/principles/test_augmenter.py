@@ -71,7 +71,7 @@ def propose_rule(text: str) -> str | None:
         return ANSWERS.removeprefix("Prefer the reply that")
     if "do badly?" in text:
         return SELLS.removeprefix("Prefer the reply that does not")
-    whens = {"go on doing": PRAISED, "do in such a situation instead": BLAMED, "had to be rewritten": EDITED}
+    whens = {"continue to do": PRAISED, "do instead in such": BLAMED, "no rewriting was needed": EDITED}
     rule = next((rule for asked, rule in whens.items() if asked in text), None)
     return rule and rule.removeprefix("When")
 
@@ -90,7 +90,7 @@ def script(prompt: Sequence[Message]) -> str:
         sides = {SELLS: other_letter, PRAISED: "none"}
         votes = [{"rule": int(n), "reply": sides.get(rule, letter)} for n, rule in json.loads(numbered[1]).items()]
         return json.dumps({"votes": votes}).removeprefix('{"votes": [{"rule": ')
-    return f'So.", "better": "{letter if "<wishes>" in text else "tie"}"}}'
+    return f'So.", "better": "{letter if "<preferences>" in text else "tie"}"}}'
 
 
 def annotate(inputs: AugmentInputs, generator: ScriptedGenerator, **settings: Any) -> pl.DataFrame:

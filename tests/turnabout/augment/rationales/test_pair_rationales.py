@@ -55,7 +55,7 @@ def build_writer(fair: bool) -> ScriptedGenerator:
         return " says when the doors open." if hours else " tells of fresh bread instead."
 
     def likelihood(prompt: Sequence[Message], turn: str) -> float:
-        argued = "A" if "Somebody prefers reply A" in prompt[0]["content"] else "B"
+        argued = "A" if "Someone prefers reply A" in prompt[0]["content"] else "B"
         side = find_letter(prompt, NINE) if fair else argued
         return -0.5 if turn == side else -1.5
 
@@ -70,9 +70,9 @@ def annotate(inputs: AugmentInputs, writer: ScriptedGenerator, **settings: Any) 
 def test_pairs_get_each_kind_and_other_replies_one_rationale(edited: AugmentInputs) -> None:
     table = annotate(edited, build_writer(fair=True))
     assert table.select("conversation_id", "better", "kind", "prompt_version").rows() == [
-        ("a", NINE, "general", "pair-rationale-1"),
-        ("a", NINE, "specific", "pair-rationale-1"),
-        ("b", None, "general", "rationale-2"),
+        ("a", NINE, "general", "pair-rationale-2"),
+        ("a", NINE, "specific", "pair-rationale-2"),
+        ("b", None, "general", "rationale-3"),
     ]
 
 
@@ -111,7 +111,7 @@ def test_conviction_is_read_from_written_verdicts(edited: AugmentInputs) -> None
     reasons = build_writer(fair=True).script
 
     def script(prompt: Sequence[Message]) -> Any:
-        if "Somebody prefers" not in prompt[0]["content"]:
+        if "Someone prefers" not in prompt[0]["content"]:
             return reasons(prompt)
         return f'hours", "better": "{find_letter(prompt, NINE)}"}}'
 

@@ -29,7 +29,7 @@ def test_one_list_from_all_feedback_serves_all_replies(two_criticised: AugmentIn
     assert [(row["whole"], row["n_feedback"], row["kept"]) for row in rows] == [(True, 3, True)] * 2
     (prompt,) = writer.prompts
     moods = [part.split('"')[0] for part in prompt[0]["content"].split('"user_was": "')[1:]]
-    assert moods == ["not content", "content", "not content"]
+    assert moods == ["not satisfied", "satisfied", "not satisfied"]
 
 
 def test_feedback_so_far_ends_with_the_reaction_to_the_reply(two_criticised: AugmentInputs) -> None:

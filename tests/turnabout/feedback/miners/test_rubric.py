@@ -165,7 +165,7 @@ def test_own_rubric_replaces_the_shipped_one(exchange: Build, tmp_path: Path) ->
     )
     rubric, generator = miner(answer(criterion="sarcasm"), rubric=str(path))
     row = rubric.mine(exchange(follow_up=FOLLOW_UP)).row(0, named=True)
-    assert (row["rule"], row["version"]) == ("sarcasm", "1, rubric mine")
+    assert (row["rule"], row["version"]) == ("sarcasm", "2, rubric mine")
     assert "- sarcasm: The user mocks the reply." in generator.prompts[0][0]["content"]
     assert "gratitude" not in generator.prompts[0][0]["content"]
 

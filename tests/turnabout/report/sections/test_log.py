@@ -19,6 +19,30 @@ def test_funnel_goes_from_records_read_to_splits(run: Inputs) -> None:
     ]
 
 
+def test_log_that_names_no_people_counts_none(run: Inputs) -> None:
+    split = {**run.metrics["split"], "names_people": False}
+    unnamed = run._replace(metrics={**run.metrics, "split": split})
+
+    assert {row["people"] for row in build_funnel(unnamed)} == {None}
+    page = render_page(unnamed)
+    assert "the splits are by conversation" in page
+    assert "“held-out people” are held-out conversations" in page
+    assert "3 conversations (this log names no people; splits are by conversation)" in page
+    assert "The splits are by person" in render_page(run)
+
+
+def test_page_lists_what_each_of_several_files_was_read_as(run: Inputs) -> None:
+    counts = {"conversations": 3, "messages": 9, "rejected": 1}
+    files = [{"file": "logs/a.jsonl", "format": "openai", **counts}, {"file": "logs/b.jsonl", "format": None, **counts}]
+    ingest = {**run.metrics["ingest"], "files": files, "warnings": ["logs/a.jsonl: 2 conversations have 'nps'"]}
+    page = render_page(run._replace(metrics={**run.metrics, "ingest": ingest}))
+
+    assert '<th class="reason">logs/a.jsonl</th><td>openai</td>' in page
+    assert '<th class="reason">logs/b.jsonl</th><td>empty</td>' in page
+    assert "2 conversations have &#39;nps&#39;" in page
+    assert "What each file was read as" not in render_page(run)
+
+
 def build_quarantine(run: Inputs, *reasons: str) -> pl.DataFrame:
     """Return a quarantine with one record `log.jsonl:<line>` per reason."""
     rows = [

@@ -61,6 +61,18 @@ def test_json_value_over_several_lines_is_one_record(tmp_path: Path) -> None:
     assert list_contents(read_file(tmp_path, "a.json", b'{\n "a": [1,\n 2]\n}\n')) == [{"a": [1, 2]}]
 
 
+@pytest.mark.parametrize("content", [b"[\n  1,\n  2\n]\n", b'\n[{"a": [1,\n2]}]', b"[1, 2]", b"[1,\n\xff\n]"])
+def test_json_list_named_as_json_lines_is_one_error(tmp_path: Path, content: bytes) -> None:
+    records = read_file(tmp_path, "a.jsonl", content)
+    assert list_errors(records) == [("a.jsonl", "this is one JSON document; rename it to .json")]
+    assert list_contents(records) == []
+
+
+def test_lines_that_are_lists_stay_records(tmp_path: Path) -> None:
+    records = read_file(tmp_path, "a.jsonl", b"\n[1]\n[2]\n")
+    assert [(record.location, record.content) for record in records] == [("a.jsonl:2", [1]), ("a.jsonl:3", [2])]
+
+
 def test_broken_line_loses_only_itself(tmp_path: Path) -> None:
     records = read_file(tmp_path, "a.jsonl", b'1\n{\n"\xff"\n' + b"[" * 100_000 + b"\n2\n")
     assert list_contents(records) == [1, 2]
