@@ -116,10 +116,9 @@ def format_row(arm: str, pairs: pl.DataFrame, seconds: float) -> str:
     kept = pairs.filter("keep").with_columns(pl.col("chosen", "rejected").str.len_chars())
     reasons = pairs.drop_nulls("reason").group_by("reason").len().sort("len", "reason", descending=[True, False])
     dropped = ", ".join(f"{reason} {n}" for reason, n in reasons.iter_rows()) or "none"
-    longer = (kept["chosen"] > kept["rejected"]).mean()
-    figures = [
-        f"{value:.0f}" if value is not None else "" for value in (kept["chosen"].mean(), kept["rejected"].mean())
-    ]
+    longer = kept.select((pl.col("chosen") > pl.col("rejected")).mean()).item()
+    means = kept.select(pl.col("chosen", "rejected").mean()).row(0)
+    figures = ["" if mean is None else f"{mean:.0f}" for mean in means]
     cells = [f"`{arm}`", pairs.height, kept.height, dropped, *figures, "" if longer is None else f"{longer:.0%}"]
     return f"| {' | '.join(map(str, cells))} | {seconds:.0f} |"
 

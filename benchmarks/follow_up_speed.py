@@ -105,7 +105,7 @@ def build_lm_eval_scorer(
 
     chat = checkpoint.chat
     lm = HFLM(pretrained=checkpoint.model, tokenizer=checkpoint.tokenizer, batch_size=batch_size)
-    end = chat.tokenizer.decode([chat.end_of_turn_id])
+    end = str(chat.tokenizer.decode([chat.end_of_turn_id]))
     heads = [chat.tokenizer.decode(chat.encode_prompt(context, "user")) for context in contexts]
     pairs = [(head, turn + end) for head in heads for turn in turns]
     requests = [Instance("loglikelihood", {}, pair, i) for i, pair in enumerate(pairs)]

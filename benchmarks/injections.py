@@ -144,7 +144,7 @@ def _add_row(table: Table, group: str, value: str, outcomes: pl.DataFrame) -> No
 
 
 def _format_share(turned: pl.Series) -> str:
-    estimate = estimate_proportion(turned.sum(), len(turned))
+    estimate = estimate_proportion(int(turned.sum()), len(turned))
     value, low, high = (float("nan") if figure is None else 100 * figure for figure in estimate[:3])
     return f"{value:.0f} % [{low:.0f}, {high:.0f}]"
 

@@ -195,7 +195,7 @@ def measure_scopes(log: Log, model: Generator) -> list[Yield]:
     inputs = log.build_inputs()
     rows = [{**dict.fromkeys(schemas.PRINCIPLES), "principle": rule, "kept": True} for rule in RULES]
     tables = {**inputs.tables, "principles": pl.DataFrame(rows, schema=schemas.PRINCIPLES)}
-    augmenter = _build_augmenter("scopes", {"by": "scores", "max_prompts": 24})
+    augmenter = _build_augmenter("scopes", {"by": "scores", "max_prompts": len(log.criticised)})
     table = augmenter.annotate(inputs._replace(tables=tables), _build_context(model, SENTENCE_TOKENS))
     spread = f"P(applies) {table['applies'].min():.2f} to {table['applies'].max():.2f}"
     return [_count("scopes", table["reason"].to_list(), spread)]
@@ -214,9 +214,8 @@ def measure_judges(log: Log, model: Generator) -> list[Yield]:
             Comparison(row["prompt"], row["better"], row["worse"], PREFERENCES if name == "checklist" else ())
             for row in pairs.iter_rows(named=True)
         ]
-        options = JudgeOptions(
-            judge=name, by=by, max_prompt_tokens=2 * PROMPT_TOKENS, max_new_tokens=64, retries=0, seed=SEED
-        )
+        settings: dict[str, Any] = {"judge": name, "by": by, "max_prompt_tokens": 2 * PROMPT_TOKENS}
+        options = JudgeOptions(**settings, max_new_tokens=64, retries=0, seed=SEED)
         verdicts = compare(model, comparisons, options)
         n_right = sum(verdict.prefer == "a" for verdict in verdicts)
         n_stronger = sum(verdict.strength > 0 for verdict in verdicts)
@@ -320,7 +319,7 @@ def measure_rubric(log: Log, model: Generator) -> list[Yield]:
     limited.calls.clear()
     outcome = "summed up"
     try:
-        induce_rubric(exchanges, labels.cast(dict(schemas.LABELS)), shared)
+        induce_rubric(exchanges, labels.cast(schemas.LABELS), shared)
     except ModelError:
         outcome = "not summed up"
     faults: list[str | None] = []

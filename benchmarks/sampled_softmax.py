@@ -22,7 +22,7 @@ from turnabout.training.user_model.packing import count_targets
 from turnabout.training.user_model.train import add_end_token, compute_user_loss, train_user
 
 MAX_LENGTH, N_HELD_OUT, BATCH = 192, 32, 4
-SIDES = ("whole softmax", "sampled softmax")
+SIDES = ("full softmax", "sampled softmax")
 
 
 class TrainingResult(NamedTuple):

@@ -77,7 +77,7 @@ def main(side: str, out: Path, case: Case) -> None:
         result = {"ours": train_with_turnabout, "trl": train_with_trl}[side](
             checkpoint, train, case, Path(work) / "work"
         )
-    rest = {
+    rest: dict[str, Any] = {
         "held_out_before": before,
         "held_out": compute_mean_loss(checkpoint, held_out, case),
         "parameters": sum(weights.numel() for weights in checkpoint.model.parameters()),

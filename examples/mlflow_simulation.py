@@ -28,7 +28,7 @@ class ServedUser(BaseSimulatedUserAgent):
         It ends with `END_OF_CONVERSATION` if the user ends the conversation.
         """
         client = openai.OpenAI(base_url=self.inference_params["base_url"], api_key="none")
-        messages = [{"role": "system", "content": context.goal}, *context.conversation_history]
+        messages: list[Any] = [{"role": "system", "content": context.goal}, *context.conversation_history]
         answer = client.chat.completions.create(model=self.model, messages=messages, max_tokens=64)
         return answer.choices[0].message.content or ""
 

@@ -6,6 +6,7 @@ The conversation is streamed until the user ends it.
 import argparse
 
 import openai
+from openai.types.chat import ChatCompletionMessageParam
 
 END_OF_CONVERSATION = "<|endconversation|>"
 
@@ -19,7 +20,7 @@ def main() -> None:
     chosen = options.parse_args()
     client = openai.OpenAI(base_url=chosen.base_url, api_key="none")
     intent = f"You are a user chatting with an assistant language model to talk about {chosen.about}."
-    messages = [{"role": "system", "content": intent}]
+    messages: list[ChatCompletionMessageParam] = [{"role": "system", "content": intent}]
     for _ in range(chosen.turns):
         turn = request_turn(client, messages)
         print(f"user: {turn}")
@@ -29,7 +30,7 @@ def main() -> None:
         messages.append({"role": "assistant", "content": answer_user(turn)})
 
 
-def request_turn(client: openai.OpenAI, messages: list[dict[str, str]]) -> str:
+def request_turn(client: openai.OpenAI, messages: list[ChatCompletionMessageParam]) -> str:
     """Return the user's next turn."""
     stream = client.chat.completions.create(model="user", messages=messages, max_tokens=64, stream=True)
     return "".join(chunk.choices[0].delta.content or "" for chunk in stream)

@@ -138,7 +138,7 @@ def print_warnings(runs: Sequence[StageRun]) -> None:
     """Print the warnings of all stages together, each after its stage's name."""
     lines = [f"{run.name}: {warning}" for run in runs for warning in run.warnings]
     if lines:
-        _print_line("\n".join(["", "warnings of this run:", *lines, ""]))
+        _print_line("\n".join(["", "warnings of this run:", *lines]))
 
 
 def print_summary(runs: Sequence[StageRun], seconds: float, peak_memory_mb: float) -> None:

@@ -124,20 +124,23 @@ def read_new_pieces(
                 tqdm.write(describe_piece(piece, build.marks[-1]))
             reasons.append(sum_reasons(reasons_of_piece))
             if reasons[-1]["n"].sum() > n_read:
-                print_warning(f"{piece.name}: {describe_rejects(n_read, reasons[-1])}")
+                print_warning(f"{name_piece(piece)}: {describe_rejects(n_read, reasons[-1])}")
     if not build.tables["ingested"].n_rows:
         raise DataError(describe_rejects(0, sum_reasons(reasons)))
 
 
 def name_piece(piece: Piece) -> str:
-    """Return the path of a piece below the project; of any other piece, return its name."""
+    """Return the path of a piece below the project.
+
+    Of a piece that is no file, or lies elsewhere, return its name.
+    """
     return piece.name if piece.path is None or piece.path.is_absolute() else str(piece.path)
 
 
 def find_format(record: UnitRecord) -> str | None:
-    """Return the format that a piece was read as, a format of `SOURCES`; null for an empty piece.
+    """Return the format that a piece was read as; null for an empty piece.
 
-    It is `auto` for a file that no format recognises.
+    It is a key of `SOURCES`, and `auto` for a file that no format recognises.
     """
     counts = record.counts
     return next(iter({**counts.get("conversations_by_source", {}), **counts.get("rejected_by_source", {})}), None)

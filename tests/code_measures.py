@@ -114,7 +114,8 @@ def find_undocumented(texts: list[str]) -> list[str]:
     functions = [node for module in modules for node in module.body if isinstance(node, ast.FunctionDef)]
     methods = [node for owner in classes for node in owner.body if isinstance(node, ast.FunctionDef)]
     documented = {node.name for node in methods if ast.get_docstring(node)}
-    lacking = [node.name for node in [*functions, *classes] if not ast.get_docstring(node)]
+    top_level: list[ast.FunctionDef | ast.ClassDef] = [*functions, *classes]
+    lacking = [node.name for node in top_level if not ast.get_docstring(node)]
     lacking += [node.name for node in methods if node.name not in documented]
     return [name for name in lacking if not name.startswith("_")]
 

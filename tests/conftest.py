@@ -1,4 +1,4 @@
-"""Shared by all tests: message frames in one line, and a tiny random chat model made on the spot."""
+"""Fixtures of all tests: message frames, feedback rows and tiny models."""
 
 import os
 from collections.abc import Callable
@@ -24,7 +24,10 @@ CHAT_TEMPLATE = (
 
 @pytest.fixture
 def messages() -> Callable[..., pl.DataFrame]:
-    """`messages("c1", "hi", "hello", …)` → a `schemas.MESSAGES` frame, user first, roles in turn."""
+    """Return a builder of `schemas.MESSAGES` frames.
+
+    `messages("c1", "hi", "hello", …)` has one conversation; the user speaks first, roles take turns.
+    """
     from turnabout.core.schemas import MESSAGES
 
     def build(conversation_id: str, *texts: str, user: str = "ann", **columns: Any) -> pl.DataFrame:
@@ -49,7 +52,10 @@ def messages() -> Callable[..., pl.DataFrame]:
 
 @pytest.fixture
 def signal() -> Callable[..., dict[str, Any]]:
-    """`signal("c1", 3)` → one row of `schemas.FEEDBACK`: a decision that reply 3 of c1 drew a complaint."""
+    """Return a builder of rows of `schemas.FEEDBACK`.
+
+    `signal("c1", 3)` is a decision that reply 3 of c1 caused a complaint.
+    """
 
     def build(
         conversation: str, reply: int, label: str = "dsat", category: str = "complaint", confidence: float = 0.8
@@ -71,14 +77,17 @@ def signal() -> Callable[..., dict[str, Any]]:
 
 
 def _add_absent_columns(frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
-    """The frame with every column of the schema, absent ones null."""
+    """Return the frame with every column of the schema, absent ones null."""
     absent = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in schema.items() if name not in frame.columns]
     return frame.with_columns(absent).select(list(schema)).cast(dict(schema))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="session")
 def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a random Llama of two layers (hidden 32) and a byte-level tokenizer with a ChatML template."""
+    """Return the folder of a random Llama of two layers (hidden size 32).
+
+    Its tokenizer is byte-level and has a ChatML template.
+    """
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -114,9 +123,9 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def stopping_checkpoint(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a model like `tiny_checkpoint` whose turns end by themselves.
+    """Return the folder of a tiny model whose turns end by themselves.
 
-    At temperature 0.7, P(end) is about 0.15 per token.
+    It is otherwise like `tiny_checkpoint`. At temperature 0.7, P(end) is about 0.15 per token.
 
     The first hidden dimension is the same for every token, and the output row of the end token reads nothing else.
     """

@@ -1,4 +1,7 @@
-"""A PostgreSQL server of the test's own, from the binaries of Debian's package, on a free port of 127.0.0.1."""
+"""A PostgreSQL server for tests on a free port of 127.0.0.1.
+
+It runs the binaries of Debian's package.
+"""
 
 import os
 import shutil
@@ -10,26 +13,32 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-#: Characters that mean something in an address, to see them escaped.
+#: Holds characters that have a meaning in an address, to test that they are escaped.
 PASSWORD = "p@ss/w:rd%"
 
 
 class PostgresServer(NamedTuple):
-    """Where it listens. The user is `ann`, her password `PASSWORD`, the database `postgres`."""
+    """Port and log of a server.
+
+    The user is `ann`, the password `PASSWORD`, the database `postgres`.
+    """
 
     port: int
     log: Path
 
 
 def find_binaries() -> Path | None:
-    """The folder of `initdb` and `pg_ctl`, of the newest version; None where the server is not installed."""
+    """Return the folder of `initdb` and `pg_ctl` of the newest version.
+
+    None where the server is not installed.
+    """
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
     return programs[-1].parent if programs else None
 
 
 @contextmanager
 def postgres_server() -> Iterator[PostgresServer]:
-    """A server that runs while the block does. Its data lie in a temporary folder."""
+    """Run a server until the block ends. Its data are in a temporary folder."""
     folder = Path(tempfile.mkdtemp(prefix="postgres-"))
     try:
         server = PostgresServer(_find_free_port(), folder / "log")
@@ -46,7 +55,9 @@ def _start_server(folder: Path, server: PostgresServer) -> None:
         for path in (folder, folder / "password"):
             shutil.chown(path, "nobody", "nogroup")
     data = folder / "data"
-    _run_program("initdb", "-D", data, "-U", "ann", "--pwfile", folder / "password", "-A", "scram-sha-256", "-N", "-E", "UTF8")
+    _run_program(
+        "initdb", "-D", data, "-U", "ann", "--pwfile", folder / "password", "-A", "scram-sha-256", "-N", "-E", "UTF8"
+    )
     options = f"-p {server.port} -h 127.0.0.1 -k {folder} -F"
     _run_program("pg_ctl", "start", "-D", data, "-w", "-l", server.log, "-o", options)
 

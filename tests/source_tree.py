@@ -1,4 +1,4 @@
-"""The project's Python files and who imports whom, read from the source."""
+"""The project's Python files and their imports, read from the source."""
 
 import ast
 from collections.abc import Iterator
@@ -18,18 +18,25 @@ PLUMBING = {
 
 
 def list_python_files(*folders: str) -> list[Path]:
-    """Every Python file below these folders, relative to the root."""
+    """Return every Python file below these folders, relative to the root."""
     return sorted(path.relative_to(ROOT) for folder in folders for path in (ROOT / folder).rglob("*.py"))
 
 
 def get_module_name(path: Path) -> str:
-    """`src/turnabout/core/io.py` → `turnabout.core.io`; a package's `__init__.py` → the package."""
+    """Return the module name of a file.
+
+    It is `turnabout.core.io` for src/turnabout/core/io.py. The name of a package's `__init__.py` is that of the
+    package.
+    """
     parts = list(path.with_suffix("").parts)
     return ".".join(part for part in parts[parts[0] == "src" :] if part != "__init__")
 
 
 def parse_imports(path: Path) -> Iterator[tuple[str, str | None]]:
-    """What a file imports when it runs, inside functions too: (module, name or None)."""
+    """Yield (module, name or None) for each import of a file at run time.
+
+    Imports inside functions are included.
+    """
     tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
     for block in (node for node in ast.walk(tree) if isinstance(node, ast.If)):
         if isinstance(block.test, ast.Name) and block.test.id == "TYPE_CHECKING":
@@ -42,12 +49,18 @@ def parse_imports(path: Path) -> Iterator[tuple[str, str | None]]:
 
 
 def list_imported_files(path: Path) -> set[Path]:
-    """The project's own files a file imports; a name that a package re-exports leads to the module that has it."""
+    """Return the project's own files that a file imports.
+
+    A name that a package re-exports leads to the module that defines it.
+    """
     return {file for module, name in parse_imports(path) if (file := _find_file(module, name)) is not None}
 
 
 def list_required_files(starts: set[Path]) -> set[Path]:
-    """Everything these files import, directly or not, without plumbing, tracking and the packages' tables."""
+    """Return all files that these files import, directly or indirectly.
+
+    Plumbing, tracking and the packages' `__init__.py` are left out.
+    """
     reached: set[Path] = set()
     waiting = list(starts)
     while waiting:

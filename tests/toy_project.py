@@ -1,4 +1,7 @@
-"""A small DVC project in the shape of the real one: a table, two arms side by side, a simulation, an evaluation."""
+"""A small DVC project in the form of the real one.
+
+It has a table, two arms side by side, a simulation, an evaluation and a report.
+"""
 
 import subprocess
 from pathlib import Path
@@ -107,12 +110,12 @@ elif stage == "simulate_untrained":
     from tqdm import tqdm
     for _ in tqdm(range(3), disable=None, desc="turns"):
         pass
-    said = [("user", "hi"), ("assistant", "hello"), ("user", "bye"), ("assistant", "see you")]
+    turns = [("user", "hi"), ("assistant", "hello"), ("user", "bye"), ("assistant", "see you")]
     rows = [
         dict(conversation_id=name, task_id=name, turn=turn, role=role, text=text, intent="greet",
              ended_by="end_token" if turn == 3 else None, resamples=0, faults=[], simulator="user",
              policy="untrained", seed=1)
-        for name in ("s1", "s2") for turn, (role, text) in enumerate(said)
+        for name in ("s1", "s2") for turn, (role, text) in enumerate(turns)
     ]
     types = {"turn": pl.Int32, "resamples": pl.Int32, "faults": pl.List(pl.String), "ended_by": pl.String}
     Path("data/rollouts").mkdir(exist_ok=True, parents=True)
@@ -130,7 +133,10 @@ elif stage == "report":
 
 
 def create_toy_project(root: Path) -> Path:
-    """The toy project at `root`, a git repository with DVC set up and nothing run yet."""
+    """Create the toy project at `root` and return the folder.
+
+    It is a git and DVC repository in which nothing has run.
+    """
     files = {
         "dvc.yaml": DVC_YAML,
         "ablations/dvc.yaml": ABLATIONS,

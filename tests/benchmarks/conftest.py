@@ -1,4 +1,4 @@
-"""Shared by the tests of benchmarks: a conversation that its user leaves."""
+"""Fixtures of the tests of benchmarks: a conversation that its user ends."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -8,7 +8,10 @@ import pytest
 
 @pytest.fixture
 def conversation() -> Callable[[Sequence[str]], dict[str, Any]]:
-    """`conversation(["hi", "hello"])` → user and assistant in turn, as a row of `schemas.USER_SAMPLES`."""
+    """Return a builder of conversations as rows of `schemas.USER_SAMPLES`.
+
+    `conversation(["hi", "hello"])` has user and assistant in turn.
+    """
 
     def build(texts: Sequence[str]) -> dict[str, Any]:
         roles = ["user" if index % 2 == 0 else "assistant" for index in range(len(texts))]

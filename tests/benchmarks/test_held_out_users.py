@@ -1,4 +1,4 @@
-"""What the benchmark of half an hour's training learns from a conversation, and how much of one it foresees."""
+"""Training and evaluation data of the benchmark with held-out users."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from benchmarks import strangers
+from benchmarks import held_out_users
 from tests.source_tree import ROOT
 from turnabout.core import schemas
 from turnabout.core.parquet_parts import IncrementalTable
@@ -17,19 +17,19 @@ from turnabout.params import load_params
 
 SHIPPED = ROOT / "params.yaml"
 
-SAID = ["hi", "hello", "well?", "no", "ok", "bye"]  # tokens with the end of turn: 3, 6, 6, 3, 3, 4
+TEXTS = ["hi", "hello", "well?", "no", "ok", "bye"]  # tokens with the end of turn: 3, 6, 6, 3, 3, 4
 
 
 @pytest.fixture
 def talk(conversation: Callable[[Sequence[str]], dict[str, Any]]) -> pl.DataFrame:
-    return pl.DataFrame([conversation(SAID)], schema=schemas.USER_SAMPLES)
+    return pl.DataFrame([conversation(TEXTS)], schema=schemas.USER_SAMPLES)
 
 
-def test_a_conversation_is_learnt_in_parts_of_whole_messages_and_left_in_the_last(
+def test_cut_into_parts_keeps_whole_messages_and_ends_in_the_last_part(
     talk: pl.DataFrame, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(strangers, "LENGTH", 9)
-    parts = strangers.parts(talk, checkpoints.load_chat(tiny_checkpoint))
+    monkeypatch.setattr(held_out_users, "LENGTH", 9)
+    parts = held_out_users.cut_into_parts(talk, checkpoints.load_chat(tiny_checkpoint))
     texts = parts["messages"].list.eval(pl.element().struct.field("content")).to_list()
     assert texts == [["hi", "hello"], ["well?", "no"], ["ok", "bye"]]  # 9, 9 and 7 tokens
     assert parts["target_indexes"].to_list() == [[0, 1]] * 3
@@ -47,19 +47,19 @@ def test_a_conversation_is_learnt_in_parts_of_whole_messages_and_left_in_the_las
         (100, 3 + 6 + 6 + 3 + 3 + 4),  # all of it
     ],
 )
-def test_a_beginning_ends_with_the_last_token_that_is_foreseen(
+def test_cut_to_first_tokens_ends_with_the_last_predicted_token(
     talk: pl.DataFrame, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch, length: int, characters: int
 ) -> None:
-    monkeypatch.setattr(strangers, "LENGTH", length)
+    monkeypatch.setattr(held_out_users, "LENGTH", length)
     checkpoint = checkpoints.load_checkpoint(tiny_checkpoint)
     messages = [{"role": "system", "content": "chat"}, *talk["messages"][0]]
-    row, size = strangers._beginning(checkpoint, messages)
+    row, size = held_out_users._cut_to_first_tokens(checkpoint, messages)
     assert size == characters
     assert sum(row.is_target) == min(length, 25)
     assert row.is_target[-1]
 
 
-def test_of_people_who_talk_much_everything_is_learnt_and_nobody_is_kept_for_validation(
+def test_clean_and_split_log_caps_no_person_and_keeps_no_validation(
     messages: Callable[..., pl.DataFrame], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -78,8 +78,8 @@ def test_of_people_who_talk_much_everything_is_learnt_and_nobody_is_kept_for_val
         )
     log.close()
     (tmp_path / "work").mkdir()
-    said, splits = strangers.everybody(params, tmp_path / "work")
+    kept, splits = held_out_users.clean_and_split_log(params, tmp_path / "work")
     of = dict(splits.group_by("split").agg("user_key").iter_rows())
     assert sorted(of) == ["test", "train"]
     assert (of["test"], len(of["train"])) == (["zoe"], cap + 1 + 20)
-    assert said["conversation_id"].n_unique() == cap + 22
+    assert kept["conversation_id"].n_unique() == cap + 22

@@ -81,7 +81,6 @@ def test_warnings_are_printed_together_with_their_stages(capsys: pytest.CaptureF
         "ingest: warning: a.jsonl: 2 rejected:",
         "ingest: warning:   2 × broken",
         "split: w",
-        "",
     ]
     print_warnings([StageRun("mine", "ran", 1.0, 1.0)])
     assert capsys.readouterr().out == ""

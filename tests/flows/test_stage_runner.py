@@ -1,4 +1,4 @@
-"""How many stages run at once: two side by side, and one that is marked `alone` with nothing beside it."""
+"""Number of stages that run at once: two, or one that is marked `alone`."""
 
 import threading
 import time
@@ -10,20 +10,20 @@ from flows.stage_runner import MAX_PARALLEL_STAGES, StageRunner
 from turnabout.pipeline.repro import Stage
 
 
-def test_a_stage_alone_has_nothing_beside_it_and_the_others_run_two_by_two(monkeypatch: Any) -> None:
+def test_stage_runner_runs_two_stages_at_once_except_one_marked_alone(monkeypatch: Any) -> None:
     running: set[str] = set()
-    together: list[set[str]] = []
+    groups: list[set[str]] = []
     lock = threading.Lock()
 
-    def stand_in(_: StageRunner, name: str, log: Any) -> None:
+    def record_stage(_: StageRunner, name: str, log: Any) -> None:
         with lock:
             running.add(name)
-            together.append(set(running))
+            groups.append(set(running))
         time.sleep(0.02)
         with lock:
             running.discard(name)
 
-    monkeypatch.setattr(StageRunner, "_run_and_record", stand_in)
+    monkeypatch.setattr(StageRunner, "_run_and_record", record_stage)
     names = ["a", "b", "big", "c", "d", "e"]
     stages = {name: Stage(name, "", "", (), (), (), (), (), alone=name == "big") for name in names}
     runner = StageRunner(Path(), "parent", nullcontext(), stages)  # type: ignore[arg-type]
@@ -32,6 +32,6 @@ def test_a_stage_alone_has_nothing_beside_it_and_the_others_run_two_by_two(monke
         thread.start()
     for thread in threads:
         thread.join(5)
-    assert {name for group in together for name in group} == set(names)
-    assert all(group == {"big"} for group in together if "big" in group)
-    assert max(map(len, together)) == MAX_PARALLEL_STAGES
+    assert set().union(*groups) == set(names)
+    assert all(group == {"big"} for group in groups if "big" in group)
+    assert max(map(len, groups)) == MAX_PARALLEL_STAGES

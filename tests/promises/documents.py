@@ -8,12 +8,15 @@ from typing import NamedTuple
 
 from tests.source_tree import ROOT
 
+#: Folders whose README.md tells people what to type.
+FOLDERS = ("examples", "benchmarks", "logs", "labels", "evaluation_sets", "follow_ups")
+
 #: Every document that tells people what to type.
 DOCUMENTS = (
     "README.md",
     "CONTRIBUTING.md",
     *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md")),
-    *(f"{folder}/README.md" for folder in ("examples", "benchmarks", "logs", "labels", "evaluation_sets", "follow_ups")),
+    *(f"{folder}/README.md" for folder in FOLDERS),
 )
 
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
@@ -27,6 +30,10 @@ CALL = re.compile(
 )
 
 
+#: Number of characters of its first line that identify a block in its document.
+KEY_LENGTH = 60
+
+
 class Block(NamedTuple):
     """One fenced block."""
 
@@ -36,8 +43,8 @@ class Block(NamedTuple):
 
     @property
     def key(self) -> tuple[str, str]:
-        """The document and the first line, by which tables name the block."""
-        return self.document, self.text.partition("\n")[0]
+        """The document and the beginning of the first line, by which tables name the block."""
+        return self.document, self.text.partition("\n")[0][:KEY_LENGTH]
 
 
 class Command(NamedTuple):

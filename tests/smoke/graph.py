@@ -1,4 +1,7 @@
-"""The real graph inside one process: a project folder with a log and shrunk parameters, and its stages run in order."""
+"""The real graph in one process.
+
+Builds a project folder with a log and small parameters, and runs its stages in order.
+"""
 
 import json
 import shlex
@@ -19,7 +22,10 @@ from turnabout.pipeline.repro import load_stage_graph, select_stages
 
 
 def build_tiny_params(model: Path) -> dict[str, Any]:
-    """The shipped parameters, shrunk: byte tokens, few of everything, a log in the openai format."""
+    """Return the shipped parameters with small limits.
+
+    Tokens are bytes, and the log is in the openai format.
+    """
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["backbone"] = {"name": str(model), "dtype": "float32"}
     params["ingest"]["sources"] = [{"format": "openai", "path": "logs/*.jsonl"}]
@@ -41,7 +47,10 @@ def build_tiny_params(model: Path) -> dict[str, Any]:
 
 
 def create_project(folder: Path, model: Path, conversations: Sequence[dict[str, Any]]) -> Path:
-    """A fresh copy of the repository's graph in its own git and DVC repository, with `log` as its only source."""
+    """Copy the repository's graph to `folder`, with this log only.
+
+    The copy is a git and DVC repository of its own.
+    """
     folder.mkdir()
     for part in ("stages", "flows", "src", "evaluation_sets", "follow_ups"):
         shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
@@ -49,7 +58,9 @@ def create_project(folder: Path, model: Path, conversations: Sequence[dict[str, 
         shutil.copy(ROOT / part, folder / part)
     (folder / "logs").mkdir()
     (folder / "labels").mkdir()
-    (folder / "logs" / "log.jsonl").write_text("".join(json.dumps(talk) + "\n" for talk in conversations))
+    (folder / "logs" / "log.jsonl").write_text(
+        "".join(json.dumps(conversation) + "\n" for conversation in conversations)
+    )
     (folder / "params.yaml").write_text(yaml.safe_dump(build_tiny_params(model)))
     subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
     subprocess.run([sys.executable, "-m", "dvc", "init", "-q"], cwd=folder, check=True)
@@ -57,7 +68,10 @@ def create_project(folder: Path, model: Path, conversations: Sequence[dict[str, 
 
 
 def run_stages_in_process(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every stage of the project in order, each with its own command line from `dvc.yaml`, without DVC or MLflow."""
+    """Run every stage of the project in order, without DVC or MLflow.
+
+    Each stage runs with its own command line from `dvc.yaml`.
+    """
     monkeypatch.chdir(project)
     monkeypatch.delenv("DVC_STAGE", raising=False)
     graph = load_stage_graph(project)
@@ -68,5 +82,5 @@ def run_stages_in_process(project: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def read_metrics(project: Path, name: str) -> Any:
-    """One metrics file of a project."""
+    """Return one metrics file of a project."""
     return json.loads((project / "metrics" / f"{name}.json").read_text())

@@ -1,4 +1,7 @@
-"""The real graph on a few conversations with a tiny model, twice: stage by stage in one process, and by the flow."""
+"""The real graph on a few conversations with a tiny model.
+
+It runs twice: stage by stage in one process, and by the flow.
+"""
 
 import hashlib
 import os
@@ -10,92 +13,103 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.smoke.graph import create_project, read_metrics, run_stages_in_process
-from tests.smoke.kept_words import find_files_with_text
+from tests.smoke.text_search import find_files_with_text
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 TOPICS = ["trains", "bread", "rain", "chess", "tea", "boats"]
 REACTIONS = ["Thank you so much, that helps a lot!", "No, that's not what I asked.", "You didn't answer my question."]
 
-#: A word that only two people write: u1, who falls into the test split, and u5, who falls into train.
-PLACE = "Zanzibar"
+#: A name that only two people write: u1, who is in the test split, and u5, who is in the train split.
+RARE_NAME = "Zanzibar"
 
 
-def conversations() -> list[dict[str, Any]]:
-    """Thirty-six short conversations of twelve people, each with a reaction to the first reply."""
-    talks = []
+def build_conversations() -> list[dict[str, Any]]:
+    """Return 36 short conversations of twelve people.
+
+    Each has a reaction to the first reply.
+    """
+    conversations = []
     for n in range(36):
         topic = TOPICS[n % 6]
-        said = [
-            f"Tell me something about {topic} {f'in {PLACE}' if n % 12 in (1, 5) else 'here'}, number {n}.",
+        texts = [
+            f"Tell me something about {topic} {f'in {RARE_NAME}' if n % 12 in (1, 5) else 'here'}, number {n}.",
             f"There is a lot to say about {TOPICS[(n + 1) % 6]} and its history.",
             REACTIONS[n % 3],
             f"Right: {topic} are better known since {1900 + n}.",
             f"And what of {topic} today?",
             "They are doing well.",
         ]
-        messages = [{"role": ("user", "assistant")[i % 2], "content": text} for i, text in enumerate(said)]
-        talks.append({"conversation_id": f"c{n:02}", "user_id": f"u{n % 12}", "model": "bot", "messages": messages})
-    return talks
+        messages = [{"role": ("user", "assistant")[i % 2], "content": text} for i, text in enumerate(texts)]
+        conversations.append(
+            {"conversation_id": f"c{n:02}", "user_id": f"u{n % 12}", "model": "bot", "messages": messages}
+        )
+    return conversations
 
 
-def run(place: Path, *command: str) -> str:
-    """Run a command in a project with this environment's programs; its output, or a failure that shows it."""
+def run_command(project: Path, *command: str) -> str:
+    """Run a command in a project and return its output, or fail with its end.
+
+    The command uses the programs of this environment.
+    """
     environment = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": f"{place / 'src'}{os.pathsep}{place}",
-        "DVC_SITE_CACHE_DIR": str(place / ".site-cache"),
-        "PREFECT_HOME": str(place / ".prefect"),
+        "PYTHONPATH": f"{project / 'src'}{os.pathsep}{project}",
+        "DVC_SITE_CACHE_DIR": str(project / ".site-cache"),
+        "PREFECT_HOME": str(project / ".prefect"),
     }
-    done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     return done.stdout + done.stderr
 
 
-def digests(place: Path) -> dict[str, str]:
-    """SHA-256 of what must repeat in every file the graph wrote."""
-    written = [p for part in ("data", "models", "metrics", "plots", "report") for p in (place / part).rglob("*")]
-    files = [p for p in written if p.is_file() and p.name != ".gitignore"]
-    return {str(p.relative_to(place)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+def hash_outputs(project: Path) -> dict[str, str]:
+    """Return the SHA-256 of every file that the graph wrote."""
+    files: list[Path] = []
+    for part in ("data", "models", "metrics", "plots", "report"):
+        files += [path for path in (project / part).rglob("*") if path.is_file() and path.name != ".gitignore"]
+    return {str(p.relative_to(project)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 
-class Flowed(NamedTuple):
-    """A project that the flow brought up to date once: where, what it printed, and the digests of what it wrote."""
+class FlowRun(NamedTuple):
+    """A project after one run of the flow: output and digests of its files."""
 
-    place: Path
-    printed: str
-    written: dict[str, str]
+    project: Path
+    output: str
+    digests: dict[str, str]
 
 
 @pytest.fixture(scope="module")
-def flowed(tmp_path_factory: pytest.TempPathFactory, stopping_checkpoint: Path) -> Flowed:
-    place = create_project(tmp_path_factory.mktemp("flow") / "project", stopping_checkpoint, conversations())
-    return Flowed(place, run(place, "turnabout", "run"), digests(place))
+def flow_run(tmp_path_factory: pytest.TempPathFactory, stopping_checkpoint: Path) -> FlowRun:
+    folder = tmp_path_factory.mktemp("flow") / "project"
+    project = create_project(folder, stopping_checkpoint, build_conversations())
+    output = run_command(project, "turnabout", "run")
+    return FlowRun(project, output, hash_outputs(project))
 
 
-def test_the_flow_and_the_stages_alone_give_the_same_bytes(
-    flowed: Flowed, tmp_path: Path, stopping_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+def test_flow_writes_the_same_bytes_as_the_stages_alone(
+    flow_run: FlowRun, tmp_path: Path, stopping_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = create_project(tmp_path / "alone", stopping_checkpoint, conversations())
-    run_stages_in_process(place, monkeypatch)
-    assert "feedback mined" in flowed.printed
-    alone, by_flow = digests(place), flowed.written
+    project = create_project(tmp_path / "alone", stopping_checkpoint, build_conversations())
+    run_stages_in_process(project, monkeypatch)
+    assert "feedback mined" in flow_run.output
+    alone, by_flow = hash_outputs(project), flow_run.digests
     assert len(alone) > 30
     assert {name for name in alone.keys() | by_flow.keys() if alone.get(name) != by_flow.get(name)} == set()
-    assert read_metrics(place, "build_pairs/drift")["n_kept"] > 0
-    assert read_metrics(place, "user")["bits_per_character"]["trained"]["with_intent"]["value"] > 0
+    assert read_metrics(project, "build_pairs/drift")["n_kept"] > 0
+    assert read_metrics(project, "user")["bits_per_character"]["trained"]["with_intent"]["value"] > 0
 
 
-def test_of_a_forgotten_person_no_word_is_left_anywhere(flowed: Flowed) -> None:
-    place = flowed.place
-    assert "nothing to do" in run(place, "turnabout", "run")
-    run(place, "turnabout", "label", "--csv")
-    known = find_files_with_text(PLACE, place)
+def test_forget_leaves_no_text_of_a_person_in_any_file(flow_run: FlowRun) -> None:
+    project = flow_run.project
+    assert "nothing to do" in run_command(project, "turnabout", "run")
+    run_command(project, "turnabout", "label", "--csv")
+    known = find_files_with_text(RARE_NAME, project)
     assert {"labels/to_label.csv", "data/messages/part-00.parquet"} <= known
     assert len([name for name in known if name.startswith(".dvc/cache/")]) > 5
-    assert "u5: 3 conversations" in run(place, "turnabout", "forget", "u1", "u5")
-    assert "forgotten people: " in run(place, "turnabout", "run")
-    assert find_files_with_text(PLACE, place) == set()
-    assert read_metrics(place, "ingest")["n_conversations"] == 30
-    assert "nothing to do" in run(place, "turnabout", "run")
+    assert "u5: 3 conversations" in run_command(project, "turnabout", "forget", "u1", "u5")
+    assert "forgotten people: " in run_command(project, "turnabout", "run")
+    assert find_files_with_text(RARE_NAME, project) == set()
+    assert read_metrics(project, "ingest")["n_conversations"] == 30
+    assert "nothing to do" in run_command(project, "turnabout", "run")

@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
 import polars as pl
 import pytest
@@ -100,11 +101,12 @@ def test_clean_adds_only_new_batches_and_writes_the_same_bytes(
     talks = [messages(f"{9 - n}", text, "gladly", user=f"person {n}") for n, text in enumerate(texts)]
     n_cleaned = []
     clean_batch = Cleaner.clean_batch
-    monkeypatch.setattr(
-        Cleaner,
-        "clean_batch",
-        lambda self, prepared: n_cleaned.append(prepared.messages.height) or clean_batch(self, prepared),
-    )
+
+    def count_cleaned(self: Cleaner, prepared: Any) -> Any:
+        n_cleaned.append(prepared.messages.height)
+        return clean_batch(self, prepared)
+
+    monkeypatch.setattr(Cleaner, "clean_batch", count_cleaned)
     for n_talks in (5, 8, 9):
         out = run(tmp_path, pl.concat(talks[:n_talks]))
     assert n_cleaned == [4, 4, 2, 4, 4, 2]

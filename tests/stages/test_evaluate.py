@@ -66,7 +66,8 @@ def project(tmp_path: Path, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPat
     user = add_end_token(load_checkpoint(tiny_checkpoint, "float32"))
     torch.manual_seed(1)
     with torch.no_grad():
-        user.model.get_input_embeddings().weight += 0.01 * torch.randn(len(user.tokenizer), 32)
+        weight: Any = user.model.get_input_embeddings().weight
+        weight += 0.01 * torch.randn(len(user.tokenizer), 32)
     save_user(user, Path("user"))
     for folder in ("pairs", "rollouts"):
         (tmp_path / folder).mkdir()

@@ -207,6 +207,17 @@ def test_feedback_that_no_column_takes_is_a_warning_of_its_source(
     assert warning.startswith("a.jsonl and 1 more: 1 conversations have 'nps', 3 conversations have 'score'")
 
 
+def test_repeated_record_without_an_id_is_named_as_such(logs: Path) -> None:
+    unnamed = json.dumps({"messages": [{"role": "user", "content": "hi"}]}) + "\n"
+    (logs / "a.jsonl").write_text(unnamed)
+    (logs / "b.jsonl").write_text(unnamed + build_line("x", "1") + build_line("x", "2"))
+    out = ingest_files(logs.parent, "logs")
+    assert read_json(out / "metrics.json")["rejected_by_reason"] == {
+        "conversation id occurs earlier in the log": 1,
+        "same messages as an earlier record": 1,
+    }
+
+
 def test_traces_are_read_again_when_their_scores_change(logs: Path) -> None:
     for folder in ("traces", "scores"):
         (logs / folder).mkdir()

@@ -214,7 +214,7 @@ def _check_hub_access(name: str) -> str | None:
     except GatedRepoError:
         return f"accept its terms on https://huggingface.co/{name} and set HF_TOKEN to a token of that account"
     except RepositoryNotFoundError:
-        return f"the Hub knows no public model of that name: correct backbone.name, or set HF_TOKEN if {name} is private"
+        return "the Hub knows no public model of that name: correct backbone.name, or set HF_TOKEN for a private model"
     except (HfHubHTTPError, httpx2.HTTPError, OSError, ValueError):
         return None
     return None

@@ -108,9 +108,9 @@ def locate_new_set(name: str, of: str, root: Path) -> Path:
 def score_phrases(
     user: "Generator", contexts: "Sequence[Sequence[Message]]", phrases: "Phrases"
 ) -> "NDArray[np.float64]":
-    """Return the likelihood of every follow-up after every context, with a progress bar.
+    """Score every follow-up after every context, with a progress bar.
 
-    The result is that of `compute_phrase_logps`.
+    Returns the likelihoods of `compute_phrase_logps`.
     """
     import numpy as np
     from tqdm import tqdm

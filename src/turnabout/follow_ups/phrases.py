@@ -112,5 +112,5 @@ def list_set_files(root: Path = Path()) -> dict[str, Path]:
 
 
 def list_set_names(root: Path = Path()) -> list[str]:
-    """Return the names of the sets of the project and of those that ship, sorted."""
+    """Return the sorted names of the project's sets and of those that ship."""
     return list(list_set_files(root))

@@ -14,6 +14,9 @@ from turnabout.report.figures import format_count
 #: Greatest number of reasons in one line.
 MAX_REASONS = 3
 
+#: Order of the splits in a line.
+SPLITS = ("train", "validation", "test")
+
 
 class StageResult(NamedTuple):
     """The figures of a stage that ran."""
@@ -71,7 +74,8 @@ def _summarize_split(result: StageResult) -> str:
     people = result.metrics["users_by_split"]
     n_by_split = dict(result.metrics["conversations_by_split"])
     n_excluded = n_by_split.pop("excluded", 0)
-    splits = [f"{n:,} conversations of {people[split]:,} people in {split}" for split, n in n_by_split.items()]
+    order = [split for split in SPLITS if split in n_by_split]
+    splits = [f"{n_by_split[split]:,} conversations of {people[split]:,} people in {split}" for split in order]
     return ", ".join(splits) + (f", {n_excluded:,} conversations excluded" if n_excluded else "")
 
 

@@ -4,9 +4,10 @@ import re
 from typing import NamedTuple
 
 #: `critiques:  45%|████▌     | 18/40 [00:10<00:12,  1.8reply/s]`. The time left is `?` until the first step is done.
-_BAR = re.compile(r"^(?:(?P<title>.*?):? +)?(?P<percent>\d+)%\|[^|]*\|\s*(?P<note>(?P<count>\S+/\S+)(?P<times>.*))$")
-#: What bars print besides: counts without a total (`Collecting files |12.0 [00:00, 90.1file/s]`), and DVC's `!`.
-_COUNTER = re.compile(r"(?:^!|\[[\d:, days]+(?:<[^\]]*)?, [^\]]*\])$")
+_BAR = re.compile(r"^(?:(?P<title>.*?):? +)?(?P<percent>\d+)%\|[^|]*\|\s*(?P<note>(?P<count>\d[\d.]*\w?/\d[\d.]*\w?)\b(?P<times>.*))$")
+#: Other lines of bars: those of DVC for files (`0%|          |data/x`), counts without a total
+#: (`Collecting files |12.0 [00:00, 90.1file/s]`), and DVC's `!`.
+_OTHER_BAR = re.compile(r"\d%\|[^|]*\||(?:^!|\[(?:\d+ days?, )?(?:\d+:)?\d\d:\d\d(?:<[^\]]*)?, [^\]]*\])$")
 _TIME_LEFT = re.compile(r"<(?:(?:(\d+) days?, )?(\d+):)?(\d+):(\d+)")
 
 
@@ -43,7 +44,7 @@ def parse_bar(line: str) -> ProgressBar | None:
 
 def is_progress(line: str) -> bool:
     """Return whether a line of output is part of a progress bar, with a total or without."""
-    return parse_bar(line) is not None or _COUNTER.search(line) is not None
+    return parse_bar(line) is not None or _OTHER_BAR.search(line) is not None
 
 
 def format_duration(seconds: int) -> str:

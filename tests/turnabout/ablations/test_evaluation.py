@@ -49,7 +49,8 @@ def test_test_people_are_scored_with_each_detail_and_numbered_without_names(tiny
         turns = evaluation.turns.filter(intent_detail=name)
         assert turns["nats"].to_list() == pytest.approx(expected["nats"].to_list(), rel=1e-4)
         assert turns["conversation_id"].to_list() == ["t1", "t1", "t2"]
-        per_character = expected["nats"].sum() / 0.6931471805599453 / expected["characters"].sum()
+        nats_per_character = expected.select(pl.col("nats").sum() / pl.col("characters").sum()).item()
+        per_character = nats_per_character / 0.6931471805599453
         assert evaluation.metrics["bits_per_character"][name]["value"] == pytest.approx(per_character, rel=1e-4)
     assert evaluation.turns["person"].n_unique() == 2
     assert "user of t1" not in str(evaluation.turns.to_dicts())

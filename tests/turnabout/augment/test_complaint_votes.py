@@ -21,6 +21,13 @@ def score_wordings(*yes_minus_no: float) -> ScriptedGenerator:
     return ScriptedGenerator(lambda _: "", likelihood)
 
 
+def list_majorities(judge: ScriptedGenerator, *records: str) -> list[bool]:
+    """Return the vote of the majority on every record; none may be undecided."""
+    results = vote_on_records(judge, records, N_VOTES, SCORES)
+    assert None not in results
+    return [result.correct for result in results if result is not None]
+
+
 def test_score_is_the_mean_probability_of_yes() -> None:
     # Yes one nat likelier: 1 / (1 + e⁻¹) = 0.7311; two nats: 0.8808; three nats less likely: 0.0474.
     (result,) = vote_on_records(score_wordings(1.0, 2.0, -3.0), ["record"], N_VOTES, SCORES)
@@ -28,14 +35,14 @@ def test_score_is_the_mean_probability_of_yes() -> None:
 
 
 def test_majority_ignores_ties_and_must_be_more_than_half() -> None:
-    assert not vote_on_records(score_wordings(1.0, 0.0, -1.0), ["record"], N_VOTES, SCORES)[0].correct
-    assert vote_on_records(score_wordings(1.0, 0.0, 0.0), ["record"], N_VOTES, SCORES)[0].correct
-    assert not vote_on_records(score_wordings(0.0, 0.0, 0.0), ["record"], N_VOTES, SCORES)[0].correct
+    assert list_majorities(score_wordings(1.0, 0.0, -1.0), "record") == [False]
+    assert list_majorities(score_wordings(1.0, 0.0, 0.0), "record") == [True]
+    assert list_majorities(score_wordings(0.0, 0.0, 0.0), "record") == [False]
 
 
 def test_vote_results_come_in_the_order_of_the_records() -> None:
     judge = ScriptedGenerator(lambda _: "", lambda prompt, turn: float(("two" in str(prompt)) == (turn == "Yes")))
-    assert [result.correct for result in vote_on_records(judge, ["one", "two"], N_VOTES, SCORES)] == [False, True]
+    assert list_majorities(judge, "one", "two") == [False, True]
 
 
 def test_unusable_answers_are_no_votes() -> None:

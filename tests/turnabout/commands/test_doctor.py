@@ -96,7 +96,10 @@ def test_folder_with_a_usable_template_is_accepted(
     ("template", "message"),
     [
         (None, "the tokenizer has no chat template"),
-        ("{% for m in messages %}{{ m['content'] if loop.last else '' }}{% endfor %}", "changes or drops message contents"),
+        (
+            "{% for m in messages %}{{ m['content'] if loop.last else '' }}{% endfor %}",
+            "changes or drops message contents",
+        ),
     ],
 )
 def test_folder_with_a_refused_template_is_reported_without_its_weights(
@@ -139,7 +142,8 @@ def test_hub_model_that_cannot_be_read_gets_advice(answer_of_hub: Callable[[Exce
     gated = answer_of_hub(GatedRepoError("gated", response=response))
     assert gated.startswith("accept its terms on https://huggingface.co/owner/model and set HF_TOKEN")
     absent = answer_of_hub(RepositoryNotFoundError("absent", response=response))
-    assert absent.startswith("the Hub knows no public model of that name") and "HF_TOKEN" in absent
+    assert absent.startswith("the Hub knows no public model of that name")
+    assert "HF_TOKEN" in absent
     assert "the Hub gave no answer for it: ConnectError" in answer_of_hub(httpx2.ConnectError("no network"))
 
 

@@ -1,6 +1,7 @@
 """Tests of `turnabout export-user`."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -46,7 +47,7 @@ def test_an_adapter_is_merged_into_its_base(project: Path) -> None:
     base = checkpoints.load_checkpoint(project / "models/user", "float32")
     weight = base.model.model.layers[0].self_attn.q_proj.weight.detach().clone()
     torch.manual_seed(0)
-    adapted = get_peft_model(base.model, LoraConfig(r=2, target_modules=["q_proj"], init_lora_weights=False))
+    adapted: Any = get_peft_model(base.model, LoraConfig(r=2, target_modules=["q_proj"], init_lora_weights=False))
     adapted.save_pretrained(project / "models/adapted")
     write_json({"base": "models/user"}, project / "models/adapted/base.json")
     layer = adapted.base_model.model.model.layers[0].self_attn.q_proj

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -76,7 +77,7 @@ def test_gather_facts_includes_only_estimates_with_intervals(project: Path) -> N
 
 def test_card_has_front_matter_window_filters_estimates_and_no_address(project: Path) -> None:
     text = render_card("our-user", gather_facts(project))
-    data = ModelCard(text).data
+    data: Any = ModelCard(text).data
     assert (data.license, data.base_model, data.library_name) == ("apache-2.0", "some/base", "transformers")
     for expected in (
         "# our-user: a user language model",
@@ -133,4 +134,5 @@ def test_card_has_no_days_for_logs_without_times(project: Path, messages: Callab
 def test_card_without_facts_says_that_nothing_is_known() -> None:
     text = render_card("theirs", None)
     assert "was not trained by the project that exported it" in text
-    assert ModelCard(text).data.license is None
+    data: Any = ModelCard(text).data
+    assert data.license is None

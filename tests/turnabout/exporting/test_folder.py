@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -46,7 +47,7 @@ def test_export_user_writes_the_files_of_a_hub_model_without_local_paths(exporte
 
 
 def test_exported_chat_template_gives_our_prompt(exported: Path) -> None:
-    plain = AutoTokenizer.from_pretrained(exported)
+    plain: Any = AutoTokenizer.from_pretrained(exported)
     ours = load_checkpoint(exported, "float32").chat
     for messages in (TALK[:1], TALK, TALK[1:]):
         prompt = plain.apply_chat_template([dict(m) for m in messages], add_generation_prompt=True, return_dict=True)
@@ -55,7 +56,7 @@ def test_exported_chat_template_gives_our_prompt(exported: Path) -> None:
 
 def test_transformers_pipeline_writes_our_greedy_turn(exported: Path) -> None:
     ours = LocalGenerator(load_checkpoint(exported), "user", 1).generate([TALK], Sampling(12))[0]
-    writer = pipeline("text-generation", model=str(exported), dtype=torch.bfloat16)
+    writer: Any = pipeline("text-generation", model=str(exported), dtype=torch.bfloat16)
     messages = [dict(message) for message in TALK]
     options = {"max_new_tokens": 12, "do_sample": False, "return_full_text": False}
     theirs = writer(messages, continue_final_message=False, **options)  # or it continues the assistant's message
@@ -64,7 +65,8 @@ def test_transformers_pipeline_writes_our_greedy_turn(exported: Path) -> None:
 
 
 def test_end_of_conversation_token_is_visible_in_the_text(exported: Path) -> None:
-    tokenizer, model = AutoTokenizer.from_pretrained(exported), AutoModelForCausalLM.from_pretrained(exported)
+    tokenizer: Any = AutoTokenizer.from_pretrained(exported)
+    model: Any = AutoModelForCausalLM.from_pretrained(exported)
     end_of_conversation = tokenizer.convert_tokens_to_ids(END_OF_CONVERSATION)
     stop = tokenizer.convert_tokens_to_ids("<|im_end|>")
     assert model.generation_config.eos_token_id == [stop]
@@ -88,7 +90,7 @@ def test_trl_masks_everything_but_the_user_turn_and_its_end(exported: Path, tmp_
         {"prompt": TALK, "completion": [{"role": "user", "content": END_OF_CONVERSATION}]},
     ]
     settings = SFTConfig(str(tmp_path / "trl"), max_length=200, report_to="none", use_cpu=True, bf16=False)
-    trainer = SFTTrainer(str(exported), args=settings, train_dataset=Dataset.from_list(rows))
+    trainer: Any = SFTTrainer(str(exported), args=settings, train_dataset=Dataset.from_list(rows))
     tokenizer = trainer.processing_class
     learnt = []
     for row in trainer.train_dataset:

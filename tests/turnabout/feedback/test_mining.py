@@ -1,6 +1,7 @@
 """Mining: every signal once, one decision per reply, and dropped rows are counted."""
 
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import ClassVar
 
 import polars as pl
 import pytest
@@ -76,7 +77,7 @@ class RepeatingMiner(ConstantMiner):
         return pl.concat([signals.with_columns(confidence=pl.lit(0.1)), signals])
 
 
-def mine_all(exchanges: pl.DataFrame, miners: list[Miner], min_confidence: float) -> MiningResult:
+def mine_all(exchanges: pl.DataFrame, miners: Sequence[Miner], min_confidence: float) -> MiningResult:
     return combine_signals(run_miners(exchanges, miners), SHIPPED_WEIGHTS, min_confidence)
 
 
@@ -104,7 +105,7 @@ def test_decision_below_min_confidence_is_counted_and_dropped(exchange):
 def test_batches_give_the_signals_of_one_table(exchange):
     words = ["that's wrong", "thanks!", "make it shorter", "no, I meant the lake near town", "bye"]
     table = pl.concat(exchange(conversation_id=f"c{i}", follow_up=text) for i, text in enumerate(words * 3))
-    miners = [MINERS["explicit"](), MINERS["rules"](), MINERS["rephrase"]()]
+    miners = [MINERS[name].model_validate({}) for name in ("explicit", "rules", "rephrase")]
     whole = mine_all(table, miners, 0.2)
     parts = pl.concat(run_miners(part, miners) for part in table.iter_slices(4))
     assert combine_signals(parts, SHIPPED_WEIGHTS, 0.2).signals.equals(whole.signals)
@@ -134,7 +135,7 @@ def test_summary_counts_signals_and_the_share_of_decided_exchanges(exchange):
 
 
 def test_log_without_exchanges_gives_an_empty_result_and_a_warning():
-    plain = [miner() for miner in MINERS.values() if miner.needs == "nothing"]
+    plain = [miner.model_validate({}) for miner in MINERS.values() if miner.needs == "nothing"]
     result = mine_all(EXCHANGES.to_frame(), plain, 0.5)
     figures = summarise_mining(0, result)
     assert result.signals.schema == schemas.FEEDBACK
@@ -144,7 +145,7 @@ def test_log_without_exchanges_gives_an_empty_result_and_a_warning():
 
 @pytest.mark.parametrize("name", MINERS)
 def test_name_of_a_miner_is_its_key_and_file(name):
-    assert MINERS[name]().miner == name
+    assert MINERS[name].model_validate({}).miner == name
     assert MINERS[name].__module__ == f"turnabout.feedback.miners.{name}"
 
 
@@ -158,7 +159,7 @@ class CategoryReader(ModelMiner):
 
 
 def test_model_miner_raises_without_a_model(exchange):
-    model: Any = LanguageModel("irony", None, batch_size=1, seed=0)
+    model = LanguageModel("irony", None, batch_size=1, seed=0)  # type: ignore[arg-type]  # wrong on purpose
     reader = CategoryReader(miner="reader")
     assert reader.with_model(model).mine(exchange(follow_up="no"))["category"].to_list() == ["irony"]
     with pytest.raises(ConfigError, match="miner 'reader' needs a language model"):

@@ -13,10 +13,18 @@ from turnabout.generation.scripted import ScriptedGenerator
 from turnabout.models.checkpoints import Checkpoint, load_checkpoint
 
 PHRASES = Phrases(["Thanks!", "That helps."], ["That's wrong.", "No", "Why?"], 1)
-CONTEXTS: list[list[Message]] = [
-    [{"role": "user", "content": "what is a fjord"}, {"role": "assistant", "content": reply}]
-    for reply in ("a long narrow inlet of the sea", "no idea", "")
-] + [[{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello, how are you?"}]]
+
+
+def build_context(question: str, reply: str) -> list[Message]:
+    return [{"role": "user", "content": question}, {"role": "assistant", "content": reply}]
+
+
+CONTEXTS = [
+    build_context("what is a fjord", "a long narrow inlet of the sea"),
+    build_context("what is a fjord", "no idea"),
+    build_context("what is a fjord", ""),
+    build_context("hi", "hello, how are you?"),
+]
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ def test_rule_names_the_sets_of_the_project_and_those_that_ship(folder: Path) ->
 
 def test_set_of_the_project_cannot_replace_one_that_ships(folder: Path) -> None:
     (folder / "six_dimensions.yaml").write_text(OWN_SET)
-    with pytest.raises(ConfigError, match="six_dimensions.yaml: a set that ships has this name; rename the file"):
+    with pytest.raises(ConfigError, match=r"six_dimensions\.yaml: a set that ships has this name; rename the file"):
         load_phrases(1)
 
 

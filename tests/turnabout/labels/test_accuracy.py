@@ -49,6 +49,8 @@ def test_exchanges_of_one_person_count_as_one_observation():
     table = build_labels(*((f"c{i}", "dsat", 1.0, "ann") for i in range(10))).with_columns(hit=pl.int_range(10) < 7)
     single = estimate_share(table.with_columns(user_key=pl.lit("ann")), "hit")
     expected = 0.7 + 1.959964**2 / 2  # centre for n = 1, before division by 1 + z²
+    assert single.low is not None
+    assert single.high is not None
     assert (single.low + single.high) / 2 == pytest.approx(expected / (1 + 1.959964**2))
 
 

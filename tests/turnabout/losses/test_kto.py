@@ -1,6 +1,7 @@
 """KTO on three labelled replies, by hand and by TRL's trainer."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -64,7 +65,7 @@ def compute_trl_loss(beta: float, desirable: float, undesirable: float) -> float
 
     model.training = True  # type: ignore[attr-defined]
     accelerator = SimpleNamespace(device="cpu", gather_for_metrics=lambda tensor: tensor, gather=lambda tensor: tensor)
-    trainer = SimpleNamespace(
+    trainer: Any = SimpleNamespace(
         model=model,
         accelerator=accelerator,
         _compute_kl_logps=lambda *_: POLICY.mismatched,

@@ -8,12 +8,13 @@ import pytest
 import torch
 
 from turnabout.core import schemas
+from turnabout.core.messages import Message
 from turnabout.generation.local.generator import LocalGenerator
 from turnabout.metrics.ranking import estimate_ranking_accuracy
 from turnabout.models.checkpoints import Checkpoint, load_checkpoint
 from turnabout.stats.estimate import Bootstrap
 
-PROMPT = [{"role": "user", "content": "hi"}]
+PROMPT: list[Message] = [{"role": "user", "content": "hi"}]
 
 
 @pytest.fixture

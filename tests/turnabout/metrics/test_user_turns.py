@@ -32,7 +32,8 @@ def trained(tiny_checkpoint: Path) -> Checkpoint:
     """Return the checkpoint with an end token that differs from the end of turn."""
     checkpoint = add_end_token(load_checkpoint(tiny_checkpoint, "float32"))
     with torch.no_grad():
-        checkpoint.model.get_input_embeddings().weight[checkpoint.chat.end_of_conversation_id] += 0.5
+        weight: Any = checkpoint.model.get_input_embeddings().weight
+        weight[checkpoint.chat.end_of_conversation_id] += 0.5
     return checkpoint
 
 
@@ -86,9 +87,11 @@ def test_p_end_is_the_end_token_after_each_assistant_message(trained: Checkpoint
     decisions = score_excerpts(LocalGenerator(trained, "user", 2), excerpts).decisions
     # There is no decision before the first message; the person went on after "hello" and ended after "ok?".
     assert decisions.select("conversation_id", "turn", "ended").rows() == [("c", 2, False), ("c", 3, True)]
+    end = trained.chat.end_of_conversation_id
+    assert end is not None
     for p_end, n_messages in zip(decisions["p_end"], (3, 5), strict=True):
         before = trained.chat.encode_prompt(excerpts[0].messages[:n_messages], "user")
-        assert p_end == pytest.approx(math.exp(logp(trained, before, [trained.chat.end_of_conversation_id])), rel=1e-3)
+        assert p_end == pytest.approx(math.exp(logp(trained, before, [end])), rel=1e-3)
 
 
 def test_p_end_is_the_end_of_turn_for_a_model_without_end_token(untrained: Checkpoint) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+from tests.chat_templates import apply_template
 from turnabout.core.messages import Message
 from turnabout.errors import ModelError
 from turnabout.models.chat_format import ChatFormat
@@ -47,7 +48,7 @@ def test_extract_frame_returns_opening_headers_and_footer(tokenizer: PreTrainedT
     frame = extract_frame(tokenizer)
     headers = {role: f"<|im_start|>{role}\n" for role in ("system", "user", "assistant")}
     assert frame == ("<s>", "<s>", headers, "<|im_end|>\n")
-    assert frame.render(TALK) == tokenizer.apply_chat_template(TALK, tokenize=False)
+    assert frame.render(TALK) == apply_template(tokenizer, TALK, tokenize=False)
 
 
 def test_frame_includes_the_default_system_message(
@@ -78,7 +79,7 @@ def test_template_with_a_role_order_encodes_any_order(tokenizer: PreTrainedToken
     tokenizer.chat_template = build_template(check_order)
     chat = ChatFormat.from_tokenizer(tokenizer)
     tokenizer.chat_template = build_template("")
-    assert tokenizer.decode(chat.encode(TALK).input_ids) == tokenizer.apply_chat_template(TALK, tokenize=False)
+    assert tokenizer.decode(chat.encode(TALK).input_ids) == apply_template(tokenizer, TALK, tokenize=False)
 
 
 REFUSED = {
@@ -148,7 +149,7 @@ def test_plain_template_ends_turns_with_the_end_of_text_token(
         "Assistant:\nstill there?<|im_end|>\nUser:\n<|im_end|>\n"
     )
     assert chat.end_of_turn_id == tokenizer.eos_token_id
-    assert chat.encode(TALK).input_ids == chat.tokenizer.apply_chat_template(TALK, return_dict=True)["input_ids"]
+    assert chat.encode(TALK).input_ids == apply_template(chat.tokenizer, TALK, return_dict=True)["input_ids"]
 
 
 def test_plain_template_works_without_a_bos_token(
@@ -156,7 +157,7 @@ def test_plain_template_works_without_a_bos_token(
 ) -> None:
     tokenizer.chat_template = PLAIN_TEMPLATE
     assert tokenizer.bos_token is None
-    written = tokenizer.apply_chat_template(TALK[1:2], tokenize=False, add_generation_prompt=True)
+    written = apply_template(tokenizer, TALK[1:2], tokenize=False, add_generation_prompt=True)
     assert written == "User:\nhi<|im_end|>\nAssistant:\n"
 
 

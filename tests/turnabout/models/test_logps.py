@@ -1,8 +1,11 @@
 """Tests of target log-probabilities against full logits of a tiny model."""
 
+from typing import Any
+
 import pytest
 import torch
 
+from turnabout.core.messages import Message
 from turnabout.models import checkpoints, logps
 from turnabout.models.chat_format import EncodedChat
 from turnabout.models.logps import compute_token_logps, encode_answers, pad_rows
@@ -50,7 +53,8 @@ def test_changes_of_an_architecture_to_its_logits_are_kept(tiny, monkeypatch, ma
     row = EncodedChat([5, 6, 7], [False, True, True])
     logits = tiny.model(torch.tensor([[5]])).logits[0, -1]
     expected = (0.1 * torch.tanh(logits / 0.1)).log_softmax(dim=-1)[6]
-    torch.testing.assert_close(compute_token_logps(Capped(tiny.model), pad_rows([row]))[0, 1], expected)
+    capped: Any = Capped(tiny.model)
+    torch.testing.assert_close(compute_token_logps(capped, pad_rows([row]))[0, 1], expected)
 
 
 def test_projection_in_parts_gives_equal_values_and_gradients(tiny, monkeypatch) -> None:
@@ -87,7 +91,7 @@ def test_only_targets_have_a_gradient(tiny) -> None:
 def test_answers_follow_a_prompt_cut_at_a_message_boundary(tiny) -> None:
     # A message costs len("<|im_start|>user\n") = 1 + 5 tokens, its text, "<|im_end|>\n" = 2: "aa" 10, "bb" 10.
     # The assistant header is 1 + 10 tokens, the longest answer "yes" 3 + 1: with 25 tokens in all 10 are left.
-    prompt = [{"role": "user", "content": "aa"}, {"role": "user", "content": "bb"}]
+    prompt: list[Message] = [{"role": "user", "content": "aa"}, {"role": "user", "content": "bb"}]
     yes, no = encode_answers(tiny.chat, prompt, ["yes", "n"], 25)
     assert (
         tiny.tokenizer.decode(yes.input_ids) == "<|im_start|>user\nbb<|im_end|>\n<|im_start|>assistant\nyes<|im_end|>"

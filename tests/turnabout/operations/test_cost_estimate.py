@@ -128,7 +128,7 @@ def test_judge_reads_the_prompt_and_both_replies(params: Params, monkeypatch: py
         change(params, "build_pairs", judge=PAID, max_prompt_tokens=90, max_new_tokens=10), drift=Drift(max_pairs=3)
     )
     # 6 replies of the policy, without a price, and 4 questions of 90 + 2 × 10 tokens, with answers of 10
-    money = pytest.approx(4 * (110 * 1.0 + 10 * 10.0) / 1e6)
+    money: Any = pytest.approx(4 * (110 * 1.0 + 10 * 10.0) / 1e6)
     assert estimate_cost(paid, "build_pairs@drift") == CostEstimate(
         calls=6 + 4, input_tokens=540 + 440, output_tokens=60 + 40, money=money, budget=PAID.budget
     )

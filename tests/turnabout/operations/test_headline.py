@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from turnabout.operations.headline import build_headline, choose_best_arm
 from turnabout.report.figures import Figure, format_estimate, read_figure
 
 
-def estimate(value: float | None, low: float | None = None, high: float | None = None, **more: str) -> dict:
+def estimate(value: float | None, low: float | None = None, high: float | None = None, **more: str) -> dict[str, Any]:
     return {"value": value, "low": low, "high": high, **more}
 
 
@@ -19,7 +20,7 @@ def write(folder: Path, **files: object) -> Path:
     return folder
 
 
-def arm(user: dict, backbone: dict | None = None, accuracy: object = None) -> dict:
+def arm(user: dict[str, Any], backbone: dict[str, Any] | None = None, accuracy: object = None) -> dict[str, Any]:
     """Build the figures of one arm; both scorers have `user` by default."""
     measures = {"follow_up_likelihood": user, "follow_up_likelihood_backbone": backbone or user}
     return {"versus_untrained": measures, "ranking_accuracy": {"drift": accuracy}}
@@ -82,7 +83,7 @@ CLEAR, LOWER, NOISE = estimate(0.2, 0.1, 0.3), estimate(-0.2, -0.3, -0.1), estim
     ],
 )
 def test_gain_is_above_noise_only_if_both_intervals_exclude_zero(
-    tmp_path: Path, user: dict, backbone: dict, verdict: str
+    tmp_path: Path, user: dict[str, Any], backbone: dict[str, Any], verdict: str
 ) -> None:
     folder = write(tmp_path, assistants={"drift": arm(user, backbone)})
     line = build_headline(folder)[3]

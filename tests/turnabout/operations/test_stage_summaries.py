@@ -42,7 +42,7 @@ SUMMARIES: list[tuple[str, dict[str, Any], str]] = [
             "conversations_by_split": {"excluded": 274, "test": 633, "train": 785},
             "users_by_split": {"excluded": 136, "test": 214, "train": 296},
         },
-        "633 conversations of 214 people in test, 785 conversations of 296 people in train, 274 conversations excluded",
+        "785 conversations of 296 people in train, 633 conversations of 214 people in test, 274 conversations excluded",
     ),
     (
         "mine",

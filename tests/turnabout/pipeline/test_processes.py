@@ -8,10 +8,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from turnabout.pipeline.processes import ProcessGroups
+from turnabout.pipeline.processes import CompletedCommand, ProcessGroups
 
 
-def stream(script: str, cwd: Path, **options: bool) -> tuple[list[str], object]:
+def stream(script: str, cwd: Path, **options: bool) -> tuple[list[str], CompletedCommand]:
     lines: list[str] = []
     finished = ProcessGroups().stream([sys.executable, "-c", script], cwd, dict(os.environ), lines.append, **options)
     return lines, finished
@@ -29,7 +29,9 @@ def test_the_tail_keeps_the_last_thirty_lines(tmp_path: Path) -> None:
 
 
 def test_tail_has_no_progress_bars(tmp_path: Path) -> None:
-    script = "from tqdm import tqdm\nprint('one')\nfor _ in tqdm(range(50), disable=None, mininterval=0): pass\nprint('two')"
+    script = (
+        "from tqdm import tqdm\nprint('one')\nfor _ in tqdm(range(50), disable=None, mininterval=0): pass\nprint('two')"
+    )
     lines, finished = stream(script, tmp_path, terminal=True)
     assert len(lines) > 50
     assert finished.tail == "one\ntwo"

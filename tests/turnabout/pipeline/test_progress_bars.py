@@ -26,7 +26,7 @@ def test_parse_bar_reads_title_percentage_and_time_left(
     assert line.endswith(f"| {bar.note}")
 
 
-@pytest.mark.parametrize("line", ["kept 45% of the pairs", "18it [00:10, 1.8it/s]", "warning: 3 of 4 | 75%"])
+@pytest.mark.parametrize("line", ["kept 45% of the pairs", "0%|          |memory://.ZXP.tmp", "18it [00:10, 1.8it/s]", "warning: 3 of 4 | 75%"])
 def test_parse_bar_returns_none_for_other_lines(line: str) -> None:
     assert parse_bar(line) is None
 
@@ -37,6 +37,7 @@ def test_parse_bar_returns_none_for_other_lines(line: str) -> None:
         ("critiques:  45%|████▌     | 18/40 [00:10<00:12,  1.80reply/s]", True),
         ("Collecting files and computing hashes in data/messages |0.00 [00:00,     ?file/s]", True),
         ("18it [1:00:10, 1.8it/s]", True),
+        ("0%|          |memory://.ZXP.tmp", True),
         ("!", True),
         ("Done!", False),
         ("logs/a.jsonl: openai, 3 conversations [a, b]", False),

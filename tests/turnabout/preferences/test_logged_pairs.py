@@ -23,7 +23,7 @@ NO_FEEDBACK = schemas.FEEDBACK.to_frame()
 def read_record(folder: Path, format: str, record: dict[str, Any]) -> pl.DataFrame:
     """Return the messages that a source reads from one record."""
     (folder / "log.jsonl").write_text(json.dumps(record))
-    source = SOURCES[format](format=format, path=str(folder / "log.jsonl"))
+    source = SOURCES[format].model_validate({"format": format, "path": str(folder / "log.jsonl")})
     return pl.concat(batch.messages for piece in source.list_pieces() for batch in source.read_batches(piece))
 
 

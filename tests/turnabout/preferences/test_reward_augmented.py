@@ -8,10 +8,11 @@ import pytest
 
 from tests.turnabout.preferences.conftest import MakeContext
 from turnabout.core import schemas
+from turnabout.core.messages import Message
 from turnabout.errors import DataError
 from turnabout.preferences.reward_augmented import MAX_SCORE, RewardAugmented, add_goal
 
-ASKED = [{"role": "user", "content": "Open when?"}]
+ASKED: list[Message] = [{"role": "user", "content": "Open when?"}]
 
 
 def pair(name: str, r_chosen: float | None, r_rejected: float | None, **columns: Any) -> dict[str, Any]:
@@ -74,7 +75,7 @@ def test_pair_with_equal_scaled_scores_is_dropped(augmented: Callable[..., pl.Da
 
 
 def test_side_with_a_prompt_of_its_own_keeps_it(augmented: Callable[..., pl.DataFrame]) -> None:
-    other = [{"role": "user", "content": "Closed when?"}]
+    other: list[Message] = [{"role": "user", "content": "Closed when?"}]
     high, low = augmented(pair("a", 5.0, 1.0, rejected_prompt=other)).to_dicts()
     assert (high["prompt"], high["rejected_prompt"]) == (add_goal(ASKED, 10), add_goal(other, 10))
     assert (low["prompt"], low["rejected_prompt"]) == (add_goal(other, 1), add_goal(ASKED, 1))

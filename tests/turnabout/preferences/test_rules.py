@@ -108,7 +108,7 @@ def test_drop_reason_of_two_sides(chosen: str, rejected: str, reason: str | None
 
 
 def test_pairs_are_sorted_and_have_ids_of_rule_and_reply() -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "conversation_id": c,
             "reply_index": 3,

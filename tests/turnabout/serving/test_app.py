@@ -30,7 +30,8 @@ def client(url: str) -> openai.OpenAI:
 
 
 def request_turn(client: openai.OpenAI, *messages: dict[str, str], **fields: Any) -> Any:
-    return client.chat.completions.create(model=fields.pop("model", "user"), messages=[INTENT, *messages], **fields)
+    prompt: list[Any] = [INTENT, *messages]
+    return client.chat.completions.create(model=fields.pop("model", "user"), messages=prompt, **fields)
 
 
 def test_openai_client_holds_a_whole_conversation(client: openai.OpenAI) -> None:
@@ -107,7 +108,10 @@ def test_wrong_path_or_method_is_an_error_in_openai_format(url: str, path: str, 
 
 
 def test_error_of_the_model_is_a_500_without_traceback(scripted: ScriptedGenerator, player: UserPlayer) -> None:
-    scripted.script = lambda _: 1 / 0
+    def fail(_: object) -> str:
+        raise ZeroDivisionError
+
+    scripted.script = fail
     with serve_player(player) as url:
         client = openai.OpenAI(base_url=url, api_key="none", max_retries=0)
         with pytest.raises(openai.InternalServerError) as failed:

@@ -7,7 +7,6 @@ import pytest
 from rich.console import Console
 
 from tests.served_user import ask_twice_then_end
-from turnabout.core.messages import Message
 from turnabout.generation import Completion, Sampling
 from turnabout.generation.local.generator import LocalGenerator
 from turnabout.generation.scripted import ScriptedGenerator
@@ -28,9 +27,9 @@ def typed(monkeypatch: pytest.MonkeyPatch) -> Typed:
 
     def show(session: ChatSession, *lines: str) -> str:
         monkeypatch.setattr("sys.stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
-        console = Console(file=io.StringIO(), width=200, highlight=False)
-        Terminal(session, console).run()
-        return console.file.getvalue()
+        screen = io.StringIO()
+        Terminal(session, Console(file=screen, width=200, highlight=False)).run()
+        return screen.getvalue()
 
     return show
 
@@ -88,10 +87,11 @@ def test_ctrl_c_ends_the_chat_cleanly(user: ChatSession, monkeypatch: pytest.Mon
     def interrupted(*_: object) -> str:
         raise KeyboardInterrupt
 
-    console = Console(file=io.StringIO())
+    screen = io.StringIO()
+    console = Console(file=screen)
     monkeypatch.setattr(console, "input", interrupted)
     Terminal(user, console).run()
-    assert console.file.getvalue().endswith("\n")
+    assert screen.getvalue().endswith("\n")
 
 
 def test_too_long_message_prints_an_error_and_is_removed(typed: Typed, user_model: Checkpoint) -> None:
@@ -110,9 +110,9 @@ def test_too_long_intent_prints_an_error(typed: Typed, scripted: ScriptedGenerat
 
 
 def test_generate_turn_drops_old_messages_that_do_not_fit(user_model: Checkpoint) -> None:
-    seen: list[list[Message]] = []
+    generator = ScriptedGenerator(lambda _: Completion("y" * 20))
     session = ChatSession(
-        ScriptedGenerator(lambda prompt: seen.append(list(prompt)) or Completion("y" * 20)),
+        generator,
         user_model.chat,
         role="user",
         sampling=SAMPLING,
@@ -125,7 +125,7 @@ def test_generate_turn_drops_old_messages_that_do_not_fit(user_model: Checkpoint
         session.generate_turn()
     assert len(session.history) == 9
     # 120 - 16 new, less "<start>user\n" 6, leaves 98: system 1 + 7 + 6 + 2, user 1 + 5 + 20 + 2, assistant 5 more
-    assert [message["role"] for message in seen[-1]] == ["system", "user", "assistant"]
+    assert [message["role"] for message in generator.prompts[-1]] == ["system", "user", "assistant"]
 
 
 def test_generate_turn_differs_on_the_next_call_and_shows_no_bar(
@@ -151,9 +151,12 @@ def test_generate_turn_differs_on_the_next_call_and_shows_no_bar(
 def test_user_may_end_only_after_their_first_turn(user_model: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     may_end: list[bool] = []
     generator = ScriptedGenerator(ask_twice_then_end)
-    monkeypatch.setattr(
-        generator, "generate", lambda _, sampling: may_end.append(sampling.may_end) or [Completion("hi")]
-    )
+
+    def generate(_: object, sampling: Sampling) -> list[Completion]:
+        may_end.append(sampling.may_end)
+        return [Completion("hi")]
+
+    monkeypatch.setattr(generator, "generate", generate)
     session = ChatSession(
         generator, user_model.chat, role="user", sampling=SAMPLING, context_length=None, intent="trains"
     )

@@ -61,7 +61,12 @@ def test_own_marker_is_used_and_removed_from_other_turns(user_model: Checkpoint)
 def test_user_cannot_end_before_their_first_turn(user_model: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Sampling] = []
     generator = ScriptedGenerator(lambda _: "hi")
-    monkeypatch.setattr(generator, "generate", lambda _, sampling: asked.append(sampling) or [Completion("hi")])
+
+    def generate(_: object, sampling: Sampling) -> list[Completion]:
+        asked.append(sampling)
+        return [Completion("hi")]
+
+    monkeypatch.setattr(generator, "generate", generate)
     player = UserPlayer(generator, user_model.chat)
     player.answer_request(make_request())
     player.answer_request(make_request("hi", "hello"))

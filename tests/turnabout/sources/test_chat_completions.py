@@ -16,9 +16,7 @@ def build_history(*texts: str) -> list[dict[str, str]]:
     return [{"role": ("user", "assistant")[index % 2], "content": text} for index, text in enumerate(texts)]
 
 
-def build_call(
-    history: list[dict[str, Any]], *replies: str, user: str | None = "ann", number: int = 0
-) -> dict[str, Any]:
+def build_call(history: list[Any], *replies: str, user: str | None = "ann", number: int = 0) -> dict[str, Any]:
     choices = [{"message": {"role": "assistant", "content": reply}, "finish_reason": "stop"} for reply in replies]
     request = {"model": "m", "messages": history, **({"user": user} if user else {})}
     return {"request": request, "response": {"id": f"r{number}", "created": 60 * number, "choices": choices}}

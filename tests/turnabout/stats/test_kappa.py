@@ -13,6 +13,7 @@ USERS = [f"u{i}" for i in range(10)]
 def test_kappa_is_cohens() -> None:
     estimate = estimate_kappa(FIRST, SECOND, weight=[1.0] * 10, users=USERS, bootstrap=Bootstrap(200, seed=1))
     assert estimate.value == pytest.approx(cohen_kappa_score(FIRST, SECOND))
+    assert estimate.value is not None
     assert estimate.low is not None
     assert estimate.high is not None
     assert estimate.low < estimate.value < estimate.high

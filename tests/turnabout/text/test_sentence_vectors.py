@@ -1,6 +1,7 @@
 """Sentence vectors with an encoder of three words: what is encoded, in which company, and what comes out."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,7 +31,8 @@ def batches(monkeypatch):
         return SimpleNamespace(last_hidden_state=torch.tensor([[STATES[i] for i in row] for row in input_ids.tolist()]))
 
     monkeypatch.setattr(module, "DIMENSIONS", 2)
-    monkeypatch.setattr(module, "_load_encoder", lambda: Encoder(Tokenizer(), model))
+    tokenizer: Any = Tokenizer()
+    monkeypatch.setattr(module, "_load_encoder", lambda: Encoder(tokenizer, model))
     return seen
 
 

@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 import torch
 
+from turnabout.core.messages import Message
 from turnabout.errors import ModelError
 from turnabout.training.reward_model import (
     TrainReward,
@@ -27,7 +28,7 @@ def test_head_prefers_the_chosen_replies_also_on_held_out_prompts(tiny, pairs) -
     assert (metrics["n_train"], metrics["n_validation"]) == (6, 1)
     assert metrics["train_accuracy"]["value"] == 1.0
     assert metrics["validation_accuracy"]["value"] == 1.0
-    prompt = [{"role": "user", "content": "eight"}]
+    prompt: list[Message] = [{"role": "user", "content": "eight"}]
     better, worse = score_completions(
         tiny, {"arm": head}, [prompt, prompt], ["eight yes", "eight never"], batch_size=4
     )["arm"]
@@ -36,11 +37,11 @@ def test_head_prefers_the_chosen_replies_also_on_held_out_prompts(tiny, pairs) -
 
 def test_score_is_the_head_on_the_hidden_state_of_the_end_of_turn(tiny, pairs) -> None:
     head, _ = train_reward(tiny, pairs(*PAIRS), options=OPTIONS)
-    prompt = [{"role": "user", "content": "hi"}]
+    prompt: list[Message] = [{"role": "user", "content": "hi"}]
     ids = tiny.chat.encode_prompt(prompt, "assistant") + tiny.chat.encode_completion("you")
     with torch.no_grad():
         hidden = tiny.model(torch.tensor([ids]), output_hidden_states=True).hidden_states[-1][0, -1].numpy()
-    prompts = [prompt, [{"role": "user", "content": "a longer one"}]]
+    prompts: list[list[Message]] = [prompt, [{"role": "user", "content": "a longer one"}]]
     scores = score_completions(tiny, {"arm": head}, prompts, ["you", "me"], batch_size=2)["arm"]
     assert scores[0] == pytest.approx(float(hidden @ head.weight), rel=1e-4)
 

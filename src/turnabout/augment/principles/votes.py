@@ -40,7 +40,7 @@ VOTE_OUTCOMES: tuple[VoteOutcome, ...] = ("for", "against", "abstain", "invalid"
 OutcomesByPairAndRule = dict[tuple[int, int], VoteOutcome]
 
 
-class Vote(msgspec.Struct):
+class RuleVote(msgspec.Struct):
     """The shape of one rule's vote."""
 
     rule: int
@@ -50,7 +50,7 @@ class Vote(msgspec.Struct):
 class Votes(msgspec.Struct):
     """The shape of an answer."""
 
-    votes: list[Vote]
+    votes: list[RuleVote]
 
 
 class VoteOptions(NamedTuple):

@@ -4,7 +4,7 @@ An item is a small conversation in our own words.
 """
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -57,6 +57,6 @@ def _build_situation(about: str, question: str, reply: str) -> Situation:
     return Situation(f"{PREFIX}{about}.", history)
 
 
-def _load_yaml(name: str) -> dict:
+def _load_yaml(name: str) -> dict[str, Any]:
     content: dict[str, Any] = yaml.safe_load(Path(__file__).with_name(f"{name}.yaml").read_text(encoding="utf-8"))
     return content

@@ -1,4 +1,4 @@
-"""Feedback and times that logs hold under other names than the table of messages.
+"""Feedback and times that logs hold under other names.
 
 All known names stand here. `read_feedback_keys` moves those of an unambiguous meaning from the extras of a
 conversation into columns:
@@ -118,7 +118,7 @@ def _find_unread(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str
 
 
 def _read_message_extras(message: LoggedMessage) -> LoggedMessage:
-    """Return a message with the feedback and the time of its extras in columns."""
+    """Return a message with feedback and time of its extras in columns."""
     if KNOWN_KEYS.isdisjoint(message.extras):
         return message
     extras = dict(message.extras)
@@ -136,9 +136,9 @@ def _read_message_extras(message: LoggedMessage) -> LoggedMessage:
 
 
 def _read_pair(messages: list[LoggedMessage], extras: dict[str, Any]) -> None:
-    """Move `chosen` and `rejected` of a conversation to its last reply, in place.
+    """Move `chosen` and `rejected` of a conversation to its last reply.
 
-    The chosen reply is the last message, or is added after a message that is no reply. Nothing is moved where it
+    Both arguments are changed in place. The chosen reply is the last message, or is added after a message that is no reply. Nothing is moved where it
     differs from a last reply.
     """
     chosen, rejected = (_parse_reply(extras.get(key)) for key in ("chosen", "rejected"))
@@ -155,7 +155,10 @@ def _read_pair(messages: list[LoggedMessage], extras: dict[str, Any]) -> None:
 
 
 def _read_ratings(messages: list[LoggedMessage], extras: dict[str, Any]) -> None:
-    """Move the ratings of a conversation to the reply that they are about, in place."""
+    """Move the rating of a conversation to the reply that it is about.
+
+    Both arguments are changed in place.
+    """
     replies = [index for index, message in enumerate(messages) if message.role == "assistant"]
     if not replies or messages[replies[-1]].rating is not None:
         return
@@ -200,7 +203,7 @@ def _take_rating(extras: dict[str, Any], keys: Sequence[str]) -> float | None:
 
 
 def _parse_rating(key: str, value: Any) -> float | None:
-    """Return the rating that a key's value is; null where its meaning is not certain.
+    """Return the value of a key as a rating; null if its meaning is uncertain.
 
     A number of `label` may be any class and `feedback: true` may say that there was some, so they are none.
     """
@@ -218,7 +221,7 @@ def _parse_rating(key: str, value: Any) -> float | None:
 
 
 def _parse_thumb(value: Any) -> float | None:
-    """Return 1 for a thumb that points up, -1 for one that points down, else null."""
+    """Return 1 for a thumb up, -1 for a thumb down, null for anything else."""
     if not isinstance(value, str | int | float):
         return None
     name = _DECORATION.sub("", str(value).lower()).removesuffix(".0")

@@ -7,7 +7,7 @@ import asyncio
 import logging
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -157,7 +157,7 @@ def test_stopped_run_ends_the_waits_of_all_calls(generator: Build, prompts: Prom
 
 
 def test_answer_without_a_choice_is_requested_again(generator: Build, prompts: Prompts) -> None:
-    unusable = iter([{"choices": []}, {"error": None}])
+    unusable: Iterator[dict[str, Any]] = iter([{"choices": []}, {"error": None}])
     with FaultyEndpoint(answer=lambda body: next(unusable, None) or echo(body)) as server:
         assert generator(server.url).generate(prompts[:1], Sampling(20)) == [Completion("answer to question 0")]
     assert len(server.bodies) == 3

@@ -2,6 +2,7 @@
 
 import pytest
 
+from turnabout.core.messages import Message
 from turnabout.generation.endpoint.forced_prefix import ask_for_prefix, force_prefix
 
 OPENED = '{"reason": "'
@@ -33,7 +34,10 @@ def test_answer_begins_with_the_prefix(prefill: str, answer: str, expected: str)
 
 
 def test_last_message_asks_for_the_prefix() -> None:
-    prompt = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "What is it about?"}]
+    prompt: list[Message] = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "What is it about?"},
+    ]
     messages = ask_for_prefix(prompt, "It is")
     assert messages[0] == prompt[0]
     assert messages[1]["content"] == "What is it about?\n\nYour answer must begin with exactly this: It is"

@@ -8,7 +8,6 @@ import pytest
 from turnabout.core.messages import Message
 from turnabout.errors import EndpointError
 from turnabout.generation import Completion, Sampling
-from turnabout.generation.base import TurnScore
 from turnabout.generation.endpoint.generator import RemoteGenerator
 from turnabout.generation.testing import FaultyEndpoint, echo
 
@@ -91,9 +90,9 @@ def test_score_sums_the_tokens_of_the_turn_and_its_end(generator: Build) -> None
     with FaultyEndpoint(answer=answer_with_logprobs) as server:
         scores = generator(server.url).score([PROMPT, PROMPT[1:]], [["fine day", "no"], ["no"]])
     # <bos> <system> Be kind. <end> \n <user> Hello? <end> \n <assistant> fine day <end> \n: fine is number 11
-    assert scores[0][0] == TurnScore(pytest.approx(-1.1 - 1.2 - 1.3), 3)
-    assert scores[0][1] == TurnScore(pytest.approx(-1.1 - 1.2), 2)
-    assert scores[1] == [TurnScore(pytest.approx(-0.6 - 0.7), 2)]
+    assert scores[0][0] == (pytest.approx(-1.1 - 1.2 - 1.3), 3)
+    assert scores[0][1] == (pytest.approx(-1.1 - 1.2), 2)
+    assert scores[1] == [(pytest.approx(-0.6 - 0.7), 2)]
     assert {body["messages"][-1]["role"] for body in server.bodies} == {"assistant"}
 
 

@@ -33,7 +33,7 @@ def decode_greedily(checkpoint: Checkpoint, prompt: list[Message], n: int) -> st
         if token == checkpoint.chat.end_of_turn_id:
             break
         new.append(token)
-    return checkpoint.tokenizer.decode(new, skip_special_tokens=True).strip()
+    return str(checkpoint.tokenizer.decode(new, skip_special_tokens=True)).strip()
 
 
 def test_padded_batches_give_the_answers_of_single_prompts(checkpoint: Checkpoint) -> None:

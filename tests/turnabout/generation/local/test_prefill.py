@@ -87,7 +87,7 @@ def test_short_shared_prefix_gives_no_cache(checkpoint: Checkpoint, monkeypatch:
     assert record_caches(checkpoint, [prompt(question) for question in QUESTIONS], monkeypatch) == [None]
 
 
-COMMON = {
+COMMON: dict[str, Any] = {
     "vocab_size": 300,
     "hidden_size": 32,
     "intermediate_size": 64,

@@ -31,6 +31,9 @@ class Structured:
 class Params:
     """`SamplingParams` with the arguments that the generator uses."""
 
+    max_tokens: int
+    prompt_logprobs: int | None
+
     def __init__(
         self,
         *,

@@ -51,7 +51,7 @@ def test_select_pairs_puts_a_second_pair_of_a_conversation_last(run: Inputs) -> 
 
 def test_count_outcomes_groups_reasons_that_differ_in_an_id(run: Inputs) -> None:
     contradiction = {"keep": False, "reason": "contradiction: drift:c1:3 prefers the opposite"}
-    rows = (
+    rows: tuple[dict[str, Any], ...] = (
         {"reason": "softened: strength"},
         contradiction,
         contradiction | {"reason": "contradiction: drift:c2:3 prefers the opposite"},

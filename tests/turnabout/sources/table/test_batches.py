@@ -14,7 +14,13 @@ def build_conversation(n: int, text: str = "x") -> LoggedConversation:
 
 def test_batches_are_bounded_and_hold_whole_conversations(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches, "BATCH_MESSAGES", 3)
-    items = [build_conversation(2), build_conversation(2), REJECT, REJECT, build_conversation(1)]
+    items: list[LoggedConversation | Reject] = [
+        build_conversation(2),
+        build_conversation(2),
+        REJECT,
+        REJECT,
+        build_conversation(1),
+    ]
     collected = list(collect_batches(items, "s"))
     assert [(batch.messages.height, batch.quarantine.height) for batch in collected] == [(4, 0), (1, 2), (0, 0)]
 

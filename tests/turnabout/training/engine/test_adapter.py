@@ -1,5 +1,7 @@
 """LoRA on a checkpoint: the embedding rows it trains, and the merged model."""
 
+from typing import Any
+
 import pytest
 import torch
 from transformers import LlamaForCausalLM
@@ -47,7 +49,7 @@ def test_adapter_training_changes_only_the_new_token_in_both_embeddings(
 
 
 def test_merged_model_has_the_loss_of_the_adapter(checkpoint, user_samples) -> None:
-    adapter = create_adapter(checkpoint, 4, 7, [checkpoint.chat.end_of_conversation_id])
+    adapter: Any = create_adapter(checkpoint, 4, 7, [checkpoint.chat.end_of_conversation_id])
     for name, weight in adapter.named_parameters():
         if weight.requires_grad:
             torch.manual_seed(len(name))

@@ -1,5 +1,7 @@
 """Packing: rows, positions, and windows that do not see each other."""
 
+from typing import Any
+
 import pytest
 import torch
 from transformers import (
@@ -16,8 +18,8 @@ from turnabout.models.chat_format import EncodedChat
 from turnabout.models.logps import compute_token_logps, pad_rows
 from turnabout.training.user_model.packing import build_packed_batch, check_packing, pack_windows
 
-SIZES = {"vocab_size": 60, "hidden_size": 32, "num_hidden_layers": 2, "initializer_range": 0.3}
-HEADS = {"intermediate_size": 64, "num_attention_heads": 4, "num_key_value_heads": 2}
+SIZES: dict[str, Any] = {"vocab_size": 60, "hidden_size": 32, "num_hidden_layers": 2, "initializer_range": 0.3}
+HEADS: dict[str, Any] = {"intermediate_size": 64, "num_attention_heads": 4, "num_key_value_heads": 2}
 WINDOWS = [
     EncodedChat([5, 6, 7, 8, 9, 10, 11], [False, False, True, True, False, True, True]),
     EncodedChat([12, 13, 14], [False, True, True]),
@@ -42,10 +44,15 @@ def model(request):
     """
     torch.manual_seed(1)
     if request.param == "gemma3":
-        layers = {"layer_types": ["sliding_attention", "full_attention"], "sliding_window": 4, "head_dim": 8}
+        layers: dict[str, Any] = {
+            "layer_types": ["sliding_attention", "full_attention"],
+            "sliding_window": 4,
+            "head_dim": 8,
+        }
         return Gemma3ForCausalLM(Gemma3TextConfig(**SIZES, **HEADS, **layers)).eval()
     attention = "eager" if request.param == "llama-eager" else "sdpa"
-    return LlamaForCausalLM(LlamaConfig(**SIZES, **HEADS, attn_implementation=attention)).eval()
+    config = LlamaConfig(**SIZES, **HEADS, attn_implementation=attention)  # type: ignore[call-arg]  # wrong stub
+    return LlamaForCausalLM(config).eval()
 
 
 def test_pack_windows_puts_the_longest_first_into_the_fullest_row_that_fits() -> None:

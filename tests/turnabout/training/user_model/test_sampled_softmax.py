@@ -1,5 +1,7 @@
 """The shrunk vocabulary, its sampled tokens, and its restoration."""
 
+from typing import Any
+
 import pytest
 import torch
 from transformers import Gemma2Config, Gemma2ForCausalLM, LlamaConfig, LlamaForCausalLM
@@ -17,12 +19,17 @@ from turnabout.training.user_model.train import train_user
 
 #: The text has tokens 3, 5 and 9 of a vocabulary of 12.
 WINDOW = EncodedChat([5, 3, 9, 5], [False, True, True, True])
+SIZE: dict[str, Any] = {
+    "hidden_size": 16,
+    "intermediate_size": 32,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+}
 
 
 def build_model(tied: bool, bias: bool = False) -> LlamaForCausalLM:
     torch.manual_seed(0)
-    size = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
-    model = LlamaForCausalLM(LlamaConfig(vocab_size=12, tie_word_embeddings=tied, pad_token_id=0, **size))
+    model = LlamaForCausalLM(LlamaConfig(vocab_size=12, tie_word_embeddings=tied, pad_token_id=0, **SIZE))
     if bias:
         model.lm_head = torch.nn.Linear(16, 12)
         if tied:
@@ -83,9 +90,8 @@ def test_no_token_is_sampled_when_none_is_absent() -> None:
 
 
 def test_shrink_vocabulary_refuses_a_model_that_caps_its_logits() -> None:
-    size = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
     capped = Gemma2ForCausalLM(
-        Gemma2Config(vocab_size=12, num_key_value_heads=2, head_dim=8, final_logit_softcapping=0.1, **size)
+        Gemma2Config(vocab_size=12, num_key_value_heads=2, head_dim=8, final_logit_softcapping=0.1, **SIZE)
     )
     with pytest.raises(ModelError, match=r"gemma2 changes its logits .*sampled_softmax: null"):
         shrink_vocabulary(capped, [WINDOW], always=[])
@@ -98,7 +104,7 @@ def test_restore_vocabulary_keeps_the_trained_weights(tied: bool, bias: bool) ->
     vocabulary = shrink_vocabulary(whole, [WINDOW], always=[])
     with torch.no_grad():
         for weight in whole.parameters():
-            weight += 1
+            weight.add_(1)
     restore_vocabulary(whole, vocabulary)
     after = whole.state_dict()
     assert whole.config.vocab_size == 12

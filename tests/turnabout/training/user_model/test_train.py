@@ -20,6 +20,8 @@ def test_end_token_is_not_special_and_copies_the_end_of_turn(tiny) -> None:
     grown = add_end_token(tiny)
     weight = grown.model.get_input_embeddings().weight
     new = grown.chat.end_of_conversation_id
+    assert isinstance(weight, torch.Tensor)
+    assert new is not None
     assert weight.shape[0] == before.shape[0] + 1 == new + 1
     assert torch.equal(weight[new], before[grown.chat.end_of_turn_id])
     assert torch.equal(grown.model.get_output_embeddings().weight[new], before[grown.chat.end_of_turn_id])

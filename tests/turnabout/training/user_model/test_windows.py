@@ -6,6 +6,7 @@ message of 1: 9.
 """
 
 import random
+from typing import Any
 
 import polars as pl
 import pytest
@@ -15,7 +16,7 @@ from turnabout.models.chat_format import END_OF_CONVERSATION
 from turnabout.training.user_model.train import add_end_token
 from turnabout.training.user_model.windows import cut_windows
 
-TALK = {
+TALK: dict[str, Any] = {
     "conversation_id": "a",
     "user_key": "ann",
     "split": "train",

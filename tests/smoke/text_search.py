@@ -1,4 +1,4 @@
-"""Every place of a project folder where a word is still to be found, packed or not."""
+"""Search for a text in all files of a project, compressed ones included."""
 
 import gzip
 import sqlite3
@@ -8,12 +8,15 @@ from pathlib import Path
 
 import polars as pl
 
-#: What people bring to a project, and what git keeps: theirs to delete.
+#: Folders that are not searched: people delete from their own input, code and git history themselves.
 IGNORED_FOLDERS = ("logs", ".git", "src", "stages", "flows")
 
 
 def find_files_with_text(text: str, project: Path) -> set[str]:
-    """The files in which the word stands in any case, as bytes or inside a table, a database or a packed file."""
+    """Return the files that contain the text, whatever its case.
+
+    Tables, databases and compressed files are searched, too.
+    """
     needle = text.casefold().encode()
     return {
         str(path.relative_to(project))
@@ -25,7 +28,10 @@ def find_files_with_text(text: str, project: Path) -> set[str]:
 
 
 def read_contents(path: Path) -> Iterator[bytes]:
-    """The bytes of a file, and those inside it; the kind is told by how it begins, because DVC's cache has no names."""
+    """Yield the bytes of a file, and those inside it.
+
+    The first bytes tell the kind of the file, because files in DVC's cache have no extension.
+    """
     raw = path.read_bytes()
     yield raw
     if raw.startswith(b"PAR1"):
