@@ -125,7 +125,7 @@ def format_progress(name: str, bar: ProgressBar) -> str:
     """
     title = f"{bar.title} " if bar.title not in ("", name.partition("@")[0]) else ""
     left = f", about {format_duration(bar.seconds_left)} left" if bar.seconds_left is not None else ""
-    return f"{name}: {title}{bar.percent} % ({bar.count}{left})"
+    return f"{name}: {title}{bar.percent} % ({bar.steps}{left})"
 
 
 def format_end(run: StageRun) -> list[str]:

@@ -16,7 +16,6 @@ from turnabout.pipeline.repro import Stage, find_stale_reasons, load_stage_graph
 from turnabout.tracking.erasing import erase_earlier
 from turnabout.training.engine.settings import WORK
 
-
 #: Pages and samples written for labelling; they quote conversations.
 LABELLING = ("labels/label.html", "labels/to_label.csv")
 
@@ -57,7 +56,7 @@ def describe_sweep(counts: SweepCounts) -> str:
     """Return one line on what was removed."""
     return (
         f"forgotten people: {counts.n_answers} stored answers, the files of {counts.n_runs} earlier runs, "
-        f"{counts.n_chats} chats and {counts.n_leftovers} leftover files deleted; DVC's cache keeps current outputs only"
+        f"{counts.n_chats} chats and {counts.n_leftovers} leftover files deleted; DVC's cache has current outputs only"
     )
 
 

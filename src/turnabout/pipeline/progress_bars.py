@@ -4,7 +4,9 @@ import re
 from typing import NamedTuple
 
 #: `critiques:  45%|████▌     | 18/40 [00:10<00:12,  1.8reply/s]`. The time left is `?` until the first step is done.
-_BAR = re.compile(r"^(?:(?P<title>.*?):? +)?(?P<percent>\d+)%\|[^|]*\|\s*(?P<note>(?P<count>\d[\d.]*\w?/\d[\d.]*\w?)\b(?P<times>.*))$")
+_BAR = re.compile(
+    r"^(?:(?P<title>.*?):? +)?(?P<percent>\d+)%\|[^|]*\|\s*(?P<note>(?P<steps>\d[\d.]*\w?/\d[\d.]*\w?)\b(?P<times>.*))$"
+)
 #: Other lines of bars: those of DVC for files (`0%|          |data/x`), counts without a total
 #: (`Collecting files |12.0 [00:00, 90.1file/s]`), and DVC's `!`.
 _OTHER_BAR = re.compile(r"\d%\|[^|]*\||(?:^!|\[(?:\d+ days?, )?(?:\d+:)?\d\d:\d\d(?:<[^\]]*)?, [^\]]*\])$")
@@ -16,7 +18,7 @@ class ProgressBar(NamedTuple):
 
     title: str
     percent: int
-    count: str
+    steps: str
     """Steps done and steps in all, such as `18/40`."""
     seconds_left: int | None
     note: str
@@ -36,7 +38,7 @@ def parse_bar(line: str) -> ProgressBar | None:
     return ProgressBar(
         title=match["title"] or "",
         percent=int(match["percent"]),
-        count=match["count"],
+        steps=match["steps"],
         seconds_left=seconds_left,
         note=match["note"],
     )

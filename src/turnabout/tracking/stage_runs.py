@@ -47,10 +47,10 @@ def record_stage(
 ) -> None:
     """Record a finished stage from its files.
 
-    It records parameters, metrics, counts by reason, curves, tables, models and chats. `run_id` continues the run that `start_stage`
-    opened. Without it (DVC runs the stage outside the flow) a new run without a parent is made, with the tag `by:
-    dvc`. `status` is ran | run-cache | up-to-date; curves and chats are not logged again for a stage that is up to
-    date. If the store cannot be reached, a warning is logged.
+    It records parameters, metrics, counts by reason, curves, tables, models and chats. `run_id` continues the run
+    that `start_stage` opened. Without it (DVC runs the stage outside the flow) a new run without a parent is made,
+    with the tag `by: dvc`. `status` is ran | run-cache | up-to-date; curves and chats are not logged again for a
+    stage that is up to date. If the store cannot be reached, a warning is logged.
     """
     name = name.rpartition(":")[2]  # outside the root DVC prefixes the name with the path of its dvc.yaml
     with warn_on_failure(f"stage {name}"):

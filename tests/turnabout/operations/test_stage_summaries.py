@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from tests.source_tree import ROOT
 from turnabout.core.io import write_json
 from turnabout.operations.stage_summaries import FORMATTERS, summarize_stage
 from turnabout.pipeline.repro import Stage, load_stage_graph
-from tests.source_tree import ROOT
 
 #: Metrics of a stage and its line. The stages ran for 200 seconds.
 SUMMARIES: list[tuple[str, dict[str, Any], str]] = [

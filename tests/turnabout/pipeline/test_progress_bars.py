@@ -6,7 +6,7 @@ from turnabout.pipeline.progress_bars import ProgressBar, format_duration, is_pr
 
 
 @pytest.mark.parametrize(
-    ("line", "title", "percent", "count", "seconds_left"),
+    ("line", "title", "percent", "steps", "seconds_left"),
     [
         ("critiques:  45%|████▌     | 18/40 [00:10<00:12,  1.80reply/s]", "critiques", 45, "18/40", 12),
         ("100%|██████████| 3/3 [00:00<00:00, 2000pair/s]", "", 100, "3/3", 0),
@@ -18,15 +18,18 @@ from turnabout.pipeline.progress_bars import ProgressBar, format_duration, is_pr
     ],
 )
 def test_parse_bar_reads_title_percentage_and_time_left(
-    line: str, title: str, percent: int, count: str, seconds_left: int | None
+    line: str, title: str, percent: int, steps: str, seconds_left: int | None
 ) -> None:
     bar = parse_bar(line)
     assert bar is not None
-    assert bar[:4] == (title, percent, count, seconds_left)
+    assert bar[:4] == (title, percent, steps, seconds_left)
     assert line.endswith(f"| {bar.note}")
 
 
-@pytest.mark.parametrize("line", ["kept 45% of the pairs", "0%|          |memory://.ZXP.tmp", "18it [00:10, 1.8it/s]", "warning: 3 of 4 | 75%"])
+@pytest.mark.parametrize(
+    "line",
+    ["kept 45% of the pairs", "0%|          |memory://.ZXP.tmp", "18it [00:10, 1.8it/s]", "warning: 3 of 4 | 75%"],
+)
 def test_parse_bar_returns_none_for_other_lines(line: str) -> None:
     assert parse_bar(line) is None
 

@@ -13,11 +13,11 @@ from turnabout.params import load_params
 from turnabout.pipeline.processes import CompletedCommand, ProcessGroups
 from turnabout.pipeline.repro import (
     Plot,
+    find_stale_reasons,
     hash_contents,
+    load_stage_graph,
     repair_lock,
     reproduce_stage,
-    load_stage_graph,
-    find_stale_reasons,
     select_stages,
 )
 

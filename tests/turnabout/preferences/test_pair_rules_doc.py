@@ -7,7 +7,7 @@ import networkx as nx
 import pytest
 import yaml
 
-from benchmarks.arms import GUIDE, ROOT, parse_fragments, merge_params, create_project
+from benchmarks.arms import GUIDE, ROOT, create_project, merge_params, parse_fragments
 from stages.build_pairs import TABLES
 from turnabout.params import Params
 from turnabout.pipeline.repro import load_stage_graph

@@ -17,7 +17,10 @@ def test_only_changes_to_tracked_files_make_a_run_dirty(tmp_path: Path) -> None:
     git(tmp_path, "add", ".")
     git(tmp_path, "commit", "-qm", "first")
     (tmp_path / "dvc.lock").write_text("written by the run\n")
-    assert (_read_git_tags(tmp_path)["git.commit"], _read_git_tags(tmp_path)["git.dirty"]) == (git(tmp_path, "rev-parse", "HEAD"), "false")
+    assert (_read_git_tags(tmp_path)["git.commit"], _read_git_tags(tmp_path)["git.dirty"]) == (
+        git(tmp_path, "rev-parse", "HEAD"),
+        "false",
+    )
     (tmp_path / "params.yaml").write_text("seed: 2\n")
     assert _read_git_tags(tmp_path)["git.dirty"] == "true"
 

@@ -18,7 +18,7 @@ from tests.toy_project import create_toy_project
 from turnabout import tracking
 from turnabout.errors import ConfigError
 from turnabout.pipeline.processes import ProcessGroups
-from turnabout.pipeline.repro import hash_contents, reproduce_stage, load_stage_graph, select_stages
+from turnabout.pipeline.repro import hash_contents, load_stage_graph, reproduce_stage, select_stages
 from turnabout.tracking.store import warn_on_failure
 
 DRIFT = "train_assistant@drift"
@@ -253,7 +253,10 @@ def test_a_flow_does_not_start_without_its_store(project: Path, monkeypatch: pyt
 
 
 def test_a_database_without_its_driver_is_told_plainly(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with lost(monkeypatch, "postgresql+nodriver://nobody@127.0.0.1:9/runs"), pytest.raises(ConfigError, match="correct the address"):
+    with (
+        lost(monkeypatch, "postgresql+nodriver://nobody@127.0.0.1:9/runs"),
+        pytest.raises(ConfigError, match="correct the address"),
+    ):
         tracking.start_pipeline(project)
 
 

@@ -33,10 +33,9 @@ Criticise an assistant's reply to the last message of a conversation. Judge one 
 {record}
 
 List at most {max_units} flaws, the worst first. If there is no flaw, give an empty list. Answer with one JSON object
-and nothing else. Each flaw has these fields: "location", the words of the reply that show the flaw, copied exactly (""
-if it concerns the whole reply); "flaw", what is wrong; "suggestion", how to fix it; "criterion", what the reply fails
-at, in two to four words; "severity", from 1 (slight) to 5 (the reply is useless to the user). Examples of the form,
-about other replies:
+and nothing else. Each flaw has a location (words of the reply that show it, copied exactly; "" for the whole reply),
+the flaw, a suggestion how to fix it, the criterion that the reply fails in two to four words, and its severity, from 1
+(slight) to 5 (the reply is useless to the user). Answers look like these, which are about other replies:
 {{"units": [{{"location": "in 1975", "flaw": "The year is wrong.", "suggestion": "Give the year of the first edition.",\
  "criterion": "true facts", "severity": 4}}]}}
 {{"units": []}}"""
