@@ -20,7 +20,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import polars as pl
 
@@ -206,7 +206,12 @@ def measure_judges(log: Log, model: Generator) -> list[Yield]:
 
     Kept are verdicts that are the same in both orders of the replies.
     """
-    names = [("plain", "scores"), ("checklist", "scores"), ("self_reference", "scores"), ("plain", "answers")]
+    names: list[tuple[Literal["plain", "checklist", "self_reference"], Literal["scores", "answers"]]] = [
+        ("plain", "scores"),
+        ("checklist", "scores"),
+        ("self_reference", "scores"),
+        ("plain", "answers"),
+    ]
     lines = []
     for name, by in names:
         pairs = log.pairs if by == "scores" else log.pairs.head(log.pairs.height // 2)
@@ -214,8 +219,9 @@ def measure_judges(log: Log, model: Generator) -> list[Yield]:
             Comparison(row["prompt"], row["better"], row["worse"], PREFERENCES if name == "checklist" else ())
             for row in pairs.iter_rows(named=True)
         ]
-        settings: dict[str, Any] = {"judge": name, "by": by, "max_prompt_tokens": 2 * PROMPT_TOKENS}
-        options = JudgeOptions(**settings, max_new_tokens=64, retries=0, seed=SEED)
+        options = JudgeOptions(
+            judge=name, by=by, max_prompt_tokens=2 * PROMPT_TOKENS, max_new_tokens=64, retries=0, seed=SEED
+        )
         verdicts = compare(model, comparisons, options)
         n_right = sum(verdict.prefer == "a" for verdict in verdicts)
         n_stronger = sum(verdict.strength > 0 for verdict in verdicts)

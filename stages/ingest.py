@@ -61,7 +61,7 @@ def main(
     sources = load_params(params).ingest.sources
     pieces = list_all_pieces(sources, watch)
     forgotten_people = read_forgotten_people(forgotten)
-    if "TURNABOUT_FLOW" not in os.environ and not is_swept(Path(), forgotten_people):
+    if "TURNABOUT_FLOW" not in os.environ and not is_swept(forgotten.parent, forgotten_people):
         print_warning(UNSWEPT)
     cached_hash = cache(hash_file)  # files of scores belong to every piece of their source
     units = [fingerprint_piece(source, piece, cached_hash) for source, piece in pieces]

@@ -1,4 +1,4 @@
-"""What the documents promise: fenced blocks, commands and links, read from their Markdown."""
+"""Fenced blocks, commands and links of the documents, read from Markdown."""
 
 import re
 from collections.abc import Iterator
@@ -43,12 +43,12 @@ class Block(NamedTuple):
 
     @property
     def key(self) -> tuple[str, str]:
-        """The document and the beginning of the first line, by which tables name the block."""
+        """Return the name in `tables`: document and beginning of the first line."""
         return self.document, self.text.partition("\n")[0][:KEY_LENGTH]
 
 
 class Command(NamedTuple):
-    """One command line; placeholders such as `[STAGE…]` are as they are printed."""
+    """One command line, with placeholders such as `[STAGE…]`."""
 
     document: str
     program: str
@@ -70,7 +70,10 @@ def read_blocks() -> list[Block]:
 
 
 def read_commands() -> list[Command]:
-    """Return every distinct command of every document: in the text, in indented and in console blocks."""
+    """Return every distinct command of every document.
+
+    Commands stand in the text, in indented blocks and in console blocks.
+    """
     commands: dict[Command, None] = {}
     for document in DOCUMENTS:
         text = read_text(document)
@@ -83,7 +86,10 @@ def read_commands() -> list[Command]:
 
 
 def _split_calls(document: str, code: str) -> Iterator[Command]:
-    """Yield the commands of one line or of one piece of inline code; a comment and `&&` end a command."""
+    """Yield the commands of one line or of one piece of inline code.
+
+    A comment and `&&` end a command.
+    """
     for part in re.split(r" && | +# ", " ".join(code.split())):
         if match := CALL.fullmatch(part.strip()):
             yield Command(document, match["program"], match["call"])
@@ -104,5 +110,8 @@ def list_anchors(path: Path) -> set[str]:
 
 
 def split_words(command: str) -> list[str]:
-    """Return the words of a command; the marks of placeholders (`[--of SET]`, `USER…`) are left out."""
+    """Return the words of a command.
+
+    The marks of placeholders (`[--of SET]`, `USER…`) are left out.
+    """
     return re.sub(r"[\[\]…]", "", command).split()

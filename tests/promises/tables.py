@@ -1,4 +1,4 @@
-"""What is run, and what is neither run nor checked, with the reason.
+"""Tables of what is run, and of what is neither run nor checked and why.
 
 Blocks are named by their document and the beginning of their first line.
 """

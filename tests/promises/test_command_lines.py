@@ -1,4 +1,4 @@
-"""The commands that the documents show have existing names, targets, modules and options."""
+"""Check that targets, modules and options of shown commands exist."""
 
 import ast
 import re

@@ -1,4 +1,7 @@
-"""The commands of the documents, run in one small project: what they promise to print and to write is there."""
+"""Run the commands of the documents in one small project.
+
+What the documents promise that they print and write is there.
+"""
 
 import contextlib
 import io
@@ -51,7 +54,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, stopping_checkpoint: Path)
 
 @pytest.fixture
 def root(project: Project, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The project's folder, the working directory; its programs are first on PATH."""
+    """Return the project's folder, the working directory; PATH has programs."""
     monkeypatch.chdir(project.root)
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(project.root / ".site-cache"))

@@ -1,4 +1,4 @@
-"""The settings that the documents show are valid in the shipped `params.yaml`."""
+"""Check that settings in the documents are valid in `params.yaml`."""
 
 import re
 from typing import Any

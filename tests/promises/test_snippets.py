@@ -1,4 +1,6 @@
-"""Every snippet and command of the documents is run, checked, or listed here with the reason why not.
+"""Run the snippets of the documents, and check that none is left out.
+
+Every snippet and command is run, checked, or listed in `tables.py` with the reason why not.
 
 This file runs the Python and JSON blocks, and counts (`pytest -s tests/promises`): when it was written, 35 snippets (7
 run, 25 validated, 3 listed) and 87 commands (78 checked, of which 28 call a subcommand that is run; 9 listed).
@@ -52,7 +54,7 @@ RUN = {*PYTHON_BLOCKS, *JSON_BLOCKS, *RUN_BLOCKS}
 
 
 def test_every_block_is_run_checked_or_listed() -> None:
-    """YAML blocks are validated and the lines of console blocks are commands; all other blocks are in a table."""
+    # YAML blocks are validated and the lines of console blocks are commands; all other blocks are in a table.
     keys = [block.key for block in BLOCKS if block.language not in ("yaml", "console")]
     assert {*keys} - RUN - {*LISTED_BLOCKS} == set(), "run these blocks, or list them with a reason"
     assert (RUN | {*LISTED_BLOCKS}) - {*keys} == set(), "no document has these blocks"
@@ -160,7 +162,7 @@ def test_link_leads_to_a_file_and_a_heading(document: str, target: str) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_source_file_that_is_named_exists(document: str) -> None:
-    """A path may begin at the root, in the package, or in a folder of the package that the text is about."""
+    # A path may begin at the root, in the package, or in a folder of the package that the text is about.
     names = set(re.findall(r"`((?:\w+/)+[a-z_]\w*\.(?:py|yaml|jsonl|txt|css))`", read_text(document)))
     made = ("labels/", "metrics/", "logs/", "follow_ups/")  # what the reader's project has later
     for name in names - {"src/turnabout/feedback/miners/shouting.py"}:

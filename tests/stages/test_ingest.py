@@ -9,7 +9,7 @@ from stages import ingest as stage
 from tests.source_tree import ROOT
 from tests.test_pipeline import STAGES
 from turnabout.core import parquet_parts, schemas
-from turnabout.core.forgetting import append_people
+from turnabout.core.forgetting import append_people, mark_swept, read_forgotten_people
 from turnabout.core.io import read_frame, read_json
 from turnabout.errors import ConfigError, DataError
 from turnabout.sources.base import Piece
@@ -242,6 +242,24 @@ def test_forgotten_person_is_in_no_table_and_counted(logs: Path) -> None:
     assert read_frame(out / "q.parquet", schemas.QUARANTINE)["excerpt"].to_list() == [""]
     assert read_json(out / "metrics.json")["n_forgotten_conversations"] == 1
     assert not any(b"secret" in content for content in read_files(out).values())
+
+
+def test_new_people_to_forget_print_a_warning_outside_the_flow(
+    logs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TURNABOUT_FLOW", raising=False)
+    (logs / "a.jsonl").write_text(build_line("1", "words of bob", user="bob"))
+    forgotten = logs.parent / "forgotten.txt"
+    forgotten.write_text(append_people("", ["ann"]))
+    ingest_files(logs.parent, "logs")
+    assert f"warning: {stage.UNSWEPT}\n" in capsys.readouterr().err
+    mark_swept(logs.parent, read_forgotten_people(forgotten))
+    ingest_files(logs.parent, "logs")
+    assert stage.UNSWEPT not in capsys.readouterr().err
+    forgotten.write_text(append_people("", ["ann", "eve"]))
+    monkeypatch.setenv("TURNABOUT_FLOW", "1")  # the flow erases at its end
+    ingest_files(logs.parent, "logs")
+    assert stage.UNSWEPT not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("path", ["elsewhere/*.jsonl", "logs/../secret.jsonl", "logs2/a.jsonl"])

@@ -24,7 +24,7 @@ BIN = Path(sys.executable).parent
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A toy project with the lock that ships, the working directory."""
+    """Return a toy project with the lock that ships, the working directory."""
     root = create_toy_project(tmp_path / "project")
     shutil.copy(ROOT / "requirements.lock", root)
     monkeypatch.chdir(root)

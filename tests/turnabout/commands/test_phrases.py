@@ -33,7 +33,10 @@ def project(
     signal: Callable[..., dict[str, Any]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Path:
-    """Two satisfied and two dissatisfied replies of training users, one of each of the test split, and a small set."""
+    """Return a project with six judged replies and a small set.
+
+    Of each label two replies are of training users and one is of the test split.
+    """
     names = {"a": "sat", "b": "sat", "c": "dsat", "d": "dsat", "x": "sat", "y": "dsat"}
     log = pl.concat([messages(name, "open when?", f"reply {name}", "I see") for name in names])
     people = [

@@ -12,6 +12,7 @@ from turnabout.models import checkpoints
 from turnabout.models.checkpoints import (
     EMBEDDED,
     EmbeddedWeights,
+    check_backbone,
     hash_folder,
     load_chat,
     load_checkpoint,
@@ -105,3 +106,33 @@ def test_folder_without_a_tokenizer_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(ModelError, match="its tokenizer cannot be loaded"):
         load_chat(tmp_path)
+
+
+def test_hub_id_is_pinned_by_the_cache_where_the_hub_is_out_of_reach(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # the layout of huggingface_hub: refs/main names the commit of a snapshot
+    commit, cache = "0123456789abcdef0123456789abcdef01234567", tmp_path / "models--some--model"
+    snapshot = cache / "snapshots" / commit
+    snapshot.mkdir(parents=True)
+    (snapshot / "config.json").write_text("{}")
+    (cache / "refs").mkdir()
+    (cache / "refs" / "main").write_text(commit)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    assert pin_backbone("some/model") == {"name": "some/model", "origin": "hub", "revision": commit}
+    check_backbone("some/model")
+    with pytest.raises(ModelError, match="the Hub gave no answer"):
+        check_backbone("some/other")
+
+
+def test_check_backbone_accepts_unpacked_weights_without_their_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    absent = EMBEDDED["smollm2-135m-instruct"]._replace(pieces=(("no_such_module", "a.gguf"),), sha256="ab" * 32)
+    monkeypatch.setitem(EMBEDDED, "absent", absent)
+    monkeypatch.setenv("TURNABOUT_CACHE", str(tmp_path))
+    with pytest.raises(ModelError, match="the package 'no_such_module' is not installed; run `make install`"):
+        check_backbone("absent")
+    (tmp_path / "absent-abababababab").mkdir()
+    (tmp_path / "absent-abababababab" / "config.json").write_text("{}")
+    check_backbone("absent")
