@@ -129,7 +129,7 @@ def format_progress(name: str, bar: ProgressBar) -> str:
 
 
 def format_end(run: StageRun) -> list[str]:
-    """Return the line on a stage that ended, and a line for each of its warnings."""
+    """Return the line about a stage that ended, and one for each warning."""
     line = f"{run.name}: {run.status}, {run.seconds:.1f} s"
     return [f"{line}: {run.summary}" if run.summary else line, *(f"  {warning}" for warning in run.warnings)]
 

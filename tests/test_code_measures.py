@@ -7,7 +7,8 @@ import pytest
 from tests.code_measures import MAX_FIRST_LINE, Measures, find_long_first_lines, find_retired_identifiers, measure_tree
 from tests.source_tree import ROOT, list_python_files
 
-FILES = list_python_files("src", "stages", "flows", "tests", "benchmarks", "examples")
+CODE = list_python_files("src", "stages", "flows", "benchmarks", "examples")
+TESTS = list_python_files("tests")
 
 
 @pytest.fixture(scope="module")
@@ -15,12 +16,12 @@ def measures() -> Measures:
     return measure_tree(ROOT)
 
 
-@pytest.mark.parametrize("path", FILES, ids=str)
+@pytest.mark.parametrize("path", [*CODE, *TESTS], ids=str)
 def test_file_has_no_retired_identifier(path: Path) -> None:
     assert find_retired_identifiers(ROOT / path) == [], "use the noun for the value or the verb for the action"
 
 
-@pytest.mark.parametrize("path", FILES, ids=str)
+@pytest.mark.parametrize("path", CODE, ids=str)
 def test_docstrings_open_with_a_short_line(path: Path) -> None:
     assert find_long_first_lines(ROOT / path) == [], f"a first line is shorter than {MAX_FIRST_LINE} characters"
 

@@ -19,8 +19,8 @@ DATA_STAGES = ("ingest", "clean", "split", "mine", "flip", "report")
 
 def importers(*libraries: str) -> set[str]:
     """The files that import any of these libraries, at the top or inside a function."""
-    found = {path for path in FILES if any(module.split(".")[0] in libraries for module, _ in parse_imports(path))}
-    return {str(path) for path in found}
+    importing = {path for path in FILES if any(module.split(".")[0] in libraries for module, _ in parse_imports(path))}
+    return {str(path) for path in importing}
 
 
 @pytest.mark.parametrize("path", FILES, ids=str)

@@ -90,8 +90,8 @@ def read_artifact() -> str:
     """Return the newest artifact of Prefect that lists the stages."""
     from prefect.artifacts import Artifact
 
-    artifact = Artifact.get("stages")
-    assert isinstance(artifact, Artifact)
+    artifact: Any = Artifact.get("stages")
+    assert artifact is not None
     return str(artifact.data)
 
 

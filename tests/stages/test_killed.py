@@ -64,8 +64,8 @@ def write_days(n_days: int) -> None:
         path.unlink(missing_ok=True)
         talks = []
         for n in range(400):
-            said = [{"role": "user", "content": f"hi {n + 300 * day}"}, {"role": "assistant", "content": "yo"}]
-            talks.append(json.dumps({"conversation_id": f"{day}:{n}", "user_id": f"u{n}", "messages": said}) + "\n")
+            contents = [{"role": "user", "content": f"hi {n + 300 * day}"}, {"role": "assistant", "content": "yo"}]
+            talks.append(json.dumps({"conversation_id": f"{day}:{n}", "user_id": f"u{n}", "messages": contents}) + "\n")
         if day < n_days:
             path.write_text("".join(talks))
 

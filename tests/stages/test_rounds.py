@@ -39,9 +39,9 @@ def project(
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text(yaml.safe_dump(params))
     names = ["a", "b", "c"]
-    said = pl.concat([messages(name, f"open on day {name}?", "nice shop", "I asked when") for name in names])
+    log = pl.concat([messages(name, f"open on day {name}?", "nice shop", "I asked when") for name in names])
     people = [{"conversation_id": name, "user_key": name, "split": "train"} for name in names]
-    write_frame(said, Path("messages.parquet"), schemas.MESSAGES)
+    write_frame(log, Path("messages.parquet"), schemas.MESSAGES)
     write_frame(pl.DataFrame(people, schema=schemas.SPLITS), Path("splits.parquet"), schemas.SPLITS)
     feedback = pl.DataFrame([signal(name, 1) for name in names], schema=schemas.FEEDBACK)
     write_frame(feedback, Path("feedback.parquet"), schemas.FEEDBACK)

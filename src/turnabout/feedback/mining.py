@@ -115,7 +115,7 @@ def summarise_mining(n_exchanges: int, result: MiningResult) -> dict[str, Any]:
 
 
 def describe_unheard_languages(n_by_language: Mapping[str | None, int], miners: Sequence[Miner]) -> list[str]:
-    """Return a warning if many conversations are in languages that no miner hears.
+    """Return a warning about languages in which no miner finds feedback.
 
     `n_by_language` are numbers of conversations; None is an unknown language, which counts as heard.
     """

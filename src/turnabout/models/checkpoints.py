@@ -234,7 +234,10 @@ def _locate_unpacked(name: str) -> Path:
 
 
 def _require_package(name: str) -> None:
-    """Raise `ModelError` for embedded weights that are neither unpacked nor installed."""
+    """Raise `ModelError` if embedded weights are not installed.
+
+    Weights that were unpacked before need no package.
+    """
     embedded = EMBEDDED[name]
     if embedded.missing and not (_locate_unpacked(name) / "config.json").exists():
         raise ModelError(

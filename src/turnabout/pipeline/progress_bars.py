@@ -45,7 +45,10 @@ def parse_bar(line: str) -> ProgressBar | None:
 
 
 def is_progress(line: str) -> bool:
-    """Return whether a line of output is part of a progress bar, with a total or without."""
+    """Return whether a line of output is part of a progress bar.
+
+    The bar may have a total or not.
+    """
     return parse_bar(line) is not None or _OTHER_BAR.search(line) is not None
 
 

@@ -139,7 +139,8 @@ class _EncodedPair(NamedTuple):
     rejected: EncodedChat
 
     @property
-    def length(self) -> int:
+    def n_tokens(self) -> int:
+        """Number of tokens of the longer side with its prompt."""
         return max(len(self.chosen.input_ids), len(self.rejected.input_ids))
 
 
@@ -159,8 +160,8 @@ def _batch_pairs(rows: Sequence[_EncodedPair], max_pairs: int) -> Iterator[list[
     A batch has at most `max_pairs` pairs and about `MAX_TOKENS` tokens.
     """
     batch: list[int] = []
-    for i in sorted(range(len(rows)), key=lambda i: (rows[i].length, i)):
-        if batch and (len(batch) == max_pairs or 2 * (len(batch) + 1) * rows[i].length > MAX_TOKENS):
+    for i in sorted(range(len(rows)), key=lambda i: (rows[i].n_tokens, i)):
+        if batch and (len(batch) == max_pairs or 2 * (len(batch) + 1) * rows[i].n_tokens > MAX_TOKENS):
             yield batch
             batch = []
         batch.append(i)

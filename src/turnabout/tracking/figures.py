@@ -69,10 +69,10 @@ def read_stage_metrics(root: Path, paths: Sequence[str]) -> dict[str, float]:
 
 
 def read_stage_tables(root: Path, paths: Sequence[str]) -> dict[str, dict[str, list[Any]]]:
-    """Return the tables in metrics files as columns, by the dotted name of their key.
+    """Return the tables in metrics files as columns.
 
-    Counts by reason have the columns `reason` and `n`, the greatest first. A list of mappings has a column for each
-    of their keys.
+    Their names are the dotted names of their keys. Counts by reason have the columns `reason` and `n`, the greatest
+    first. A list of mappings has a column for each of their keys.
     """
     tables: dict[str, dict[str, list[Any]]] = {}
     for path in paths:

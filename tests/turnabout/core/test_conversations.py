@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from turnabout.core import schemas
-from turnabout.core.conversations import EXCHANGES, build_exchanges, add_histories
+from turnabout.core.conversations import EXCHANGES, add_histories, build_exchanges
 
 
 def log(*rows: tuple[str, str], conversation_id: str = "c1", **columns: object) -> pl.DataFrame:
@@ -27,7 +27,9 @@ def log(*rows: tuple[str, str], conversation_id: str = "c1", **columns: object) 
 
 def seen(messages: pl.DataFrame) -> list[tuple[object, ...]]:
     """What the tests look at: where, and the three texts."""
-    return build_exchanges(messages).select("reply_index", "previous_user", "reply", "evidence_index", "follow_up").rows()
+    return (
+        build_exchanges(messages).select("reply_index", "previous_user", "reply", "evidence_index", "follow_up").rows()
+    )
 
 
 def test_a_reply_stands_between_two_user_turns(messages):
@@ -105,9 +107,9 @@ def test_exchanges_have_the_declared_schema_even_without_rows(messages):
 def test_a_history_is_every_message_before_in_order(messages):
     table = messages("c1", "q1", "r1", "q2", "r2").reverse()
     wanted = pl.DataFrame({"conversation_id": ["c1", "c1"], "before": [3, 1], "name": ["late", "early"]})
-    found = add_histories(table, wanted)
-    assert found["name"].to_list() == ["late", "early"]
-    assert found["prompt"].to_list() == [
+    views = add_histories(table, wanted)
+    assert views["name"].to_list() == ["late", "early"]
+    assert views["prompt"].to_list() == [
         [
             {"role": "user", "content": "q1"},
             {"role": "assistant", "content": "r1"},
@@ -130,5 +132,5 @@ def test_the_same_place_wanted_twice_is_answered_twice(messages):
 
 def test_histories_keep_the_columns_and_add_a_prompt_even_without_rows(messages):
     wanted = pl.DataFrame(schema={"conversation_id": pl.String, "before": pl.Int32, "weight": pl.Float64})
-    found = add_histories(messages("c1", "q", "r"), wanted)
-    assert found.schema == {**wanted.schema, "prompt": pl.List(schemas.MESSAGE)}
+    views = add_histories(messages("c1", "q", "r"), wanted)
+    assert views.schema == {**wanted.schema, "prompt": pl.List(schemas.MESSAGE)}

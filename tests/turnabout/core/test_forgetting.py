@@ -3,7 +3,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from turnabout.core.forgetting import append_people, read_forgotten_people, is_forgotten
+from turnabout.core.forgetting import append_people, is_forgotten, read_forgotten_people
 from turnabout.errors import DataError
 
 

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from turnabout.core import parquet_parts, schemas
-from turnabout.core.incremental import open_build, build_key, hash_file
+from turnabout.core.incremental import build_key, hash_file, open_build
 from turnabout.errors import DataError
 
 #: Input by fingerprint, and the rows that each makes.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from turnabout.core import parallel as module
-from turnabout.core.parallel import UNITS_PER_PROCESS, MAX_SERIAL_UNITS, parallel_map
+from turnabout.core.parallel import MAX_SERIAL_UNITS, UNITS_PER_PROCESS, parallel_map
 
 
 def process_and_square(number: int) -> tuple[int, int]:

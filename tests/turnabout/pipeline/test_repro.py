@@ -61,8 +61,8 @@ def test_another_pipeline_runs_only_where_it_is_named_and_brings_what_it_needs_o
     assert not set(arms) & set(select_stages(graph))
     assert run(project, "ingest") == ["ran"]
     pipeline = graph.nodes["ablate@tenth"]["stage"].pipeline
-    told = reproduce_stage(project, "ablate@tenth", ProcessGroups(), lambda _: None, pipeline=pipeline)
-    assert (pipeline, told[0]) == ("ablations/dvc.yaml", "ran")
+    result = reproduce_stage(project, "ablate@tenth", ProcessGroups(), lambda _: None, pipeline=pipeline)
+    assert (pipeline, result[0]) == ("ablations/dvc.yaml", "ran")
     assert read_json(project / "ablations/metrics/tenth.json") == {"share": 0.1}
     assert find_stale_reasons(project, ["ablate@tenth", "ablate@third"]) == {"ablate@third": ["never ran"]}
 
@@ -91,8 +91,8 @@ def test_a_project_may_lie_inside_a_larger_repository(project: Path) -> None:
 
 
 def test_an_unknown_target_is_an_error_that_names_the_stages(project: Path) -> None:
-    told = r"'trian' is not a stage; the stages are \['ingest'.*, other pipelines \['ablations'\]"
-    with pytest.raises(ConfigError, match=told):
+    result = r"'trian' is not a stage; the stages are \['ingest'.*, other pipelines \['ablations'\]"
+    with pytest.raises(ConfigError, match=result):
         select_stages(load_stage_graph(project), ["trian"])
 
 
@@ -125,10 +125,10 @@ def test_a_failing_stage_tells_the_end_of_its_log(project: Path) -> None:
     run(project, "ingest")
     with pytest.raises(StageFailed) as failure:
         run(project, "train_assistant@drift")
-    told = str(failure.value)
-    assert "train_assistant@drift" in told
-    assert "line 39\nno such luck" in told
-    assert "line 5\n" not in told
+    result = str(failure.value)
+    assert "train_assistant@drift" in result
+    assert "line 39\nno such luck" in result
+    assert "line 5\n" not in result
 
 
 def test_hashes_are_those_dvc_stores(project: Path) -> None:

@@ -5,13 +5,13 @@ from collections.abc import Callable
 import polars as pl
 import pytest
 
-from turnabout.text.copying import copies_later_text, collect_later_turns
+from turnabout.text.copying import collect_later_turns, copies_later_text
 
 LATER = ["No, I meant the one in the old town by the river.", "Really."]
 
 
 @pytest.mark.parametrize(
-    ("text", "known", "found"),
+    ("text", "known", "is_copy"),
     [
         ("It is the one in the old town.", [], True),  # "the one in the old town": six words
         ("It is THE ONE, in the old town!", [], True),
@@ -21,8 +21,8 @@ LATER = ["No, I meant the one in the old town by the river.", "Really."]
         ("Really.", [], False),
     ],
 )
-def test_six_words_in_a_row_that_nobody_had_said_before_are_a_copy(text: str, known: list[str], found: bool) -> None:
-    assert copies_later_text(text, LATER, known, 6) is found
+def test_six_words_in_a_row_that_nobody_had_said_before_are_a_copy(text: str, known: list[str], is_copy: bool) -> None:
+    assert copies_later_text(text, LATER, known, 6) is is_copy
 
 
 def test_a_shorter_message_is_copied_as_a_whole() -> None:
@@ -32,9 +32,9 @@ def test_a_shorter_message_is_copied_as_a_whole() -> None:
 
 
 def test_only_the_users_messages_after_each_reply_are_later(messages: Callable[..., pl.DataFrame]) -> None:
-    said = pl.concat([messages("a", "q1", "r1", "q2", "r2", "q3"), messages("b", "other", "r", "more")])
+    log = pl.concat([messages("a", "q1", "r1", "q2", "r2", "q3"), messages("b", "other", "r", "more")])
     replies = pl.DataFrame(
         {"conversation_id": ["b", "a", "a", "c"], "reply_index": [1, 3, 1, 1]},
         schema_overrides={"reply_index": pl.Int32},
     )
-    assert collect_later_turns(said, replies) == [["more"], ["q3"], ["q2", "q3"], []]
+    assert collect_later_turns(log, replies) == [["more"], ["q3"], ["q2", "q3"], []]

@@ -3,7 +3,7 @@ from collections.abc import Callable
 import polars as pl
 import pytest
 
-from turnabout.text.language_detection import detect_languages, find_unwanted_languages, add_language
+from turnabout.text.language_detection import add_language, detect_languages, find_unwanted_languages
 
 Build = Callable[..., pl.DataFrame]
 
@@ -70,5 +70,5 @@ def test_rows_columns_and_order_stay(messages: Build) -> None:
 
 @pytest.mark.parametrize("wanted", ["fr", "FR", "fra", "fr-CA", "French"])
 def test_wanted_languages_may_be_spelled_as_logs_spell_them(messages: Build, wanted: str) -> None:
-    told = pl.concat([messages("a", "x", language="fr"), messages("b", "x", language="en"), messages("c", "x")])
-    assert find_unwanted_languages(told, [wanted]).rows() == [("b", "language not wanted: en")]
+    languages = pl.concat([messages("a", "x", language="fr"), messages("b", "x", language="en"), messages("c", "x")])
+    assert find_unwanted_languages(languages, [wanted]).rows() == [("b", "language not wanted: en")]

@@ -237,19 +237,19 @@ def test_a_store_that_is_lost_on_the_way_costs_warnings_alone(
         tracking.fail_stage("some-run", "no such luck")
         tracking.record_stage(DRIFT, project)
         tracking.finish_pipeline(project, parent, True, {}, [])
-    told = [record.getMessage() for record in caplog.records if record.name == "turnabout.tracking"]
+    logged = [record.getMessage() for record in caplog.records if record.name == "turnabout.tracking"]
     what = [f"the start of stage {DRIFT}", "a failed stage", f"stage {DRIFT}", "the end of the pipeline run"]
-    assert len(told) == 4
-    assert all(f"did not record {each}:" in line for each, line in zip(what, told, strict=True))
+    assert len(logged) == 4
+    assert all(f"did not record {each}:" in line for each, line in zip(what, logged, strict=True))
 
 
 def test_a_flow_does_not_start_without_its_store(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with lost(monkeypatch), pytest.raises(ConfigError) as failure:
         tracking.start_pipeline(project)
-    told = str(failure.value)
-    assert told.startswith(f"MLflow cannot use its store {NOBODY}: ")
-    assert "unset MLFLOW_TRACKING_URI to keep runs in .turnabout/mlflow.db" in told
-    assert "\n" not in told
+    logged = str(failure.value)
+    assert logged.startswith(f"MLflow cannot use its store {NOBODY}: ")
+    assert "unset MLFLOW_TRACKING_URI to keep runs in .turnabout/mlflow.db" in logged
+    assert "\n" not in logged
 
 
 def test_a_database_without_its_driver_is_told_plainly(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,7 +62,10 @@ class Learned(Miner):
     """A file of weights that `turnabout fit-miner` wrote; null takes those that ship with the package."""
 
     def hears(self, language: str) -> bool:
-        """Return whether it finds feedback in a language: English, or any with weights of one's own."""
+        """Return whether the miner finds feedback in a language.
+
+        The shipped weights know English; weights of one's own may know any language.
+        """
         return self.weights is not None or super().hears(language)
 
     def mine(self, exchanges: pl.DataFrame) -> pl.DataFrame:

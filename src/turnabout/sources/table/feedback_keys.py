@@ -138,8 +138,8 @@ def _read_message_extras(message: LoggedMessage) -> LoggedMessage:
 def _read_pair(messages: list[LoggedMessage], extras: dict[str, Any]) -> None:
     """Move `chosen` and `rejected` of a conversation to its last reply.
 
-    Both arguments are changed in place. The chosen reply is the last message, or is added after a message that is no reply. Nothing is moved where it
-    differs from a last reply.
+    Both arguments are changed in place. The chosen reply is the last message, or it is added after a message that is
+    no reply. If it differs from the last reply, nothing is moved.
     """
     chosen, rejected = (_parse_reply(extras.get(key)) for key in ("chosen", "rejected"))
     if not messages or chosen is None or rejected is None or chosen == rejected:
@@ -169,9 +169,10 @@ def _read_ratings(messages: list[LoggedMessage], extras: dict[str, Any]) -> None
 
 
 def _parse_reply(value: Any) -> str | None:
-    """Return the text of a reply; null where it is none, or more than one message.
+    """Return the text of a reply, or None.
 
-    A reply is a text, `{role, content}`, `{from, value}`, or a list with one of these.
+    None means that the value is no reply, or more than one message. A reply is a text, `{role, content}`, `{from,
+    value}`, or a list with one of these.
     """
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
