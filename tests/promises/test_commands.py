@@ -188,7 +188,7 @@ def test_score_prefers_with_every_scorer(root: Path) -> None:
 @pytest.fixture
 def served(root: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """`turnabout serve-user` on a free port, and its address."""
-    words = ["turnabout", "serve-user", "--port", "0", "--leaves-with", "###STOP###"]
+    words = ["turnabout", "serve-user", "--port", "0", "--end-marker", "###STOP###"]
     server = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
     assert server.stdout is not None
     try:

@@ -35,7 +35,7 @@ def add_arguments(options: argparse.ArgumentParser) -> None:
         help="embedded name, Hub id or model folder (default: models/user for follow_up, else the embedded model)",
     )
     options.add_argument(
-        "--author", type=Path, metavar="FILE", help="YAML of a model as in params.yaml: {backend: openai, model: …}"
+        "--generator", type=Path, metavar="FILE", help="YAML of a model as in params.yaml: {backend: openai, model: …}"
     )
     options.add_argument(
         "--batch-size",
@@ -59,7 +59,7 @@ def execute(
     by: str,
     out: Path,
     model: str | None,
-    author: Path | None,
+    generator: Path | None,
     batch_size: int,
     max_prompt_tokens: int,
 ) -> int:
@@ -73,7 +73,7 @@ def execute(
     _check_options(pairs, by, out, limits)
     scorer = SCORERS[by]
     pairs_to_score = read_pairs_file(pairs, needs_checklist=scorer.needs_checklist)
-    with load_scoring_model(by, model, author) as scoring_model, lock_output(out):
+    with load_scoring_model(by, model, generator) as scoring_model, lock_output(out):
         part = start_run(out, {"by": by, "pairs": hash_file(pairs), **limits, **scoring_model.identity})
         context = scoring_model.open_scorer_context(batch_size, max_prompt_tokens, part / "answers.sqlite")
         scores = score_pairs(pairs_to_score, scorer, context, out)

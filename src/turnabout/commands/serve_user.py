@@ -31,7 +31,7 @@ def add_arguments(options: argparse.ArgumentParser) -> None:
         help="address; there is no key, so everybody who reaches it can use the model (default: %(default)s)",
     )
     options.add_argument(
-        "--leaves-with",
+        "--end-marker",
         metavar="TEXT",
         help="text that marks the end of the conversation, after the user's last turn (default: the model's own token, "
         "<|endconversation|>)",
@@ -45,10 +45,10 @@ def add_arguments(options: argparse.ArgumentParser) -> None:
     )
 
 
-def execute(model: str, port: int, host: str, leaves_with: str | None, max_prompt_tokens: int | None) -> int:
+def execute(model: str, port: int, host: str, end_marker: str | None, max_prompt_tokens: int | None) -> int:
     """Serve until Ctrl-C or SIGTERM; return status 0."""
-    if leaves_with is not None and not leaves_with.strip():
-        raise ConfigError("--leaves-with: the text is empty; give one that no person writes, such as ###STOP###")
+    if end_marker is not None and not end_marker.strip():
+        raise ConfigError("--end-marker: the text is empty; give one that no person writes, such as ###STOP###")
     if max_prompt_tokens is not None and max_prompt_tokens < 1:
         raise ConfigError(f"--max-prompt-tokens: {max_prompt_tokens} is not allowed; give 1 or more")
     listener = _open_listener(host, port)
@@ -63,7 +63,7 @@ def execute(model: str, port: int, host: str, leaves_with: str | None, max_promp
 
         user = open_user(model)
         generator = LocalGenerator(user, "user", batch_size=MAX_DRAWS)
-        marker = leaves_with or END_OF_CONVERSATION
+        marker = end_marker or END_OF_CONVERSATION
         player = UserPlayer(
             generator,
             user.chat,

@@ -84,21 +84,21 @@ class ScoringModel(NamedTuple):
 
 
 @contextmanager
-def load_scoring_model(by: str, model: str | None, author: Path | None) -> Iterator[ScoringModel]:
+def load_scoring_model(by: str, model: str | None, generator: Path | None) -> Iterator[ScoringModel]:
     """Provide the model for the scorer `by`.
 
-    It is the model with that name, Hub id or folder, or the one that the YAML file `author` describes. Without either,
+    It is the model with that name, Hub id or folder, or the one that the YAML file `generator` describes. Without either,
     it is the user model of the pipeline where the scorer reads the user's turns and the folder exists, else
     `DEFAULT_MODEL`. Raises `ConfigError` where both are given or the model cannot do what the scorer needs.
     """
     scorer = SCORERS[by]
-    if author is not None and model is not None:
-        raise ConfigError("--author: --model names the model that scores, too; give one of them")
+    if generator is not None and model is not None:
+        raise ConfigError("--generator: --model names the model that scores, too; give one of them")
     name = model or (USER_MODEL if scorer.needs == "user" and Path(USER_MODEL).is_dir() else DEFAULT_MODEL)
     if scorer.needs == "nothing":
         yield ScoringModel(scorer.needs, None)
-    elif author is not None:
-        scoring_model = ScoringModel(scorer.needs, None, read_model_config(author))
+    elif generator is not None:
+        scoring_model = ScoringModel(scorer.needs, None, read_model_config(generator))
         _check_capability(scoring_model, by)
         yield scoring_model
     elif name not in checkpoints.EMBEDDED and Path(name).is_dir():
@@ -115,7 +115,7 @@ def _check_capability(scoring_model: ScoringModel, by: str) -> None:
         raise ConfigError(f"--by {by} reads probabilities, which an endpoint does not give; use --model, or --by judge")
     if scoring_model.speaks == "user":
         raise ConfigError(
-            f"--by {by} reads the user's turns, but a model from --author writes the assistant's; use --model"
+            f"--by {by} reads the user's turns, but a model from --generator writes the assistant's; use --model"
         )
 
 

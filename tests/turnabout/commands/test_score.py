@@ -58,8 +58,8 @@ def test_second_run_with_a_model_folder_gives_the_same_bytes(pairs: Path, tiny_c
         (["--by", "length", "--out", "pairs.jsonl"], "--out: pairs.jsonl is the file of pairs"),
         (["--by", "length", "--out", "."], "--out: . is a folder"),
         (["--by", "judge", "--out", "s", "--batch-size", "0"], "batch_size: 0 is not allowed; give 1 or more"),
-        (["--by", "judge", "--out", "s", "--model", "x", "--author", "y"], "give one of them"),
-        (["--by", "judge", "--out", "s", "--author", "none.yaml"], "none.yaml: cannot be read"),
+        (["--by", "judge", "--out", "s", "--model", "x", "--generator", "y"], "give one of them"),
+        (["--by", "judge", "--out", "s", "--generator", "none.yaml"], "none.yaml: cannot be read"),
         (["--by", "checklist", "--out", "s"], "pairs.jsonl:1: needs the field `checklist`"),
     ],
 )
@@ -69,14 +69,14 @@ def test_mistake_is_reported_and_leaves_nothing_behind(pairs: Path, options: lis
 
 
 @pytest.mark.parametrize(
-    ("by", "author", "message"),
+    ("by", "generator", "message"),
     [
         ("judge", "{backend: local}", "backend: 'local' is not one of ['openai'"),
-        ("judge", "{backend: openai}", "author.yaml: model: Field required"),
-        ("judge", "[", "author.yaml: not YAML"),
+        ("judge", "{backend: openai}", "generator.yaml: model: Field required"),
+        ("judge", "[", "generator.yaml: not YAML"),
         ("likelihood", "{backend: openai, model: m}", "reads probabilities, which an endpoint does not give"),
     ],
 )
-def test_unusable_author_is_reported(pairs: Path, by: str, author: str, message: str) -> None:
-    Path("author.yaml").write_text(author)
-    assert message in fail(pairs, "--by", by, "--author", "author.yaml", "--out", "s")
+def test_unusable_author_is_reported(pairs: Path, by: str, generator: str, message: str) -> None:
+    Path("generator.yaml").write_text(generator)
+    assert message in fail(pairs, "--by", by, "--generator", "generator.yaml", "--out", "s")

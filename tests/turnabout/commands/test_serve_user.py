@@ -31,7 +31,7 @@ def folder(tiny_checkpoint: Path, tmp_path: Path) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
 def test_server_answers_after_its_first_line_until_a_signal(folder: Path, signum: signal.Signals) -> None:
-    options = ["serve-user", str(folder), "--port", "0", "--leaves-with", "BYE"]
+    options = ["serve-user", str(folder), "--port", "0", "--end-marker", "BYE"]
     run = [sys.executable, "-c", "from turnabout.cli import main; main()", *options]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     server = subprocess.Popen(run, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -62,7 +62,7 @@ def test_a_taken_port_is_reported_before_a_model_is_read() -> None:
     ("option", "value", "message"),
     [
         ("--port", "99999", "--port 99999"),
-        ("--leaves-with", " ", "the text is empty"),
+        ("--end-marker", " ", "the text is empty"),
         ("--max-prompt-tokens", "0", "0 is not allowed"),
     ],
 )
