@@ -87,8 +87,8 @@ class ScoringModel(NamedTuple):
 def load_scoring_model(by: str, model: str | None, generator: Path | None) -> Iterator[ScoringModel]:
     """Provide the model for the scorer `by`.
 
-    It is the model with that name, Hub id or folder, or the one that the YAML file `generator` describes. Without either,
-    it is the user model of the pipeline where the scorer reads the user's turns and the folder exists, else
+    It is the model with that name, Hub id or folder, or the one that the YAML file `generator` describes. Without
+    either, it is the user model of the pipeline where the scorer reads the user's turns and the folder exists, else
     `DEFAULT_MODEL`. Raises `ConfigError` where both are given or the model cannot do what the scorer needs.
     """
     scorer = SCORERS[by]
