@@ -3,7 +3,7 @@
 Every snippet and command is run, checked, or listed in `tables.py` with the reason why not.
 
 This file runs the Python and JSON blocks, and counts (`pytest -s tests/promises`): when it was written, 35 snippets (7
-run, 25 validated, 3 listed) and 87 commands (78 checked, of which 28 call a subcommand that is run; 9 listed).
+run, 25 validated, 3 listed) and 90 commands (81 checked, of which 28 call a subcommand that is run; 9 listed).
 `test_settings.py` validates the YAML blocks, `test_command_lines.py` checks the commands against their parsers, and
 `test_commands.py` (slow) runs the subcommands in a small project.
 """
