@@ -56,7 +56,8 @@ def test_target_of_a_run_is_a_stage_or_a_pipeline(text: str, graph: Any) -> None
 def test_dvc_knows_the_command_and_its_options(text: str) -> None:
     from dvc.cli.parser import get_main_parser
 
-    get_main_parser().parse_args(split_words(text)[1:])
+    parsed = get_main_parser().parse_args(split_words(text)[1:])
+    assert parsed.func.__module__.startswith("dvc.commands.")
 
 
 @pytest.mark.parametrize("text", list_texts("make"))

@@ -26,7 +26,11 @@ def build_params(source: dict[str, str], backbone: str = "smollm2-135m-instruct"
 def test_existing_logs_and_backbone_are_accepted(tmp_path: Path, path: str) -> None:
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "a.jsonl").touch()
-    check_run_inputs(tmp_path, build_params({"format": "auto", "path": path}), STAGES)
+    params = build_params({"format": "auto", "path": path})
+    check_run_inputs(tmp_path, params, STAGES)
+    (tmp_path / "logs" / "a.jsonl").unlink()
+    with pytest.raises(DataError):  # the same settings without a log
+        check_run_inputs(tmp_path, params, STAGES)
 
 
 @pytest.mark.parametrize(
