@@ -18,10 +18,10 @@ ablations: gemma ## train and compare the arms of the user model
 	@cat ablations/table.md
 
 check: lint types ## lint, types and the fast tests
-	@start=$$(date +%s); $(PYTEST) -m "not slow" -n auto && echo "fast tests: $$(($$(date +%s) - start)) s"
+	@start=$$(date +%s); $(PYTEST) -m "not slow" -n auto --dist worksteal && echo "fast tests: $$(($$(date +%s) - start)) s"
 
 test: lint types ## lint, types and all tests, with the slowest ones listed
-	$(PYTEST) -n auto --durations=15
+	$(PYTEST) -n auto --dist worksteal --durations=15
 
 lint: install
 	$(BIN)/ruff check .
