@@ -24,5 +24,6 @@ def test_summary_counts_every_fault_including_absent_ones() -> None:
         "forbidden opening": 0,
         "repeats itself": 1,
         "copies the intent": 0,
+        "cut_off": 0,
     }
     assert (summary["resamples"], summary["ended_by"], summary["mean_exchanges"]) == (3, {"end_token": 1}, 1)

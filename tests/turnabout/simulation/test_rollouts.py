@@ -60,6 +60,20 @@ def test_silent_user_ends_the_conversation(chat: ChatFormat) -> None:
     assert table.select("role", "ended_by").rows() == [("user", "silence")] * 2
 
 
+def test_reply_that_is_cut_off_ends_the_conversation(chat: ChatFormat) -> None:
+    assistant = ScriptedGenerator(lambda _: Completion("we are open from ni", truncated=True))
+    user = ScriptedUser(["hi", "bye"])
+    table = simulate_conversations(user, assistant, TASKS, chat=chat, settings=settings(), policy="cut", seed=5)
+    columns = table.filter(task_id="t1").select("role", "text", "faults", "ended_by")
+    assert columns.rows() == [("user", "hi", [], None), ("assistant", "we are open from ni", ["cut_off"], "cut_off")]
+
+
+def test_user_turn_that_is_cut_off_ends_the_conversation(chat: ChatFormat) -> None:
+    user = TrainedUser(ScriptedGenerator(lambda _: Completion("could you te", truncated=True)))
+    table = run(user, chat).filter(task_id="t1")
+    assert table.select("role", "text", "ended_by").rows() == [("user", "could you te", "cut_off")]
+
+
 def test_trained_user_reads_intent_and_history_in_its_own_roles(chat: ChatFormat) -> None:
     model = ScriptedGenerator(lambda prompt: f"turn {len(prompt)}")
     run(TrainedUser(model), chat, max_exchanges=2)
