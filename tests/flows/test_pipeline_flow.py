@@ -23,6 +23,8 @@ from tests.toy_project import FAILING_RATE, SLEEPING_RATE, create_toy_project, s
 from turnabout.core.forgetting import append_people
 from turnabout.errors import ConfigError, DataError, StageFailed
 
+pytestmark = pytest.mark.slow  # every test runs flows
+
 UP_TO_DATE = "up-to-date"
 
 

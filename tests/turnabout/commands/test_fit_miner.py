@@ -16,6 +16,7 @@ from turnabout.feedback.miners import reaction_features
 from turnabout.feedback.miners.learned import load_weights
 
 
+@pytest.mark.slow
 def test_labels_become_weights_that_the_miner_loads(
     tmp_path: Path,
     messages: Callable[..., pl.DataFrame],

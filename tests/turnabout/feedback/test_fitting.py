@@ -67,6 +67,7 @@ def test_labels_of_unknown_exchanges_are_left_out(exchange):
     assert build_examples(exchange(follow_up="no!"), labels(("c2", "dsat", None, "ann"))).is_empty()
 
 
+@pytest.mark.slow
 def test_reactions_are_learnt_from_other_people(toy):
     fitted = fit_reaction_models(toy)
     assert measure_held_out(toy, fitted.held_out)["auc"] == 1.0
