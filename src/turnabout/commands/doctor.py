@@ -106,13 +106,20 @@ def _check_packages(root: Path) -> Iterator[Check]:
 def parse_pins(lock: str) -> dict[str, str]:
     """Return the version of each package in the text of a lock file.
 
-    Comments and lines that pin no version, such as `-e .`, are left out.
+    Comments, lines that pin no version, such as `-e .`, and packages for other versions of Python are left out.
     """
+    from packaging.requirements import InvalidRequirement, Requirement
+
     pins = {}
     for line in lock.splitlines():
-        name, separator, version = line.partition("#")[0].partition("==")
-        if separator:
-            pins[name.strip()] = version.partition(";")[0].strip()
+        try:
+            requirement = Requirement(line.partition("#")[0].strip())
+        except InvalidRequirement:
+            continue
+        is_for_this_python = requirement.marker is None or requirement.marker.evaluate()
+        versions = [pin.version for pin in requirement.specifier if pin.operator == "=="]
+        if versions and is_for_this_python:
+            pins[requirement.name] = versions[0]
     return pins
 
 
